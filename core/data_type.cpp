@@ -1,0 +1,50 @@
+// Sizes and names of the element types.
+#include "core/data_type.h"
+
+namespace quantize {
+
+size_t size_of(DataType type) {
+  switch (type) {
+    case DataType::kU8:
+    case DataType::kS8:
+    case DataType::kBool:
+      return 1;
+    case DataType::kU16:
+    case DataType::kS16:
+    case DataType::kF16:
+    case DataType::kBF16:
+      return 2;
+    case DataType::kF32:
+    case DataType::kS32:
+    case DataType::kU32:
+      return 4;
+    case DataType::kS64:
+    case DataType::kU64:
+    case DataType::kF64:
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+std::string_view name_of(DataType type) {
+  switch (type) {
+    case DataType::kF32: return "f32";
+    case DataType::kU8: return "u8";
+    case DataType::kS8: return "s8";
+    case DataType::kU16: return "u16";
+    case DataType::kS16: return "s16";
+    case DataType::kS32: return "s32";
+    case DataType::kS64: return "s64";
+    case DataType::kString: return "string";
+    case DataType::kBool: return "bool";
+    case DataType::kF16: return "f16";
+    case DataType::kF64: return "f64";
+    case DataType::kU32: return "u32";
+    case DataType::kU64: return "u64";
+    case DataType::kBF16: return "bf16";
+    default: return "undefined";
+  }
+}
+
+}  // namespace quantize

@@ -1,0 +1,113 @@
+// Graph -> Program: a step per node, clamps fused, buffers placed.
+#include <algorithm>
+
+#include "core/engine/program.h"
+#include "core/error.h"
+#include "core/passes/patterns.h"
+
+namespace quantize {
+
+namespace {
+
+/// Decides which nodes disappear into the node before them.
+class Fusion {
+ public:
+  Fusion(const Graph& graph, const std::vector<bool>& keep) : graph_(graph), index_(graph), keep_(keep) {}
+
+  /// The Relu or Clip that reads only this node's output and can be applied by it, or kNoNode.
+  NodeId clamp_behind(const Node& node, const OpDef& def) const {
+    if (!def.fuses_clamp || node.outputs.size() != 1 || node.outputs[0] == kNoValue) return kNoNode;
+    const ValueId id = node.outputs[0];
+    if (!index_.single_use(id) || is_kept(id)) return kNoNode;
+    const auto use = index_.uses(id)[0];
+    if (use.input != 0) return kNoNode;
+    return constant_clamp(graph_, graph_.nodes[static_cast<size_t>(use.node)]) ? use.node : kNoNode;
+  }
+
+ private:
+  bool is_kept(ValueId id) const { return static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)]; }
+
+  const Graph& graph_;
+  GraphIndex index_;
+  const std::vector<bool>& keep_;
+};
+
+Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels) {
+  const OpDef& def = find_op(graph, node);
+  const auto opset = graph.info.opsets.find(node.domain);
+  Step step;
+  step.node = node;
+  step.opset = opset == graph.info.opsets.end() ? 1 : opset->second;
+  step.inputs = node.inputs;
+  step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
+  if (def.compile != nullptr) {
+    CompileContext context{.graph = graph, .node = node, .opset = step.opset, .kernels = kernels};
+    if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
+      context.low = bounds->low;
+      context.high = bounds->high;
+    }
+    step.function = def.compile(context);
+    step.scratch_bytes = context.scratch_bytes;
+  } else {
+    step.function = def.evaluate;
+  }
+  return step;
+}
+
+std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels) {
+  const Fusion fusion(graph, keep);
+  std::vector<bool> fused(graph.nodes.size(), false);
+  std::vector<Step> steps;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    if (fused[n]) continue;
+    const Node& node = graph.nodes[n];
+    with_context([&] { return describe(graph, node); }, [&] {
+      const NodeId clamp = fusion.clamp_behind(node, find_op(graph, node));
+      if (clamp != kNoNode) fused[static_cast<size_t>(clamp)] = true;
+      steps.push_back(
+          make_step(graph, node, clamp == kNoNode ? nullptr : &graph.nodes[static_cast<size_t>(clamp)], kernels));
+    });
+  }
+  return steps;
+}
+
+}  // namespace
+
+Program compile(Graph graph, const CompileOptions& options) {
+  Program program;
+  program.kernels_ = options.kernels == nullptr ? &best_kernels() : options.kernels;
+  program.keep_ = options.keep;
+  program.keep_.resize(graph.values.size(), false);
+  program.graph_ = std::move(graph);
+  const Graph& g = program.graph_;
+  program.steps_ = make_steps(g, program.keep_, *program.kernels_);
+
+  // A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to the end.
+  const size_t end = program.steps_.size();
+  std::vector<BufferRequest> requests(g.values.size());
+  std::vector<bool> placed(g.values.size(), false);
+  const auto need = [&](ValueId id, size_t first) {
+    BufferRequest& request = requests[static_cast<size_t>(id)];
+    const Value& value = g.value(id);
+    request = {static_cast<size_t>(element_count(*value.shape)) * size_of(value.dtype), first, first};
+    placed[static_cast<size_t>(id)] = true;
+  };
+  for (ValueId id : g.inputs) need(id, 0);
+  for (size_t s = 0; s < end; ++s) {
+    for (ValueId id : program.steps_[s].inputs)
+      if (id != kNoValue) requests[static_cast<size_t>(id)].last_step = s;
+    for (ValueId id : program.steps_[s].outputs)
+      if (id != kNoValue) need(id, s);
+    program.scratch_bytes_ = std::max(program.scratch_bytes_, program.steps_[s].scratch_bytes);
+  }
+  for (ValueId id : g.outputs) requests[static_cast<size_t>(id)].last_step = end;
+  for (size_t i = 0; i < requests.size(); ++i)
+    if (!placed[i]) requests[i] = {};  // constants and values without a maker need no place
+  MemoryPlan plan = plan_memory(requests);
+  program.offsets_ = std::move(plan.offsets);
+  program.scratch_offset_ = plan.total_bytes;
+  program.arena_bytes_ = plan.total_bytes + program.scratch_bytes_ + 64;
+  return program;
+}
+
+}  // namespace quantize

@@ -1,0 +1,78 @@
+// The cache of programs, one per set of input shapes, and their workspaces.
+#include "core/engine/engine.h"
+
+#include <cstring>
+
+#include "core/error.h"
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+namespace {
+constexpr size_t kMaxPrograms = 8;  // least recently used ones go
+}
+
+struct Engine::Entry {
+  std::vector<Shape> shapes;
+  std::once_flag compiled;
+  std::unique_ptr<const Program> program;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Workspace>> idle;
+};
+
+Engine::Engine(Graph graph, CompileOptions options) : graph_(std::move(graph)), options_(std::move(options)) {}
+Engine::~Engine() = default;
+
+std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shapes) {
+  std::shared_ptr<Entry> entry;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto it = entries_.begin(); it != entries_.end() && !entry; ++it) {
+      if ((*it)->shapes != shapes) continue;
+      entry = *it;
+      entries_.splice(entries_.begin(), entries_, it);
+    }
+    if (!entry) {
+      entry = std::make_shared<Entry>();
+      entry->shapes = shapes;
+      entries_.push_front(entry);
+      if (entries_.size() > kMaxPrograms) entries_.pop_back();
+    }
+  }
+  std::call_once(entry->compiled, [&] {
+    entry->program = std::make_unique<const Program>(compile(specialize(graph_, shapes), options_));
+  });
+  return entry;
+}
+
+std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
+  std::vector<Shape> shapes;
+  std::vector<TensorView> views;
+  for (const Tensor& input : inputs) {
+    shapes.push_back(input.shape());
+    views.push_back(input.view());
+  }
+  const std::shared_ptr<Entry> entry = entry_for(shapes);
+  std::unique_ptr<Workspace> workspace;
+  {
+    const std::lock_guard lock(entry->mutex);
+    if (!entry->idle.empty()) {
+      workspace = std::move(entry->idle.back());
+      entry->idle.pop_back();
+    }
+  }
+  if (!workspace) workspace = std::make_unique<Workspace>(*entry->program);
+  entry->program->run(views, *workspace, observer);
+  std::vector<Tensor> outputs;
+  for (size_t i = 0; i < graph_.outputs.size(); ++i) {
+    const TensorView view = workspace->output(i);
+    Tensor output(view.dtype, Shape(view.shape.begin(), view.shape.end()));
+    if (output.byte_size() != 0) std::memcpy(output.mutable_bytes(), view.data, output.byte_size());
+    outputs.push_back(std::move(output));
+  }
+  const std::lock_guard lock(entry->mutex);
+  entry->idle.push_back(std::move(workspace));
+  return outputs;
+}
+
+}  // namespace quantize

@@ -1,0 +1,34 @@
+// Runs a graph on inputs of any shape it allows: one Program per set of input shapes, compiled when first needed.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+
+#include "core/engine/program.h"
+
+namespace quantize {
+
+class Engine {
+ public:
+  /// `graph` must be valid; its shapes may be unknown. Compiles nothing yet.
+  Engine(Graph graph, CompileOptions options);
+  ~Engine();
+
+  /// Runs the model once on the calling thread. Thread-safe. inputs[i] belongs to graph().inputs[i].
+  /// Errors: Error(kInvalidArgument) for a wrong type or shape; those of compile and specialize.
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer = nullptr);
+
+  const Graph& graph() const { return graph_; }
+
+ private:
+  struct Entry;
+  std::shared_ptr<Entry> entry_for(const std::vector<Shape>& shapes);
+
+  Graph graph_;
+  CompileOptions options_;
+  std::mutex mutex_;
+  std::list<std::shared_ptr<Entry>> entries_;  // most recently used first
+};
+
+}  // namespace quantize

@@ -1,0 +1,92 @@
+// A compiled graph of static shapes: steps with packed weights and a planned arena.
+// Read compile(), then Program::run().
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/engine/observer.h"
+#include "core/op.h"
+
+namespace quantize {
+
+struct CompileOptions {
+  const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
+  /// Values, by id, that an observer wants to see: they are never fused away. Empty: none.
+  std::vector<bool> keep;
+};
+
+/// One operator call of a Program.
+struct Step {
+  Node node;
+  int64_t opset = 0;
+  StepFunction function;
+  std::vector<ValueId> inputs, outputs;  // outputs may differ from the node's when a clamp was fused behind it
+  size_t scratch_bytes = 0;
+};
+
+class Program;
+
+/// The memory of one running inference: an arena and the views into it. One per thread; reusable, not shareable.
+class Workspace {
+ public:
+  explicit Workspace(const Program& program);
+
+  /// What the last run computed; valid until the next one.
+  TensorView output(size_t i) const { return outputs_[i]; }
+
+ private:
+  friend class Program;
+  struct StepViews {
+    std::vector<TensorView> inputs;
+    std::vector<MutableTensorView> outputs;
+  };
+  std::shared_ptr<std::byte> arena_;
+  std::vector<StepViews> steps_;
+  std::vector<MutableTensorView> inputs_;
+  std::vector<TensorView> outputs_;
+};
+
+/// Immutable once compiled; run is const and may be called from several threads, each with its own Workspace.
+class Program {
+ public:
+  /// Runs the steps in order. inputs[i] belongs to graph.inputs[i]: same type and shape (Errors:
+  /// Error(kInvalidArgument)). The observer is told of the kept values: inputs first, then as they are computed.
+  void run(std::span<const TensorView> inputs, Workspace& workspace, ExecutionObserver* observer = nullptr) const;
+
+  const Graph& graph() const { return graph_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  size_t arena_bytes() const { return arena_bytes_; }
+
+ private:
+  friend Program compile(Graph graph, const CompileOptions& options);
+  friend class Workspace;
+  Graph graph_;
+  const KernelTable* kernels_ = nullptr;
+  std::vector<bool> keep_;
+  std::vector<Step> steps_;
+  std::vector<size_t> offsets_;  // per value: place in the arena
+  size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;
+};
+
+/// Compiles a graph whose shapes are all static (see specialize). A Relu or Clip behind an operator that can apply it
+/// is fused unless its input is kept.
+/// Errors: Error(kUnsupported) with the node as context.
+Program compile(Graph graph, const CompileOptions& options);
+
+/// Where each buffer of a schedule stands.
+struct BufferRequest {
+  size_t bytes = 0;
+  size_t first_step = 0, last_step = 0;  // alive in [first, last]
+};
+struct MemoryPlan {
+  std::vector<size_t> offsets;  // one per request, 64-byte aligned
+  size_t total_bytes = 0;
+};
+
+/// Greedy by size: the largest buffer first, each at the lowest offset free during its life.
+/// Source: Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference (2020).
+MemoryPlan plan_memory(std::span<const BufferRequest> requests);
+
+}  // namespace quantize

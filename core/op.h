@@ -1,0 +1,125 @@
+// What the program knows of an operator: one OpDef per op_type, each in its own file under core/ops.
+// Read OpDef first.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/graph.h"
+#include "kernels/kernel_table.h"
+
+namespace quantize {
+
+/// Element type and, as far as it is known, shape.
+struct TensorType {
+  DataType dtype = DataType::kUndefined;
+  std::optional<Shape> shape;
+};
+
+/// What an operator's shape inference sees and says. Errors thrown from it get the node as context.
+class InferContext {
+ public:
+  InferContext(const Graph& graph, const Node& node, const std::vector<std::optional<Shape>>& known_values);
+
+  const Node& node;
+  int64_t opset;  // of the node's domain
+
+  size_t input_count() const { return node.inputs.size(); }
+  bool has_input(size_t i) const { return node.input(i) != kNoValue; }
+  /// Type of input i; dtype kUndefined if it is absent or not known yet.
+  TensorType input(size_t i) const;
+  /// Shape of input i, or nothing if it is absent or its rank is unknown.
+  std::optional<Shape> shape(size_t i) const { return input(i).shape; }
+  /// The constant behind input i, or nullptr.
+  const Tensor* constant(size_t i) const;
+  /// The elements of input i, an integer tensor of rank 0 or 1, as far as they are known: kUnknownElement for the
+  /// others; nothing if not even their number is known. Constants are fully known; shape chains partly.
+  std::optional<std::vector<int64_t>> integers(size_t i) const;
+
+  void set_output(size_t i, DataType dtype, std::optional<Shape> shape);
+  const std::vector<TensorType>& outputs() const { return outputs_; }
+
+ private:
+  const Graph& graph_;
+  const std::vector<std::optional<Shape>>& known_values_;
+  std::vector<TensorType> outputs_;
+};
+
+/// Marks an element of an integer tensor that is not known before the program runs.
+constexpr int64_t kUnknownElement = std::numeric_limits<int64_t>::min();
+
+/// One execution: everything an operator computes with. Outputs have the type and shape that inference gave them.
+struct EvaluateContext {
+  const Node& node;
+  int64_t opset;
+  const KernelTable& kernels;
+  std::span<const TensorView> inputs;  // empty views for inputs that are left out
+  std::span<const MutableTensorView> outputs;
+  std::span<std::byte> scratch;  // what CompileContext::scratch_bytes asked for; 64-byte aligned
+
+  TensorView input(size_t i) const { return i < inputs.size() ? inputs[i] : TensorView{}; }
+};
+
+/// What `compile` sees: the node with all shapes static, and the clamp the engine fused behind it.
+struct CompileContext {
+  const Graph& graph;
+  const Node& node;
+  int64_t opset;
+  const KernelTable& kernels;
+  float low = -std::numeric_limits<float>::infinity();  // clamp of the output: a fused Relu or Clip
+  float high = std::numeric_limits<float>::infinity();
+  size_t scratch_bytes = 0;  // set by compile: bytes of scratch memory each run needs
+
+  const Shape& shape(size_t input) const { return *graph.value(node.inputs[input]).shape; }
+  const Shape& output_shape(size_t i = 0) const { return *graph.value(node.outputs[i]).shape; }
+  const Tensor* constant(size_t i) const { return graph.constant(node.input(i)); }
+};
+
+/// A compiled operator: attributes decoded, weights packed. Must be safe to call from several threads.
+using StepFunction = std::function<void(const EvaluateContext&)>;
+
+/// What quantization does with an operator.
+enum class QuantizationRule {
+  kFloat,        // no integer form: stays float
+  kWeighted,     // Conv, ConvTranspose, Gemm, MatMul: integer weights, int32 bias
+  kArithmetic,   // own scales on inputs and output: Add, Mul, Concat, AveragePool, Sigmoid, ...
+  kPassThrough,  // moves or selects elements: input and output share one scale
+  kActivation,   // Relu, Clip: absorbed into the range of what comes before
+};
+
+struct OpDef {
+  const char* op_type;
+  const char* domain;  // "" is ONNX's own
+  int min_opset;       // of that domain: the oldest and newest version this definition reads
+  int max_opset;
+
+  /// Sets the type and shape of every output, as far as they follow from the inputs.
+  void (*infer)(InferContext& context);
+
+  /// The reference: reads inputs, writes outputs, takes no thread, keeps no state. All shapes are static.
+  void (*evaluate)(const EvaluateContext& context);
+
+  QuantizationRule quantization = QuantizationRule::kFloat;
+
+  /// True if every element of the output is one of the first input's (or of any input's, for Concat), only placed
+  /// anew: lets shape inference see through it.
+  bool moves_data = false;
+
+  /// A faster form of `evaluate`, made once per Program; nullptr: evaluate is the step.
+  StepFunction (*compile)(CompileContext& context) = nullptr;
+
+  /// True if `compile` applies CompileContext::low and high.
+  bool fuses_clamp = false;
+};
+
+/// The definition that reads `node` in a model of these opsets.
+/// Errors: Error(kUnsupported) naming the operator, its domain and opset, and what to do.
+const OpDef& find_op(const Graph& graph, const Node& node);
+
+/// The same, or nullptr.
+const OpDef* try_find_op(const Graph& graph, const Node& node);
+
+}  // namespace quantize

@@ -1,0 +1,13 @@
+// The list of all operators.
+#pragma once
+
+#include <span>
+
+#include "core/op.h"
+
+namespace quantize {
+
+/// Every operator, in alphabetical order of op_type. Defined in core/ops/all_ops.cpp: the one line to add.
+std::span<const OpDef> all_ops();
+
+}  // namespace quantize

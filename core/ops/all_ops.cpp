@@ -1,0 +1,27 @@
+// The list of all operators: one line each. A file core/ops/<op>.cpp defines `void add_<op>(std::vector<OpDef>&)`,
+// which appends its definition (or those of a family that shares one implementation).
+#include <vector>
+
+#include "core/op_registry.h"
+
+#define QUANTIZE_ALL_OPS(X) \
+  X(relu)
+
+namespace quantize {
+
+#define QUANTIZE_DECLARE(op) void add_##op(std::vector<OpDef>& ops);
+QUANTIZE_ALL_OPS(QUANTIZE_DECLARE)
+#undef QUANTIZE_DECLARE
+
+std::span<const OpDef> all_ops() {
+  static const std::vector<OpDef> ops = [] {
+    std::vector<OpDef> list;
+#define QUANTIZE_ADD(op) add_##op(list);
+    QUANTIZE_ALL_OPS(QUANTIZE_ADD)
+#undef QUANTIZE_ADD
+    return list;
+  }();
+  return ops;
+}
+
+}  // namespace quantize

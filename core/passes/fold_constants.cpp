@@ -1,0 +1,76 @@
+// Evaluates what does not depend on the graph's inputs, with the operators' own reference code.
+#include "core/op.h"
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr int64_t kMaxFoldedBytes = int64_t{64} << 20;
+
+bool all_outputs_foldable(const Graph& graph, const Node& node) {
+  for (ValueId id : node.outputs) {
+    if (id == kNoValue) continue;
+    const Value& value = graph.value(id);
+    const auto width = static_cast<int64_t>(size_of(value.dtype));
+    if (width == 0 || !value.shape || !is_static(*value.shape)) return false;
+    if (element_count(*value.shape) > kMaxFoldedBytes / width) return false;
+  }
+  return true;
+}
+
+bool all_inputs_constant(const Graph& graph, const Node& node) {
+  for (ValueId id : node.inputs)
+    if (id != kNoValue && !graph.value(id).is_constant()) return false;
+  return true;
+}
+
+/// Shape and Size read nothing but the extents of their input.
+bool depends_on_shape_only(const Graph& graph, const Node& node) {
+  if (!node.domain.empty() || (node.op_type != "Shape" && node.op_type != "Size")) return false;
+  const auto& shape = graph.value(node.inputs[0]).shape;
+  return shape && is_static(*shape);
+}
+
+void fold(Graph& graph, const Node& node) {
+  const OpDef& def = find_op(graph, node);
+  std::vector<TensorView> inputs;
+  for (ValueId id : node.inputs) {
+    if (id == kNoValue)
+      inputs.emplace_back();
+    else if (graph.value(id).is_constant())
+      inputs.push_back(graph.value(id).initializer.view());
+    else
+      inputs.push_back({graph.value(id).dtype, *graph.value(id).shape, nullptr});
+  }
+  std::vector<Tensor> results(node.outputs.size());
+  std::vector<MutableTensorView> outputs(node.outputs.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    const Value& value = graph.value(node.outputs[i]);
+    results[i] = Tensor(value.dtype, *value.shape);
+    outputs[i] = results[i].mutable_view();
+  }
+  const auto opset = graph.info.opsets.find(node.domain);
+  def.evaluate({node, opset == graph.info.opsets.end() ? 1 : opset->second, kernels_for(Isa::kScalar), inputs,
+                outputs, {}});
+  for (size_t i = 0; i < results.size(); ++i)
+    if (node.outputs[i] != kNoValue) graph.value(node.outputs[i]).initializer = std::move(results[i]);
+}
+
+}  // namespace
+
+void fold_constants(Graph& graph) {
+  std::vector<Node> kept;
+  for (Node& node : graph.nodes) {
+    const bool foldable = (all_inputs_constant(graph, node) || depends_on_shape_only(graph, node)) &&
+                          all_outputs_foldable(graph, node);
+    if (foldable)
+      with_context([&] { return describe(graph, node); }, [&] { fold(graph, node); });
+    else
+      kept.push_back(std::move(node));
+  }
+  graph.nodes = std::move(kept);
+}
+
+}  // namespace quantize

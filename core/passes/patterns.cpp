@@ -1,0 +1,23 @@
+// Recognizing patterns of nodes.
+#include "core/passes/patterns.h"
+
+#include <limits>
+
+namespace quantize {
+
+std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (!node.domain.empty()) return std::nullopt;
+  if (node.op_type == "Relu") return Clamp{0, kInfinity};
+  if (node.op_type != "Clip") return std::nullopt;
+  Clamp clamp{node.float_attribute("min", -kInfinity), node.float_attribute("max", kInfinity)};
+  for (size_t i = 1; i <= 2; ++i) {
+    if (node.input(i) == kNoValue) continue;
+    const Tensor* bound = graph.constant(node.input(i));
+    if (bound == nullptr || bound->dtype() != DataType::kF32 || bound->size() != 1) return std::nullopt;
+    (i == 1 ? clamp.low : clamp.high) = bound->data<float>()[0];
+  }
+  return clamp;
+}
+
+}  // namespace quantize

@@ -1,0 +1,18 @@
+// Small patterns of nodes that several parts of the program recognize.
+#pragma once
+
+#include <optional>
+
+#include "core/graph.h"
+
+namespace quantize {
+
+struct Clamp {
+  float low, high;  // -inf or +inf where the node has no bound
+};
+
+/// The bounds of a Relu, or of a Clip whose bounds are constant scalars (attributes up to opset 6, inputs after);
+/// nothing for any other node.
+std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
+
+}  // namespace quantize

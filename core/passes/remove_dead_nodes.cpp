@@ -1,0 +1,25 @@
+// Dead code: walks backwards from the outputs.
+#include <algorithm>
+
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+void remove_dead_nodes(Graph& graph) {
+  std::vector<bool> needed(graph.values.size(), false);
+  for (ValueId id : graph.outputs) needed[static_cast<size_t>(id)] = true;
+  std::vector<Node> alive;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const bool used = std::any_of(node->outputs.begin(), node->outputs.end(), [&](ValueId id) {
+      return id != kNoValue && needed[static_cast<size_t>(id)];
+    });
+    if (!used) continue;
+    for (ValueId id : node->inputs)
+      if (id != kNoValue) needed[static_cast<size_t>(id)] = true;
+    alive.push_back(std::move(*node));
+  }
+  std::reverse(alive.begin(), alive.end());
+  graph.nodes = std::move(alive);
+}
+
+}  // namespace quantize

@@ -1,0 +1,38 @@
+// What calibration tells the plan: ranges and means of values, and nothing else.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/quant_params.h"
+
+namespace quantize {
+
+/// Mean of a Conv's input per input channel and kernel tap, over samples and output positions, zero padding included:
+/// mean[c * taps + t], t = ky * kernel_w + kx.
+struct TapMeans {
+  size_t taps = 0;
+  std::vector<double> mean;
+};
+
+/// One value's entry. Keyed by name: names survive the passes, ids do not.
+struct ValueRange {
+  std::vector<Range> ranges;           // one, or one per channel (axis 1)
+  std::vector<double> channel_mean;    // mean per extent of axis 1 (of the last axis for rank 2 and 3); may be empty
+  uint64_t non_finite = 0;             // NaN and infinite elements seen: such a value stays float
+  std::string method;                  // which calibrator decided: goes into the plan
+};
+
+struct RangeTable {
+  std::map<std::string, ValueRange> values;
+  std::map<std::string, TapMeans> tap_means;  // by the name of the Conv's output value
+
+  const ValueRange* find(const std::string& name) const {
+    const auto found = values.find(name);
+    return found == values.end() ? nullptr : &found->second;
+  }
+};
+
+}  // namespace quantize

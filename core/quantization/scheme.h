@@ -1,0 +1,34 @@
+// What the user asked for. Plain data, filled by cli from the options.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/quant_params.h"
+
+namespace quantize {
+
+/// `--overrides`, after the QuantDescriptor of pytorch-quantization: for one value, whatever is set wins.
+struct ValueOverride {
+  std::optional<float> min, max, amax, scale_amax;
+  std::optional<int> num_bits;
+  std::optional<bool> is_unsigned, narrow_range, enabled;
+  std::optional<int64_t> axis;
+  std::optional<std::string> method;
+};
+
+struct QuantizationScheme {
+  std::string method = "mse";   // activation calibrator
+  double percentile = 99.99;    // of that calibrator
+  bool bias_correction = true;
+  bool per_channel_weights = true;
+  QuantType activations{.dtype = DataType::kU8};
+  QuantType weights{.dtype = DataType::kS8, .num_bits = 8, .symmetric = true, .narrow_range = true};
+  std::vector<std::string> include, exclude;            // ECMAScript regular expressions over node names
+  std::vector<std::string> op_types, exclude_op_types;  // empty: all
+  std::map<std::string, ValueOverride> overrides;       // by value name
+};
+
+}  // namespace quantize

@@ -1,0 +1,12 @@
+// What each ISA folder exports: one function that overwrites the slots it has kernels for.
+#pragma once
+
+namespace quantize {
+
+struct KernelTable;
+
+void plug_scalar(KernelTable& table);
+void plug_avx2(KernelTable& table);
+void plug_avx512(KernelTable& table);
+
+}  // namespace quantize

@@ -1,0 +1,23 @@
+# The test programs: one per folder under tests/unit, plus the kernels'. Labels: unit, kernels, cli, ort, lint.
+find_package(Catch2 2 REQUIRED)
+include(Catch)
+
+add_library(test_support STATIC tests/support/main.cpp)
+target_link_libraries(test_support PUBLIC quantize_flags Catch2::Catch2)
+
+function(add_test_program name label folder)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  if(sources)
+    add_executable(${name} ${sources})
+    target_link_libraries(${name} PRIVATE test_support ${ARGN})
+    target_compile_definitions(${name} PRIVATE QUANTIZE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests"
+                               QUANTIZE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    catch_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES LABELS ${label} TIMEOUT 300)
+  endif()
+endfunction()
+
+add_test_program(test_kernels kernels tests/kernels quantize_kernels)
+add_test_program(test_core unit tests/unit/core quantize_core)
+add_test_program(test_calibration unit tests/unit/calibration quantize_calibration)
+add_test_program(test_onnx_io unit tests/unit/onnx_io quantize_onnx_io ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+add_test_program(test_cli unit tests/unit/cli quantize_cli)
