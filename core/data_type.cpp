@@ -29,21 +29,36 @@ size_t size_of(DataType type) {
 
 std::string_view name_of(DataType type) {
   switch (type) {
-    case DataType::kF32: return "f32";
-    case DataType::kU8: return "u8";
-    case DataType::kS8: return "s8";
-    case DataType::kU16: return "u16";
-    case DataType::kS16: return "s16";
-    case DataType::kS32: return "s32";
-    case DataType::kS64: return "s64";
-    case DataType::kString: return "string";
-    case DataType::kBool: return "bool";
-    case DataType::kF16: return "f16";
-    case DataType::kF64: return "f64";
-    case DataType::kU32: return "u32";
-    case DataType::kU64: return "u64";
-    case DataType::kBF16: return "bf16";
-    default: return "undefined";
+    case DataType::kF32:
+      return "f32";
+    case DataType::kU8:
+      return "u8";
+    case DataType::kS8:
+      return "s8";
+    case DataType::kU16:
+      return "u16";
+    case DataType::kS16:
+      return "s16";
+    case DataType::kS32:
+      return "s32";
+    case DataType::kS64:
+      return "s64";
+    case DataType::kString:
+      return "string";
+    case DataType::kBool:
+      return "bool";
+    case DataType::kF16:
+      return "f16";
+    case DataType::kF64:
+      return "f64";
+    case DataType::kU32:
+      return "u32";
+    case DataType::kU64:
+      return "u64";
+    case DataType::kBF16:
+      return "bf16";
+    default:
+      return "undefined";
   }
 }
 

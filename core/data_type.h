@@ -36,16 +36,49 @@ std::string_view name_of(DataType type);
 template <typename T>
 constexpr DataType data_type_of();
 
-template <> constexpr DataType data_type_of<float>() { return DataType::kF32; }
-template <> constexpr DataType data_type_of<double>() { return DataType::kF64; }
-template <> constexpr DataType data_type_of<uint8_t>() { return DataType::kU8; }
-template <> constexpr DataType data_type_of<int8_t>() { return DataType::kS8; }
-template <> constexpr DataType data_type_of<uint16_t>() { return DataType::kU16; }
-template <> constexpr DataType data_type_of<int16_t>() { return DataType::kS16; }
-template <> constexpr DataType data_type_of<uint32_t>() { return DataType::kU32; }
-template <> constexpr DataType data_type_of<int32_t>() { return DataType::kS32; }
-template <> constexpr DataType data_type_of<uint64_t>() { return DataType::kU64; }
-template <> constexpr DataType data_type_of<int64_t>() { return DataType::kS64; }
-template <> constexpr DataType data_type_of<bool>() { return DataType::kBool; }
+template <>
+constexpr DataType data_type_of<float>() {
+  return DataType::kF32;
+}
+template <>
+constexpr DataType data_type_of<double>() {
+  return DataType::kF64;
+}
+template <>
+constexpr DataType data_type_of<uint8_t>() {
+  return DataType::kU8;
+}
+template <>
+constexpr DataType data_type_of<int8_t>() {
+  return DataType::kS8;
+}
+template <>
+constexpr DataType data_type_of<uint16_t>() {
+  return DataType::kU16;
+}
+template <>
+constexpr DataType data_type_of<int16_t>() {
+  return DataType::kS16;
+}
+template <>
+constexpr DataType data_type_of<uint32_t>() {
+  return DataType::kU32;
+}
+template <>
+constexpr DataType data_type_of<int32_t>() {
+  return DataType::kS32;
+}
+template <>
+constexpr DataType data_type_of<uint64_t>() {
+  return DataType::kU64;
+}
+template <>
+constexpr DataType data_type_of<int64_t>() {
+  return DataType::kS64;
+}
+template <>
+constexpr DataType data_type_of<bool>() {
+  return DataType::kBool;
+}
 
 }  // namespace quantize

@@ -5,13 +5,20 @@ namespace quantize {
 
 const char* name_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalidArgument: return "invalid_argument";
-    case ErrorKind::kInvalidModel: return "invalid_model";
-    case ErrorKind::kUnsupported: return "unsupported";
-    case ErrorKind::kIo: return "io";
-    case ErrorKind::kCalibration: return "calibration";
-    case ErrorKind::kInterrupted: return "interrupted";
-    case ErrorKind::kInternal: return "internal";
+    case ErrorKind::kInvalidArgument:
+      return "invalid_argument";
+    case ErrorKind::kInvalidModel:
+      return "invalid_model";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kIo:
+      return "io";
+    case ErrorKind::kCalibration:
+      return "calibration";
+    case ErrorKind::kInterrupted:
+      return "interrupted";
+    case ErrorKind::kInternal:
+      return "internal";
   }
   return "internal";
 }

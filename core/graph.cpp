@@ -23,7 +23,9 @@ bool in_range(const Graph& graph, ValueId id) {
   return id >= 0 && static_cast<size_t>(id) < graph.values.size();
 }
 
-[[noreturn]] void invalid(const std::string& message) { throw Error(ErrorKind::kInvalidModel, message); }
+[[noreturn]] void invalid(const std::string& message) {
+  throw Error(ErrorKind::kInvalidModel, message);
+}
 
 }  // namespace
 
@@ -36,7 +38,8 @@ float Node::float_attribute(const std::string& key, float fallback) const {
 std::string Node::string_attribute(const std::string& key, const std::string& fallback) const {
   return attribute_or<std::string>(*this, key, fallback);
 }
-std::vector<int64_t> Node::ints_attribute(const std::string& key, const std::vector<int64_t>& fallback) const {
+std::vector<int64_t> Node::ints_attribute(const std::string& key,
+                                          const std::vector<int64_t>& fallback) const {
   return attribute_or<std::vector<int64_t>>(*this, key, fallback);
 }
 std::vector<float> Node::floats_attribute(const std::string& key, const std::vector<float>& fallback) const {
@@ -56,7 +59,8 @@ int64_t Graph::opset() const {
 
 ValueId Graph::add_value(const std::string& wanted, DataType dtype, std::optional<Shape> shape) {
   std::string unique = wanted;
-  for (int suffix = 1; find_value(unique) != kNoValue; ++suffix) unique = wanted + "_" + std::to_string(suffix);
+  for (int suffix = 1; find_value(unique) != kNoValue; ++suffix)
+    unique = wanted + "_" + std::to_string(suffix);
   Value value;
   value.name = std::move(unique);
   value.dtype = dtype;

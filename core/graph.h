@@ -23,11 +23,12 @@ constexpr NodeId kNoNode = -1;
 
 /// One tensor of the graph: a graph input, an initializer, or what a node computes.
 struct Value {
-  std::string name;                        // unique and not empty
-  DataType dtype = DataType::kUndefined;   // kUndefined until shape inference
-  std::optional<Shape> shape;              // nothing: not even the rank is known
-  std::vector<std::string> dim_names;      // empty, or one per extent: the symbol of an unknown one ("N"), else ""
-  Tensor initializer;                      // set exactly for constants
+  std::string name;                       // unique and not empty
+  DataType dtype = DataType::kUndefined;  // kUndefined until shape inference
+  std::optional<Shape> shape;             // nothing: not even the rank is known
+  std::vector<std::string>
+      dim_names;       // empty, or one per extent: the symbol of an unknown one ("N"), else ""
+  Tensor initializer;  // set exactly for constants
   std::string doc_string;
 
   bool is_constant() const { return static_cast<bool>(initializer); }
@@ -71,14 +72,14 @@ struct ModelInfo {
   std::map<std::string, std::string> metadata;
 };
 
-/// A model. Invariants are those of validate(). Values that nothing refers to may stay in `values` (ids are stable);
-/// they are not part of the model and are not written.
+/// A model. Invariants are those of validate(). Values that nothing refers to may stay in `values` (ids are
+/// stable); they are not part of the model and are not written.
 struct Graph {
   std::string name;
   ModelInfo info;
   std::vector<Value> values;
-  std::vector<Node> nodes;       // in topological order
-  std::vector<ValueId> inputs;   // without the initializers
+  std::vector<Node> nodes;      // in topological order
+  std::vector<ValueId> inputs;  // without the initializers
   std::vector<ValueId> outputs;
 
   int64_t opset() const;  // version of ONNX's own domain; 0 if the model imports none
@@ -107,7 +108,9 @@ struct GraphIndex {
     size_t input;  // position among the node's inputs
   };
   explicit GraphIndex(const Graph& graph);
-  NodeId producer(ValueId id) const { return producers[static_cast<size_t>(id)]; }  // kNoNode: input or constant
+  NodeId producer(ValueId id) const {
+    return producers[static_cast<size_t>(id)];
+  }  // kNoNode: input or constant
   const std::vector<Use>& uses(ValueId id) const { return readers[static_cast<size_t>(id)]; }
   bool is_output(ValueId id) const { return graph_output[static_cast<size_t>(id)]; }
   /// True if exactly one node input reads the value and it is no graph output.
@@ -123,7 +126,8 @@ struct GraphIndex {
 /// Errors: Error(kInvalidModel) naming the node or value.
 void validate(const Graph& graph);
 
-/// Sorts the nodes topologically (stable). Errors: Error(kInvalidModel) if there is a cycle, naming a node on it.
+/// Sorts the nodes topologically (stable). Errors: Error(kInvalidModel) if there is a cycle, naming a node on
+/// it.
 void sort_topologically(Graph& graph);
 
 /// Makes every use of `from` (node inputs and graph outputs) a use of `to`.

@@ -35,8 +35,8 @@ class InferContext {
   std::optional<Shape> shape(size_t i) const { return input(i).shape; }
   /// The constant behind input i, or nullptr.
   const Tensor* constant(size_t i) const;
-  /// The elements of input i, an integer tensor of rank 0 or 1, as far as they are known: kUnknownElement for the
-  /// others; nothing if not even their number is known. Constants are fully known; shape chains partly.
+  /// The elements of input i, an integer tensor of rank 0 or 1, as far as they are known: kUnknownElement for
+  /// the others; nothing if not even their number is known. Constants are fully known; shape chains partly.
   std::optional<std::vector<int64_t>> integers(size_t i) const;
 
   void set_output(size_t i, DataType dtype, std::optional<Shape> shape);
@@ -51,7 +51,8 @@ class InferContext {
 /// Marks an element of an integer tensor that is not known before the program runs.
 constexpr int64_t kUnknownElement = std::numeric_limits<int64_t>::min();
 
-/// One execution: everything an operator computes with. Outputs have the type and shape that inference gave them.
+/// One execution: everything an operator computes with. Outputs have the type and shape that inference gave
+/// them.
 struct EvaluateContext {
   const Node& node;
   int64_t opset;
@@ -104,8 +105,8 @@ struct OpDef {
 
   QuantizationRule quantization = QuantizationRule::kFloat;
 
-  /// True if every element of the output is one of the first input's (or of any input's, for Concat), only placed
-  /// anew: lets shape inference see through it.
+  /// True if every element of the output is one of the first input's (or of any input's, for Concat), only
+  /// placed anew: lets shape inference see through it.
   bool moves_data = false;
 
   /// A faster form of `evaluate`, made once per Program; nullptr: evaluate is the step.

@@ -10,7 +10,9 @@
 
 namespace quantize {
 
-int available_threads() { return std::max(1, omp_get_num_procs()); }
+int available_threads() {
+  return std::max(1, omp_get_num_procs());
+}
 
 void parallel_for(size_t count, int threads, const std::function<void(size_t, int)>& body) {
   const int team = static_cast<int>(std::min<size_t>(static_cast<size_t>(std::max(1, threads)), count));

@@ -21,8 +21,8 @@ Codes codes_of(const QuantType& type) {
   const auto width = static_cast<int>(8 * size_of(type.dtype));
   if ((!is_signed && type.dtype != DataType::kU8 && type.dtype != DataType::kU16) || type.num_bits < 2 ||
       type.num_bits > width)
-    throw Error(ErrorKind::kInvalidArgument, "cannot store " + std::to_string(type.num_bits) + " bits in type " +
-                                                 std::string(name_of(type.dtype)));
+    throw Error(ErrorKind::kInvalidArgument, "cannot store " + std::to_string(type.num_bits) +
+                                                 " bits in type " + std::string(name_of(type.dtype)));
   const int32_t levels = 1 << type.num_bits;
   Codes codes = is_signed ? Codes{-levels / 2, levels / 2 - 1} : Codes{0, levels - 1};
   if (type.narrow_range) ++codes.min;
@@ -100,8 +100,9 @@ QuantParams choose_quant_params(const std::vector<Range>& ranges, const QuantTyp
     if (range.min == 0 && range.max == 0) stored = 1;
     stored = std::max(stored, std::numeric_limits<float>::min());
     if (!type.symmetric)
-      zero_point = std::clamp(static_cast<int32_t>(std::nearbyint(codes.min - double{range.min} / double{stored})),
-                              codes.min, codes.max);
+      zero_point =
+          std::clamp(static_cast<int32_t>(std::nearbyint(codes.min - double{range.min} / double{stored})),
+                     codes.min, codes.max);
     params.scale.push_back(stored);
     params.zero_point.push_back(zero_point);
   }
@@ -121,10 +122,18 @@ Tensor quantize_tensor(const Tensor& x, const QuantParams& params) {
   const Channels channels = channels_of(x, params);
   Tensor y(params.dtype, x.shape());
   switch (params.dtype) {
-    case DataType::kU8: quantize_into(x, params, channels, y.mutable_data<uint8_t>()); break;
-    case DataType::kS8: quantize_into(x, params, channels, y.mutable_data<int8_t>()); break;
-    case DataType::kU16: quantize_into(x, params, channels, y.mutable_data<uint16_t>()); break;
-    case DataType::kS16: quantize_into(x, params, channels, y.mutable_data<int16_t>()); break;
+    case DataType::kU8:
+      quantize_into(x, params, channels, y.mutable_data<uint8_t>());
+      break;
+    case DataType::kS8:
+      quantize_into(x, params, channels, y.mutable_data<int8_t>());
+      break;
+    case DataType::kU16:
+      quantize_into(x, params, channels, y.mutable_data<uint16_t>());
+      break;
+    case DataType::kS16:
+      quantize_into(x, params, channels, y.mutable_data<int16_t>());
+      break;
     default:
       throw Error(ErrorKind::kInvalidArgument, "cannot quantize to " + std::string(name_of(params.dtype)));
   }
@@ -135,11 +144,21 @@ Tensor dequantize_tensor(const Tensor& x, const QuantParams& params) {
   const Channels channels = channels_of(x, params);
   Tensor y(DataType::kF32, x.shape());
   switch (x.dtype()) {
-    case DataType::kU8: dequantize_into<uint8_t>(x, params, channels, y.mutable_data<float>()); break;
-    case DataType::kS8: dequantize_into<int8_t>(x, params, channels, y.mutable_data<float>()); break;
-    case DataType::kU16: dequantize_into<uint16_t>(x, params, channels, y.mutable_data<float>()); break;
-    case DataType::kS16: dequantize_into<int16_t>(x, params, channels, y.mutable_data<float>()); break;
-    case DataType::kS32: dequantize_into<int32_t>(x, params, channels, y.mutable_data<float>()); break;
+    case DataType::kU8:
+      dequantize_into<uint8_t>(x, params, channels, y.mutable_data<float>());
+      break;
+    case DataType::kS8:
+      dequantize_into<int8_t>(x, params, channels, y.mutable_data<float>());
+      break;
+    case DataType::kU16:
+      dequantize_into<uint16_t>(x, params, channels, y.mutable_data<float>());
+      break;
+    case DataType::kS16:
+      dequantize_into<int16_t>(x, params, channels, y.mutable_data<float>());
+      break;
+    case DataType::kS32:
+      dequantize_into<int32_t>(x, params, channels, y.mutable_data<float>());
+      break;
     default:
       throw Error(ErrorKind::kInvalidArgument, "cannot dequantize " + std::string(name_of(x.dtype())));
   }

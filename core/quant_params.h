@@ -17,9 +17,9 @@ struct Range {
 
 /// How a tensor is held in integers: real = scale * (q - zero_point).
 ///
-/// `scale` and `zero_point` have one element (per tensor) or one per extent along `axis`. Scales are real units per
-/// step, > 0 and finite. `quant_min` and `quant_max` are the codes in use, inside the type's range: narrower for
-/// narrow_range ([-127, 127]), reduce_range (7 bits) and num_bits < 8.
+/// `scale` and `zero_point` have one element (per tensor) or one per extent along `axis`. Scales are real
+/// units per step, > 0 and finite. `quant_min` and `quant_max` are the codes in use, inside the type's range:
+/// narrower for narrow_range ([-127, 127]), reduce_range (7 bits) and num_bits < 8.
 struct QuantParams {
   DataType dtype = DataType::kU8;
   std::vector<float> scale;
@@ -32,7 +32,9 @@ struct QuantParams {
 };
 
 bool operator==(const QuantParams& a, const QuantParams& b);
-inline bool operator!=(const QuantParams& a, const QuantParams& b) { return !(a == b); }
+inline bool operator!=(const QuantParams& a, const QuantParams& b) {
+  return !(a == b);
+}
 
 /// What a user or target asks for before any range is known.
 struct QuantType {
@@ -42,22 +44,23 @@ struct QuantType {
   bool narrow_range = false;       // leave out the lowest code: [-127, 127]
 };
 
-/// Smallest and largest code of a type, as reals: u8 8 bits [0, 255]; s8 narrow 8 bits [-127, 127]; u8 7 bits [0, 127].
-/// Errors: Error(kInvalidArgument) for a storage type that is no integer of 8 or 16 bits or bits that do not fit.
+/// Smallest and largest code of a type, as reals: u8 8 bits [0, 255]; s8 narrow 8 bits [-127, 127]; u8 7 bits
+/// [0, 127]. Errors: Error(kInvalidArgument) for a storage type that is no integer of 8 or 16 bits or bits
+/// that do not fit.
 Range code_range(const QuantType& type);
 
 /// Scale and zero point that hold every range, one per channel if there are several.
 ///
-///   asymmetric: scale = (max - min) / (quant_max - quant_min), zero_point = round_half_even(quant_min - min / scale)
-///   symmetric:  scale = max(-min, max) / quant_max', where quant_max' counts the codes on one side
+///   asymmetric: scale = (max - min) / (quant_max - quant_min), zero_point = round_half_even(quant_min - min
+///   / scale) symmetric:  scale = max(-min, max) / quant_max', where quant_max' counts the codes on one side
 ///
 /// A range of {0, 0} gets scale 1. A scale is never below the smallest normal float: below it, it is raised.
 /// Requires: min <= 0 <= max, finite (Errors: Error(kInternal)).
 QuantParams choose_quant_params(const std::vector<Range>& ranges, const QuantType& type,
                                 std::optional<int64_t> axis = std::nullopt);
 
-/// The formula: q = clamp(round_half_even(x / scale) + zero_point, quant_min, quant_max). NaN gives zero_point.
-/// Accuracy: bit-exact on every machine. Source: ONNX QuantizeLinear-13.
+/// The formula: q = clamp(round_half_even(x / scale) + zero_point, quant_min, quant_max). NaN gives
+/// zero_point. Accuracy: bit-exact on every machine. Source: ONNX QuantizeLinear-13.
 int32_t quantize_value(float x, float scale, int32_t zero_point, int32_t quant_min, int32_t quant_max);
 
 /// real = scale * (q - zero_point), in float.

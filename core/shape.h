@@ -25,8 +25,9 @@ int64_t element_count(Dims shape);
 /// "1x3x224x224", "?" for an unknown extent, "scalar" for {}.
 std::string to_string(Dims shape);
 
-/// The shape of an elementwise operator over a and b (numpy broadcasting); unknown extents stay unknown unless the
-/// other side decides them. Errors: Error(kInvalidModel) if they do not broadcast. Source: ONNX Broadcasting.
+/// The shape of an elementwise operator over a and b (numpy broadcasting); unknown extents stay unknown
+/// unless the other side decides them. Errors: Error(kInvalidModel) if they do not broadcast. Source: ONNX
+/// Broadcasting.
 Shape broadcast(Dims a, Dims b);
 
 /// A negative axis counted from the end. Errors: Error(kInvalidModel) if outside [-rank, rank).

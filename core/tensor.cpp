@@ -56,17 +56,39 @@ std::vector<T> Tensor::to_vector() const {
   std::vector<T> result;
   result.reserve(static_cast<size_t>(size_));
   switch (dtype_) {
-    case DataType::kF32: convert<float>(*this, result); break;
-    case DataType::kF64: convert<double>(*this, result); break;
-    case DataType::kU8: convert<uint8_t>(*this, result); break;
-    case DataType::kS8: convert<int8_t>(*this, result); break;
-    case DataType::kU16: convert<uint16_t>(*this, result); break;
-    case DataType::kS16: convert<int16_t>(*this, result); break;
-    case DataType::kU32: convert<uint32_t>(*this, result); break;
-    case DataType::kS32: convert<int32_t>(*this, result); break;
-    case DataType::kU64: convert<uint64_t>(*this, result); break;
-    case DataType::kS64: convert<int64_t>(*this, result); break;
-    case DataType::kBool: convert<bool>(*this, result); break;
+    case DataType::kF32:
+      convert<float>(*this, result);
+      break;
+    case DataType::kF64:
+      convert<double>(*this, result);
+      break;
+    case DataType::kU8:
+      convert<uint8_t>(*this, result);
+      break;
+    case DataType::kS8:
+      convert<int8_t>(*this, result);
+      break;
+    case DataType::kU16:
+      convert<uint16_t>(*this, result);
+      break;
+    case DataType::kS16:
+      convert<int16_t>(*this, result);
+      break;
+    case DataType::kU32:
+      convert<uint32_t>(*this, result);
+      break;
+    case DataType::kS32:
+      convert<int32_t>(*this, result);
+      break;
+    case DataType::kU64:
+      convert<uint64_t>(*this, result);
+      break;
+    case DataType::kS64:
+      convert<int64_t>(*this, result);
+      break;
+    case DataType::kBool:
+      convert<bool>(*this, result);
+      break;
     default:
       throw Error(ErrorKind::kUnsupported, "cannot read values of type " + std::string(name_of(dtype_)));
   }

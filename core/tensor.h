@@ -51,7 +51,8 @@ class Tensor {
   Tensor() = default;
 
   /// Zero-filled. Errors: Error(kInvalidModel) if the shape is not static or the size is absurd (more than
-  /// 2^40 bytes); Error(kUnsupported) for element types without a size; Error(kInternal) when memory runs out.
+  /// 2^40 bytes); Error(kUnsupported) for element types without a size; Error(kInternal) when memory runs
+  /// out.
   Tensor(DataType dtype, Shape shape);
 
   /// A tensor of the given values.

@@ -48,8 +48,9 @@ bool cpu_supports(Isa isa) {
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case Isa::kAvx512:
-      return cpu_supports(Isa::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+      return cpu_supports(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl");
 #endif
     default:
       return false;
@@ -79,6 +80,8 @@ const KernelTable& kernels_for(Isa isa) {
   return tables.front();
 }
 
-const KernelTable& best_kernels() { return kernels_for(supported_isas().back()); }
+const KernelTable& best_kernels() {
+  return kernels_for(supported_isas().back());
+}
 
 }  // namespace quantize

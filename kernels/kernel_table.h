@@ -12,9 +12,9 @@ namespace quantize {
 /// C = clamp(A * B + row_bias + column_bias, low, high), all f32.
 ///
 /// A is packed by pack_gemm_a_f32. B is read in panels of gemm_nr columns: element (k, n) stands at
-/// b[(n / nr) * b_panel_stride + k * ldb + n % nr]; so a plain row-major B has b_panel_stride = nr, and a B packed
-/// by panels has ldb = nr and b_panel_stride = nr * k. C is row-major with row pitch ldc.
-/// Accuracy: k is summed in order, each product by one fma where the ISA has it; the relative error against exact
+/// b[(n / nr) * b_panel_stride + k * ldb + n % nr]; so a plain row-major B has b_panel_stride = nr, and a B
+/// packed by panels has ldb = nr and b_panel_stride = nr * k. C is row-major with row pitch ldc. Accuracy: k
+/// is summed in order, each product by one fma where the ISA has it; the relative error against exact
 /// arithmetic is below k * 2^-23. The same bytes for any m, n split.
 struct GemmF32 {
   size_t m = 0, n = 0, k = 0;
@@ -29,7 +29,8 @@ struct GemmF32 {
 };
 
 /// One channel of a depthwise convolution, f32:
-///   y[i][j] = clamp(bias + sum over ky, kx of w[ky][kx] * x[i*stride_h + ky*dilation_h - pad_top][...], low, high)
+///   y[i][j] = clamp(bias + sum over ky, kx of w[ky][kx] * x[i*stride_h + ky*dilation_h - pad_top][...], low,
+///   high)
 /// with x read as 0 outside the image.
 struct DepthwiseF32 {
   const float* x = nullptr;  // [height][width]
@@ -65,15 +66,18 @@ struct KernelTable {
 
   /// Smallest and largest finite element, and how many are NaN or infinite. Exact.
   MinMaxF32 (*minmax_f32)(const float* x, size_t n) noexcept = nullptr;
-  /// counts[clamp(floor(x[i] * inv_bin_width) + bins / 2, 0, bins - 1)] += 1 for every finite x[i] that is not 0;
-  /// returns how many x[i] are 0. inv_bin_width is a power of two, so that the product is exact. Exact.
-  uint64_t (*histogram_f32)(const float* x, size_t n, float inv_bin_width, uint32_t* counts, size_t bins) noexcept =
-      nullptr;
+  /// counts[clamp(floor(x[i] * inv_bin_width) + bins / 2, 0, bins - 1)] += 1 for every finite x[i] that is
+  /// not 0; returns how many x[i] are 0. inv_bin_width is a power of two, so that the product is exact.
+  /// Exact.
+  uint64_t (*histogram_f32)(const float* x, size_t n, float inv_bin_width, uint32_t* counts,
+                            size_t bins) noexcept = nullptr;
 
   /// y[i] = clamp(round_half_even(x[i] / scale) + zero_point, quant_min, quant_max). Exact (a true division).
   /// Requires: no NaN. Source: ONNX QuantizeLinear-13.
-  void (*quantize_f32_u8)(const float* x, size_t n, float scale, int32_t zero_point, uint8_t* y) noexcept = nullptr;
-  void (*quantize_f32_s8)(const float* x, size_t n, float scale, int32_t zero_point, int8_t* y) noexcept = nullptr;
+  void (*quantize_f32_u8)(const float* x, size_t n, float scale, int32_t zero_point,
+                          uint8_t* y) noexcept = nullptr;
+  void (*quantize_f32_s8)(const float* x, size_t n, float scale, int32_t zero_point,
+                          int8_t* y) noexcept = nullptr;
 };
 
 /// The table of a level. Requires: cpu_supports(isa). The reference lives as long as the program.
@@ -82,8 +86,8 @@ const KernelTable& kernels_for(Isa isa);
 /// The table of the best level this CPU has.
 const KernelTable& best_kernels();
 
-/// Bytes of a packed A of m x k, and the packing: panels of gemm_mr rows, [m / mr][k][mr], the last one filled with 0.
-/// Element (m, k) is read from a[m * row_stride + k * column_stride].
+/// Bytes of a packed A of m x k, and the packing: panels of gemm_mr rows, [m / mr][k][mr], the last one
+/// filled with 0. Element (m, k) is read from a[m * row_stride + k * column_stride].
 size_t packed_gemm_a_bytes(const KernelTable& kernels, size_t m, size_t k);
 void pack_gemm_a_f32(const KernelTable& kernels, size_t m, size_t k, const float* a, size_t row_stride,
                      size_t column_stride, float* packed) noexcept;

@@ -10,13 +10,14 @@ namespace quantize {
 
 /// Reads an ONNX model (opset 7 to 21, IR 3 to 10) with its external data. Nodes are sorted topologically,
 /// Constant nodes stay nodes, initializers listed as inputs are no inputs. The result is valid.
-/// Errors: Error(kIo) if a file cannot be read; Error(kInvalidModel) for a broken one; Error(kUnsupported) for
-/// subgraphs, functions, sequences, sparse tensors, and opsets outside the range; each with the path as context.
+/// Errors: Error(kIo) if a file cannot be read; Error(kInvalidModel) for a broken one; Error(kUnsupported)
+/// for subgraphs, functions, sequences, sparse tensors, and opsets outside the range; each with the path as
+/// context.
 Graph load_model(const std::string& path);
 
-/// Writes the model beside `path` and renames it when complete, so that `path` is either the old file or the whole new
-/// one; a temporary file is removed on any error. The same graph gives the same bytes.
-/// Errors: Error(kIo) with the path and the system's reason; Error(kUnsupported) for a model above protobuf's 2 GiB.
+/// Writes the model beside `path` and renames it when complete, so that `path` is either the old file or the
+/// whole new one; a temporary file is removed on any error. The same graph gives the same bytes. Errors:
+/// Error(kIo) with the path and the system's reason; Error(kUnsupported) for a model above protobuf's 2 GiB.
 void save_model(const Graph& graph, const std::string& path);
 
 /// Reads a serialized onnx.TensorProto (".pb" test data).

@@ -25,7 +25,9 @@ class Fusion {
   }
 
  private:
-  bool is_kept(ValueId id) const { return static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)]; }
+  bool is_kept(ValueId id) const {
+    return static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)];
+  }
 
   const Graph& graph_;
   GraphIndex index_;
@@ -61,12 +63,14 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (fused[n]) continue;
     const Node& node = graph.nodes[n];
-    with_context([&] { return describe(graph, node); }, [&] {
-      const NodeId clamp = fusion.clamp_behind(node, find_op(graph, node));
-      if (clamp != kNoNode) fused[static_cast<size_t>(clamp)] = true;
-      steps.push_back(
-          make_step(graph, node, clamp == kNoNode ? nullptr : &graph.nodes[static_cast<size_t>(clamp)], kernels));
-    });
+    with_context(
+        [&] { return describe(graph, node); },
+        [&] {
+          const NodeId clamp = fusion.clamp_behind(node, find_op(graph, node));
+          if (clamp != kNoNode) fused[static_cast<size_t>(clamp)] = true;
+          steps.push_back(make_step(
+              graph, node, clamp == kNoNode ? nullptr : &graph.nodes[static_cast<size_t>(clamp)], kernels));
+        });
   }
   return steps;
 }
@@ -82,7 +86,8 @@ Program compile(Graph graph, const CompileOptions& options) {
   const Graph& g = program.graph_;
   program.steps_ = make_steps(g, program.keep_, *program.kernels_);
 
-  // A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to the end.
+  // A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to
+  // the end.
   const size_t end = program.steps_.size();
   std::vector<BufferRequest> requests(g.values.size());
   std::vector<bool> placed(g.values.size(), false);

@@ -20,7 +20,8 @@ struct Engine::Entry {
   std::vector<std::unique_ptr<Workspace>> idle;
 };
 
-Engine::Engine(Graph graph, CompileOptions options) : graph_(std::move(graph)), options_(std::move(options)) {}
+Engine::Engine(Graph graph, CompileOptions options)
+    : graph_(std::move(graph)), options_(std::move(options)) {}
 Engine::~Engine() = default;
 
 std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shapes) {

@@ -1,4 +1,5 @@
-// Runs a graph on inputs of any shape it allows: one Program per set of input shapes, compiled when first needed.
+// Runs a graph on inputs of any shape it allows: one Program per set of input shapes, compiled when first
+// needed.
 #pragma once
 
 #include <list>

@@ -35,8 +35,9 @@ MemoryPlan plan_memory(std::span<const BufferRequest> requests) {
     }
     plan.offsets[current] = offset;
     plan.total_bytes = std::max(plan.total_bytes, offset + bytes);
-    const auto place = std::upper_bound(placed.begin(), placed.end(), offset,
-                                        [&](size_t value, size_t other) { return value < plan.offsets[other]; });
+    const auto place =
+        std::upper_bound(placed.begin(), placed.end(), offset,
+                         [&](size_t value, size_t other) { return value < plan.offsets[other]; });
     placed.insert(place, current);
   }
   return plan;

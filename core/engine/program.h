@@ -22,13 +22,15 @@ struct Step {
   Node node;
   int64_t opset = 0;
   StepFunction function;
-  std::vector<ValueId> inputs, outputs;  // outputs may differ from the node's when a clamp was fused behind it
+  std::vector<ValueId> inputs,
+      outputs;  // outputs may differ from the node's when a clamp was fused behind it
   size_t scratch_bytes = 0;
 };
 
 class Program;
 
-/// The memory of one running inference: an arena and the views into it. One per thread; reusable, not shareable.
+/// The memory of one running inference: an arena and the views into it. One per thread; reusable, not
+/// shareable.
 class Workspace {
  public:
   explicit Workspace(const Program& program);
@@ -52,8 +54,10 @@ class Workspace {
 class Program {
  public:
   /// Runs the steps in order. inputs[i] belongs to graph.inputs[i]: same type and shape (Errors:
-  /// Error(kInvalidArgument)). The observer is told of the kept values: inputs first, then as they are computed.
-  void run(std::span<const TensorView> inputs, Workspace& workspace, ExecutionObserver* observer = nullptr) const;
+  /// Error(kInvalidArgument)). The observer is told of the kept values: inputs first, then as they are
+  /// computed.
+  void run(std::span<const TensorView> inputs, Workspace& workspace,
+           ExecutionObserver* observer = nullptr) const;
 
   const Graph& graph() const { return graph_; }
   const std::vector<Step>& steps() const { return steps_; }
@@ -70,9 +74,8 @@ class Program {
   size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;
 };
 
-/// Compiles a graph whose shapes are all static (see specialize). A Relu or Clip behind an operator that can apply it
-/// is fused unless its input is kept.
-/// Errors: Error(kUnsupported) with the node as context.
+/// Compiles a graph whose shapes are all static (see specialize). A Relu or Clip behind an operator that can
+/// apply it is fused unless its input is kept. Errors: Error(kUnsupported) with the node as context.
 Program compile(Graph graph, const CompileOptions& options);
 
 /// Where each buffer of a schedule stands.

@@ -11,7 +11,8 @@ Workspace::Workspace(const Program& program) {
   const size_t bytes = (program.arena_bytes_ + 63) / 64 * 64;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
   if (memory == nullptr)
-    throw Error(ErrorKind::kInternal, "out of memory: the model needs " + std::to_string(bytes) + " bytes to run");
+    throw Error(ErrorKind::kInternal,
+                "out of memory: the model needs " + std::to_string(bytes) + " bytes to run");
   arena_ = {memory, std::free};
   const Graph& graph = program.graph_;
   const auto place = [&](ValueId id) -> MutableTensorView {
@@ -33,15 +34,16 @@ Workspace::Workspace(const Program& program) {
   for (ValueId id : graph.outputs) outputs_.push_back(read(id));
 }
 
-void Program::run(std::span<const TensorView> inputs, Workspace& workspace, ExecutionObserver* observer) const {
+void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
+                  ExecutionObserver* observer) const {
   const auto observe = [&](ValueId id, const TensorView& view) {
     if (observer != nullptr && id != kNoValue && keep_[static_cast<size_t>(id)]) observer->on_value(id, view);
   };
   for (size_t i = 0; i < workspace.inputs_.size(); ++i) {
     const MutableTensorView& target = workspace.inputs_[i];
-    const bool fits = i < inputs.size() && inputs[i].dtype == target.dtype &&
-                      std::equal(inputs[i].shape.begin(), inputs[i].shape.end(), target.shape.begin(),
-                                 target.shape.end());
+    const bool fits =
+        i < inputs.size() && inputs[i].dtype == target.dtype &&
+        std::equal(inputs[i].shape.begin(), inputs[i].shape.end(), target.shape.begin(), target.shape.end());
     if (!fits)
       throw Error(ErrorKind::kInvalidArgument, "input '" + graph_.value(graph_.inputs[i]).name + "' takes " +
                                                    std::string(name_of(target.dtype)) + " " +

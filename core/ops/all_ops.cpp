@@ -1,11 +1,11 @@
-// The list of all operators: one line each. A file core/ops/<op>.cpp defines `void add_<op>(std::vector<OpDef>&)`,
-// which appends its definition (or those of a family that shares one implementation).
+// The list of all operators: one line each. A file core/ops/<op>.cpp defines `void
+// add_<op>(std::vector<OpDef>&)`, which appends its definition (or those of a family that shares one
+// implementation).
 #include <vector>
 
 #include "core/op_registry.h"
 
-#define QUANTIZE_ALL_OPS(X) \
-  X(relu)
+#define QUANTIZE_ALL_OPS(X) X(relu)
 
 namespace quantize {
 

@@ -7,7 +7,9 @@ namespace quantize {
 
 namespace {
 
-void infer(InferContext& context) { context.set_output(0, context.input(0).dtype, context.shape(0)); }
+void infer(InferContext& context) {
+  context.set_output(0, context.input(0).dtype, context.shape(0));
+}
 
 void evaluate(const EvaluateContext& context) {
   const float* x = context.inputs[0].as<float>();

@@ -52,8 +52,12 @@ void fold(Graph& graph, const Node& node) {
     outputs[i] = results[i].mutable_view();
   }
   const auto opset = graph.info.opsets.find(node.domain);
-  def.evaluate({node, opset == graph.info.opsets.end() ? 1 : opset->second, kernels_for(Isa::kScalar), inputs,
-                outputs, {}});
+  def.evaluate({node,
+                opset == graph.info.opsets.end() ? 1 : opset->second,
+                kernels_for(Isa::kScalar),
+                inputs,
+                outputs,
+                {}});
   for (size_t i = 0; i < results.size(); ++i)
     if (node.outputs[i] != kNoValue) graph.value(node.outputs[i]).initializer = std::move(results[i]);
 }

@@ -1,5 +1,5 @@
-// Shape inference: one walk over the nodes in order. Integer tensors of rank 0 and 1 (shape chains) are evaluated
-// along the way as far as their elements are known.
+// Shape inference: one walk over the nodes in order. Integer tensors of rank 0 and 1 (shape chains) are
+// evaluated along the way as far as their elements are known.
 #include <algorithm>
 #include <cstring>
 
@@ -8,7 +8,8 @@
 
 namespace quantize {
 
-InferContext::InferContext(const Graph& graph, const Node& n, const std::vector<std::optional<Shape>>& known_values)
+InferContext::InferContext(const Graph& graph, const Node& n,
+                           const std::vector<std::optional<Shape>>& known_values)
     : node(n), opset(0), graph_(graph), known_values_(known_values), outputs_(n.outputs.size()) {
   const auto found = graph.info.opsets.find(n.domain);
   if (found != graph.info.opsets.end()) opset = found->second;
@@ -21,7 +22,9 @@ TensorType InferContext::input(size_t i) const {
   return {value.dtype, value.shape};
 }
 
-const Tensor* InferContext::constant(size_t i) const { return graph_.constant(node.input(i)); }
+const Tensor* InferContext::constant(size_t i) const {
+  return graph_.constant(node.input(i));
+}
 
 std::optional<std::vector<int64_t>> InferContext::integers(size_t i) const {
   if (!has_input(i)) return std::nullopt;
@@ -39,8 +42,8 @@ constexpr int64_t kMaxKnownElements = 64;
 using KnownValues = std::vector<std::optional<Shape>>;  // per value: its integer elements
 
 bool is_small_integer(DataType dtype, const std::optional<Shape>& shape) {
-  return (dtype == DataType::kS64 || dtype == DataType::kS32) && shape && shape->size() <= 1 && is_static(*shape) &&
-         element_count(*shape) <= kMaxKnownElements;
+  return (dtype == DataType::kS64 || dtype == DataType::kS32) && shape && shape->size() <= 1 &&
+         is_static(*shape) && element_count(*shape) <= kMaxKnownElements;
 }
 
 Tensor make_integer_tensor(DataType dtype, const Shape& shape, const std::vector<int64_t>& elements) {
@@ -52,7 +55,8 @@ Tensor make_integer_tensor(DataType dtype, const Shape& shape, const std::vector
   return tensor;
 }
 
-/// The elements of a Shape node's output: the extents of its input, with `start` and `end` of opset 15 applied.
+/// The elements of a Shape node's output: the extents of its input, with `start` and `end` of opset 15
+/// applied.
 std::optional<Shape> shape_elements(const InferContext& context) {
   const auto shape = context.shape(0);
   if (!shape) return std::nullopt;
@@ -65,8 +69,8 @@ std::optional<Shape> shape_elements(const InferContext& context) {
   return elements;
 }
 
-/// Evaluates a node on integer tensors whose elements are partly known. Operators that only move elements carry the
-/// unknown marks along; others need every element.
+/// Evaluates a node on integer tensors whose elements are partly known. Operators that only move elements
+/// carry the unknown marks along; others need every element.
 std::optional<Shape> evaluate_elements(const Graph& graph, const Node& node, const OpDef& def,
                                        const InferContext& context) {
   const TensorType& result = context.outputs()[0];

@@ -11,8 +11,8 @@ struct Clamp {
   float low, high;  // -inf or +inf where the node has no bound
 };
 
-/// The bounds of a Relu, or of a Clip whose bounds are constant scalars (attributes up to opset 6, inputs after);
-/// nothing for any other node.
+/// The bounds of a Relu, or of a Clip whose bounds are constant scalars (attributes up to opset 6, inputs
+/// after); nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
 }  // namespace quantize

@@ -20,9 +20,10 @@ void require_static(const Graph& graph) {
   for (const Node& node : graph.nodes)
     for (ValueId id : node.outputs)
       if (id != kNoValue && (!graph.value(id).shape || !is_static(*graph.value(id).shape)))
-        throw Error(ErrorKind::kUnsupported, "the shape of '" + graph.value(id).name +
-                                                 "' depends on data, which is not supported; export the model "
-                                                 "with fixed shapes")
+        throw Error(ErrorKind::kUnsupported,
+                    "the shape of '" + graph.value(id).name +
+                        "' depends on data, which is not supported; export the model "
+                        "with fixed shapes")
             .add_context(describe(graph, node));
 }
 

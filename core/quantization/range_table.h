@@ -10,8 +10,8 @@
 
 namespace quantize {
 
-/// Mean of a Conv's input per input channel and kernel tap, over samples and output positions, zero padding included:
-/// mean[c * taps + t], t = ky * kernel_w + kx.
+/// Mean of a Conv's input per input channel and kernel tap, over samples and output positions, zero padding
+/// included: mean[c * taps + t], t = ky * kernel_w + kx.
 struct TapMeans {
   size_t taps = 0;
   std::vector<double> mean;
@@ -19,10 +19,11 @@ struct TapMeans {
 
 /// One value's entry. Keyed by name: names survive the passes, ids do not.
 struct ValueRange {
-  std::vector<Range> ranges;           // one, or one per channel (axis 1)
-  std::vector<double> channel_mean;    // mean per extent of axis 1 (of the last axis for rank 2 and 3); may be empty
-  uint64_t non_finite = 0;             // NaN and infinite elements seen: such a value stays float
-  std::string method;                  // which calibrator decided: goes into the plan
+  std::vector<Range> ranges;  // one, or one per channel (axis 1)
+  std::vector<double>
+      channel_mean;         // mean per extent of axis 1 (of the last axis for rank 2 and 3); may be empty
+  uint64_t non_finite = 0;  // NaN and infinite elements seen: such a value stays float
+  std::string method;       // which calibrator decided: goes into the plan
 };
 
 struct RangeTable {

@@ -20,8 +20,8 @@ struct ValueOverride {
 };
 
 struct QuantizationScheme {
-  std::string method = "mse";   // activation calibrator
-  double percentile = 99.99;    // of that calibrator
+  std::string method = "mse";  // activation calibrator
+  double percentile = 99.99;   // of that calibrator
   bool bias_correction = true;
   bool per_channel_weights = true;
   QuantType activations{.dtype = DataType::kU8};

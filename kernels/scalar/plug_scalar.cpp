@@ -12,14 +12,17 @@ namespace {
 
 constexpr size_t kMr = 4, kNr = 8;
 
-float clamp(float x, float low, float high) { return std::min(std::max(x, low), high); }
+float clamp(float x, float low, float high) {
+  return std::min(std::max(x, low), high);
+}
 
 void gemm_f32(const GemmF32& g) noexcept {
   for (size_t i = 0; i < g.m; ++i) {
     const float* a = g.a + i / kMr * kMr * g.k + i % kMr;
     for (size_t j = 0; j < g.n; ++j) {
       const float* b = g.b + j / kNr * g.b_panel_stride + j % kNr;
-      float sum = (g.row_bias != nullptr ? g.row_bias[i] : 0.0f) + (g.column_bias != nullptr ? g.column_bias[j] : 0.0f);
+      float sum = (g.row_bias != nullptr ? g.row_bias[i] : 0.0f) +
+                  (g.column_bias != nullptr ? g.column_bias[j] : 0.0f);
       for (size_t k = 0; k < g.k; ++k) sum += a[k * kMr] * b[k * g.ldb];
       g.c[i * g.ldc + j] = clamp(sum, g.low, g.high);
     }
@@ -32,7 +35,8 @@ void depthwise_f32(const DepthwiseF32& d) noexcept {
       float sum = d.bias;
       for (size_t ky = 0; ky < d.kernel_h; ++ky) {
         for (size_t kx = 0; kx < d.kernel_w; ++kx) {
-          const size_t y = i * d.stride_h + ky * d.dilation_h - d.pad_top;  // wraps above the image: then >= height
+          const size_t y =
+              i * d.stride_h + ky * d.dilation_h - d.pad_top;  // wraps above the image: then >= height
           const size_t x = j * d.stride_w + kx * d.dilation_w - d.pad_left;
           if (y < d.height && x < d.width) sum += d.w[ky * d.kernel_w + kx] * d.x[y * d.width + x];
         }
@@ -63,7 +67,8 @@ MinMaxF32 minmax_f32(const float* x, size_t n) noexcept {
   return result;
 }
 
-uint64_t histogram_f32(const float* x, size_t n, float inv_bin_width, uint32_t* counts, size_t bins) noexcept {
+uint64_t histogram_f32(const float* x, size_t n, float inv_bin_width, uint32_t* counts,
+                       size_t bins) noexcept {
   uint64_t zeros = 0;
   const float half = static_cast<float>(bins / 2);
   for (size_t i = 0; i < n; ++i) {
