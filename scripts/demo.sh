@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Sets up, builds the optimized program and does the main job on the small MobileNet and the images in data/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh
+cmake --preset release >/dev/null
+cmake --build --preset release --target quantize
+
+quantize=build/release/quantize
+out=build/demo
+mkdir -p "$out"
+show() { printf '\n$ %s\n' "$*"; "$@"; }
+show $quantize data/mobilenet_fashion.onnx --calib data/calib -o $out/mobilenet_fashion.qdq.onnx
+show $quantize verify data/mobilenet_fashion.onnx $out/mobilenet_fashion.qdq.onnx --images data/eval --labels data/eval_labels.txt

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs everything that building and testing needs, from Debian's packages. Safe to run twice; as root or with sudo.
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build                                 # build
+  libonnx-dev libprotobuf-dev libeigen3-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
+  libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev # image and archive formats
+  catch2 python3 python3-venv                           # tests
+  clang clang-format clang-tidy libomp-dev binutils     # second compiler, checks
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "setup: all packages are installed"
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "setup: run this as root, or install sudo; missing: ${missing[*]}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "setup: done"
