@@ -19,11 +19,17 @@ struct TapMeans {
 
 /// One value's entry. Keyed by name: names survive the passes, ids do not.
 struct ValueRange {
-  std::vector<Range> ranges;  // one, or one per channel (axis 1)
-  std::vector<double>
-      channel_mean;         // mean per extent of axis 1 (of the last axis for rank 2 and 3); may be empty
-  uint64_t non_finite = 0;  // NaN and infinite elements seen: such a value stays float
-  std::string method;       // which calibrator decided: goes into the plan
+  /// One, or one per channel (axis 1).
+  std::vector<Range> ranges;
+  /// Mean per extent of axis 1 (of the last axis for rank 2 and 3); may be empty.
+  std::vector<double> channel_mean;
+  /// Smallest and largest element per extent of the same axis, not clipped but widened to hold 0; may be
+  /// empty.
+  std::vector<Range> channel_ranges;
+  /// NaN and infinite elements seen: such a value stays float.
+  uint64_t non_finite = 0;
+  /// Which calibrator decided: goes into the plan.
+  std::string method;
 };
 
 struct RangeTable {
