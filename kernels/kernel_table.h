@@ -66,9 +66,10 @@ struct KernelTable {
 
   /// Smallest and largest finite element, and how many are NaN or infinite. Exact.
   MinMaxF32 (*minmax_f32)(const float* x, size_t n) noexcept = nullptr;
-  /// counts[clamp(floor(x[i] * inv_bin_width) + bins / 2, 0, bins - 1)] += 1 for every finite x[i] that is
-  /// not 0; returns how many x[i] are 0. inv_bin_width is a power of two, so that the product is exact.
-  /// Exact.
+  /// counts[bin(x[i])] += 1 for every finite x[i] that is not 0; returns how many x[i] are 0. Bins count
+  /// magnitudes outwards from the middle: with k = min(trunc(|x| * inv_bin_width), bins / 2 - 1), bin(x) =
+  /// bins / 2 + k for x > 0 and bins / 2 - 1 - k for x < 0. inv_bin_width is a power of two, so that the
+  /// product is exact, or underflows to the same k = 0. Exact.
   uint64_t (*histogram_f32)(const float* x, size_t n, float inv_bin_width, uint32_t* counts,
                             size_t bins) noexcept = nullptr;
 

@@ -70,15 +70,16 @@ MinMaxF32 minmax_f32(const float* x, size_t n) noexcept {
 uint64_t histogram_f32(const float* x, size_t n, float inv_bin_width, uint32_t* counts,
                        size_t bins) noexcept {
   uint64_t zeros = 0;
-  const float half = static_cast<float>(bins / 2);
+  const size_t half = bins / 2;
+  const float last = static_cast<float>(half - 1);
   for (size_t i = 0; i < n; ++i) {
     if (!std::isfinite(x[i])) continue;
     if (x[i] == 0) {
       ++zeros;
       continue;
     }
-    const float bin = clamp(std::floor(x[i] * inv_bin_width), -half, half - 1) + half;
-    ++counts[static_cast<size_t>(bin)];
+    const auto k = static_cast<size_t>(std::min(std::abs(x[i]) * inv_bin_width, last));
+    ++counts[x[i] > 0 ? half + k : half - 1 - k];
   }
   return zeros;
 }
