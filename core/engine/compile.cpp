@@ -9,31 +9,6 @@ namespace quantize {
 
 namespace {
 
-/// Decides which nodes disappear into the node before them.
-class Fusion {
- public:
-  Fusion(const Graph& graph, const std::vector<bool>& keep) : graph_(graph), index_(graph), keep_(keep) {}
-
-  /// The Relu or Clip that reads only this node's output and can be applied by it, or kNoNode.
-  NodeId clamp_behind(const Node& node, const OpDef& def) const {
-    if (!def.fuses_clamp || node.outputs.size() != 1 || node.outputs[0] == kNoValue) return kNoNode;
-    const ValueId id = node.outputs[0];
-    if (!index_.single_use(id) || is_kept(id)) return kNoNode;
-    const auto use = index_.uses(id)[0];
-    if (use.input != 0) return kNoNode;
-    return constant_clamp(graph_, graph_.nodes[static_cast<size_t>(use.node)]) ? use.node : kNoNode;
-  }
-
- private:
-  bool is_kept(ValueId id) const {
-    return static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)];
-  }
-
-  const Graph& graph_;
-  GraphIndex index_;
-  const std::vector<bool>& keep_;
-};
-
 Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels) {
   const OpDef& def = find_op(graph, node);
   const auto opset = graph.info.opsets.find(node.domain);
@@ -57,25 +32,35 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
 }
 
 std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels) {
-  const Fusion fusion(graph, keep);
+  const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
   std::vector<Step> steps;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (fused[n]) continue;
     const Node& node = graph.nodes[n];
-    with_context(
-        [&] { return describe(graph, node); },
-        [&] {
-          const NodeId clamp = fusion.clamp_behind(node, find_op(graph, node));
-          if (clamp != kNoNode) fused[static_cast<size_t>(clamp)] = true;
-          steps.push_back(make_step(
-              graph, node, clamp == kNoNode ? nullptr : &graph.nodes[static_cast<size_t>(clamp)], kernels));
-        });
+    with_context([&] { return describe(graph, node); },
+                 [&] {
+                   const NodeId id = clamp_behind(graph, index, node);
+                   const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
+                   if (fuses) fused[static_cast<size_t>(id)] = true;
+                   steps.push_back(make_step(
+                       graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr, kernels));
+                 });
   }
   return steps;
 }
 
 }  // namespace
+
+NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& node) {
+  if (!find_op(graph, node).fuses_clamp || node.outputs.size() != 1 || node.outputs[0] == kNoValue)
+    return kNoNode;
+  if (!index.single_use(node.outputs[0])) return kNoNode;
+  const GraphIndex::Use use = index.uses(node.outputs[0])[0];
+  const bool is_clamp =
+      use.input == 0 && constant_clamp(graph, graph.nodes[static_cast<size_t>(use.node)]).has_value();
+  return is_clamp ? use.node : kNoNode;
+}
 
 Program compile(Graph graph, const CompileOptions& options) {
   Program program;

@@ -74,6 +74,11 @@ class Program {
   size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;
 };
 
+/// The Relu or Clip that `compile` fuses into `node` unless the value between them is kept: it has constant
+/// bounds and alone reads the node's only output, and the node's operator can apply it. kNoNode if there is
+/// none. Errors: those of find_op.
+NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& node);
+
 /// Compiles a graph whose shapes are all static (see specialize). A Relu or Clip behind an operator that can
 /// apply it is fused unless its input is kept. Errors: Error(kUnsupported) with the node as context.
 Program compile(Graph graph, const CompileOptions& options);
