@@ -1,2 +1,240 @@
-// Loading models; see onnx_io.h.
+// onnx.ModelProto -> Graph. Read Loader::load first.
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "core/error.h"
+#include "onnx_io/attribute_proto.h"
 #include "onnx_io/onnx_io.h"
+#include "onnx_io/proto_file.h"
+#include "onnx_io/tensor_proto.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr int64_t kMinIrVersion = 3, kMinOpset = 7, kMaxOpset = 21;
+
+[[noreturn]] void invalid(const std::string& message) {
+  throw Error(ErrorKind::kInvalidModel, message);
+}
+[[noreturn]] void unsupported(const std::string& message) {
+  throw Error(ErrorKind::kUnsupported, message);
+}
+
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+std::string canonical_domain(const std::string& domain) {
+  return domain == "ai.onnx" ? "" : domain;
+}
+
+/// Copies what a file says about a value: its type, shape and doc string.
+void read_value_info(const onnx::ValueInfoProto& info, Value& value) {
+  value.doc_string = info.doc_string();
+  const onnx::TypeProto::Tensor& type = info.type().tensor_type();
+  value.dtype = read_data_type(type.elem_type());
+  if (!type.has_shape()) return;
+  Shape shape;
+  std::vector<std::string> names;
+  for (const auto& dim : type.shape().dim()) {
+    // Some exporters write -1 for an extent that is unknown.
+    const bool known = dim.has_dim_value() && dim.dim_value() != kUnknownDim;
+    if (known && dim.dim_value() < 0)
+      invalid("tensor '" + info.name() + "' has a negative extent (" + std::to_string(dim.dim_value()) +
+              "); export the model anew");
+    shape.push_back(known ? dim.dim_value() : kUnknownDim);
+    names.push_back(known ? "" : dim.dim_param());
+  }
+  value.shape = std::move(shape);
+  const bool named =
+      std::any_of(names.begin(), names.end(), [](const std::string& name) { return !name.empty(); });
+  if (named) value.dim_names = std::move(names);
+}
+
+class Loader {
+ public:
+  /// Takes the message apart as it reads, so that no tensor is in memory twice.
+  Loader(onnx::ModelProto& model, std::string folder)
+      : model_(model), source_(*model.mutable_graph()), folder_(std::move(folder)) {}
+
+  Graph load() {
+    read_opsets();
+    read_info();
+    read_initializers();
+    read_inputs();
+    add_node_outputs();
+    for (int n = 0; n < source_.node_size(); ++n)
+      with_context([&] { return describe(graph_, node_at(n)); },
+                   [&] { read_node(source_.node(n), node_at(n)); });
+    read_outputs();
+    read_value_infos();
+    sort_topologically(graph_);
+    validate(graph_);
+    return std::move(graph_);
+  }
+
+ private:
+  Node& node_at(int n) { return graph_.nodes[static_cast<size_t>(n)]; }
+
+  void read_opsets() {
+    for (const auto& import : model_.opset_import())
+      if (!graph_.info.opsets.emplace(canonical_domain(import.domain()), import.version()).second)
+        invalid("the model imports the operators of domain '" + import.domain() + "' twice");
+    const int64_t opset = graph_.opset();
+    if (opset == 0) invalid("the model does not say which opset it uses; export it anew");
+    if (opset < kMinOpset || opset > kMaxOpset)
+      unsupported("opset " + std::to_string(opset) +
+                  " is not supported; export the model with an opset from " + std::to_string(kMinOpset) +
+                  " to " + std::to_string(kMaxOpset));
+  }
+
+  void read_info() {
+    ModelInfo& info = graph_.info;
+    info.ir_version = model_.ir_version();
+    info.producer_name = model_.producer_name();
+    info.producer_version = model_.producer_version();
+    info.domain = model_.domain();
+    info.model_version = model_.model_version();
+    info.doc_string = model_.doc_string();
+    info.graph_doc_string = source_.doc_string();
+    for (const auto& entry : model_.metadata_props()) info.metadata[entry.key()] = entry.value();
+    graph_.name = source_.name();
+  }
+
+  ValueId add_value(const std::string& name) {
+    if (name.empty()) invalid("a graph input or initializer has no name; export the model anew");
+    const auto id = static_cast<ValueId>(graph_.values.size());
+    if (!ids_.emplace(name, id).second)
+      invalid("two tensors are called '" + name + "'; export the model anew");
+    graph_.values.emplace_back().name = name;
+    return id;
+  }
+
+  void read_initializers() {
+    if (source_.sparse_initializer_size() != 0)
+      unsupported("sparse initializer '" + source_.sparse_initializer(0).values().name() +
+                  "' is not supported; export the model with dense ones");
+    for (onnx::TensorProto& proto : *source_.mutable_initializer()) {
+      Value& value = graph_.value(add_value(proto.name()));
+      with_context([&] { return "initializer '" + value.name + "'"; },
+                   [&] { value.initializer = read_tensor(proto, folder_); });
+      value.dtype = value.initializer.dtype();
+      value.shape = value.initializer.shape();
+      value.doc_string = proto.doc_string();
+      onnx::TensorProto().Swap(&proto);  // frees the bytes, which Clear would keep
+    }
+  }
+
+  void read_inputs() {
+    std::unordered_set<std::string> seen;
+    for (const auto& info : source_.input()) {
+      if (!seen.insert(info.name()).second) invalid("graph input '" + info.name() + "' is listed twice");
+      const auto found = ids_.find(info.name());
+      if (found != ids_.end())
+        continue;  // an initializer that may be overridden: we take it as the constant it is
+      const ValueId id = add_value(info.name());
+      with_context(
+          [&] { return "graph input '" + info.name() + "'"; },
+          [&] {
+            if (!info.type().has_tensor_type())
+              unsupported("only tensors are supported as inputs, not sequences, maps or optional values");
+            read_value_info(info, graph_.value(id));
+          });
+      graph_.inputs.push_back(id);
+    }
+  }
+
+  /// First all names, so that nodes may stand in any order.
+  void add_node_outputs() {
+    for (const auto& proto : source_.node()) {
+      Node& node = graph_.nodes.emplace_back();
+      node.op_type = proto.op_type();
+      node.domain = canonical_domain(proto.domain());
+      node.name = proto.name();
+      node.doc_string = proto.doc_string();
+      for (const std::string& name : proto.output())
+        node.outputs.push_back(name.empty() ? kNoValue : add_value(name));
+    }
+  }
+
+  void read_node(const onnx::NodeProto& proto, Node& node) {
+    if (node.op_type.empty()) invalid("the node has no operator type; export the model anew");
+    if (graph_.info.opsets.count(node.domain) == 0)
+      invalid("the model does not say which version of domain '" + node.domain + "' it uses; export it anew");
+    for (const std::string& name : proto.input()) {
+      const auto found = ids_.find(name);
+      if (!name.empty() && found == ids_.end())
+        invalid("nothing computes input '" + name + "' and it is no initializer; export the model anew");
+      node.inputs.push_back(name.empty() ? kNoValue : found->second);
+    }
+    for (const auto& attribute : proto.attribute())
+      if (!node.attributes.emplace(attribute.name(), read_attribute(attribute, folder_)).second)
+        invalid("attribute '" + attribute.name() + "' is given twice");
+  }
+
+  void read_outputs() {
+    for (const auto& info : source_.output()) {
+      const auto found = ids_.find(info.name());
+      if (found == ids_.end()) invalid("nothing computes the graph output '" + info.name() + "'");
+      graph_.outputs.push_back(found->second);
+      describe_value(info);
+    }
+  }
+
+  void read_value_infos() {
+    for (const auto& info : source_.value_info()) describe_value(info);
+  }
+
+  /// Types of computed values and doc strings of constants; what is no tensor stays undescribed.
+  void describe_value(const onnx::ValueInfoProto& info) {
+    const auto found = ids_.find(info.name());
+    if (found == ids_.end()) return;
+    Value& value = graph_.value(found->second);
+    const bool typed = info.type().has_tensor_type() && info.type().tensor_type().elem_type() != 0;
+    if (value.is_constant() || value.dtype != DataType::kUndefined || !typed) return;
+    with_context([&] { return "tensor '" + value.name + "'"; }, [&] { read_value_info(info, value); });
+  }
+
+  onnx::ModelProto& model_;
+  onnx::GraphProto& source_;
+  std::string folder_;
+  Graph graph_;
+  std::unordered_map<std::string, ValueId> ids_;
+};
+
+Graph load(const std::string& path) {
+  onnx::ModelProto model;
+  read_proto(path, model);
+  if (!model.has_graph() || model.ir_version() < 1)
+    invalid("the file holds no ONNX model; export or download it anew");
+  if (model.ir_version() < kMinIrVersion)
+    unsupported("IR version " + std::to_string(model.ir_version()) +
+                " is not supported; export the model anew");
+  if (model.functions_size() != 0)
+    unsupported("the model defines functions ('" + model.functions(0).name() +
+                "'), which are not supported; inline them with onnx.inliner.inline_local_functions");
+  return Loader(model, folder_of(path)).load();
+}
+
+}  // namespace
+
+Graph load_model(const std::string& path) {
+  return with_context([&] { return path; }, [&] { return load(path); });
+}
+
+Tensor load_tensor_proto(const std::string& path) {
+  return with_context([&] { return path; },
+                      [&] {
+                        onnx::TensorProto proto;
+                        read_proto(path, proto);
+                        return read_tensor(proto, folder_of(path));
+                      });
+}
+
+}  // namespace quantize

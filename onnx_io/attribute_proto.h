@@ -1,0 +1,20 @@
+// onnx.AttributeProto <-> Attribute.
+#pragma once
+
+#include <string>
+
+#include "core/graph.h"
+
+namespace onnx {
+class AttributeProto;
+}
+
+namespace quantize {
+
+/// Errors: Error(kUnsupported) for subgraphs, types, sparse tensors and lists of tensors;
+/// Error(kInvalidModel) for an attribute without a type; those of read_tensor.
+Attribute read_attribute(const onnx::AttributeProto& proto, const std::string& folder);
+
+void write_attribute(const std::string& name, const Attribute& attribute, onnx::AttributeProto& proto);
+
+}  // namespace quantize

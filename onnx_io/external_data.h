@@ -1,0 +1,26 @@
+// Tensor bytes that stand in files beside the model.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/tensor.h"
+
+namespace quantize {
+
+/// What a TensorProto says about where its bytes are.
+struct ExternalData {
+  std::string location;            // relative to the model's folder
+  uint64_t offset = 0;             // bytes
+  std::optional<uint64_t> length;  // bytes; nothing: as many as the tensor needs
+};
+
+/// Reads a tensor's little-endian bytes from a file in the model's folder or below it; symbolic links may not
+/// lead out. Every size is checked against the file before memory is taken. Errors: Error(kInvalidModel) for
+/// a location outside the folder, or a range outside the file or of the wrong size; Error(kIo) if the file
+/// cannot be read.
+Tensor read_external_data(DataType dtype, const Shape& shape, const ExternalData& where,
+                          const std::string& folder);
+
+}  // namespace quantize

@@ -1,0 +1,19 @@
+// Serialized protobuf messages in files: limits, I/O errors, protobuf's own log.
+#pragma once
+
+#include <string>
+
+namespace google::protobuf {
+class MessageLite;
+}
+
+namespace quantize {
+
+/// Reads one message. Errors (the caller adds the path): Error(kIo) with the system's reason;
+/// Error(kInvalidModel) if the file is empty or no such message; Error(kUnsupported) above protobuf's 2 GiB.
+void read_proto(const std::string& path, google::protobuf::MessageLite& message);
+
+/// Writes one message through an AtomicFile. Errors: Error(kIo); Error(kUnsupported) above protobuf's 2 GiB.
+void write_proto(const google::protobuf::MessageLite& message, const std::string& path);
+
+}  // namespace quantize
