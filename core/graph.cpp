@@ -57,6 +57,11 @@ int64_t Graph::opset() const {
   return found == info.opsets.end() ? 0 : found->second;
 }
 
+int64_t Graph::opset_of(const Node& node) const {
+  const auto found = info.opsets.find(node.domain);
+  return found == info.opsets.end() ? 1 : found->second;
+}
+
 ValueId Graph::add_value(const std::string& wanted, DataType dtype, std::optional<Shape> shape) {
   std::string unique = wanted;
   for (int suffix = 1; find_value(unique) != kNoValue; ++suffix)

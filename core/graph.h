@@ -83,6 +83,8 @@ struct Graph {
   std::vector<ValueId> outputs;
 
   int64_t opset() const;  // version of ONNX's own domain; 0 if the model imports none
+  int64_t opset_of(
+      const Node& node) const;  // version of the node's domain; 1 if the model does not import it
 
   Value& value(ValueId id) { return values[static_cast<size_t>(id)]; }
   const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }

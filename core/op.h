@@ -35,9 +35,11 @@ class InferContext {
   std::optional<Shape> shape(size_t i) const { return input(i).shape; }
   /// The constant behind input i, or nullptr.
   const Tensor* constant(size_t i) const;
-  /// The elements of input i, an integer tensor of rank 0 or 1, as far as they are known: kUnknownElement for
-  /// the others; nothing if not even their number is known. Constants are fully known; shape chains partly.
+  /// The elements of input i, a small integer tensor, as far as they are known: kUnknownElement for the
+  /// others; nothing if not even their number is known. Constants are fully known; shape chains partly.
   std::optional<std::vector<int64_t>> integers(size_t i) const;
+  /// The same, or nothing if any element is unknown.
+  std::optional<std::vector<int64_t>> all_integers(size_t i) const;
 
   void set_output(size_t i, DataType dtype, std::optional<Shape> shape);
   const std::vector<TensorType>& outputs() const { return outputs_; }
@@ -50,6 +52,9 @@ class InferContext {
 
 /// Marks an element of an integer tensor that is not known before the program runs.
 constexpr int64_t kUnknownElement = std::numeric_limits<int64_t>::min();
+
+/// OpDef::max_inputs and max_outputs of operators that take any number.
+constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max();
 
 /// One execution: everything an operator computes with. Outputs have the type and shape that inference gave
 /// them.
@@ -97,6 +102,10 @@ struct OpDef {
   int min_opset;       // of that domain: the oldest and newest version this definition reads
   int max_opset;
 
+  /// How many inputs and outputs a node may have. The first min_inputs inputs and the first output must be
+  /// there; infer and evaluate rely on it.
+  size_t min_inputs = 1, max_inputs = 1, max_outputs = 1;
+
   /// Sets the type and shape of every output, as far as they follow from the inputs.
   void (*infer)(InferContext& context);
 
@@ -105,8 +114,8 @@ struct OpDef {
 
   QuantizationRule quantization = QuantizationRule::kFloat;
 
-  /// True if every element of the output is one of the first input's (or of any input's, for Concat), only
-  /// placed anew: lets shape inference see through it.
+  /// True if every element of the output is one of the first input's (with any number of inputs: one of any
+  /// input's), only placed anew: lets shape inference see through it.
   bool moves_data = false;
 
   /// A faster form of `evaluate`, made once per Program; nullptr: evaluate is the step.

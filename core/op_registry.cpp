@@ -10,11 +10,6 @@ namespace quantize {
 
 namespace {
 
-int64_t opset_of(const Graph& graph, const Node& node) {
-  const auto found = graph.info.opsets.find(node.domain);
-  return found == graph.info.opsets.end() ? 1 : found->second;
-}
-
 bool same_operator(const OpDef& def, const Node& node) {
   return node.op_type == def.op_type && node.domain == def.domain;
 }
@@ -22,7 +17,7 @@ bool same_operator(const OpDef& def, const Node& node) {
 }  // namespace
 
 const OpDef* try_find_op(const Graph& graph, const Node& node) {
-  const int64_t opset = opset_of(graph, node);
+  const int64_t opset = graph.opset_of(node);
   for (const OpDef& def : all_ops())
     if (same_operator(def, node) && def.min_opset <= opset && opset <= def.max_opset) return &def;
   return nullptr;
@@ -36,7 +31,7 @@ const OpDef& find_op(const Graph& graph, const Node& node) {
   const std::string op = (node.domain.empty() ? "" : node.domain + ".") + node.op_type;
   if (other_version)
     throw Error(ErrorKind::kUnsupported, "operator " + op + " is not supported at opset " +
-                                             std::to_string(opset_of(graph, node)) +
+                                             std::to_string(graph.opset_of(node)) +
                                              "; export the model with opset 13 to 21");
   throw Error(ErrorKind::kUnsupported,
               "operator " + op + " is not supported; export the model without it, or split it off the model");

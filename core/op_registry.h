@@ -7,7 +7,7 @@
 
 namespace quantize {
 
-/// Every operator, in alphabetical order of op_type. Defined in core/ops/all_ops.cpp: the one line to add.
+/// Every operator. Defined in core/ops/all_ops.cpp: the one line to add.
 std::span<const OpDef> all_ops();
 
 }  // namespace quantize

@@ -31,17 +31,22 @@ void convert(const Tensor& tensor, std::vector<To>& result) {
 
 }  // namespace
 
-Tensor::Tensor(DataType dtype, Shape shape)
-    : dtype_(dtype), shape_(std::move(shape)), size_(element_count(shape_)) {
+size_t byte_count(DataType dtype, Dims shape) {
   const auto width = static_cast<int64_t>(size_of(dtype));
   if (width == 0)
     throw Error(ErrorKind::kUnsupported,
                 "tensors of type " + std::string(name_of(dtype)) + " are not supported");
-  int64_t bytes = 0;
-  if (__builtin_mul_overflow(size_, width, &bytes) || bytes > kMaxBytes)
-    throw Error(ErrorKind::kInvalidModel, "a tensor of shape " + to_string(shape_) + " is too large");
-  bytes_ = allocate(static_cast<size_t>(bytes));
+  const int64_t count = element_count(shape);
+  if (count > kMaxBytes / width)
+    throw Error(ErrorKind::kInvalidModel, "a tensor of shape " + to_string(shape) + " is too large");
+  return static_cast<size_t>(count * width);
 }
+
+Tensor::Tensor(DataType dtype, Shape shape)
+    : dtype_(dtype),
+      shape_(std::move(shape)),
+      size_(element_count(shape_)),
+      bytes_(allocate(byte_count(dtype_, shape_))) {}
 
 Tensor Tensor::reshaped(Shape shape) const {
   if (element_count(shape) != size_)

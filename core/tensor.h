@@ -11,6 +11,10 @@
 
 namespace quantize {
 
+/// Bytes of a static tensor. Errors: Error(kInvalidModel) if the shape is not static or the size is absurd
+/// (more than 2^40 bytes); Error(kUnsupported) for element types without a size.
+size_t byte_count(DataType dtype, Dims shape);
+
 /// A read-only view: type, extents and row-major bytes that live elsewhere.
 struct TensorView {
   DataType dtype = DataType::kUndefined;
@@ -50,9 +54,7 @@ class Tensor {
   /// No tensor: dtype kUndefined.
   Tensor() = default;
 
-  /// Zero-filled. Errors: Error(kInvalidModel) if the shape is not static or the size is absurd (more than
-  /// 2^40 bytes); Error(kUnsupported) for element types without a size; Error(kInternal) when memory runs
-  /// out.
+  /// Zero-filled. Errors: those of byte_count; Error(kInternal) when memory runs out.
   Tensor(DataType dtype, Shape shape);
 
   /// A tensor of the given values.

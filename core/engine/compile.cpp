@@ -11,10 +11,9 @@ namespace {
 
 Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels) {
   const OpDef& def = find_op(graph, node);
-  const auto opset = graph.info.opsets.find(node.domain);
   Step step;
   step.node = node;
-  step.opset = opset == graph.info.opsets.end() ? 1 : opset->second;
+  step.opset = graph.opset_of(node);
   step.inputs = node.inputs;
   step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
   if (def.compile != nullptr) {
@@ -79,7 +78,7 @@ Program compile(Graph graph, const CompileOptions& options) {
   const auto need = [&](ValueId id, size_t first) {
     BufferRequest& request = requests[static_cast<size_t>(id)];
     const Value& value = g.value(id);
-    request = {static_cast<size_t>(element_count(*value.shape)) * size_of(value.dtype), first, first};
+    request = {byte_count(value.dtype, *value.shape), first, first};
     placed[static_cast<size_t>(id)] = true;
   };
   for (ValueId id : g.inputs) need(id, 0);

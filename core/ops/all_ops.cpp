@@ -5,7 +5,12 @@
 
 #include "core/op_registry.h"
 
-#define QUANTIZE_ALL_OPS(X) X(relu)
+// clang-format off
+#define QUANTIZE_ALL_OPS(X) \
+  X(dropout) \
+  X(relu) \
+  X(reshape)
+// clang-format on
 
 namespace quantize {
 

@@ -1,4 +1,6 @@
 // Evaluates what does not depend on the graph's inputs, with the operators' own reference code.
+#include <algorithm>
+
 #include "core/op.h"
 #include "core/passes/passes.h"
 
@@ -6,17 +8,19 @@ namespace quantize {
 
 namespace {
 
-constexpr int64_t kMaxFoldedBytes = int64_t{64} << 20;
+constexpr size_t kMaxNodeBytes = size_t{64} << 20;
+constexpr size_t kMaxTotalBytes = size_t{2} << 30;  // a file of a few bytes must not fill the memory
 
-bool all_outputs_foldable(const Graph& graph, const Node& node) {
+/// Bytes of the node's results; nothing if they are not known yet.
+std::optional<size_t> result_bytes(const Graph& graph, const Node& node) {
+  size_t bytes = 0;
   for (ValueId id : node.outputs) {
     if (id == kNoValue) continue;
     const Value& value = graph.value(id);
-    const auto width = static_cast<int64_t>(size_of(value.dtype));
-    if (width == 0 || !value.shape || !is_static(*value.shape)) return false;
-    if (element_count(*value.shape) > kMaxFoldedBytes / width) return false;
+    if (size_of(value.dtype) == 0 || !value.shape || !is_static(*value.shape)) return std::nullopt;
+    bytes += byte_count(value.dtype, *value.shape);
   }
-  return true;
+  return bytes;
 }
 
 bool all_inputs_constant(const Graph& graph, const Node& node) {
@@ -51,13 +55,7 @@ void fold(Graph& graph, const Node& node) {
     results[i] = Tensor(value.dtype, *value.shape);
     outputs[i] = results[i].mutable_view();
   }
-  const auto opset = graph.info.opsets.find(node.domain);
-  def.evaluate({node,
-                opset == graph.info.opsets.end() ? 1 : opset->second,
-                kernels_for(Isa::kScalar),
-                inputs,
-                outputs,
-                {}});
+  def.evaluate({node, graph.opset_of(node), kernels_for(Isa::kScalar), inputs, outputs, {}});
   for (size_t i = 0; i < results.size(); ++i)
     if (node.outputs[i] != kNoValue) graph.value(node.outputs[i]).initializer = std::move(results[i]);
 }
@@ -66,13 +64,16 @@ void fold(Graph& graph, const Node& node) {
 
 void fold_constants(Graph& graph) {
   std::vector<Node> kept;
+  size_t left = kMaxTotalBytes;
   for (Node& node : graph.nodes) {
-    const bool foldable = (all_inputs_constant(graph, node) || depends_on_shape_only(graph, node)) &&
-                          all_outputs_foldable(graph, node);
-    if (foldable)
+    const bool constant = all_inputs_constant(graph, node) || depends_on_shape_only(graph, node);
+    const auto bytes = constant ? result_bytes(graph, node) : std::nullopt;
+    if (bytes && *bytes <= std::min(left, kMaxNodeBytes)) {
       with_context([&] { return describe(graph, node); }, [&] { fold(graph, node); });
-    else
+      left -= *bytes;
+    } else {
       kept.push_back(std::move(node));
+    }
   }
   graph.nodes = std::move(kept);
 }

@@ -1,7 +1,6 @@
-// Shape inference: one walk over the nodes in order. Integer tensors of rank 0 and 1 (shape chains) are
-// evaluated along the way as far as their elements are known.
+// Shape inference: one walk over the nodes in order. Small integer tensors (shape chains) are evaluated along
+// the way as far as their elements are known.
 #include <algorithm>
-#include <cstring>
 
 #include "core/op.h"
 #include "core/passes/passes.h"
@@ -10,10 +9,11 @@ namespace quantize {
 
 InferContext::InferContext(const Graph& graph, const Node& n,
                            const std::vector<std::optional<Shape>>& known_values)
-    : node(n), opset(0), graph_(graph), known_values_(known_values), outputs_(n.outputs.size()) {
-  const auto found = graph.info.opsets.find(n.domain);
-  if (found != graph.info.opsets.end()) opset = found->second;
-}
+    : node(n),
+      opset(graph.opset_of(n)),
+      graph_(graph),
+      known_values_(known_values),
+      outputs_(n.outputs.size()) {}
 
 TensorType InferContext::input(size_t i) const {
   if (!has_input(i)) return {};
@@ -31,6 +31,14 @@ std::optional<std::vector<int64_t>> InferContext::integers(size_t i) const {
   return known_values_[static_cast<size_t>(node.inputs[i])];
 }
 
+std::optional<std::vector<int64_t>> InferContext::all_integers(size_t i) const {
+  auto elements = integers(i);
+  // A constant may hold the number that marks unknown elements: "from the very start" in a Slice.
+  const bool complete = !elements || constant(i) != nullptr ||
+                        std::find(elements->begin(), elements->end(), kUnknownElement) == elements->end();
+  return complete ? elements : std::nullopt;
+}
+
 void InferContext::set_output(size_t i, DataType dtype, std::optional<Shape> shape) {
   if (i < outputs_.size()) outputs_[i] = {dtype, std::move(shape)};
 }
@@ -42,8 +50,8 @@ constexpr int64_t kMaxKnownElements = 64;
 using KnownValues = std::vector<std::optional<Shape>>;  // per value: its integer elements
 
 bool is_small_integer(DataType dtype, const std::optional<Shape>& shape) {
-  return (dtype == DataType::kS64 || dtype == DataType::kS32) && shape && shape->size() <= 1 &&
-         is_static(*shape) && element_count(*shape) <= kMaxKnownElements;
+  return (dtype == DataType::kS64 || dtype == DataType::kS32) && shape && is_static(*shape) &&
+         element_count(*shape) <= kMaxKnownElements;
 }
 
 Tensor make_integer_tensor(DataType dtype, const Shape& shape, const std::vector<int64_t>& elements) {
@@ -69,39 +77,60 @@ std::optional<Shape> shape_elements(const InferContext& context) {
   return elements;
 }
 
-/// Evaluates a node on integer tensors whose elements are partly known. Operators that only move elements
-/// carry the unknown marks along; others need every element.
-std::optional<Shape> evaluate_elements(const Graph& graph, const Node& node, const OpDef& def,
-                                       const InferContext& context) {
+/// Input i as a tensor, if all its elements are known or it is data that `def` only moves; nothing otherwise.
+std::optional<Tensor> known_input(const InferContext& context, const OpDef& def, size_t i) {
+  if (!context.has_input(i)) return Tensor();
+  if (const Tensor* constant = context.constant(i)) return *constant;
+  const TensorType type = context.input(i);
+  const bool is_moved =
+      def.moves_data && type.dtype == DataType::kS64 && (i == 0 || def.max_inputs == kAnyNumber);
+  const auto elements = is_moved ? context.integers(i) : context.all_integers(i);
+  if (!elements || !is_small_integer(type.dtype, type.shape)) return std::nullopt;
+  return make_integer_tensor(type.dtype, *type.shape, *elements);
+}
+
+/// Evaluates a node on small integer tensors whose elements are partly known. Operators that only move
+/// elements carry the unknown marks along; others need every element.
+std::optional<Shape> evaluate_elements(const OpDef& def, const InferContext& context) {
   const TensorType& result = context.outputs()[0];
   if (!is_small_integer(result.dtype, result.shape)) return std::nullopt;
   std::vector<Tensor> tensors;
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    const Tensor* constant = context.constant(i);
-    const auto elements = context.integers(i);
-    if (!context.has_input(i)) {
-      tensors.emplace_back();
-    } else if (constant != nullptr) {
-      tensors.push_back(*constant);
-    } else if (elements && is_small_integer(context.input(i).dtype, context.shape(i))) {
-      const bool unknown = std::count(elements->begin(), elements->end(), kUnknownElement) != 0;
-      if (unknown && (!def.moves_data || context.input(i).dtype != DataType::kS64)) return std::nullopt;
-      tensors.push_back(make_integer_tensor(context.input(i).dtype, *context.shape(i), *elements));
-    } else {
-      return std::nullopt;
-    }
+  std::vector<TensorView> inputs;
+  tensors.reserve(context.input_count());
+  for (size_t i = 0; i < context.input_count(); ++i) {
+    const auto tensor = known_input(context, def, i);
+    if (!tensor) return std::nullopt;
+    tensors.push_back(*tensor);
+    inputs.push_back(tensors.back().view());
   }
   Tensor output(result.dtype, *result.shape);
-  std::vector<TensorView> inputs;
-  for (const Tensor& tensor : tensors) inputs.push_back(tensor.view());
   const MutableTensorView view = output.mutable_view();
-  def.evaluate({node, context.opset, kernels_for(Isa::kScalar), inputs, {&view, 1}, {}});
-  (void)graph;
+  def.evaluate({context.node, context.opset, kernels_for(Isa::kScalar), inputs, {&view, 1}, {}});
   return output.to_vector<int64_t>();
+}
+
+void check_arity(const OpDef& def, const Node& node) {
+  const auto fail = [](const std::string& message) { throw Error(ErrorKind::kInvalidModel, message); };
+  for (size_t i = 0; i < def.min_inputs; ++i)
+    if (node.input(i) == kNoValue) fail("input " + std::to_string(i) + " is missing");
+  if (node.inputs.size() > def.max_inputs)
+    fail("the node has " + std::to_string(node.inputs.size()) + " inputs, the operator takes at most " +
+         std::to_string(def.max_inputs));
+  if (node.output(0) == kNoValue) fail("output 0 is missing");
+  if (node.outputs.size() > def.max_outputs)
+    fail("the node has " + std::to_string(node.outputs.size()) + " outputs, the operator makes at most " +
+         std::to_string(def.max_outputs));
+}
+
+void keep_names_of_unknown_extents(Value& value) {
+  if (!value.shape || value.dim_names.size() != value.shape->size()) value.dim_names.clear();
+  for (size_t i = 0; i < value.dim_names.size(); ++i)
+    if ((*value.shape)[i] != kUnknownDim) value.dim_names[i].clear();
 }
 
 void infer_node(Graph& graph, const Node& node, KnownValues& known) {
   const OpDef& def = find_op(graph, node);
+  check_arity(def, node);
   InferContext context(graph, node, known);
   def.infer(context);
   for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -109,14 +138,14 @@ void infer_node(Graph& graph, const Node& node, KnownValues& known) {
     Value& value = graph.value(node.outputs[i]);
     value.dtype = context.outputs()[i].dtype;
     value.shape = context.outputs()[i].shape;
-    if (!value.shape || value.dim_names.size() != value.shape->size()) value.dim_names.clear();
+    keep_names_of_unknown_extents(value);
   }
   if (node.outputs.size() != 1) return;
   auto& elements = known[static_cast<size_t>(node.outputs[0])];
   if (node.op_type == "Shape" && node.domain.empty())
     elements = shape_elements(context);
   else
-    elements = evaluate_elements(graph, node, def, context);
+    elements = evaluate_elements(def, context);
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace quantize {
 void infer_shapes(Graph& graph);
 
 /// Replaces every node whose inputs are all constant by its result, and every node whose result follows from
-/// known shapes (Shape, Size and what is computed from them). Results above 64 MiB are left alone. Requires:
-/// infer_shapes ran. Deterministic operators only, so all that we know.
+/// known shapes (Shape, Size and what is computed from them). Results above 64 MiB, or 2 GiB together, are
+/// left alone. Requires: infer_shapes ran. Deterministic operators only, so all that we know.
 void fold_constants(Graph& graph);
 
 /// Removes nodes whose outputs nobody reads. Values and ids stay.

@@ -18,13 +18,16 @@ void fix_input(Value& input, const Shape& shape) {
 
 void require_static(const Graph& graph) {
   for (const Node& node : graph.nodes)
-    for (ValueId id : node.outputs)
-      if (id != kNoValue && (!graph.value(id).shape || !is_static(*graph.value(id).shape)))
+    for (ValueId id : node.outputs) {
+      if (id == kNoValue) continue;
+      const Value& value = graph.value(id);
+      if (!value.shape || !is_static(*value.shape))
         throw Error(ErrorKind::kUnsupported,
-                    "the shape of '" + graph.value(id).name +
+                    "the shape of '" + value.name +
                         "' depends on data, which is not supported; export the model "
                         "with fixed shapes")
             .add_context(describe(graph, node));
+    }
 }
 
 }  // namespace

@@ -1,0 +1,41 @@
+// Reading what steers an operator: axes, shapes, pads, which were attributes in older opsets and are inputs
+// in newer ones.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/op.h"
+
+namespace quantize {
+
+/// Throws Error(kInvalidModel) with the message.
+[[noreturn]] void invalid_model(const std::string& message);
+
+/// An integer operand as shape inference sees it: left out, given but not known yet, or known.
+struct IntegerOperand {
+  bool given = false;
+  std::optional<std::vector<int64_t>> values;
+};
+
+/// Attribute `name` if the node has it, else input `i`.
+IntegerOperand integer_operand(const InferContext& context, const char* name, size_t i);
+
+/// The same when everything is known; nothing if it is left out. Errors: Error(kInvalidModel) if the input is
+/// neither s32 nor s64.
+std::optional<std::vector<int64_t>> integer_operand(const EvaluateContext& context, const char* name,
+                                                    size_t i);
+
+/// The elements of an s32 or s64 tensor. Errors: Error(kInvalidModel) for other types.
+std::vector<int64_t> to_integers(const TensorView& tensor);
+
+/// The axes, counted from 0. Errors: Error(kInvalidModel) if one is outside the rank or given twice.
+std::vector<int64_t> normalize_axes(const std::vector<int64_t>& axes, size_t rank);
+
+/// A shape inference for operators whose output has the type and shape of input 0.
+void infer_same_as_input(InferContext& context);
+
+/// Product of the extents [first, last). Requires: static, known to be countable.
+int64_t extent_product(Dims shape, size_t first, size_t last);
+
+}  // namespace quantize
