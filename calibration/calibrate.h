@@ -1,0 +1,32 @@
+// Running the network on samples to learn what its activations look like.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "calibration/statistics_table.h"
+#include "core/graph.h"
+
+namespace quantize {
+
+/// Loads sample i: one tensor per graph input, or nothing for a sample to skip. Called from several threads.
+using SampleLoader = std::function<std::optional<std::vector<Tensor>>(size_t i)>;
+
+struct CalibrateOptions {
+  int threads = 1;
+  const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
+  std::string preprocessing;             // recorded in the table
+  /// Told how many samples are done, after each; never from two threads at once. What it throws ends the run.
+  std::function<void(size_t done)> progress;
+};
+
+/// Runs `graph` once on each of `count` samples and collects the statistics of its activations, every value
+/// with a name that values_to_observe selects. Samples are spread over the threads; memory does not depend on
+/// their number, the result not on the number of threads.
+///
+/// Requires: `graph` is prepared (valid, types inferred).
+/// Errors: Error(kCalibration) if no sample was left; those of the loader and of Engine::run.
+StatisticsTable calibrate(const Graph& graph, size_t count, const SampleLoader& load,
+                          const CalibrateOptions& options);
+
+}  // namespace quantize

@@ -1,0 +1,15 @@
+// From statistics to ranges: the step after which no image is needed any more.
+#pragma once
+
+#include "calibration/statistics_table.h"
+#include "core/quantization/range_table.h"
+#include "core/quantization/scheme.h"
+
+namespace quantize {
+
+/// Decides the range of every value by the scheme's method, or by the method its override names, for the type
+/// that override and scheme give it; and passes the means on. A value with non-finite elements gets no range.
+/// Errors: Error(kInvalidArgument) for a method that does not exist, with the override's value as context.
+RangeTable decide_ranges(const StatisticsTable& statistics, const QuantizationScheme& scheme);
+
+}  // namespace quantize
