@@ -7,9 +7,18 @@
 
 // clang-format off
 #define QUANTIZE_ALL_OPS(X) \
+  X(average_pool) \
+  X(conv) \
+  X(conv_transpose) \
   X(dropout) \
+  X(gemm) \
+  X(global_pool) \
+  X(matmul) \
+  X(max_pool) \
   X(relu) \
-  X(reshape)
+  X(reshape) \
+  X(sigmoid) \
+  X(softmax)
 // clang-format on
 
 namespace quantize {

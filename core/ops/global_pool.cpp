@@ -1,0 +1,76 @@
+// GlobalAveragePool and GlobalMaxPool: one number per channel.
+#include <algorithm>
+#include <limits>
+
+#include "core/ops/require.h"
+
+namespace quantize {
+
+namespace {
+
+void infer(InferContext& context) {
+  require_f32(context);
+  auto shape = context.shape(0);
+  if (shape) {
+    require(shape->size() >= 2, "the input has shape " + to_string(*shape) + ", but must be at least N x C");
+    std::fill(shape->begin() + 2, shape->end(), 1);
+  }
+  context.set_output(0, context.input(0).dtype, shape);
+}
+
+/// Eight partial results: short chains, which the compiler turns into vectors.
+template <typename Combine>
+float reduce(const float* x, int64_t count, float start, Combine combine) {
+  constexpr int64_t kLanes = 8;
+  float lanes[kLanes];
+  std::fill_n(lanes, kLanes, start);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = combine(lanes[lane], x[i + lane]);
+  for (; i < count; ++i) lanes[0] = combine(lanes[0], x[i]);
+  for (int64_t lane = 1; lane < kLanes; ++lane) lanes[0] = combine(lanes[0], lanes[lane]);
+  return lanes[0];
+}
+
+template <typename Channel>
+void each_channel(const EvaluateContext& context, Channel channel) {
+  const TensorView x = context.inputs[0];
+  const int64_t channels = context.outputs[0].size();
+  const int64_t size = element_count(x.shape.subspan(2));
+  float* y = context.outputs[0].as<float>();
+  for (int64_t c = 0; c < channels; ++c) y[c] = channel(x.as<float>() + c * size, size);
+}
+
+void evaluate_average(const EvaluateContext& context) {
+  each_channel(context, [](const float* x, int64_t size) {
+    return reduce(x, size, 0.0f, [](float a, float b) { return a + b; }) / static_cast<float>(size);
+  });
+}
+
+void evaluate_max(const EvaluateContext& context) {
+  each_channel(context, [](const float* x, int64_t size) {
+    return reduce(x, size, std::numeric_limits<float>::lowest(),
+                  [](float a, float b) { return std::max(a, b); });
+  });
+}
+
+}  // namespace
+
+void add_global_pool(std::vector<OpDef>& ops) {
+  ops.push_back({.op_type = "GlobalAveragePool",
+                 .domain = "",
+                 .min_opset = 1,
+                 .max_opset = 21,
+                 .infer = infer,
+                 .evaluate = evaluate_average,
+                 .quantization = QuantizationRule::kArithmetic});
+  ops.push_back({.op_type = "GlobalMaxPool",
+                 .domain = "",
+                 .min_opset = 1,
+                 .max_opset = 21,
+                 .infer = infer,
+                 .evaluate = evaluate_max,
+                 .quantization = QuantizationRule::kPassThrough});
+}
+
+}  // namespace quantize

@@ -1,0 +1,74 @@
+// MaxPool on f32, s8 and u8; without its second output, the indices.
+#include <algorithm>
+#include <limits>
+
+#include "core/ops/element_types.h"
+#include "core/ops/window.h"
+
+namespace quantize {
+
+namespace {
+
+void infer(InferContext& context) {
+  constexpr std::array kTypes{DataType::kF32, DataType::kS8, DataType::kU8};
+  require_type(context, 0, kTypes);
+  if (context.node.output(1) != kNoValue)
+    throw Error(ErrorKind::kUnsupported,
+                "the output 'Indices' of MaxPool is not supported; export the model without it");
+  const auto x = context.shape(0);
+  if (!x) return context.set_output(0, context.input(0).dtype, std::nullopt);
+  const Window window = pool_window(context.node, *x);
+  context.set_output(0, context.input(0).dtype, window.output_shape((*x)[0], (*x)[1]));
+}
+
+/// The largest element under a window; the lowest number there is if dilation steps over the whole image.
+template <typename T>
+T maximum(const Window& window, const T* x, const int64_t (&o)[3]) {
+  const auto& [d, h, v] = window.axes;
+  T result = std::numeric_limits<T>::lowest();
+  for (int64_t kd = d.first_tap(o[0]); kd < d.last_tap(o[0]); ++kd)
+    for (int64_t kh = h.first_tap(o[1]); kh < h.last_tap(o[1]); ++kh) {
+      const int64_t row = (d.start(o[0]) + kd * d.dilation) * h.in + h.start(o[1]) + kh * h.dilation;
+      for (int64_t kw = v.first_tap(o[2]); kw < v.last_tap(o[2]); ++kw)
+        result = std::max(result, x[row * v.in + v.start(o[2]) + kw * v.dilation]);
+    }
+  return result;
+}
+
+template <typename T>
+void evaluate_as(const EvaluateContext& context) {
+  const TensorView x = context.inputs[0];
+  const Window window = pool_window(context.node, x.shape);
+  const T* image = x.as<T>();
+  T* y = context.outputs[0].as<T>();
+  for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c, image += window.in_size())
+    for (int64_t od = 0; od < window.depth().out; ++od)
+      for (int64_t oh = 0; oh < window.height().out; ++oh)
+        for (int64_t ow = 0; ow < window.width().out; ++ow) *y++ = maximum(window, image, {od, oh, ow});
+}
+
+void evaluate(const EvaluateContext& context) {
+  switch (context.inputs[0].dtype) {
+    case DataType::kS8:
+      return evaluate_as<int8_t>(context);
+    case DataType::kU8:
+      return evaluate_as<uint8_t>(context);
+    default:
+      return evaluate_as<float>(context);
+  }
+}
+
+}  // namespace
+
+void add_max_pool(std::vector<OpDef>& ops) {
+  ops.push_back({.op_type = "MaxPool",
+                 .domain = "",
+                 .min_opset = 1,
+                 .max_opset = 21,
+                 .max_outputs = 2,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .quantization = QuantizationRule::kPassThrough});
+}
+
+}  // namespace quantize
