@@ -109,7 +109,8 @@ struct OpDef {
   /// Sets the type and shape of every output, as far as they follow from the inputs.
   void (*infer)(InferContext& context);
 
-  /// The reference: reads inputs, writes outputs, takes no thread, keeps no state. All shapes are static.
+  /// The reference: reads inputs, writes outputs, takes no thread, keeps no state. All shapes are static, and
+  /// at least one output has elements.
   void (*evaluate)(const EvaluateContext& context);
 
   QuantizationRule quantization = QuantizationRule::kFloat;

@@ -30,6 +30,13 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
   return step;
 }
 
+/// True if none of the node's outputs has an element: then there is nothing to compute.
+bool is_empty(const Graph& graph, const Node& node) {
+  return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+    return id == kNoValue || element_count(*graph.value(id).shape) == 0;
+  });
+}
+
 std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels) {
   const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
@@ -37,6 +44,7 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (fused[n]) continue;
     const Node& node = graph.nodes[n];
+    if (is_empty(graph, node)) continue;
     with_context([&] { return describe(graph, node); },
                  [&] {
                    const NodeId id = clamp_behind(graph, index, node);

@@ -8,6 +8,9 @@
 // clang-format off
 #define QUANTIZE_ALL_OPS(X) \
   X(average_pool) \
+  X(batch_normalization) \
+  X(binary) \
+  X(clip) \
   X(conv) \
   X(conv_transpose) \
   X(dropout) \
@@ -15,10 +18,11 @@
   X(global_pool) \
   X(matmul) \
   X(max_pool) \
-  X(relu) \
+  X(pad) \
   X(reshape) \
   X(sigmoid) \
-  X(softmax)
+  X(softmax) \
+  X(unary)
 // clang-format on
 
 namespace quantize {

@@ -9,10 +9,8 @@ namespace quantize {
 
 namespace {
 
-constexpr std::array kTrainingModeType{DataType::kBool};
-
 void infer(InferContext& context) {
-  require_type(context, 2, kTrainingModeType);
+  require_type(context, 2, kBoolOnly);
   infer_same_as_input(context);
   context.set_output(1, context.opset < 10 ? DataType::kF32 : DataType::kBool, context.shape(0));
 }

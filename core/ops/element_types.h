@@ -18,6 +18,8 @@ inline constexpr std::array kNumberTypes{DataType::kF32, DataType::kF64, DataTyp
                                          DataType::kU16, DataType::kS16, DataType::kU32, DataType::kS32,
                                          DataType::kU64, DataType::kS64};
 inline constexpr std::array kIndexTypes{DataType::kS32, DataType::kS64};
+inline constexpr std::array kF32Only{DataType::kF32};
+inline constexpr std::array kBoolOnly{DataType::kBool};
 
 /// Calls body.operator()<T>() for the one of `Types` that is `dtype`.
 /// Errors: Error(kUnsupported) if none is.

@@ -47,6 +47,22 @@ std::vector<int64_t> normalize_axes(const std::vector<int64_t>& axes, size_t ran
   return result;
 }
 
+void require_vector(const InferContext& context, size_t i, int64_t extent) {
+  const auto shape = context.shape(i);
+  if (!shape) return;
+  const bool fits =
+      shape->size() == 1 && (extent == kUnknownDim || (*shape)[0] == kUnknownDim || (*shape)[0] == extent);
+  if (!fits)
+    invalid_model("input " + std::to_string(i) + " has shape " + to_string(*shape) + " where a vector of " +
+                  to_string(Shape{extent}) + " belongs");
+}
+
+int64_t checked_add(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) invalid_model("an extent is too large");
+  return sum;
+}
+
 void infer_same_as_input(InferContext& context) {
   context.set_output(0, context.input(0).dtype, context.shape(0));
 }

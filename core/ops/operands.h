@@ -32,6 +32,12 @@ std::vector<int64_t> to_integers(const TensorView& tensor);
 /// The axes, counted from 0. Errors: Error(kInvalidModel) if one is outside the rank or given twice.
 std::vector<int64_t> normalize_axes(const std::vector<int64_t>& axes, size_t rank);
 
+/// Checks, as far as known, that input i is a vector of `extent` elements. Errors: Error(kInvalidModel).
+void require_vector(const InferContext& context, size_t i, int64_t extent);
+
+/// a + b. Errors: Error(kInvalidModel) on overflow.
+int64_t checked_add(int64_t a, int64_t b);
+
 /// A shape inference for operators whose output has the type and shape of input 0.
 void infer_same_as_input(InferContext& context);
 

@@ -55,7 +55,9 @@ void fold(Graph& graph, const Node& node) {
     results[i] = Tensor(value.dtype, *value.shape);
     outputs[i] = results[i].mutable_view();
   }
-  def.evaluate({node, graph.opset_of(node), kernels_for(Isa::kScalar), inputs, outputs, {}});
+  const bool empty =
+      std::all_of(results.begin(), results.end(), [](const Tensor& result) { return result.size() == 0; });
+  if (!empty) def.evaluate({node, graph.opset_of(node), kernels_for(Isa::kScalar), inputs, outputs, {}});
   for (size_t i = 0; i < results.size(); ++i)
     if (node.outputs[i] != kNoValue) graph.value(node.outputs[i]).initializer = std::move(results[i]);
 }

@@ -104,6 +104,7 @@ std::optional<Shape> evaluate_elements(const OpDef& def, const InferContext& con
     inputs.push_back(tensors.back().view());
   }
   Tensor output(result.dtype, *result.shape);
+  if (output.size() == 0) return Shape();
   const MutableTensorView view = output.mutable_view();
   def.evaluate({context.node, context.opset, kernels_for(Isa::kScalar), inputs, {&view, 1}, {}});
   return output.to_vector<int64_t>();
