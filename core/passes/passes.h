@@ -17,8 +17,49 @@ void infer_shapes(Graph& graph);
 /// left alone. Requires: infer_shapes ran. Deterministic operators only, so all that we know.
 void fold_constants(Graph& graph);
 
+/// Both of the above, again and again until nothing changes.
+void infer_and_fold(Graph& graph);
+
+/// Rewrites every node whose form or meaning changed up to `opset`, so that the model means the same in it. A
+/// model of that opset or a newer one stays as it is. Shapes are inferred on the way. Errors:
+/// Error(kUnsupported) with the node as context for what has no equivalent; those of infer_shapes.
+void upgrade_opset(Graph& graph, int64_t opset);
+
+/// Removes Identity, Dropout, and other nodes that change nothing (Cast to the same type, Reshape to the same
+/// shape,
+/// ...). Graph outputs keep their names. Requires: infer_shapes ran.
+void remove_no_ops(Graph& graph);
+
+/// Moves a Pad into the pads of the Conv, MaxPool or AveragePool that reads it, where that computes the same:
+/// a Conv pads with 0, a MaxPool with -inf, an AveragePool with 0 if it counts its padding. Requires:
+/// infer_shapes ran.
+void fold_pads(Graph& graph);
+
+/// Folds BatchNormalization and Add, Sub, Mul, Div with constants per channel into the weights and bias of
+/// the Conv, ConvTranspose or Gemm before them, if nothing else reads what is between. Accuracy: computed in
+/// double, rounded to float once for a whole chain.
+void fold_channel_affine(Graph& graph);
+
+/// Lets nodes read one of several equal constants.
+void merge_constants(Graph& graph);
+
 /// Removes nodes whose outputs nobody reads. Values and ids stay.
 void remove_dead_nodes(Graph& graph);
+
+/// Removes values that nothing refers to. Ids change.
+void remove_unused_values(Graph& graph);
+
+/// Names nodes without a name, or with another's, after their first output.
+void name_nodes(Graph& graph);
+
+/// The least opset of what we write: the first with scales per channel in QuantizeLinear.
+constexpr int64_t kMinOutputOpset = 13;
+
+/// Everything that is done to a model before it is run, calibrated or quantized; the order is in
+/// pipelines.cpp. The result has opset `min_opset`, or the source's if that is higher, and computes the same
+/// within float rounding. Names of graph inputs and outputs stay; ids do not. Errors: Error(kUnsupported) or
+/// Error(kInvalidModel) with the node as context.
+Graph prepare(const Graph& source, int64_t min_opset = kMinOutputOpset);
 
 /// Fixes the extents of graph inputs, then infers and folds until nothing is left unknown.
 /// Shapes:  input_shapes[i] belongs to graph.inputs[i]; static, of the rank and extents the model allows.

@@ -38,12 +38,7 @@ Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes) {
     throw Error(ErrorKind::kInvalidArgument, "the model takes " + std::to_string(graph.inputs.size()) +
                                                  " inputs, not " + std::to_string(input_shapes.size()));
   for (size_t i = 0; i < input_shapes.size(); ++i) fix_input(result.value(graph.inputs[i]), input_shapes[i]);
-  // A folded node may reveal the shape behind it (Reshape to a computed shape), so repeat while that happens.
-  for (size_t before = result.nodes.size() + 1; before != result.nodes.size();) {
-    before = result.nodes.size();
-    infer_shapes(result);
-    fold_constants(result);
-  }
+  infer_and_fold(result);
   remove_dead_nodes(result);
   require_static(result);
   return result;

@@ -1,0 +1,218 @@
+// Folds y = a * x + b with constants per channel (BatchNormalization, Add, Sub, Mul, Div) into the weights
+// and the bias of the Conv, ConvTranspose or Gemm that computes x. A chain of them is folded at once:
+// arithmetic in double, the result rounded once. Read fold_channel_affine, at the end, first.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+namespace {
+
+using Numbers = std::vector<double>;  // one per channel
+
+struct Affine {
+  Numbers scale, shift;
+};
+
+/// Weights seen as [blocks][channels of a block][inner]: only a grouped ConvTranspose has several groups of
+/// blocks, each with channels of its own.
+struct WeightLayout {
+  int64_t blocks = 1, block_channels = 1, inner = 1;
+  int64_t groups = 1;
+  size_t rank = 0;  // of weights and output
+
+  int64_t channels() const { return groups * block_channels; }
+};
+
+const Tensor* float_constant(const Graph& graph, ValueId id) {
+  const Tensor* tensor = graph.constant(id);
+  return tensor != nullptr && tensor->dtype() == DataType::kF32 ? tensor : nullptr;
+}
+
+/// Nothing for nodes that cannot take an affine.
+std::optional<WeightLayout> weight_layout(const Graph& graph, const Node& node) {
+  const Tensor* weights = float_constant(graph, node.input(1));
+  if (!node.domain.empty() || weights == nullptr || weights->size() == 0 || node.outputs.size() != 1 ||
+      node.outputs[0] == kNoValue)
+    return std::nullopt;
+  const Shape& shape = weights->shape();
+  const size_t rank = shape.size();
+  if (node.op_type == "Gemm" && rank == 2) {
+    if (node.int_attribute("transB", 0) != 0) return WeightLayout{1, shape[0], shape[1], 1, rank};
+    return WeightLayout{shape[0], shape[1], 1, 1, rank};
+  }
+  if (node.op_type == "Conv" && rank > 2)
+    return WeightLayout{1, shape[0], weights->size() / shape[0], 1, rank};
+  if (node.op_type == "ConvTranspose" && rank > 2) {
+    const int64_t groups = node.int_attribute("group", 1);
+    if (groups <= 0 || shape[0] % groups != 0) return std::nullopt;
+    return WeightLayout{shape[0], shape[1], weights->size() / (shape[0] * shape[1]), groups, rank};
+  }
+  return std::nullopt;
+}
+
+/// A constant operand of an output of this rank as one number per channel (axis 1); nothing if it varies
+/// along another axis.
+std::optional<Numbers> per_channel(const Tensor* tensor, int64_t channels, size_t rank) {
+  if (tensor == nullptr || tensor->shape().size() > rank) return std::nullopt;
+  Shape shape(rank - tensor->shape().size(), 1);
+  shape.insert(shape.end(), tensor->shape().begin(), tensor->shape().end());
+  for (size_t i = 0; i < rank; ++i)
+    if (shape[i] != 1 && (i != 1 || shape[i] != channels)) return std::nullopt;
+  Numbers numbers = tensor->to_vector<double>();
+  if (numbers.size() == 1) numbers.assign(static_cast<size_t>(channels), numbers[0]);
+  return numbers;
+}
+
+std::optional<Affine> batch_normalization(const Graph& graph, const Node& node, int64_t channels) {
+  Numbers operands[4];  // scale, bias, mean, variance
+  for (size_t i = 0; i < 4; ++i) {
+    const Tensor* tensor = float_constant(graph, node.input(i + 1));
+    if (tensor == nullptr || tensor->size() != channels) return std::nullopt;
+    operands[i] = tensor->to_vector<double>();
+  }
+  if (node.int_attribute("training_mode", 0) != 0) return std::nullopt;
+  const double epsilon = static_cast<double>(node.float_attribute("epsilon", 1e-5f));
+  Affine affine;
+  for (size_t c = 0; c < operands[0].size(); ++c) {
+    const double scale = operands[0][c] / std::sqrt(operands[3][c] + epsilon);
+    affine.scale.push_back(scale);
+    affine.shift.push_back(operands[1][c] - operands[2][c] * scale);
+  }
+  return affine;
+}
+
+/// x op operand, or operand op x.
+std::optional<Affine> arithmetic(const std::string& op, bool x_first, const Numbers& operand) {
+  const Numbers zeros(operand.size(), 0), ones(operand.size(), 1), minus_ones(operand.size(), -1);
+  const auto each = [&](double (*function)(double)) {
+    Numbers result;
+    std::transform(operand.begin(), operand.end(), std::back_inserter(result), function);
+    return result;
+  };
+  if (op == "Mul") return Affine{operand, zeros};
+  if (op == "Add") return Affine{ones, operand};
+  if (op == "Sub" && !x_first) return Affine{minus_ones, operand};
+  if (op == "Sub") return Affine{ones, each([](double value) { return -value; })};
+  if (op == "Div" && x_first) return Affine{each([](double value) { return 1 / value; }), zeros};
+  return std::nullopt;
+}
+
+/// What `node` does to x, if that is an affine per channel.
+std::optional<Affine> affine_of(const Graph& graph, const Node& node, ValueId x, const WeightLayout& layout) {
+  if (!node.domain.empty()) return std::nullopt;
+  const bool x_first = node.input(0) == x;
+  if (node.op_type == "BatchNormalization")
+    return x_first ? batch_normalization(graph, node, layout.channels()) : std::nullopt;
+  if (node.inputs.size() != 2) return std::nullopt;
+  const auto operand =
+      per_channel(float_constant(graph, node.inputs[x_first ? 1 : 0]), layout.channels(), layout.rank);
+  return operand ? arithmetic(node.op_type, x_first, *operand) : std::nullopt;
+}
+
+/// The bias that the node adds so far; nothing if it is computed, or varies along another axis than channels.
+std::optional<Numbers> bias_of(const Graph& graph, const Node& node, const WeightLayout& layout) {
+  if (node.input(2) == kNoValue) return Numbers(static_cast<size_t>(layout.channels()), 0);
+  const Tensor* tensor = float_constant(graph, node.inputs[2]);
+  if (tensor == nullptr) return std::nullopt;
+  if (node.op_type != "Gemm")
+    return tensor->shape() == Shape{layout.channels()} ? std::optional(tensor->to_vector<double>())
+                                                       : std::nullopt;
+  auto bias = per_channel(tensor, layout.channels(), layout.rank);
+  const double beta = static_cast<double>(node.float_attribute("beta", 1));
+  if (bias)
+    for (double& value : *bias) value *= beta;
+  return bias;
+}
+
+/// Makes `tensor` the constant input i of a node: in place if no other node reads the constant of before.
+void set_operand(Graph& graph, const GraphIndex& index, Node& node, size_t i, Tensor tensor) {
+  if (node.inputs.size() <= i) node.inputs.resize(i + 1, kNoValue);
+  ValueId& id = node.inputs[i];
+  if (id != kNoValue && index.single_use(id)) {
+    graph.value(id).shape = tensor.shape();
+    graph.value(id).initializer = std::move(tensor);
+  } else {
+    id = graph.add_constant(
+        graph.value(id != kNoValue ? id : node.outputs[0]).name + (id != kNoValue ? "" : "_bias"),
+        std::move(tensor));
+  }
+}
+
+bool all_finite(const Tensor& tensor) {
+  const float* data = tensor.data<float>();
+  return std::all_of(data, data + tensor.size(), [](float value) { return std::isfinite(value); });
+}
+
+/// Puts the affine into weights and bias; false, with nothing changed, if the results are no finite floats.
+bool fold(Graph& graph, const GraphIndex& index, Node& node, const WeightLayout& layout, const Numbers& bias,
+          const Affine& affine) {
+  const Tensor& weights = graph.value(node.inputs[1]).initializer;
+  Tensor scaled(DataType::kF32, weights.shape()), shifted(DataType::kF32, {layout.channels()});
+  const float* from = weights.data<float>();
+  float* to = scaled.mutable_data<float>();
+  for (int64_t block = 0; block < layout.blocks; ++block) {
+    const int64_t first = block / (layout.blocks / layout.groups) * layout.block_channels;
+    for (int64_t channel = first; channel < first + layout.block_channels; ++channel)
+      for (int64_t i = 0; i < layout.inner; ++i)
+        *to++ = static_cast<float>(static_cast<double>(*from++) * affine.scale[static_cast<size_t>(channel)]);
+  }
+  for (size_t c = 0; c < bias.size(); ++c)
+    shifted.mutable_data<float>()[c] = static_cast<float>(bias[c] * affine.scale[c] + affine.shift[c]);
+  if (!all_finite(scaled) || !all_finite(shifted)) return false;
+  set_operand(graph, index, node, 1, std::move(scaled));
+  set_operand(graph, index, node, 2, std::move(shifted));
+  node.attributes.erase("beta");
+  return true;
+}
+
+/// The node that alone reads `id`, if only its first output is used; otherwise kNoNode.
+NodeId only_reader(const Graph& graph, const GraphIndex& index, ValueId id) {
+  if (!index.single_use(id)) return kNoNode;
+  const NodeId reader = index.uses(id)[0].node;
+  const auto& outputs = graph.nodes[static_cast<size_t>(reader)].outputs;
+  const auto unused = [&](ValueId out) {
+    return out == kNoValue || (index.uses(out).empty() && !index.is_output(out));
+  };
+  const bool plain =
+      !outputs.empty() && outputs[0] != kNoValue && std::all_of(outputs.begin() + 1, outputs.end(), unused);
+  return plain ? reader : kNoNode;
+}
+
+/// Folds the chain of affines behind `node`, and takes the absorbed nodes' outputs from them.
+void fold_chain(Graph& graph, const GraphIndex& index, Node& node) {
+  const auto layout = weight_layout(graph, node);
+  if (!layout) return;
+  const auto bias = bias_of(graph, node, *layout);
+  if (!bias) return;
+  Affine total{Numbers(bias->size(), 1), Numbers(bias->size(), 0)};
+  std::vector<NodeId> absorbed;
+  ValueId last = node.outputs[0];
+  for (NodeId n = only_reader(graph, index, last); n != kNoNode; n = only_reader(graph, index, last)) {
+    const Node& reader = graph.nodes[static_cast<size_t>(n)];
+    const auto next = affine_of(graph, reader, last, *layout);
+    if (!next) break;
+    for (size_t c = 0; c < bias->size(); ++c) {
+      total.scale[c] *= next->scale[c];
+      total.shift[c] = total.shift[c] * next->scale[c] + next->shift[c];
+    }
+    absorbed.push_back(n);
+    last = reader.outputs[0];
+  }
+  if (absorbed.empty() || !fold(graph, index, node, *layout, *bias, total)) return;
+  node.outputs[0] = last;
+  for (NodeId n : absorbed) graph.nodes[static_cast<size_t>(n)].outputs.clear();
+}
+
+}  // namespace
+
+void fold_channel_affine(Graph& graph) {
+  const GraphIndex index(graph);
+  for (Node& node : graph.nodes) fold_chain(graph, index, node);
+  std::erase_if(graph.nodes, [](const Node& node) { return node.outputs.empty(); });
+}
+
+}  // namespace quantize

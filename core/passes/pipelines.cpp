@@ -1,0 +1,39 @@
+// Which passes run in which order, and what holds after each.
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+void infer_and_fold(Graph& graph) {
+  // A folded node may reveal the shape behind it (Reshape to a computed shape), so repeat while that happens.
+  for (size_t before = graph.nodes.size() + 1; before != graph.nodes.size();) {
+    before = graph.nodes.size();
+    infer_shapes(graph);
+    fold_constants(graph);
+  }
+}
+
+Graph prepare(const Graph& source, int64_t min_opset) {
+  using Pass = void (*)(Graph&);
+  constexpr Pass kPasses[] = {
+      infer_and_fold,        // no node is left that depends on constants alone
+      remove_no_ops,         // every node changes its input
+      fold_pads,             // Conv and pooling read unpadded inputs where the operator can pad by itself
+      fold_channel_affine,   // no affine with constants stands behind a Conv, ConvTranspose or Gemm
+      merge_constants,       // no two constants are equal
+      remove_dead_nodes,     // every node is needed
+      remove_unused_values,  // every value is needed
+      name_nodes,            // node names are unique
+      infer_shapes,          // types and shapes are those of the graph as it is now
+  };
+  Graph graph = source;
+  validate(graph);
+  upgrade_opset(graph, min_opset);
+  validate(graph);
+  for (Pass pass : kPasses) {
+    pass(graph);
+    validate(graph);
+  }
+  return graph;
+}
+
+}  // namespace quantize
