@@ -32,7 +32,7 @@ THIRD_PARTY = {
     "jpeglib.h": ("calibration/decode_image.cpp",),
     "png.h": ("calibration/decode_image.cpp",),
     "webp/": ("calibration/decode_image.cpp",),
-    "zlib.h": ("calibration/npy.cpp", "tests/"),
+    "zlib.h": ("calibration/npz.cpp", "tests/"),
     "catch2/": ("tests/",),
     "immintrin.h": ("kernels/",),
 }
