@@ -1,0 +1,23 @@
+// Preprocessing as JSON: the user's file, the model's metadata, and what is printed.
+#pragma once
+
+#include <string>
+
+#include "calibration/preprocess.h"
+
+namespace quantize {
+
+/// Reads what the command line's documentation describes; everything but "color" may be left out.
+/// Errors: Error(kInvalidArgument) for broken JSON, an unknown key (naming it and those there are), or a
+/// wrong value.
+Preprocess parse_preprocess(const std::string& json);
+
+/// Every setting as one line of JSON, keys sorted. The same preprocessing gives the same bytes, so this is
+/// its fingerprint, too. Requires: preprocess came from resolve. parse_preprocess reads it back.
+std::string to_json(const Preprocess& preprocess);
+
+/// `argument` is a preset's name or the path of a JSON file; the result is resolved.
+/// Errors: Error(kInvalidArgument), with the path as context; Error(kIo).
+Preprocess load_preprocess(const std::string& argument, const ImageInput& input);
+
+}  // namespace quantize
