@@ -1,0 +1,102 @@
+// Loading samples. Read SampleSource::load().
+#include "calibration/sample_source.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "calibration/byte_reader.h"
+#include "calibration/decode_image.h"
+#include "calibration/preprocess_file.h"
+#include "core/error.h"
+
+namespace quantize {
+namespace {
+
+Tensor to_f32(const Tensor& tensor) {
+  Tensor result(DataType::kF32, tensor.shape());
+  std::transform(tensor.data<double>(), tensor.data<double>() + tensor.size(), result.mutable_data<float>(),
+                 [](double x) { return static_cast<float>(x); });
+  return result;
+}
+
+}  // namespace
+
+SampleSource::SampleSource(std::vector<Value> inputs, SampleOptions options, SampleList list,
+                           std::optional<Preprocess> preprocess)
+    : inputs_(std::move(inputs)),
+      options_(std::move(options)),
+      list_(std::move(list)),
+      preprocess_(std::move(preprocess)) {
+  if (list_.images && !preprocess_) throw Error(ErrorKind::kInternal, "images need preprocessing");
+}
+
+std::optional<std::vector<Tensor>> SampleSource::load(size_t i) {
+  const Sample& sample = list_.samples[i];
+  std::vector<Tensor> tensors;
+  try {
+    for (size_t k = 0; k < inputs_.size(); ++k) tensors.push_back(load_part(sample.parts[k], inputs_[k]));
+  } catch (const Error& error) {
+    const bool about_file = error.kind() == ErrorKind::kCalibration || error.kind() == ErrorKind::kIo;
+    if (!list_.images || !about_file) throw;
+    note_bad_image(i, error.what());
+    return std::nullopt;
+  }
+  return tensors;
+}
+
+Tensor SampleSource::load_part(const Sample::Part& part, const Value& input) const {
+  Tensor tensor;
+  if (part.array) {
+    const NpyArray& array = *part.array;
+    const size_t rank = input.shape ? input.shape->size() : 0;
+    if (rank == 0) {
+      tensor = array.all();
+    } else if (array.shape().size() < rank) {
+      Shape shape = array.shape();
+      shape.insert(shape.begin(), 1);
+      tensor = array.all().reshaped(shape);
+    } else {
+      const int64_t batch = input.shape->front();
+      tensor = array.rows(part.first_row, batch == kUnknownDim ? 1 : batch);
+    }
+  } else if (list_.images) {
+    tensor = preprocess_image(decode_image(read_file(part.file)), *preprocess_);
+  } else {
+    if (!options_.load_tensor_proto) throw Error(ErrorKind::kInternal, "no reader of .pb files was given");
+    tensor = options_.load_tensor_proto(part.file);
+  }
+  check_fits(part.file, tensor.dtype(), tensor.shape(), input);
+  return tensor.dtype() == DataType::kF64 && input.dtype == DataType::kF32 ? to_f32(tensor) : tensor;
+}
+
+void SampleSource::note_bad_image(size_t i, const std::string& reason) {
+  constexpr size_t kNamed = 5;
+  const std::lock_guard lock(mutex_);
+  const auto place = std::lower_bound(bad_images_.begin(), bad_images_.end(), i,
+                                      [](const BadImage& bad, size_t sample) { return bad.sample < sample; });
+  if (place != bad_images_.end() && place->sample == i) return;
+  bad_images_.insert(place, {i, name(i), reason});
+  const size_t limit = options_.max_bad_images.value_or(std::max<size_t>(list_.found / 100, 1));
+  const size_t bad = bad_images_.size();
+  if (bad <= limit && bad < count()) return;
+  std::string reasons;
+  for (size_t k = 0; k < std::min(bad, kNamed); ++k) {
+    reasons += (k == 0 ? ": " : "; ") + bad_images_[k].name + " (" + bad_images_[k].reason + ")";
+  }
+  if (bad > kNamed) reasons += "; ...";
+  if (bad == count()) throw Error(ErrorKind::kCalibration, "no image can be used" + reasons);
+  throw Error(ErrorKind::kCalibration, std::to_string(bad) + " of " + std::to_string(count()) +
+                                           " images cannot be used, more than --max-bad-images " +
+                                           std::to_string(limit) + " allows" + reasons);
+}
+
+std::vector<BadImage> SampleSource::bad_images() const {
+  const std::lock_guard lock(mutex_);
+  return bad_images_;
+}
+
+std::string SampleSource::fingerprint() const {
+  return list_.images ? to_json(*preprocess_) : "tensors";
+}
+
+}  // namespace quantize

@@ -1,0 +1,100 @@
+// Where samples come from: images to preprocess, or tensors that are ready. Read list_samples(), then
+// SampleSource.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calibration/npy.h"
+#include "calibration/preprocess.h"
+
+namespace quantize {
+
+struct SampleOptions {
+  std::string path;                      // a directory, or one file
+  std::optional<size_t> samples;         // only the first so many
+  size_t shard = 0, shards = 1;          // of these, the part number `shard` of `shards` equal ones
+  std::optional<size_t> max_bad_images;  // default: 1 % of the images found, at least 1
+  /// Reads a .pb file: calibration does not know protobuf.
+  std::function<Tensor(const std::string& path)> load_tensor_proto;
+};
+
+/// One inference's worth of input.
+struct Sample {
+  /// One model input's part: rows of an array, or a file to read.
+  struct Part {
+    std::string file;
+    std::shared_ptr<const NpyArray> array;  // nullptr: `file` is an image or .pb
+    int64_t first_row = 0;
+  };
+  std::string name;  // the path below the directory; "batch.npy[3]" for a row of several
+  std::vector<Part> parts;
+};
+
+/// What lies at a path, in the order of the paths.
+struct SampleList {
+  bool images = false;  // else tensors
+  std::vector<Sample> samples;
+  size_t found = 0;  // before `samples` and `shards` picked some
+};
+
+/// Lists the samples for a model with these inputs.
+///
+/// A directory is searched through its subdirectories; hidden files and those with other extensions are
+/// passed over. Images: jpg jpeg png bmp ppm pgm webp, for models with one input. Tensors: a .npy holds as
+/// many samples as its batches have rows; a .npz holds an array for each input by its name (or just one array
+/// for the only input); a .pb is one sample. A model with several inputs takes .npz files, or directories
+/// with a file for each input: the input's name (see npy_file_name) or input_<number>, with .npy or .pb.
+/// Errors: Error(kIo) if the path cannot be read; Error(kCalibration) if there is no sample, images and
+/// tensors are mixed, or a tensor's type or shape is not the input's, naming both.
+SampleList list_samples(const std::vector<Value>& inputs, const SampleOptions& options);
+
+/// Errors: Error(kCalibration) naming both if a tensor of this type and shape, made from `file`, cannot be
+/// the input. f64 may stand for f32.
+void check_fits(const std::string& file, DataType dtype, const Shape& shape, const Value& input);
+
+/// An image that could not be used.
+struct BadImage {
+  size_t sample;
+  std::string name, reason;
+};
+
+/// Loads samples. Thread-safe.
+class SampleSource {
+ public:
+  /// `list` came from list_samples with the same inputs and options. `preprocess` is resolved for the model's
+  /// input; it is needed for images only.
+  SampleSource(std::vector<Value> inputs, SampleOptions options, SampleList list,
+               std::optional<Preprocess> preprocess);
+
+  size_t count() const { return list_.samples.size(); }
+  const std::string& name(size_t i) const { return list_.samples[i].name; }
+
+  /// The tensors of sample i, one for each input of the model; nothing if it is an image that cannot be used.
+  /// Errors: Error(kCalibration) when more images are bad than the limit allows, or all of them, naming files
+  /// and reasons; Error(kIo) or Error(kCalibration) for tensors.
+  std::optional<std::vector<Tensor>> load(size_t i);
+
+  /// Those met so far, in the order of the samples.
+  std::vector<BadImage> bad_images() const;
+
+  /// Says how samples become tensors: statistics may be added up if this is equal.
+  std::string fingerprint() const;
+
+ private:
+  Tensor load_part(const Sample::Part& part, const Value& input) const;
+  void note_bad_image(size_t i, const std::string& reason);
+
+  std::vector<Value> inputs_;
+  SampleOptions options_;
+  SampleList list_;
+  std::optional<Preprocess> preprocess_;
+  mutable std::mutex mutex_;
+  std::vector<BadImage> bad_images_;
+};
+
+}  // namespace quantize
