@@ -1,3 +1,40 @@
-int main() {
-  return 0;
+// The program: every command there is, and what becomes of an error.
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/dispatch.h"
+#include "cli/inspect_command.h"
+#include "cli/interrupt.h"
+
+namespace {
+
+using quantize::Error;
+using quantize::ErrorKind;
+
+// The first is the default command.
+const quantize::Command kCommands[] = {
+    quantize::kInspectCommand,
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  quantize::Console console(arguments);
+  try {
+    quantize::catch_interrupts();
+    return quantize::run_command(kCommands, arguments, console);
+  } catch (const Error& error) {
+    return console.fail(error);
+  } catch (const std::bad_alloc&) {
+    return console.fail(
+        Error(ErrorKind::kInternal, "out of memory; close other programs, or use fewer --threads"));
+  } catch (const std::exception& error) {
+    return console.fail(
+        Error(ErrorKind::kInternal, std::string("internal error (") + error.what() +
+                                        "); please report it with the command line and the model"));
+  }
 }

@@ -1,0 +1,38 @@
+// What a command is. cli/main.cpp lists them all.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/exit_codes.h"
+
+namespace CLI {
+class App;
+}
+
+namespace quantize {
+
+class Console;
+using Json = nlohmann::ordered_json;
+
+/// What a command found out: for machines, for people, for scripts.
+struct Report {
+  Json json = Json::object();  // the command's own keys of the JSON contract
+  std::string text;            // the same for people; ends with a newline
+  ExitCode exit_code = kExitOk;
+};
+
+/// A command with its options parsed, ready to run.
+using CommandBody = std::function<Report(Console&)>;
+
+/// One command of the program.
+struct Command {
+  const char* name;     // "" for the default one
+  const char* summary;  // one line
+  const char* example;  // shell lines, each indented by two
+  /// Adds the command's own options to `app`; what it returns works with their values once `app` has parsed.
+  CommandBody (*define)(CLI::App& app);
+};
+
+}  // namespace quantize

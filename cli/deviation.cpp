@@ -1,0 +1,47 @@
+// Signal-to-quantization-noise ratio and its sums.
+#include "cli/deviation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace quantize {
+
+void Deviation::add(const Tensor& reference, const Tensor& candidate) {
+  const std::vector<double> a = reference.to_vector<double>(), b = candidate.to_vector<double>();
+  if (a.size() != b.size())
+    throw Error(ErrorKind::kInvalidArgument, "the reference computes " + to_string(reference.shape()) +
+                                                 ", the candidate " + to_string(candidate.shape()) +
+                                                 "; they are not forms of the same model");
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::isfinite(a[i])) signal += a[i] * a[i];
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
+    double difference = std::abs(a[i] - b[i]);
+    if (std::isnan(difference)) difference = std::numeric_limits<double>::infinity();
+    noise += difference * difference;
+    max_abs_diff = std::max(max_abs_diff, difference);
+  }
+}
+
+void Deviation::add(const Deviation& other) {
+  signal += other.signal;
+  noise += other.noise;
+  max_abs_diff = std::max(max_abs_diff, other.max_abs_diff);
+}
+
+double Deviation::sqnr_db() const {
+  if (noise == 0) return kMaxDb;
+  if (signal == 0) return -kMaxDb;
+  return std::clamp(10 * std::log10(signal / noise), -kMaxDb, kMaxDb);
+}
+
+size_t arg_max(const Tensor& scores) {
+  const std::vector<double> values = scores.to_vector<double>();
+  size_t best = 0;
+  for (size_t i = 1; i < values.size(); ++i)
+    if (values[i] > values[best] || std::isnan(values[best])) best = i;
+  return best;
+}
+
+}  // namespace quantize

@@ -1,0 +1,143 @@
+// quantize inspect: what is in a model file.
+#include "cli/inspect_command.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "cli/console.h"
+#include "cli/options.h"
+#include "cli/text.h"
+#include "core/passes/model_facts.h"
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+namespace {
+
+struct InspectOptions {
+  std::string model;
+  InputShapes input_shapes;
+};
+
+struct Facts {
+  uint64_t parameters = 0, bytes = 0, macs = 0;
+  std::map<std::string, size_t> op_types;
+  QuantizationFacts quantized;
+};
+
+// An extent as JSON: a number, the symbol of an unknown one, or "?".
+Json extent_json(const Value& value, size_t i) {
+  if ((*value.shape)[i] != kUnknownDim) return (*value.shape)[i];
+  return i < value.dim_names.size() && !value.dim_names[i].empty() ? value.dim_names[i] : "?";
+}
+
+Json value_json(const Value& value) {
+  Json shape = Json::array();
+  for (size_t i = 0; value.shape && i < value.shape->size(); ++i) shape.push_back(extent_json(value, i));
+  return {{"name", value.name}, {"dtype", name_of(value.dtype)}, {"shape", shape}};
+}
+
+std::string value_text(const Value& value) {
+  std::vector<std::string> extents;
+  for (size_t i = 0; value.shape && i < value.shape->size(); ++i) {
+    const Json extent = extent_json(value, i);
+    extents.push_back(extent.is_string() ? extent.get<std::string>() : extent.dump());
+  }
+  return value.name + "  " + std::string(name_of(value.dtype)) + " " +
+         (extents.empty() ? "scalar" : join(extents, "x"));
+}
+
+// With an unknown batch taken as 1. 0 and a warning where the shapes do not follow from the file.
+uint64_t total_macs(Graph graph, Diagnostics& diagnostics) {
+  try {
+    std::vector<Shape> shapes;
+    for (const ValueId id : graph.inputs) {
+      Shape shape = graph.value(id).shape.value_or(Shape{});
+      if (!shape.empty() && shape[0] == kUnknownDim) shape[0] = 1;
+      shapes.push_back(std::move(shape));
+    }
+    if (!std::all_of(shapes.begin(), shapes.end(), [](const Shape& shape) { return is_static(shape); })) {
+      diagnostics.warn("macs are not counted: fix the symbolic extents of the inputs with --input-shape");
+      return 0;
+    }
+    graph = specialize(graph, shapes);
+    uint64_t total = 0;
+    for (const Node& node : graph.nodes) total += count_macs(graph, node);
+    return total;
+  } catch (const Error& error) {
+    diagnostics.warn(std::string("macs are not counted: ") + error.what());
+    return 0;
+  }
+}
+
+Facts facts_of(const InspectOptions& options, const Graph& graph, Diagnostics& diagnostics) {
+  Facts facts;
+  facts.bytes = std::filesystem::file_size(options.model);
+  for (const Value& value : graph.values)
+    if (value.is_constant()) facts.parameters += static_cast<uint64_t>(value.initializer.size());
+  for (const Node& node : graph.nodes) ++facts.op_types[node.op_type];
+  facts.macs = total_macs(graph, diagnostics);
+  facts.quantized = quantization_facts(graph);
+  return facts;
+}
+
+Json json_of(const Graph& graph, const Facts& facts) {
+  Json json;
+  json["ir_version"] = graph.info.ir_version;
+  json["opset"] = graph.opset();
+  json["inputs"] = Json::array();
+  for (const ValueId id : graph.inputs) json["inputs"].push_back(value_json(graph.value(id)));
+  json["outputs"] = Json::array();
+  for (const ValueId id : graph.outputs) json["outputs"].push_back(value_json(graph.value(id)));
+  json["parameters"] = facts.parameters;
+  json["bytes"] = facts.bytes;
+  json["macs"] = facts.macs;
+  json["op_types"] = facts.op_types;
+  json["quantized"] = {{"format", facts.quantized.format},
+                       {"int8_nodes", facts.quantized.int8_nodes},
+                       {"float_nodes", facts.quantized.float_nodes}};
+  json["metadata"] = graph.info.metadata;
+  return json;
+}
+
+std::string text_of(const InspectOptions& options, const Graph& graph, const Facts& facts,
+                    const Style& style) {
+  std::string text = style.bold(printable(options.model)) + "\n";
+  text += "  opset " + std::to_string(graph.opset()) + ", IR version " +
+          std::to_string(graph.info.ir_version) + ", " + format_bytes(facts.bytes) + "\n";
+  for (const ValueId id : graph.inputs) text += "  input   " + printable(value_text(graph.value(id))) + "\n";
+  for (const ValueId id : graph.outputs) text += "  output  " + printable(value_text(graph.value(id))) + "\n";
+  text += "  " + format_count(facts.parameters) + " parameters";
+  if (facts.macs != 0) text += ", " + format_count(facts.macs) + " multiply-accumulates a run";
+  text += "\n  format " + facts.quantized.format + ": " + format_plural(facts.quantized.int8_nodes, "node") +
+          " on integers, " + std::to_string(facts.quantized.float_nodes) + " on floats\n\n";
+  Table table({{"op_type"}, {"nodes", Table::Align::kRight}});
+  for (const auto& [op_type, count] : facts.op_types) table.add({op_type, std::to_string(count)});
+  return text + table.text(style);
+}
+
+Report inspect(const InspectOptions& options, Console& console) {
+  const Graph graph = load_model(options.model, options.input_shapes);
+  const Facts facts = facts_of(options, graph, console.diagnostics);
+  return {json_of(graph, facts), text_of(options, graph, facts, console.style())};
+}
+
+CommandBody define(CLI::App& app) {
+  const auto options = std::make_shared<InspectOptions>();
+  app.add_option("MODEL.onnx", options->model, "the model")->required();
+  add_input_shapes(app, options->input_shapes);
+  return [options](Console& console) { return inspect(*options, console); };
+}
+
+}  // namespace
+
+const Command kInspectCommand = {
+    .name = "inspect",
+    .summary = "what is in a model file: inputs, outputs, operators, parameters, work",
+    .example = "  quantize inspect mobilenet.qdq.onnx\n",
+    .define = define,
+};
+
+}  // namespace quantize

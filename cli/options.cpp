@@ -1,0 +1,142 @@
+// Shared options.
+#include "cli/options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+
+#include "cli/text.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "onnx_io/onnx_io.h"
+
+namespace quantize {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const Isa isa : supported_isas()) names.push_back(name_of(isa));
+  return names;
+}
+
+// "1x3x224x224"; nothing for any other text.
+Shape parse_shape(const std::string& text) {
+  Shape shape;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (true) {
+    int64_t extent = 0;
+    const auto [next, error] = std::from_chars(at, end, extent);
+    if (error != std::errc() || extent < 1) return {};
+    shape.push_back(extent);
+    if (next == end) return shape;
+    if (*next != 'x') return {};
+    at = next + 1;
+  }
+}
+
+std::string input_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const ValueId id : graph.inputs) names.push_back("'" + graph.value(id).name + "'");
+  return join(names, ", ");
+}
+
+void fix_input_shape(Graph& graph, const std::string& text) {
+  const size_t split = text.rfind('=');
+  const std::string name = text.substr(0, split);
+  const Shape shape = split == std::string::npos ? Shape{} : parse_shape(text.substr(split + 1));
+  if (shape.empty())
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "--input-shape '" + text + "' is not of the form NAME=1x3x224x224 with extents of at least 1");
+  const auto found = std::find_if(graph.inputs.begin(), graph.inputs.end(),
+                                  [&](ValueId id) { return graph.value(id).name == name; });
+  if (found == graph.inputs.end())
+    throw Error(ErrorKind::kInvalidArgument,
+                "--input-shape names '" + name + "', but the inputs of the model are " + input_names(graph));
+  Value& input = graph.value(*found);
+  const Shape allowed = input.shape.value_or(Shape(shape.size(), kUnknownDim));
+  bool fits = allowed.size() == shape.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i)
+    fits = allowed[i] == kUnknownDim || allowed[i] == shape[i];
+  if (!fits)
+    throw Error(ErrorKind::kInvalidArgument, "--input-shape gives '" + name + "' the shape " +
+                                                 to_string(shape) + ", but the model takes " +
+                                                 to_string(allowed));
+  input.shape = shape;
+  input.dim_names.clear();
+}
+
+}  // namespace
+
+int EngineOptions::thread_count() const {
+  return threads == 0 ? available_threads() : threads;
+}
+
+const KernelTable& EngineOptions::kernels() const {
+  Isa level;
+  return parse_isa(isa.c_str(), level) ? kernels_for(level) : best_kernels();
+}
+
+void add_engine_options(CLI::App& app, EngineOptions& options) {
+  app.add_option("--threads", options.threads, "default: one per CPU")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->group("Engine");
+  const std::vector<std::string> names = isa_names();
+  app.add_option("--isa", options.isa,
+                 "instructions to use: " + join(names, ", ") + " (default " + names.back() + ")")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(names))
+      ->group("Engine");
+}
+
+void add_input_shapes(CLI::App& app, InputShapes& shapes) {
+  app.add_option("--input-shape", shapes, "fixes symbolic extents of an input; repeatable")
+      ->type_name("NAME=1x3x224x224")
+      ->allow_extra_args(false)
+      ->group("Engine");
+}
+
+void fix_input_shapes(Graph& graph, const InputShapes& shapes) {
+  for (const std::string& shape : shapes) fix_input_shape(graph, shape);
+}
+
+Graph load_model(const std::string& path, const InputShapes& shapes) {
+  Graph graph = load_model(path);
+  fix_input_shapes(graph, shapes);
+  return graph;
+}
+
+void check_writable(const fs::path& file, const std::vector<fs::path>& inputs) {
+  std::error_code ignored;
+  for (const fs::path& input : inputs)
+    if (fs::equivalent(file, input, ignored))
+      throw Error(ErrorKind::kInvalidArgument,
+                  "the output '" + file.string() + "' is the input itself; choose another file with -o");
+  if (fs::is_directory(file, ignored))
+    throw Error(ErrorKind::kIo, "the output '" + file.string() + "' is a directory; give the name of a file");
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, ignored))
+    throw Error(ErrorKind::kIo,
+                "the directory '" + folder.string() + "' of the output does not exist; create it first");
+  check_folder_writable(folder);
+}
+
+void check_folder_writable(const fs::path& folder) {
+  std::error_code ignored;
+  fs::path existing = folder;
+  while (!fs::exists(existing, ignored) && existing.has_parent_path()) existing = existing.parent_path();
+  if (!fs::exists(existing, ignored)) existing = ".";
+  if (!fs::is_directory(existing, ignored))
+    throw Error(ErrorKind::kIo, "'" + existing.string() + "' is not a directory; choose another output");
+  if (access(existing.c_str(), W_OK) != 0)
+    throw Error(ErrorKind::kIo, "the directory '" + existing.string() + "' of the output is not writable");
+}
+
+}  // namespace quantize

@@ -1,0 +1,46 @@
+// Options that several commands share, and the checks of their values.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "core/graph.h"
+#include "kernels/kernel_table.h"
+
+namespace quantize {
+
+/// --threads and --isa.
+struct EngineOptions {
+  int threads = 0;  // 0: all CPUs
+  std::string isa;  // "": the best
+
+  int thread_count() const;
+  const KernelTable& kernels() const;
+};
+void add_engine_options(CLI::App& app, EngineOptions& options);
+
+/// --input-shape NAME=1x3x224x224, repeatable.
+using InputShapes = std::vector<std::string>;
+void add_input_shapes(CLI::App& app, InputShapes& shapes);
+
+/// Fixes the extents of the named inputs.
+/// Errors: Error(kInvalidArgument) for text of another form, an unknown input or a contradiction to the
+/// model.
+void fix_input_shapes(Graph& graph, const InputShapes& shapes);
+
+/// Reads a model and fixes its input shapes. Errors: those of load_model and fix_input_shapes.
+Graph load_model(const std::string& path, const InputShapes& shapes);
+
+/// Checks, before the long work starts, that a file can be written: its directory exists and is writable, it
+/// is no directory itself, and none of the files in `inputs`. Errors: Error(kIo) if it cannot be;
+/// Error(kInvalidArgument) if it would replace an input.
+void check_writable(const std::filesystem::path& file, const std::vector<std::filesystem::path>& inputs);
+
+/// The same for a folder that files will be written into; it need not exist yet.
+/// Errors: Error(kIo).
+void check_folder_writable(const std::filesystem::path& folder);
+
+}  // namespace quantize

@@ -1,0 +1,77 @@
+// Formatting of numbers and tables.
+#include "cli/text.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace quantize {
+
+namespace {
+
+// Characters, not bytes: names may be UTF-8.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::string padded(const std::string& cell, size_t width, Table::Align align) {
+  const std::string space(width - width_of(cell), ' ');
+  return align == Table::Align::kLeft ? cell + space : space + cell;
+}
+
+std::string scaled(double value, double base, const std::vector<const char*>& units) {
+  size_t unit = 0;
+  while (value >= base && unit + 1 < units.size()) {
+    value /= base;
+    ++unit;
+  }
+  return format_fixed(value, unit == 0 ? 0 : 1) + units[unit];
+}
+
+}  // namespace
+
+std::string format_bytes(uint64_t bytes) {
+  return scaled(static_cast<double>(bytes), 1024, {" B", " KiB", " MiB", " GiB"});
+}
+
+std::string format_count(uint64_t count) {
+  return scaled(static_cast<double>(count), 1000, {"", " k", " M", " G"});
+}
+
+std::string format_fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string format_plural(size_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string join(const std::vector<std::string>& parts, const std::string& separator) {
+  std::string result;
+  for (const std::string& part : parts) result += (result.empty() ? "" : separator) + part;
+  return result;
+}
+
+std::string Table::text(const Style& style) const {
+  std::vector<size_t> widths;
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    widths.push_back(width_of(columns_[c].title));
+    for (const std::vector<std::string>& row : rows_)
+      widths[c] = std::max(widths[c], width_of(printable(row[c])));
+  }
+  const auto line = [&](const auto& cell) {
+    std::string result;
+    for (size_t c = 0; c < columns_.size(); ++c)
+      result += "  " + padded(cell(c), widths[c], columns_[c].align);
+    result.erase(result.find_last_not_of(' ') + 1);
+    return result;
+  };
+  std::string result = style.bold(line([&](size_t c) { return columns_[c].title; })) + "\n";
+  for (const std::vector<std::string>& row : rows_)
+    result += line([&](size_t c) { return printable(row[c]); }) + "\n";
+  return result;
+}
+
+}  // namespace quantize

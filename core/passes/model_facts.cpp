@@ -1,0 +1,119 @@
+// Counting.
+#include "core/passes/model_facts.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace quantize {
+
+namespace {
+
+// The extents of a value, or an empty list where they are not all known.
+Shape static_shape(const Graph& graph, ValueId id) {
+  if (id == kNoValue || !graph.value(id).shape || !is_static(*graph.value(id).shape)) return {};
+  return *graph.value(id).shape;
+}
+
+uint64_t product(Dims extents) {
+  uint64_t result = 1;
+  for (const int64_t extent : extents)
+    if (__builtin_mul_overflow(result, static_cast<uint64_t>(extent), &result))
+      return std::numeric_limits<uint64_t>::max();
+  return result;
+}
+
+uint64_t saturating_multiply(uint64_t a, uint64_t b) {
+  uint64_t result = 0;
+  return __builtin_mul_overflow(a, b, &result) ? std::numeric_limits<uint64_t>::max() : result;
+}
+
+bool is_integer_operator(const std::string& op_type) {
+  return op_type.starts_with("QLinear") || op_type == "QGemm" || op_type.ends_with("Integer");
+}
+
+bool reads_dequantized_only(const Graph& graph, const GraphIndex& index, const Node& node) {
+  bool any = false;
+  for (const ValueId id : node.inputs) {
+    if (id == kNoValue || graph.value(id).is_constant()) continue;
+    const NodeId producer = index.producer(id);
+    if (producer == kNoNode) return false;
+    const std::string& op_type = graph.nodes[static_cast<size_t>(producer)].op_type;
+    if (op_type == "Constant") continue;
+    if (op_type != "DequantizeLinear") return false;
+    any = true;
+  }
+  return any;
+}
+
+// The node of that type that reads a value as its data, or nullptr.
+const Node* reader(const Graph& graph, const GraphIndex& index, ValueId id, const char* op_type) {
+  for (const GraphIndex::Use& use : index.uses(id)) {
+    const Node& node = graph.nodes[static_cast<size_t>(use.node)];
+    if (node.op_type == op_type && use.input == 0) return &node;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+uint64_t count_macs(const Graph& graph, const Node& node) {
+  const Shape x = static_shape(graph, node.input(0)), w = static_shape(graph, node.input(1)),
+              y = static_shape(graph, node.output(0));
+  if (x.empty() || w.empty() || y.empty()) return 0;
+  const Dims behind_first = Dims(w).subspan(1);
+  if (node.op_type == "Conv") return saturating_multiply(product(y), product(behind_first));
+  if (node.op_type == "ConvTranspose") return saturating_multiply(product(x), product(behind_first));
+  if (node.op_type == "MatMul") return saturating_multiply(product(y), static_cast<uint64_t>(x.back()));
+  if (node.op_type != "Gemm" || x.size() != 2) return 0;
+  return saturating_multiply(product(y),
+                             static_cast<uint64_t>(x[node.int_attribute("transA", 0) != 0 ? 0 : 1]));
+}
+
+QuantizationFacts quantization_facts(const Graph& graph) {
+  const GraphIndex index(graph);
+  QuantizationFacts facts;
+  bool integer_operators = false, qdq = false;
+  for (const Node& node : graph.nodes) {
+    if (node.op_type == "Constant") continue;
+    if (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear") {
+      qdq = true;
+      continue;
+    }
+    const bool integer = is_integer_operator(node.op_type);
+    integer_operators |= integer;
+    ++(integer || reads_dequantized_only(graph, index, node) ? facts.int8_nodes : facts.float_nodes);
+  }
+  if (integer_operators)
+    facts.format = "int8";
+  else if (qdq)
+    facts.format = "qdq";
+  return facts;
+}
+
+ValueId behind_quantization(const Graph& graph, const GraphIndex& index, ValueId id) {
+  const Node* quantize = reader(graph, index, id, "QuantizeLinear");
+  const Node* dequantize =
+      quantize == nullptr ? nullptr : reader(graph, index, quantize->output(0), "DequantizeLinear");
+  return dequantize == nullptr ? id : dequantize->output(0);
+}
+
+std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id) {
+  const Node* dequantize = reader(graph, GraphIndex(graph), id, "DequantizeLinear");
+  const Tensor* scale = dequantize == nullptr ? nullptr : graph.constant(dequantize->input(1));
+  if (scale == nullptr) return std::nullopt;
+  QuantParams params;
+  params.dtype = graph.value(id).dtype;
+  params.scale = scale->to_vector<float>();
+  params.zero_point.assign(params.scale.size(), 0);
+  const Range codes = code_range({.dtype = params.dtype});
+  params.quant_min = static_cast<int32_t>(codes.min);
+  params.quant_max = static_cast<int32_t>(codes.max);
+  if (scale->size() != 1) params.axis = dequantize->int_attribute("axis", 1);
+  if (const Tensor* zero_point = graph.constant(dequantize->input(2))) {
+    const std::vector<int64_t> values = zero_point->to_vector<int64_t>();
+    params.zero_point.assign(values.begin(), values.end());
+  }
+  return params;
+}
+
+}  // namespace quantize

@@ -1,0 +1,33 @@
+// What can be read off a graph without running it: how much it computes, and in which arithmetic.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/graph.h"
+#include "core/quant_params.h"
+
+namespace quantize {
+
+/// Multiply-accumulates of one run of a Conv, ConvTranspose, Gemm or MatMul; 0 for any other node, and where
+/// the shapes are not known. Saturates at the largest uint64_t.
+uint64_t count_macs(const Graph& graph, const Node& node);
+
+/// How a model holds its numbers.
+struct QuantizationFacts {
+  std::string format =
+      "float";  // "qdq" with QuantizeLinear or DequantizeLinear, "int8" with integer operators, else "float"
+  size_t int8_nodes = 0;  // compute on integers: integer operators, and those that read DequantizeLinear only
+  size_t float_nodes = 0;  // all others but QuantizeLinear, DequantizeLinear and Constant
+};
+QuantizationFacts quantization_facts(const Graph& graph);
+
+/// What the readers of a value see of it: the value behind its QuantizeLinear and DequantizeLinear, or itself
+/// where it has none.
+ValueId behind_quantization(const Graph& graph, const GraphIndex& index, ValueId id);
+
+/// How the integers of a value are read: from a DequantizeLinear with constant parameters that reads it;
+/// nothing if there is none.
+std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id);
+
+}  // namespace quantize
