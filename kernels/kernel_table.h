@@ -11,16 +11,20 @@ namespace quantize {
 
 /// C = clamp(A * B + row_bias + column_bias, low, high), all f32.
 ///
-/// A is packed by pack_gemm_a_f32. B is read in panels of gemm_nr columns: element (k, n) stands at
-/// b[(n / nr) * b_panel_stride + k * ldb + n % nr]; so a plain row-major B has b_panel_stride = nr, and a B
-/// packed by panels has ldb = nr and b_panel_stride = nr * k. C is row-major with row pitch ldc. Accuracy: k
-/// is summed in order, each product by one fma where the ISA has it; the relative error against exact
-/// arithmetic is below k * 2^-23. The same bytes for any m, n split.
+/// A is packed by pack_gemm_a_f32. B is read where it lies: element (k, n) stands at
+///   b[b_rows[k] + n / segment * segment_stride + n % segment]
+/// A row-major B has b_rows[k] = k * ldb and segment = n. A B packed in panels of gemm_nr columns has
+/// b_rows[k] = k * gemm_nr, segment = gemm_nr, segment_stride = k * gemm_nr. A convolution multiplies with a
+/// padded image: a row k is a tap of a channel, a segment is a row of the output, and no im2col is needed. C
+/// is row-major with row pitch ldc. Accuracy: k is summed in order, each product by one fma where the ISA has
+/// it; the error against exact arithmetic is below k * 2^-23 times the sum of the magnitudes. The same bytes
+/// for any split of m and n.
 struct GemmF32 {
   size_t m = 0, n = 0, k = 0;
   const float* a = nullptr;
   const float* b = nullptr;
-  size_t ldb = 0, b_panel_stride = 0;
+  const size_t* b_rows = nullptr;  // [k]
+  size_t segment = 0, segment_stride = 0;
   float* c = nullptr;
   size_t ldc = 0;
   const float* row_bias = nullptr;     // [m] or null
@@ -44,7 +48,8 @@ struct DepthwiseF32 {
   float bias = 0, low = 0, high = 0;
 };
 
-/// What minmax_f32 finds. min and max are over the finite elements; +inf and -inf if there are none.
+/// What minmax_f32 finds. min and max are over the finite elements; +inf and -inf if there are none. A zero
+/// is +0.
 struct MinMaxF32 {
   float min, max;
   uint64_t non_finite;
@@ -53,7 +58,7 @@ struct MinMaxF32 {
 struct KernelTable {
   Isa isa = Isa::kScalar;
 
-  /// Rows of a packed A panel and columns of a B panel.
+  /// Rows of a packed A panel, and how many columns make a whole tile: the best width of a packed B panel.
   size_t gemm_mr = 1, gemm_nr = 1;
   void (*gemm_f32)(const GemmF32&) noexcept = nullptr;
 

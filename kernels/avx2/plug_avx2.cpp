@@ -1,8 +1,30 @@
-// AVX2 + FMA kernels.
+// AVX2 and FMA kernels: the templates of kernels/simd with eight lanes.
+#include "kernels/avx2/vector.h"
+#include "kernels/kernel_table.h"
 #include "kernels/plug.h"
+#include "kernels/simd/depthwise.h"
+#include "kernels/simd/elementwise.h"
+#include "kernels/simd/gemm.h"
 
 namespace quantize {
 
-void plug_avx2(KernelTable&) {}
+namespace {
+
+constexpr int kMr = 4, kVectors = 3;  // 12 of the 16 registers hold sums
+
+}  // namespace
+
+void plug_avx2(KernelTable& table) {
+  table.gemm_mr = kMr;
+  table.gemm_nr = F32x8::kLanes * kVectors;
+  table.gemm_f32 = simd::gemm<F32x8, kMr, kVectors>;
+  table.depthwise_f32 = simd::depthwise<F32x8>;
+  table.exp_f32 = simd::map<F32x8, simd::exp<F32x8>>;
+  table.sigmoid_f32 = simd::map<F32x8, simd::sigmoid<F32x8>>;
+  table.minmax_f32 = simd::minmax<F32x8>;
+  table.histogram_f32 = simd::histogram<F32x8>;
+  table.quantize_f32_u8 = simd::quantize<F32x8, uint8_t, 0, 255>;
+  table.quantize_f32_s8 = simd::quantize<F32x8, int8_t, -128, 127>;
+}
 
 }  // namespace quantize

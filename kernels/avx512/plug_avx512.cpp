@@ -1,8 +1,36 @@
-// AVX-512 F/BW/DQ/VL kernels.
+// AVX-512 F/BW/DQ/VL kernels: the templates of kernels/simd with sixteen lanes.
+#include "kernels/avx512/vector.h"
+#include "kernels/kernel_table.h"
 #include "kernels/plug.h"
+#include "kernels/simd/depthwise.h"
+#include "kernels/simd/elementwise.h"
+#include "kernels/simd/gemm.h"
 
 namespace quantize {
 
-void plug_avx512(KernelTable&) {}
+namespace {
+
+constexpr int kMr = 8, kVectors = 3;  // 24 of the 32 registers hold sums
+
+/// Eight lanes for rows of an image that would leave half of sixteen empty.
+void gemm_f32(const GemmF32& g) noexcept {
+  if (g.segment <= F32x8::kLanes) return simd::gemm<F32x8, kMr, kVectors>(g);
+  simd::gemm<F32x16, kMr, kVectors>(g);
+}
+
+}  // namespace
+
+void plug_avx512(KernelTable& table) {
+  table.gemm_mr = kMr;
+  table.gemm_nr = F32x16::kLanes * kVectors;
+  table.gemm_f32 = gemm_f32;
+  table.depthwise_f32 = simd::depthwise<F32x16>;
+  table.exp_f32 = simd::map<F32x16, simd::exp<F32x16>>;
+  table.sigmoid_f32 = simd::map<F32x16, simd::sigmoid<F32x16>>;
+  table.minmax_f32 = simd::minmax<F32x16>;
+  table.histogram_f32 = simd::histogram<F32x16>;
+  table.quantize_f32_u8 = simd::quantize<F32x16, uint8_t, 0, 255>;
+  table.quantize_f32_s8 = simd::quantize<F32x16, int8_t, -128, 127>;
+}
 
 }  // namespace quantize

@@ -20,10 +20,10 @@ void gemm_f32(const GemmF32& g) noexcept {
   for (size_t i = 0; i < g.m; ++i) {
     const float* a = g.a + i / kMr * kMr * g.k + i % kMr;
     for (size_t j = 0; j < g.n; ++j) {
-      const float* b = g.b + j / kNr * g.b_panel_stride + j % kNr;
+      const float* b = g.b + j / g.segment * g.segment_stride + j % g.segment;
       float sum = (g.row_bias != nullptr ? g.row_bias[i] : 0.0f) +
                   (g.column_bias != nullptr ? g.column_bias[j] : 0.0f);
-      for (size_t k = 0; k < g.k; ++k) sum += a[k * kMr] * b[k * g.ldb];
+      for (size_t k = 0; k < g.k; ++k) sum += a[k * kMr] * b[g.b_rows[k]];
       g.c[i * g.ldc + j] = clamp(sum, g.low, g.high);
     }
   }
@@ -64,6 +64,8 @@ MinMaxF32 minmax_f32(const float* x, size_t n) noexcept {
     result.min = std::min(result.min, x[i]);
     result.max = std::max(result.max, x[i]);
   }
+  result.min += 0.0f;  // makes -0 a +0
+  result.max += 0.0f;
   return result;
 }
 

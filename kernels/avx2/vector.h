@@ -1,0 +1,96 @@
+// The vocabulary of kernels/simd in AVX2 and FMA: eight floats. A mask has all bits of a lane set or none.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define QUANTIZE_INLINE [[gnu::always_inline]] static inline
+
+namespace quantize {
+namespace {
+
+struct F32x8 {
+  using Reg = __m256;
+  using Int = __m256i;
+  using Mask = __m256i;
+  static constexpr size_t kLanes = 8;
+
+  /// The lanes [first, last); those outside [0, kLanes) do not exist.
+  QUANTIZE_INLINE Mask lanes(ptrdiff_t first, ptrdiff_t last) {
+    const auto clip = [](ptrdiff_t n) { return static_cast<int>(n < 0 ? 0 : n > 8 ? 8 : n); };
+    const Int lane = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+    return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(clip(first)), lane),
+                               _mm256_cmpgt_epi32(_mm256_set1_epi32(clip(last)), lane));
+  }
+  QUANTIZE_INLINE uint32_t bits(Mask mask) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
+  }
+  QUANTIZE_INLINE Mask both(Mask a, Mask b) { return _mm256_and_si256(a, b); }
+
+  QUANTIZE_INLINE Reg load(const float* p) { return _mm256_loadu_ps(p); }
+  QUANTIZE_INLINE Reg load(const float* p, Mask mask) { return _mm256_maskload_ps(p, mask); }
+  QUANTIZE_INLINE void store(float* p, Reg x) { _mm256_storeu_ps(p, x); }
+  QUANTIZE_INLINE void store(float* p, Mask mask, Reg x) { _mm256_maskstore_ps(p, mask, x); }
+  QUANTIZE_INLINE Reg gather(const float* p, size_t stride, Mask mask) {
+    const Int index = _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0),
+                                         _mm256_set1_epi32(static_cast<int>(stride)));
+    return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), p, index, _mm256_castsi256_ps(mask), 4);
+  }
+  /// Elements 0, 2, 4, ... of the two registers behind each other.
+  QUANTIZE_INLINE Reg even(Reg low, Reg high) {
+    const __m256d mixed = _mm256_castps_pd(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(mixed, _MM_SHUFFLE(3, 1, 2, 0)));
+  }
+
+  QUANTIZE_INLINE Reg set1(float x) { return _mm256_set1_ps(x); }
+  QUANTIZE_INLINE Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
+  QUANTIZE_INLINE Reg sub(Reg a, Reg b) { return _mm256_sub_ps(a, b); }
+  QUANTIZE_INLINE Reg mul(Reg a, Reg b) { return _mm256_mul_ps(a, b); }
+  QUANTIZE_INLINE Reg div(Reg a, Reg b) { return _mm256_div_ps(a, b); }
+  QUANTIZE_INLINE Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+  /// b where either is NaN or both are zero.
+  QUANTIZE_INLINE Reg min(Reg a, Reg b) { return _mm256_min_ps(a, b); }
+  QUANTIZE_INLINE Reg max(Reg a, Reg b) { return _mm256_max_ps(a, b); }
+  QUANTIZE_INLINE Reg abs(Reg x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+  QUANTIZE_INLINE Reg round(Reg x) {
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  QUANTIZE_INLINE Reg trunc(Reg x) { return _mm256_round_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+  /// x * 2^n for an integral n in [-252, 252], in two steps, each of them a normal power of two.
+  QUANTIZE_INLINE Reg scale(Reg x, Reg n) {
+    const Int all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1);
+    return _mm256_mul_ps(_mm256_mul_ps(x, power(half)), power(_mm256_sub_epi32(all, half)));
+  }
+
+  QUANTIZE_INLINE Mask finite(Reg x) {
+    return _mm256_castps_si256(_mm256_cmp_ps(abs(x), _mm256_set1_ps(__builtin_inff()), _CMP_LT_OQ));
+  }
+  QUANTIZE_INLINE Mask less(Reg a, Reg b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+  QUANTIZE_INLINE Mask equal(Reg a, Reg b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)); }
+  /// mask ? a : b
+  QUANTIZE_INLINE Reg select(Mask mask, Reg a, Reg b) {
+    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(mask));
+  }
+
+  QUANTIZE_INLINE Int to_int(Reg x) { return _mm256_cvtps_epi32(x); }
+  QUANTIZE_INLINE Int add_int(Int a, int32_t b) { return _mm256_add_epi32(a, _mm256_set1_epi32(b)); }
+  QUANTIZE_INLINE void store_ints(int32_t* p, Int x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x);
+  }
+  /// The low byte of every lane.
+  QUANTIZE_INLINE void store_bytes(void* p, Int x) {
+    const Int low = _mm256_and_si256(x, _mm256_set1_epi32(255));
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+    _mm_storel_epi64(static_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+  }
+
+ private:
+  QUANTIZE_INLINE Reg power(Int n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+  }
+};
+
+}  // namespace
+}  // namespace quantize

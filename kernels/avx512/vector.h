@@ -1,0 +1,97 @@
+// The vocabulary of kernels/simd in AVX-512: sixteen floats, and eight of them for images narrower than that.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define QUANTIZE_INLINE [[gnu::always_inline]] static inline
+
+namespace quantize {
+namespace {
+
+struct F32x16 {
+  using Reg = __m512;
+  using Int = __m512i;
+  using Mask = __mmask16;
+  static constexpr size_t kLanes = 16;
+
+  /// The lanes [first, last); those outside [0, kLanes) do not exist.
+  QUANTIZE_INLINE Mask lanes(ptrdiff_t first, ptrdiff_t last) {
+    const auto below = [](ptrdiff_t n) { return n <= 0 ? 0u : n >= 16 ? 0xffffu : (1u << n) - 1; };
+    return static_cast<Mask>(below(last) & ~below(first));
+  }
+  QUANTIZE_INLINE uint32_t bits(Mask mask) { return mask; }
+  QUANTIZE_INLINE Mask both(Mask a, Mask b) { return a & b; }
+
+  QUANTIZE_INLINE Reg load(const float* p) { return _mm512_loadu_ps(p); }
+  QUANTIZE_INLINE Reg load(const float* p, Mask mask) { return _mm512_maskz_loadu_ps(mask, p); }
+  QUANTIZE_INLINE void store(float* p, Reg x) { _mm512_storeu_ps(p, x); }
+  QUANTIZE_INLINE void store(float* p, Mask mask, Reg x) { _mm512_mask_storeu_ps(p, mask, x); }
+  QUANTIZE_INLINE Reg gather(const float* p, size_t stride, Mask mask) {
+    const Int index =
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                           _mm512_set1_epi32(static_cast<int>(stride)));
+    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, index, p, 4);
+  }
+  /// Elements 0, 2, 4, ... of the two registers behind each other.
+  QUANTIZE_INLINE Reg even(Reg low, Reg high) {
+    const Int index = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return _mm512_permutex2var_ps(low, index, high);
+  }
+
+  QUANTIZE_INLINE Reg set1(float x) { return _mm512_set1_ps(x); }
+  QUANTIZE_INLINE Reg add(Reg a, Reg b) { return _mm512_add_ps(a, b); }
+  QUANTIZE_INLINE Reg sub(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
+  QUANTIZE_INLINE Reg mul(Reg a, Reg b) { return _mm512_mul_ps(a, b); }
+  QUANTIZE_INLINE Reg div(Reg a, Reg b) { return _mm512_div_ps(a, b); }
+  QUANTIZE_INLINE Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+  /// b where either is NaN or both are zero.
+  QUANTIZE_INLINE Reg min(Reg a, Reg b) { return _mm512_min_ps(a, b); }
+  QUANTIZE_INLINE Reg max(Reg a, Reg b) { return _mm512_max_ps(a, b); }
+  QUANTIZE_INLINE Reg abs(Reg x) { return _mm512_abs_ps(x); }
+  QUANTIZE_INLINE Reg round(Reg x) {
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  QUANTIZE_INLINE Reg trunc(Reg x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+  /// x * 2^n for an integral n.
+  QUANTIZE_INLINE Reg scale(Reg x, Reg n) { return _mm512_scalef_ps(x, n); }
+
+  QUANTIZE_INLINE Mask finite(Reg x) { return static_cast<Mask>(~_mm512_fpclass_ps_mask(x, 0x99)); }
+  QUANTIZE_INLINE Mask less(Reg a, Reg b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+  QUANTIZE_INLINE Mask equal(Reg a, Reg b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+  /// mask ? a : b
+  QUANTIZE_INLINE Reg select(Mask mask, Reg a, Reg b) { return _mm512_mask_blend_ps(mask, b, a); }
+
+  QUANTIZE_INLINE Int to_int(Reg x) { return _mm512_cvtps_epi32(x); }
+  QUANTIZE_INLINE Int add_int(Int a, int32_t b) { return _mm512_add_epi32(a, _mm512_set1_epi32(b)); }
+  QUANTIZE_INLINE void store_ints(int32_t* p, Int x) { _mm512_storeu_si512(p, x); }
+  /// The low byte of every lane.
+  QUANTIZE_INLINE void store_bytes(void* p, Int x) {
+    _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
+  }
+};
+
+/// Half a vector with all 32 registers: for the products of gemm alone.
+struct F32x8 {
+  using Reg = __m256;
+  using Mask = __mmask8;
+  static constexpr size_t kLanes = 8;
+
+  QUANTIZE_INLINE Mask lanes(ptrdiff_t first, ptrdiff_t last) {
+    return static_cast<Mask>(F32x16::lanes(first, last));
+  }
+  QUANTIZE_INLINE Reg load(const float* p) { return _mm256_loadu_ps(p); }
+  QUANTIZE_INLINE Reg load(const float* p, Mask mask) { return _mm256_maskz_loadu_ps(mask, p); }
+  QUANTIZE_INLINE void store(float* p, Reg x) { _mm256_storeu_ps(p, x); }
+  QUANTIZE_INLINE void store(float* p, Mask mask, Reg x) { _mm256_mask_storeu_ps(p, mask, x); }
+  QUANTIZE_INLINE Reg set1(float x) { return _mm256_set1_ps(x); }
+  QUANTIZE_INLINE Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
+  QUANTIZE_INLINE Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+  QUANTIZE_INLINE Reg min(Reg a, Reg b) { return _mm256_min_ps(a, b); }
+  QUANTIZE_INLINE Reg max(Reg a, Reg b) { return _mm256_max_ps(a, b); }
+};
+
+}  // namespace
+}  // namespace quantize

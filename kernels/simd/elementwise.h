@@ -1,0 +1,110 @@
+// exp, sigmoid, minmax, histogram and quantize for any vector type V.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+
+namespace quantize::simd {
+
+/// exp(x) = 2^n * exp(r) with n = round(x / ln 2), r = x - n * ln 2 in two steps (Cody and Waite), and the
+/// Taylor polynomial of degree 7 for exp(r), |r| <= ln(2) / 2: its error is below 2^-27.
+template <typename V>
+[[gnu::always_inline]] inline typename V::Reg exp(typename V::Reg x) {
+  using Reg = typename V::Reg;
+  x = V::min(V::set1(104.0f), V::max(V::set1(-104.0f), x));  // beyond, the result is inf or 0
+  const Reg n = V::round(V::mul(x, V::set1(1.44269504088896341f)));
+  constexpr float kLn2High = 0x1.62ep-1f,
+                  kLn2Low = 0x1.0bfbe8e7bcd5ep-15f;  // 12 bits, so that n * high is exact
+  const Reg r = V::fma(n, V::set1(-kLn2Low), V::fma(n, V::set1(-kLn2High), x));
+  Reg p = V::set1(1.0f / 5040);
+  for (float coefficient : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 1.0f / 2, 1.0f, 1.0f})
+    p = V::fma(p, r, V::set1(coefficient));
+  return V::scale(p, n);
+}
+
+template <typename V>
+[[gnu::always_inline]] inline typename V::Reg sigmoid(typename V::Reg x) {
+  const typename V::Reg one = V::set1(1.0f);
+  return V::div(one, V::add(one, exp<V>(V::sub(V::set1(0.0f), x))));
+}
+
+/// y[i] = f(x[i]).
+template <typename V, typename V::Reg (*f)(typename V::Reg)>
+void map(const float* x, float* y, size_t n) noexcept {
+  size_t i = 0;
+  for (; i + V::kLanes <= n; i += V::kLanes) V::store(y + i, f(V::load(x + i)));
+  const auto rest = V::lanes(0, static_cast<ptrdiff_t>(n - i));
+  if (i < n) V::store(y + i, rest, f(V::load(x + i, rest)));
+}
+
+/// Calls body(register, mask of the lanes that count, index) for every vector of x.
+template <typename V, typename Body>
+[[gnu::always_inline]] inline void each_vector(const float* x, size_t n, Body body) {
+  size_t i = 0;
+  const auto all = V::lanes(0, V::kLanes);
+  for (; i + V::kLanes <= n; i += V::kLanes) body(V::load(x + i), all, i);
+  const auto rest = V::lanes(0, static_cast<ptrdiff_t>(n - i));
+  if (i < n) body(V::load(x + i, rest), rest, i);
+}
+
+template <typename V>
+MinMaxF32 minmax(const float* x, size_t n) noexcept {
+  using Reg = typename V::Reg;
+  const Reg inf = V::set1(__builtin_inff()), minus_inf = V::set1(-__builtin_inff());
+  Reg low = inf, high = minus_inf;
+  uint64_t finite = 0;
+  each_vector<V>(x, n, [&](Reg value, typename V::Mask counts, size_t) {
+    const auto mask = V::both(V::finite(value), counts);
+    low = V::min(low, V::select(mask, value, inf));
+    high = V::max(high, V::select(mask, value, minus_inf));
+    finite += static_cast<uint64_t>(__builtin_popcount(V::bits(mask)));
+  });
+  float lows[V::kLanes], highs[V::kLanes];
+  V::store(lows, low);
+  V::store(highs, high);
+  for (size_t lane = 1; lane < V::kLanes; ++lane) {
+    if (lows[lane] < lows[0]) lows[0] = lows[lane];
+    if (highs[lane] > highs[0]) highs[0] = highs[lane];
+  }
+  return {lows[0] + 0.0f, highs[0] + 0.0f, n - finite};
+}
+
+template <typename V>
+uint64_t histogram(const float* x, size_t n, float inv_bin_width, uint32_t* counts, size_t bins) noexcept {
+  using Reg = typename V::Reg;
+  const auto half = static_cast<float>(bins / 2);
+  const Reg zero = V::set1(0), last = V::set1(half - 1), width = V::set1(inv_bin_width);
+  const Reg above = V::set1(half), below = V::set1(half - 1);
+  uint64_t zeros = 0;
+  each_vector<V>(x, n, [&](Reg value, typename V::Mask present, size_t) {
+    const Reg k = V::trunc(V::min(V::mul(V::abs(value), width), last));
+    const Reg bin = V::select(V::less(zero, value), V::add(above, k), V::sub(below, k));
+    int32_t index[V::kLanes];
+    V::store_ints(index, V::to_int(bin));
+    const uint32_t zero_bits = V::bits(V::both(V::equal(value, zero), present));
+    zeros += static_cast<uint64_t>(__builtin_popcount(zero_bits));
+    uint32_t bits = V::bits(V::both(V::finite(value), present)) & ~zero_bits;
+    for (; bits != 0; bits &= bits - 1) ++counts[index[__builtin_ctz(bits)]];
+  });
+  return zeros;
+}
+
+template <typename V, typename T, int32_t kMin, int32_t kMax>
+void quantize(const float* x, size_t n, float scale, int32_t zero_point, T* y) noexcept {
+  using Reg = typename V::Reg;
+  const Reg divisor = V::set1(scale);
+  const Reg low = V::set1(static_cast<float>(kMin - zero_point)),
+            high = V::set1(static_cast<float>(kMax - zero_point));
+  each_vector<V>(x, n, [&](Reg value, typename V::Mask, size_t i) {
+    const Reg rounded = V::min(high, V::max(low, V::round(V::div(value, divisor))));
+    const auto codes = V::add_int(V::to_int(rounded), zero_point);
+    if (i + V::kLanes <= n) return V::store_bytes(y + i, codes);
+    T rest[V::kLanes];
+    V::store_bytes(rest, codes);
+    for (size_t lane = 0; i + lane < n; ++lane) y[i + lane] = rest[lane];
+  });
+}
+
+}  // namespace quantize::simd
