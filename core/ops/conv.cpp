@@ -1,7 +1,8 @@
-// Conv: 1 to 3 spatial axes, groups, dilations, padding.
+// Conv: 1 to 3 spatial axes, groups, dilations, padding; in plain loops. conv_compile.cpp has the fast form.
 #include <string>
 
 #include "core/error.h"
+#include "core/ops/conv.h"
 #include "core/ops/require.h"
 #include "core/ops/window.h"
 
@@ -75,7 +76,9 @@ void add_conv(std::vector<OpDef>& ops) {
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kWeighted});
+                 .quantization = QuantizationRule::kWeighted,
+                 .compile = compile_conv,
+                 .fuses_clamp = true});
 }
 
 }  // namespace quantize

@@ -1,6 +1,9 @@
 // MatMul as numpy.matmul: batches broadcast, one-dimensional operands are a row or a column.
+#include <memory>
 #include <string>
+#include <utility>
 
+#include "core/ops/matrix_product.h"
 #include "core/ops/require.h"
 
 namespace quantize {
@@ -68,6 +71,36 @@ void evaluate(const EvaluateContext& context) {
   }
 }
 
+/// Constant B is packed once. If B is one matrix, the batches of A are more rows of one product.
+StepFunction compile_matmul(CompileContext& context) {
+  const Operands operands = operands_of(context.shape(0), context.shape(1));
+  const int64_t k = operands.a.back(), n = operands.b.back();
+  const int64_t b_matrices = element_count(Dims(operands.b).first(operands.b.size() - 2));
+  int64_t batches = element_count(operands.batch), m = operands.a[operands.a.size() - 2];
+  if (b_matrices == 1) m *= std::exchange(batches, 1);
+  const auto product = std::make_shared<MatrixProduct>(context.kernels, MatrixLayout::row_major(m, k),
+                                                       MatrixLayout::row_major(k, n));
+  if (const Tensor* b = context.constant(1)) product->pack_b(b->data<float>(), b_matrices, 1.0f);
+  context.scratch_bytes = product->scratch_bytes();
+  std::vector<std::pair<int64_t, int64_t>> pairs;  // the matrices of A and B that make each of the output
+  for (int64_t i = 0; i < batches; ++i)
+    pairs.emplace_back(matrix_index(operands.batch, operands.a, i),
+                       matrix_index(operands.batch, operands.b, i));
+  return [product, pairs, m, n, k, low = context.low, high = context.high](const EvaluateContext& run) {
+    float* y = run.outputs[0].as<float>();
+    for (const auto& [a, b] : pairs) {
+      product->run({.a = run.inputs[0].as<float>() + a * m * k,
+                    .b = run.inputs[1].as<float>() + b * k * n,
+                    .b_index = b,
+                    .c = y,
+                    .low = low,
+                    .high = high},
+                   run.scratch);
+      y += m * n;
+    }
+  };
+}
+
 }  // namespace
 
 void add_matmul(std::vector<OpDef>& ops) {
@@ -79,7 +112,9 @@ void add_matmul(std::vector<OpDef>& ops) {
                  .max_inputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kWeighted});
+                 .quantization = QuantizationRule::kWeighted,
+                 .compile = compile_matmul,
+                 .fuses_clamp = true});
 }
 
 }  // namespace quantize

@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "tests/support/graph_builder.h"
+#include "tests/support/reference.h"
 
 using namespace quantize;
 using namespace quantize::test;
@@ -76,21 +77,25 @@ Shape with_front(Shape front, const Shape& rest) {
   return front;
 }
 
-void check_conv(const Case& c) {
+void check_conv(const Case& c, bool constant = true) {
   INFO("image " << to_string(c.image) << " kernel " << to_string(c.kernel) << " strides "
                 << to_string(c.strides) << " dilations " << to_string(c.dilations) << " pads "
                 << to_string(c.pads) << " channels " << c.channels << " outputs " << c.outputs << " group "
-                << c.group);
+                << c.group << " constant weights " << constant);
+  const Tensor image = random_tensor(with_front({c.n, c.channels}, c.image), 1);
+  const Tensor weights = random_tensor(with_front({c.outputs, c.channels / c.group}, c.kernel), 2);
+  const Tensor biases = random_tensor({c.outputs}, 3);
   GraphBuilder b;
-  const ValueId x = b.input("x", with_front({c.n, c.channels}, c.image));
-  const ValueId w = b.random("w", with_front({c.outputs, c.channels / c.group}, c.kernel));
-  const ValueId bias = b.random("bias", {c.outputs});
+  const ValueId x = b.input("x", image.shape());
+  const ValueId w = constant ? b.constant("w", weights) : b.input("w", weights.shape());
+  const ValueId bias = constant ? b.constant("bias", biases) : b.input("bias", biases.shape());
   const ValueId y =
       b.node("Conv", {x, w, bias},
              {{"group", c.group}, {"strides", c.strides}, {"dilations", c.dilations}, {"pads", c.pads}});
   const Graph graph = b.build({y});
-  const auto inputs = random_inputs(graph);
-  const Tensor expected = brute_conv(c, inputs[0], graph.value(w).initializer, graph.value(bias).initializer);
+  const std::vector<Tensor> inputs = constant ? std::vector{image} : std::vector{image, weights, biases};
+  const Tensor expected = brute_conv(c, image, weights, biases);
+  CHECK(relative_difference(evaluate_reference(graph, inputs), expected) < 1e-5);
   for (Isa isa : supported_isas()) {
     INFO("isa " << name_of(isa));
     CompileOptions options;
@@ -143,6 +148,12 @@ TEST_CASE("Conv in groups") {
   check_conv({1, 4, 8, 4, {9, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}});
   check_conv({1, 3, 3, 3, {9, 40}, {3, 3}, {2, 1}, {2, 2}, {1, 0, 2, 3}});
   check_conv({1, 3, 3, 3, {1, 64}, {1, 5}, {1, 3}, {1, 2}, {0, 4, 0, 4}});
+}
+
+TEST_CASE("Conv with weights that are computed") {
+  check_conv({2, 6, 9, 1, {9, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, false);
+  check_conv({2, 6, 10, 2, {9, 7}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, false);
+  check_conv({1, 6, 6, 6, {9, 7}, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, false);
 }
 
 TEST_CASE("Conv in one and three axes") {

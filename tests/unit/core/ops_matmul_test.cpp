@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "tests/support/graph_builder.h"
+#include "tests/support/reference.h"
 
 using namespace quantize;
 using namespace quantize::test;
@@ -62,6 +63,7 @@ void check_gemm(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, con
       expected.mutable_data<float>()[i * n + j] =
           static_cast<float>(0.5 * sum - 2.0 * static_cast<double>(element(graph, inputs, c, at)));
     }
+  CHECK(close(evaluate_reference(graph, inputs), expected));
   for (Isa isa : supported_isas()) {
     INFO("isa " << name_of(isa));
     CHECK(close(run_on(graph, inputs, isa)[0], expected));
@@ -88,6 +90,7 @@ void check_matmul(const Shape& a, const Shape& b_shape, const Shape& output,
                  static_cast<double>(element(graph, inputs, w, (b_matrices[batch] * k + l) * n + j));
         *y++ = static_cast<float>(sum);
       }
+  CHECK(close(evaluate_reference(graph, inputs), expected));
   for (Isa isa : supported_isas()) {
     INFO("isa " << name_of(isa));
     const Tensor actual = run_on(graph, inputs, isa)[0];
@@ -155,6 +158,21 @@ TEST_CASE("Gemm equals alpha * op(a) * op(b) + beta * c") {
         check_gemm(2, 1, 1, trans_a, trans_b, {}, constant);
         check_gemm(3, 48, 20, trans_a, trans_b, {1}, constant);
       }
+}
+
+TEST_CASE("Gemm and MatMul apply the clamp behind them") {
+  for (bool constant : {false, true}) {
+    GraphBuilder b;
+    const ValueId x = b.input("x", {5, 7});
+    const ValueId w = operand(b, "w", {7, 20}, constant), c = operand(b, "c", {5, 1}, constant);
+    const Graph graph =
+        b.build({b.node("Relu", {b.node("Gemm", {x, w, c})}), b.node("Relu", {b.node("MatMul", {x, w})}),
+                 b.node("Gemm", {x, w, c}), b.node("MatMul", {x, w})});
+    const auto outputs = run_graph(graph, random_inputs(graph));
+    for (size_t i : {0, 1})
+      for (int64_t j = 0; j < outputs[i].size(); ++j)
+        REQUIRE(outputs[i].data<float>()[j] == std::max(outputs[i + 2].data<float>()[j], 0.0f));
+  }
 }
 
 TEST_CASE("Gemm without C") {

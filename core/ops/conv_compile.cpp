@@ -1,0 +1,162 @@
+// The fast form of Conv. Read run_dense(): a product of packed weights with the padded image, one per group.
+#include <cstring>
+#include <memory>
+
+#include "core/ops/conv.h"
+#include "core/ops/padded_image.h"
+
+namespace quantize {
+
+namespace {
+
+/// What both forms know of a convolution.
+struct ConvShape {
+  explicit ConvShape(const CompileContext& context)
+      : window(conv_window(context.node, context.shape(0), context.shape(1))),
+        images(context.shape(0)[0]),
+        group(context.node.int_attribute("group", 1)),
+        channels(context.shape(1)[1]),
+        outputs(context.shape(1)[0] / group),
+        in_size(window.in_size()),
+        out_size(window.out_size()),
+        low(context.low),
+        high(context.high) {}
+
+  Window window;
+  int64_t images, group;
+  int64_t channels, outputs;  // of one group
+  int64_t in_size, out_size;
+  float low, high;
+};
+
+/// Products: rows are output channels, k the taps of all input channels, columns the pixels.
+struct DenseConv {
+  explicit DenseConv(CompileContext& context);
+  void pack_weights(const KernelTable& kernels, const float* weights, float* packed) const;
+  void run(const EvaluateContext& context) const;
+
+  ConvShape shape;
+  PaddedImage image;
+  GemmF32 gemm;                // all that is the same for every group
+  std::vector<size_t> b_rows;  // of every channel's taps
+  size_t group_weights = 0;    // floats of one group's packed weights
+  size_t image_floats = 0;     // scratch for the padded channels of one group
+  Tensor packed;               // nothing if the weights are not constant: then packed by every run
+};
+
+DenseConv::DenseConv(CompileContext& context) : shape(context), image(shape.window) {
+  const auto taps = static_cast<int64_t>(image.taps.size());
+  const auto channels = static_cast<size_t>(shape.channels);
+  gemm.m = static_cast<size_t>(shape.outputs);
+  gemm.k = static_cast<size_t>(element_count(Shape{shape.channels, taps}));
+  const size_t channel_size = image.in_place ? static_cast<size_t>(shape.in_size) : image.size;
+  for (size_t c = 0; c < channels; ++c)
+    for (size_t tap : image.taps) b_rows.push_back(c * channel_size + tap);
+  const auto rows = static_cast<size_t>(shape.window.height().out),
+             width = static_cast<size_t>(shape.window.width().out);
+  gemm.n = rows * width;
+  gemm.segment = image.pitch == width ? gemm.n : width;
+  gemm.segment_stride = image.pitch;
+  gemm.ldc = static_cast<size_t>(shape.out_size);
+  gemm.low = shape.low;
+  gemm.high = shape.high;
+
+  group_weights = packed_gemm_a_bytes(context.kernels, gemm.m, gemm.k) / sizeof(float);
+  const Shape packed_shape{shape.group, static_cast<int64_t>(group_weights)};
+  if (!image.in_place)
+    image_floats =
+        static_cast<size_t>(element_count(Shape{shape.channels, static_cast<int64_t>(image.size), 1}));
+  context.scratch_bytes = image_floats * sizeof(float);
+  if (const Tensor* weights = context.constant(1)) {
+    packed = Tensor(DataType::kF32, packed_shape);
+    pack_weights(context.kernels, weights->data<float>(), packed.mutable_data<float>());
+  } else {
+    context.scratch_bytes += static_cast<size_t>(element_count(packed_shape)) * sizeof(float);
+  }
+}
+
+void DenseConv::pack_weights(const KernelTable& kernels, const float* weights, float* target) const {
+  for (int64_t g = 0; g < shape.group; ++g, weights += gemm.m * gemm.k, target += group_weights)
+    pack_gemm_a_f32(kernels, gemm.m, gemm.k, weights, gemm.k, 1, target);
+}
+
+void DenseConv::run(const EvaluateContext& context) const {
+  auto* padded = reinterpret_cast<float*>(context.scratch.data());
+  const float* weights = nullptr;
+  if (packed) {
+    weights = packed.data<float>();
+  } else {
+    float* target = padded + image_floats;
+    pack_weights(context.kernels, context.inputs[1].as<float>(), target);
+    weights = target;
+  }
+  const TensorView bias = context.input(2);
+  const float* x = context.inputs[0].as<float>();
+  float* y = context.outputs[0].as<float>();
+  GemmF32 product = gemm;
+  product.b_rows = b_rows.data();
+  for (int64_t i = 0; i < shape.images * shape.group; ++i) {
+    const int64_t g = i % shape.group;
+    product.a = weights + static_cast<size_t>(g) * group_weights;
+    product.row_bias = bias ? bias.as<float>() + g * shape.outputs : nullptr;
+    const float* b = x;
+    if (!image.in_place) {
+      for (int64_t c = 0; c < shape.channels; ++c)
+        image.fill(x + c * shape.in_size, padded + static_cast<size_t>(c) * image.size);
+      b = padded;
+    }
+    for (int64_t d = 0; d < shape.window.depth().out; ++d) {
+      product.b = b + static_cast<size_t>(d) * image.plane_rows * image.pitch;
+      product.c = y + static_cast<size_t>(d) * product.n;
+      context.kernels.gemm_f32(product);
+    }
+    x += shape.channels * shape.in_size;
+    y += shape.outputs * shape.out_size;
+  }
+}
+
+/// One channel at a time, with the kernel made for it.
+void run_depthwise(const ConvShape& shape, const EvaluateContext& context) {
+  const WindowAxis &h = shape.window.height(), &w = shape.window.width();
+  const TensorView bias = context.input(2);
+  DepthwiseF32 call;
+  const auto to_size = [](int64_t value) { return static_cast<size_t>(value); };
+  call.height = to_size(h.in);
+  call.width = to_size(w.in);
+  call.out_height = to_size(h.out);
+  call.out_width = to_size(w.out);
+  call.kernel_h = to_size(h.kernel);
+  call.kernel_w = to_size(w.kernel);
+  call.stride_h = to_size(h.stride);
+  call.stride_w = to_size(w.stride);
+  call.dilation_h = to_size(h.dilation);
+  call.dilation_w = to_size(w.dilation);
+  call.pad_top = to_size(h.pad_begin);
+  call.pad_left = to_size(w.pad_begin);
+  call.low = shape.low;
+  call.high = shape.high;
+  call.y = context.outputs[0].as<float>();
+  for (int64_t i = 0; i < shape.images * shape.group; ++i) {
+    call.x = context.inputs[0].as<float>() + i * shape.in_size;
+    for (int64_t o = 0; o < shape.outputs; ++o, call.y += shape.out_size) {
+      const int64_t m = i % shape.group * shape.outputs + o;
+      call.w = context.inputs[1].as<float>() + m * h.kernel * w.kernel;
+      call.bias = bias ? bias.as<float>()[m] : 0.0f;
+      context.kernels.depthwise_f32(call);
+    }
+  }
+}
+
+}  // namespace
+
+StepFunction compile_conv(CompileContext& context) {
+  const ConvShape shape(context);
+  const bool flat =
+      shape.window.depth().in == 1 && shape.window.depth().kernel == 1 && shape.window.depth().out == 1;
+  if (shape.channels == 1 && shape.group > 1 && flat)
+    return [shape](const EvaluateContext& run) { run_depthwise(shape, run); };
+  const auto conv = std::make_shared<const DenseConv>(context);
+  return [conv](const EvaluateContext& run) { conv->run(run); };
+}
+
+}  // namespace quantize
