@@ -2,9 +2,8 @@
 // does.
 #include <algorithm>
 
-#include "core/error.h"
+#include "core/ops/pool.h"
 #include "core/ops/require.h"
-#include "core/ops/window.h"
 
 namespace quantize {
 
@@ -25,31 +24,30 @@ int64_t counted_taps(const WindowAxis& axis, int64_t o, bool include_padding) {
   return std::min(axis.kernel, (room + axis.dilation - 1) / axis.dilation);
 }
 
-float average(const Window& window, bool include_padding, const float* x, const int64_t (&o)[3]) {
-  const auto& [d, h, v] = window.axes;
-  float sum = 0;
-  for (int64_t kd = d.first_tap(o[0]); kd < d.last_tap(o[0]); ++kd)
-    for (int64_t kh = h.first_tap(o[1]); kh < h.last_tap(o[1]); ++kh) {
-      const int64_t row = (d.start(o[0]) + kd * d.dilation) * h.in + h.start(o[1]) + kh * h.dilation;
-      for (int64_t kw = v.first_tap(o[2]); kw < v.last_tap(o[2]); ++kw)
-        sum += x[row * v.in + v.start(o[2]) + kw * v.dilation];
+/// Turns the sums of one channel into averages.
+void divide(const Window& window, bool include_padding, float* y) {
+  const auto& [d, h, w] = window.axes;
+  for (int64_t od = 0; od < d.out; ++od)
+    for (int64_t oh = 0; oh < h.out; ++oh) {
+      const int64_t rows = counted_taps(d, od, include_padding) * counted_taps(h, oh, include_padding);
+      for (int64_t ow = 0; ow < w.out; ++ow, ++y) {
+        const int64_t count = rows * counted_taps(w, ow, include_padding);
+        *y = count > 0 ? *y / static_cast<float>(count) : 0.0f;
+      }
     }
-  const int64_t count = counted_taps(d, o[0], include_padding) * counted_taps(h, o[1], include_padding) *
-                        counted_taps(v, o[2], include_padding);
-  return count > 0 ? sum / static_cast<float>(count) : 0.0f;
 }
 
 void evaluate(const EvaluateContext& context) {
   const TensorView x = context.inputs[0];
   const Window window = pool_window(context.node, x.shape);
   const bool include_padding = context.node.int_attribute("count_include_pad", 0) != 0;
+  std::vector<float> row(static_cast<size_t>(window.width().in));
   const float* image = x.as<float>();
   float* y = context.outputs[0].as<float>();
-  for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c, image += window.in_size())
-    for (int64_t od = 0; od < window.depth().out; ++od)
-      for (int64_t oh = 0; oh < window.height().out; ++oh)
-        for (int64_t ow = 0; ow < window.width().out; ++ow)
-          *y++ = average(window, include_padding, image, {od, oh, ow});
+  for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c, image += window.in_size(), y += window.out_size()) {
+    pool_channel(window, image, y, row.data(), 0.0f, [](float a, float b) { return a + b; });
+    divide(window, include_padding, y);
+  }
 }
 
 }  // namespace

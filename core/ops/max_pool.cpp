@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "core/ops/element_types.h"
-#include "core/ops/window.h"
+#include "core/ops/pool.h"
 
 namespace quantize {
 
@@ -21,30 +21,17 @@ void infer(InferContext& context) {
   context.set_output(0, context.input(0).dtype, window.output_shape((*x)[0], (*x)[1]));
 }
 
-/// The largest element under a window; the lowest number there is if dilation steps over the whole image.
-template <typename T>
-T maximum(const Window& window, const T* x, const int64_t (&o)[3]) {
-  const auto& [d, h, v] = window.axes;
-  T result = std::numeric_limits<T>::lowest();
-  for (int64_t kd = d.first_tap(o[0]); kd < d.last_tap(o[0]); ++kd)
-    for (int64_t kh = h.first_tap(o[1]); kh < h.last_tap(o[1]); ++kh) {
-      const int64_t row = (d.start(o[0]) + kd * d.dilation) * h.in + h.start(o[1]) + kh * h.dilation;
-      for (int64_t kw = v.first_tap(o[2]); kw < v.last_tap(o[2]); ++kw)
-        result = std::max(result, x[row * v.in + v.start(o[2]) + kw * v.dilation]);
-    }
-  return result;
-}
-
+/// The largest element under every window; the lowest number there is if dilation steps over the whole image.
 template <typename T>
 void evaluate_as(const EvaluateContext& context) {
   const TensorView x = context.inputs[0];
   const Window window = pool_window(context.node, x.shape);
+  std::vector<T> row(static_cast<size_t>(window.width().in));
   const T* image = x.as<T>();
   T* y = context.outputs[0].as<T>();
-  for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c, image += window.in_size())
-    for (int64_t od = 0; od < window.depth().out; ++od)
-      for (int64_t oh = 0; oh < window.height().out; ++oh)
-        for (int64_t ow = 0; ow < window.width().out; ++ow) *y++ = maximum(window, image, {od, oh, ow});
+  for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c, image += window.in_size(), y += window.out_size())
+    pool_channel(window, image, y, row.data(), std::numeric_limits<T>::lowest(),
+                 [](T a, T b) { return std::max(a, b); });
 }
 
 void evaluate(const EvaluateContext& context) {
