@@ -1,4 +1,5 @@
-// Separable resampling in fixed point: rows first, then columns. Read resize() at the end, then weigh_axis().
+// Separable resampling in fixed point, along rows and along columns. Read resize() at the end, then
+// weigh_axis().
 #include "calibration/resize.h"
 
 #include <algorithm>
@@ -164,6 +165,11 @@ Image resize(const Image& image, int64_t width, int64_t height, Interpolation in
       weigh_axis(image.width, width, window.left, window.left + window.width, filter, antialias);
   const AxisWeights down =
       weigh_axis(image.height, height, window.top, window.top + window.height, filter, antialias);
+  const int64_t rows_lost = image.height - height, columns_lost = image.width - width;
+  if (rows_lost > 0 && rows_lost > 2 * columns_lost) {  // less work, and Pillow's order
+    const Image flat = resample_columns(image, down, 0);
+    return resample_rows(flat, across, 0, flat.height);
+  }
   const int64_t top = down.first.front(), bottom = down.first.back() + down.count.back();
   return resample_columns(resample_rows(image, across, top, bottom - top), down, top);
 }

@@ -18,7 +18,7 @@ struct Window {
 /// sinc of support 3; nearest takes the source pixel under the centre. With `antialias` a filter widens by
 /// the shrinking factor, so that every source pixel counts; without, it keeps its support and just samples.
 /// Requires: window inside width x height. Errors: those of make_image for the window.
-/// Accuracy: the pixels of Pillow's Image.resize (two passes, 22-bit fixed point, 8 bits in between) with
+/// Accuracy: the pixels of Pillow 13's Image.resize (two passes, 22-bit fixed point, 8 bits in between) with
 /// antialias. Source: Pillow's documentation of its filters; Keys 1981; Turkowski 1990.
 Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation, bool antialias,
              const Window& window);

@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
 FOLDER = GOLDEN / "images"
 WIDTH, HEIGHT = 37, 29
 FILTERS = {"nearest": Image.NEAREST, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
-SIZES = [(16, 12), (60, 50), (37, 10), (5, 40), (1, 1)]
+SIZES = [(16, 12), (60, 50), (37, 10), (5, 40), (30, 8), (1, 1)]
 
 
 def picture():
