@@ -82,7 +82,8 @@ class SampleSource {
   /// Those met so far, in the order of the samples.
   std::vector<BadImage> bad_images() const;
 
-  /// Says how samples become tensors: statistics may be added up if this is equal.
+  /// Says how images become tensors: statistics may be added up if it is equal. Empty for tensors taken as
+  /// they are.
   std::string fingerprint() const;
 
  private:

@@ -254,7 +254,7 @@ TEST_CASE("directories hold a file for every input, by name or number", "[sample
   CHECK(names(both, options) == std::vector<std::string>{"set_0[0]", "set_0[1]", "set_1"});
   CHECK(source.load(1)->at(1).data<float>()[0] == 2);
   CHECK(source.load(2)->at(1).data<float>()[0] == 8);
-  CHECK(source.fingerprint() == "tensors");
+  CHECK(source.fingerprint().empty());
 
   fs::remove(folder.path() / "set_0/b.npy");
   CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { open(both, options); }),
