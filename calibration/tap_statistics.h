@@ -25,13 +25,14 @@ struct TapStatistics {
   friend bool operator==(const TapStatistics&, const TapStatistics&) = default;
 };
 
-/// The mean over output positions of what each tap of a 2-D convolution reads, per input channel.
+/// The same of one sample.
 ///
 ///   mean[c * taps + ky * kernel_w + kx] = 1 / out_size * sum over (oy, ox) of
 ///       x[c][oy * stride_h + ky * dilation_h - pad_top][ox * stride_w + kx * dilation_w - pad_left]
 ///
 /// Shapes:  x [N, C, H, W], averaged over N; `window` made for it, of rank 2.
-/// Types:   f32, finite. Accuracy: double sums in an order that depends on the shapes alone.
-std::vector<double> tap_means(const TensorView& x, const Window& window);
+/// Types:   f32, finite, below ExactSum::kLimit in magnitude.
+/// Accuracy: double sums in an order that depends on the shapes alone.
+TapStatistics summarize_taps(const TensorView& x, const Window& window);
 
 }  // namespace quantize

@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "core/ops/window.h"
+
 namespace quantize {
 
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
@@ -18,6 +20,17 @@ std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
     (i == 1 ? clamp.low : clamp.high) = bound->data<float>()[0];
   }
   return clamp;
+}
+
+bool has_distinct_taps(const Graph& graph, const Node& node) {
+  if (!node.domain.empty() || node.op_type != "Conv") return false;
+  const auto& weights = graph.value(node.inputs[1]).shape;
+  if (!weights || weights->size() != 4 || !is_static(*weights)) return false;
+  const Window window = conv_window(node, Shape{1, 1, kUnknownDim, kUnknownDim}, *weights);
+  const auto is_pointwise = [](const WindowAxis& axis) {
+    return axis.kernel == 1 && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
+  };
+  return !is_pointwise(window.height()) || !is_pointwise(window.width());
 }
 
 }  // namespace quantize

@@ -15,4 +15,8 @@ struct Clamp {
 /// after); nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
+/// True for a 2-D Conv whose taps do not all read the same elements: one that has a kernel larger than 1x1, a
+/// stride or padding.
+bool has_distinct_taps(const Graph& graph, const Node& node);
+
 }  // namespace quantize

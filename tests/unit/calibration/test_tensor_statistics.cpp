@@ -6,8 +6,11 @@
 
 #include "calibration/tensor_statistics.h"
 #include "core/error.h"
+#include "tests/unit/calibration/statistics_support.h"
 
 using namespace quantize;
+using test::row;
+using test::statistics_of;
 
 namespace {
 
@@ -15,16 +18,6 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 const KernelTable& scalar() {
   return kernels_for(Isa::kScalar);
-}
-
-TensorStatistics statistics_of(const std::vector<Tensor>& samples) {
-  TensorStatistics statistics;
-  for (const Tensor& sample : samples) statistics.add(summarize(sample.view(), scalar()));
-  return statistics;
-}
-
-Tensor row(const std::vector<float>& values) {
-  return Tensor::of<float>({static_cast<int64_t>(values.size())}, values);
 }
 
 /// Samples of very different magnitude, with zeros of both signs, subnormals and powers of two.
