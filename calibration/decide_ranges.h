@@ -8,8 +8,10 @@
 namespace quantize {
 
 /// Decides the range of every value by the scheme's method, or by the method its override names, for the type
-/// that override and scheme give it; and passes the means on. A value with non-finite elements gets no range.
-/// Errors: Error(kInvalidArgument) for a method that does not exist, with the override's value as context.
-RangeTable decide_ranges(const StatisticsTable& statistics, const QuantizationScheme& scheme);
+/// that activation_type() gives it; and passes the means on. A value with non-finite elements gets no range,
+/// nor does one that was never computed. The result does not depend on `threads`. Errors:
+/// Error(kInvalidArgument) for a method that does not exist, with the value as context if its override names
+/// it.
+RangeTable decide_ranges(const StatisticsTable& statistics, const QuantizationScheme& scheme, int threads);
 
 }  // namespace quantize

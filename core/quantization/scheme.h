@@ -31,4 +31,11 @@ struct QuantizationScheme {
   std::map<std::string, ValueOverride> overrides;       // by value name
 };
 
+/// What the scheme says about one value alone, or nullptr.
+const ValueOverride* find_override(const QuantizationScheme& scheme, const std::string& value);
+
+/// The type of one activation: the scheme's, changed by num_bits, is_unsigned and narrow_range of its
+/// override.
+QuantType activation_type(const QuantizationScheme& scheme, const std::string& value);
+
 }  // namespace quantize
