@@ -96,7 +96,7 @@ std::vector<BadImage> SampleSource::bad_images() const {
 }
 
 std::string SampleSource::fingerprint() const {
-  return list_.images ? to_json(*preprocess_) : "tensors";
+  return list_.images ? to_json(*preprocess_) : "";
 }
 
 }  // namespace quantize
