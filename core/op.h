@@ -44,10 +44,15 @@ class InferContext {
   void set_output(size_t i, DataType dtype, std::optional<Shape> shape);
   const std::vector<TensorType>& outputs() const { return outputs_; }
 
+  /// For operators that know elements of output 0 without reading an input: kUnknownElement for the others.
+  void set_elements(std::vector<int64_t> elements) { elements_ = std::move(elements); }
+  const std::optional<std::vector<int64_t>>& elements() const { return elements_; }
+
  private:
   const Graph& graph_;
   const std::vector<std::optional<Shape>>& known_values_;
   std::vector<TensorType> outputs_;
+  std::optional<std::vector<int64_t>> elements_;
 };
 
 /// Marks an element of an integer tensor that is not known before the program runs.
@@ -118,6 +123,9 @@ struct OpDef {
   /// True if every element of the output is one of the first input's (with any number of inputs: one of any
   /// input's), only placed anew: lets shape inference see through it.
   bool moves_data = false;
+
+  /// True if nothing but the shape of the first input is read: its data may be missing then.
+  bool reads_shape_only = false;
 
   /// A faster form of `evaluate`, made once per Program; nullptr: evaluate is the step.
   StepFunction (*compile)(CompileContext& context) = nullptr;

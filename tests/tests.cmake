@@ -29,3 +29,14 @@ if(NOT QUANTIZE_SANITIZE)
   add_test(NAME isa_symbols COMMAND ${PROJECT_SOURCE_DIR}/scripts/check_isa_symbols.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(isa_symbols PROPERTIES LABELS lint)
 endif()
+
+# ONNX's own operator tests. They need the Python packages of tests/requirements.txt, which scripts/test.sh puts in .venv.
+add_executable(node_test_runner tests/conformance/node_test_runner.cpp)
+target_link_libraries(node_test_runner PRIVATE quantize_core quantize_onnx_io)
+find_program(QUANTIZE_TEST_PYTHON python PATHS ${PROJECT_SOURCE_DIR}/.venv/bin NO_DEFAULT_PATH)
+if(QUANTIZE_TEST_PYTHON)
+  add_test(NAME "conformance: ONNX node tests"
+           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/onnx_node_tests.py
+                   $<TARGET_FILE:node_test_runner>)
+  set_tests_properties("conformance: ONNX node tests" PROPERTIES LABELS ort TIMEOUT 600)
+endif()

@@ -14,7 +14,7 @@ namespace quantize {
 struct CompileOptions {
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   /// Values, by id, that an observer wants to see: they are never fused away. Empty: none.
-  std::vector<bool> keep;
+  std::vector<bool> keep = {};
 };
 
 /// One operator call of a Program.

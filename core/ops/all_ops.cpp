@@ -10,19 +10,32 @@
   X(average_pool) \
   X(batch_normalization) \
   X(binary) \
+  X(cast) \
   X(clip) \
+  X(concat) \
+  X(constant) \
   X(conv) \
   X(conv_transpose) \
   X(dropout) \
+  X(expand) \
+  X(gather) \
   X(gemm) \
   X(global_pool) \
   X(matmul) \
   X(max_pool) \
   X(pad) \
+  X(pow) \
+  X(range) \
   X(reshape) \
+  X(shape) \
   X(sigmoid) \
+  X(slice) \
   X(softmax) \
-  X(unary)
+  X(split) \
+  X(transpose) \
+  X(unary) \
+  X(variadic) \
+  X(where)
 // clang-format on
 
 namespace quantize {

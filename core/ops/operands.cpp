@@ -24,6 +24,26 @@ std::optional<std::vector<int64_t>> integer_operand(const EvaluateContext& conte
   return to_integers(context.input(i));
 }
 
+std::optional<RequestedShape> requested_shape(const InferContext& context, size_t i, int64_t lowest) {
+  constexpr int64_t kMaxRank = 64;
+  RequestedShape result;
+  if (const auto elements = context.integers(i)) {
+    const bool complete = context.all_integers(i).has_value();
+    for (int64_t extent : *elements) {
+      const bool unknown = !complete && extent == kUnknownElement;
+      if (!unknown && extent < lowest) invalid_model("a shape holds " + std::to_string(extent));
+      result.extents.push_back(unknown ? kUnknownDim : extent);
+      result.unknown.push_back(unknown);
+    }
+    return result;
+  }
+  const auto length = context.shape(i);
+  if (!length || length->size() != 1 || (*length)[0] < 0 || (*length)[0] > kMaxRank) return std::nullopt;
+  result.extents.assign(static_cast<size_t>((*length)[0]), kUnknownDim);
+  result.unknown.assign(result.extents.size(), true);
+  return result;
+}
+
 std::vector<int64_t> to_integers(const TensorView& tensor) {
   if (tensor.dtype == DataType::kS64) {
     const auto* data = tensor.as<int64_t>();

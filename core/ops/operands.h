@@ -26,6 +26,15 @@ IntegerOperand integer_operand(const InferContext& context, const char* name, si
 std::optional<std::vector<int64_t>> integer_operand(const EvaluateContext& context, const char* name,
                                                     size_t i);
 
+/// Input i as the extents of a shape: kUnknownDim for those that are not known yet; nothing if not even the
+/// rank is. `lowest` is the smallest number that may stand there (-1 only together with `unknown`, which
+/// tells it from an unknown extent). Errors: Error(kInvalidModel) for smaller numbers.
+struct RequestedShape {
+  Shape extents;
+  std::vector<bool> unknown;
+};
+std::optional<RequestedShape> requested_shape(const InferContext& context, size_t i, int64_t lowest);
+
 /// The elements of an s32 or s64 tensor. Errors: Error(kInvalidModel) for other types.
 std::vector<int64_t> to_integers(const TensorView& tensor);
 

@@ -33,31 +33,22 @@ int64_t solve_extent(const Shape& x, const Shape& y, const std::vector<bool>& co
 }
 
 std::optional<Shape> reshaped(const InferContext& context) {
-  const auto request = context.integers(1);
+  const auto request = requested_shape(context, 1, -1);
   const auto x = context.shape(0);
-  if (!request) {
-    const auto length = context.shape(1);  // at least the rank may be known
-    if (!length || length->size() != 1 || (*length)[0] < 0 || (*length)[0] > 64) return std::nullopt;
-    return Shape(static_cast<size_t>((*length)[0]), kUnknownDim);
-  }
+  if (!request) return std::nullopt;
   const bool allow_zero = context.node.int_attribute("allowzero", 0) != 0;
-  Shape y(request->size(), kUnknownDim);
+  Shape y = request->extents;
   std::vector<bool> copied(y.size(), false);
   size_t hole = y.size();
   for (size_t i = 0; i < y.size(); ++i) {
-    const int64_t wanted = (*request)[i];
-    if (wanted == kUnknownElement) continue;
-    if (wanted < -1) invalid_model("a shape to reshape to holds " + std::to_string(wanted));
-    if (wanted == -1) {
+    if (y[i] == -1 && !request->unknown[i]) {
       if (hole != y.size()) invalid_model("a shape to reshape to has more than one -1");
       hole = i;
-    } else if (wanted == 0 && !allow_zero) {
+    } else if (y[i] == 0 && !allow_zero) {
       if (x && i >= x->size())
         invalid_model("a 0 in the shape to reshape to stands for no extent of the input");
       copied[i] = true;
-      if (x) y[i] = (*x)[i];
-    } else {
-      y[i] = wanted;
+      y[i] = x ? (*x)[i] : kUnknownDim;
     }
   }
   if (hole != y.size() && x) y[hole] = solve_extent(*x, y, copied, hole);

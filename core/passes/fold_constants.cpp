@@ -30,8 +30,9 @@ bool all_inputs_constant(const Graph& graph, const Node& node) {
 }
 
 /// Shape and Size read nothing but the extents of their input.
-bool depends_on_shape_only(const Graph& graph, const Node& node) {
-  if (!node.domain.empty() || (node.op_type != "Shape" && node.op_type != "Size")) return false;
+bool needs_only_known_shape(const Graph& graph, const Node& node) {
+  const OpDef* def = try_find_op(graph, node);
+  if (def == nullptr || !def->reads_shape_only) return false;
   const auto& shape = graph.value(node.inputs[0]).shape;
   return shape && is_static(*shape);
 }
@@ -68,7 +69,7 @@ void fold_constants(Graph& graph) {
   std::vector<Node> kept;
   size_t left = kMaxTotalBytes;
   for (Node& node : graph.nodes) {
-    const bool constant = all_inputs_constant(graph, node) || depends_on_shape_only(graph, node);
+    const bool constant = all_inputs_constant(graph, node) || needs_only_known_shape(graph, node);
     const auto bytes = constant ? result_bytes(graph, node) : std::nullopt;
     if (bytes && *bytes <= std::min(left, kMaxNodeBytes)) {
       with_context([&] { return describe(graph, node); }, [&] { fold(graph, node); });

@@ -63,20 +63,6 @@ Tensor make_integer_tensor(DataType dtype, const Shape& shape, const std::vector
   return tensor;
 }
 
-/// The elements of a Shape node's output: the extents of its input, with `start` and `end` of opset 15
-/// applied.
-std::optional<Shape> shape_elements(const InferContext& context) {
-  const auto shape = context.shape(0);
-  if (!shape) return std::nullopt;
-  const auto rank = static_cast<int64_t>(shape->size());
-  const auto clip = [rank](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + rank : i, 0, rank); };
-  const int64_t start = clip(context.node.int_attribute("start", 0));
-  const int64_t end = clip(context.node.int_attribute("end", rank));
-  Shape elements(shape->begin() + start, shape->begin() + std::max(start, end));
-  std::replace(elements.begin(), elements.end(), kUnknownDim, kUnknownElement);
-  return elements;
-}
-
 /// Input i as a tensor, if all its elements are known or it is data that `def` only moves; nothing otherwise.
 std::optional<Tensor> known_input(const InferContext& context, const OpDef& def, size_t i) {
   if (!context.has_input(i)) return Tensor();
@@ -142,11 +128,8 @@ void infer_node(Graph& graph, const Node& node, KnownValues& known) {
     keep_names_of_unknown_extents(value);
   }
   if (node.outputs.size() != 1) return;
-  auto& elements = known[static_cast<size_t>(node.outputs[0])];
-  if (node.op_type == "Shape" && node.domain.empty())
-    elements = shape_elements(context);
-  else
-    elements = evaluate_elements(def, context);
+  known[static_cast<size_t>(node.outputs[0])] =
+      context.elements() ? context.elements() : evaluate_elements(def, context);
 }
 
 }  // namespace
