@@ -1,8 +1,6 @@
 // One calibrator call per value, spread over the threads.
 #include "calibration/decide_ranges.h"
 
-#include <algorithm>
-
 #include "calibration/calibrator.h"
 #include "core/error.h"
 #include "core/parallel.h"
@@ -26,7 +24,7 @@ ValueRange decide(const TensorStatistics& statistics, const QuantizationScheme& 
   result.ranges = {calibrator.compute_range(statistics, {activation_type(scheme, name), scheme.percentile})};
   for (const ChannelStatistics& channel : statistics.channels) {
     result.channel_mean.push_back(channel.mean_sum.value() / static_cast<double>(statistics.samples));
-    result.channel_ranges.push_back({std::min(channel.min, 0.0f), std::max(channel.max, 0.0f)});
+    result.channel_ranges.push_back({channel.min, channel.max});
   }
   return result;
 }

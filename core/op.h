@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/weight_layout.h"
 #include "kernels/kernel_table.h"
 
 namespace quantize {
@@ -119,6 +120,10 @@ struct OpDef {
   void (*evaluate)(const EvaluateContext& context);
 
   QuantizationRule quantization = QuantizationRule::kFloat;
+
+  /// How a kWeighted operator lays out input 1 of this shape (extents known); nothing for a form that cannot
+  /// be seen so. nullptr for all other operators.
+  std::optional<WeightLayout> (*weight_layout)(const Node& node, Dims shape) = nullptr;
 
   /// True if every element of the output is one of the first input's (with any number of inputs: one of any
   /// input's), only placed anew: lets shape inference see through it.

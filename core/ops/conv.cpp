@@ -65,6 +65,19 @@ void evaluate(const EvaluateContext& context) {
     }
 }
 
+std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
+  WeightLayout layout;
+  layout.groups = node.int_attribute("group", 1);
+  if (shape.size() < 3 || layout.groups < 1 || shape[0] % layout.groups != 0) return std::nullopt;
+  layout.outputs = shape[0] / layout.groups;
+  layout.inputs = shape[1];
+  layout.taps = element_count(shape.subspan(2));
+  layout.input_stride = layout.taps;
+  layout.output_stride = layout.inputs * layout.taps;
+  layout.group_stride = layout.outputs * layout.output_stride;
+  return layout;
+}
+
 }  // namespace
 
 void add_conv(std::vector<OpDef>& ops) {
@@ -77,6 +90,7 @@ void add_conv(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
+                 .weight_layout = weight_layout,
                  .compile = compile_conv,
                  .fuses_clamp = true});
 }

@@ -64,6 +64,21 @@ void evaluate(const EvaluateContext& context) {
       }
 }
 
+std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
+  WeightLayout layout;
+  layout.groups = node.int_attribute("group", 1);
+  if (shape.size() < 3 || layout.groups < 1 || shape[0] % layout.groups != 0) return std::nullopt;
+  layout.outputs = shape[1];
+  layout.inputs = shape[0] / layout.groups;
+  layout.taps = element_count(shape.subspan(2));
+  layout.output_stride = layout.taps;
+  layout.input_stride = layout.outputs * layout.taps;
+  layout.group_stride = layout.inputs * layout.input_stride;
+  layout.channel_axis = 1;
+  for (int64_t stride : node.ints_attribute("strides", {})) layout.uses /= static_cast<double>(stride);
+  return layout;
+}
+
 }  // namespace
 
 void add_conv_transpose(std::vector<OpDef>& ops) {
@@ -75,7 +90,8 @@ void add_conv_transpose(std::vector<OpDef>& ops) {
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kWeighted});
+                 .quantization = QuantizationRule::kWeighted,
+                 .weight_layout = weight_layout});
 }
 
 }  // namespace quantize

@@ -116,6 +116,18 @@ StepFunction compile_gemm(CompileContext& context) {
   };
 }
 
+std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
+  if (shape.size() != 2) return std::nullopt;
+  const bool transposed = node.int_attribute("transB", 0) != 0;
+  WeightLayout layout;
+  layout.outputs = shape[transposed ? 0 : 1];
+  layout.inputs = shape[transposed ? 1 : 0];
+  layout.output_stride = transposed ? layout.inputs : 1;
+  layout.input_stride = transposed ? 1 : layout.outputs;
+  layout.channel_axis = transposed ? 0 : 1;
+  return layout;
+}
+
 }  // namespace
 
 void add_gemm(std::vector<OpDef>& ops) {
@@ -128,6 +140,7 @@ void add_gemm(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
+                 .weight_layout = weight_layout,
                  .compile = compile_gemm,
                  .fuses_clamp = true});
 }

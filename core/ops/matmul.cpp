@@ -101,6 +101,17 @@ StepFunction compile_matmul(CompileContext& context) {
   };
 }
 
+std::optional<WeightLayout> weight_layout(const Node&, Dims shape) {
+  if (shape.size() < 2) return std::nullopt;
+  WeightLayout layout;
+  layout.outputs = shape.back();
+  layout.inputs = shape[shape.size() - 2];
+  layout.output_stride = 1;
+  layout.input_stride = layout.outputs;
+  layout.channel_axis = static_cast<int64_t>(shape.size()) - 1;
+  return layout;
+}
+
 }  // namespace
 
 void add_matmul(std::vector<OpDef>& ops) {
@@ -113,6 +124,7 @@ void add_matmul(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
+                 .weight_layout = weight_layout,
                  .compile = compile_matmul,
                  .fuses_clamp = true});
 }

@@ -23,8 +23,8 @@ struct ValueRange {
   std::vector<Range> ranges;
   /// Mean per extent of axis 1 (of the last axis for rank 2 and 3); may be empty.
   std::vector<double> channel_mean;
-  /// Smallest and largest element per extent of the same axis, not clipped but widened to hold 0; may be
-  /// empty.
+  /// Smallest and largest element per extent of the same axis, as seen: neither clipped nor made to hold 0;
+  /// may be empty.
   std::vector<Range> channel_ranges;
   /// NaN and infinite elements seen: such a value stays float.
   uint64_t non_finite = 0;
