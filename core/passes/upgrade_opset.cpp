@@ -57,7 +57,7 @@ void drop_training_outputs(Graph& graph, Node& node) {
     if (node.outputs[i] != kNoValue &&
         (!index.uses(node.outputs[i]).empty() || index.is_output(node.outputs[i])))
       unsupported("the statistics of a training run are not supported; export the model for inference");
-  node.outputs.resize(1);
+  if (node.outputs.size() > 1) node.outputs.resize(1);
 }
 
 void slice_to_inputs(Graph& graph, Node& node) {
@@ -80,7 +80,7 @@ void pad_to_inputs(Graph& graph, Node& node) {
 void add_coordinate_mode(Graph&, Node& node) {
   node.attributes["coordinate_transformation_mode"] = std::string("asymmetric");
   node.attributes["nearest_mode"] = std::string("floor");
-  node.inputs.insert(node.inputs.begin() + 1, kNoValue);  // roi
+  if (!node.inputs.empty()) node.inputs.insert(node.inputs.begin() + 1, kNoValue);  // roi
 }
 
 /// floor((i + 0.5) / scale), which is round_half_up((i + 0.5) / scale - 0.5).
