@@ -7,6 +7,7 @@
 
 // clang-format off
 #define QUANTIZE_ALL_OPS(X) \
+  X(arg_max) \
   X(average_pool) \
   X(batch_normalization) \
   X(binary) \
@@ -16,17 +17,23 @@
   X(constant) \
   X(conv) \
   X(conv_transpose) \
+  X(depth_to_space) \
   X(dropout) \
   X(expand) \
   X(gather) \
   X(gemm) \
   X(global_pool) \
+  X(lrn) \
   X(matmul) \
   X(max_pool) \
+  X(normalization) \
   X(pad) \
   X(pow) \
+  X(quantize_linear) \
   X(range) \
+  X(reduce) \
   X(reshape) \
+  X(resize) \
   X(shape) \
   X(sigmoid) \
   X(slice) \

@@ -1,0 +1,249 @@
+// Resize and its older form Upsample: the output's shape, then one pass per resized axis.
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/ops/convert.h"
+#include "core/ops/element_types.h"
+#include "core/ops/operands.h"
+#include "core/ops/resample.h"
+#include "core/ops/strided.h"
+
+namespace quantize {
+
+namespace {
+
+// Position of the operands among the inputs; 0 where there is none.
+struct Layout {
+  size_t roi = 0, scales = 0, sizes = 0;
+};
+
+Layout layout_of(const Node& node, int64_t opset) {
+  if (node.op_type == std::string("Upsample")) return {0, opset < 9 ? size_t{0} : size_t{1}, 0};
+  return opset < 11 ? Layout{0, 1, 0} : Layout{1, 2, 3};
+}
+
+/// What a node asks for: scales or sizes, one per axis of `axes`.
+struct Request {
+  std::vector<size_t> axes;
+  std::vector<float> scales;
+  std::vector<int64_t> sizes;
+  std::vector<float> roi;
+  bool known = true;  // false: an operand is not known before the program runs
+};
+
+std::vector<size_t> axes_of(const Node& node, size_t rank) {
+  std::vector<size_t> axes;
+  if (node.has_attribute("axes")) {
+    const auto given = normalize_axes(node.ints_attribute("axes", {}), rank);
+    axes.assign(given.begin(), given.end());
+  } else {
+    for (size_t i = 0; i < rank; ++i) axes.push_back(i);
+  }
+  return axes;
+}
+
+void check(const Request& request) {
+  const size_t count = request.axes.size();
+  if (request.scales.empty() == request.sizes.empty() ||
+      std::max(request.scales.size(), request.sizes.size()) != count)
+    invalid_model("Resize needs either one scale or one size per axis");
+  for (float scale : request.scales)
+    if (!(scale > 0) || !std::isfinite(scale)) invalid_model("a scale of Resize is " + std::to_string(scale));
+  for (int64_t size : request.sizes)
+    if (size < 0) invalid_model("a size of Resize is " + std::to_string(size));
+}
+
+int64_t scaled(int64_t extent, float scale) {
+  return convert_element<int64_t>(std::floor(static_cast<float>(extent) * scale));
+}
+
+/// Sizes that keep the aspect ratio: the scale that fits all axes, or covers them.
+void keep_aspect_ratio(const Node& node, const Shape& x, Request& request) {
+  const std::string policy = node.string_attribute("keep_aspect_ratio_policy", "stretch");
+  if (request.sizes.empty() || policy == "stretch") return;
+  if (policy != "not_larger" && policy != "not_smaller")
+    invalid_model("attribute 'keep_aspect_ratio_policy' is '" + policy + "'");
+  std::vector<float> scales;
+  for (size_t i = 0; i < request.axes.size(); ++i)
+    scales.push_back(static_cast<float>(request.sizes[i]) / static_cast<float>(x[request.axes[i]]));
+  const auto [smallest, largest] = std::minmax_element(scales.begin(), scales.end());
+  const float scale = policy == "not_larger" ? *smallest : *largest;
+  for (size_t i = 0; i < request.axes.size(); ++i)
+    request.sizes[i] =
+        convert_element<int64_t>(std::floor(scale * static_cast<float>(x[request.axes[i]]) + 0.5f));
+  request.scales.assign(request.axes.size(), scale);
+}
+
+/// The axes of a static input, with scale and extent of the output.
+std::vector<ResizeAxis> resize_axes(const Node& node, const Shape& x, Request request) {
+  check(request);
+  keep_aspect_ratio(node, x, request);
+  std::vector<ResizeAxis> axes;
+  for (int64_t extent : x) axes.push_back({extent, extent});
+  for (size_t i = 0; i < request.axes.size(); ++i) {
+    ResizeAxis& axis = axes[request.axes[i]];
+    axis.out = request.sizes.empty() ? scaled(axis.in, request.scales[i]) : request.sizes[i];
+    axis.scale = request.scales.empty() ? static_cast<float>(axis.out) / static_cast<float>(axis.in)
+                                        : request.scales[i];
+    if (axis.in == 0 && axis.out != 0) invalid_model("an axis without elements cannot be resized");
+    if (request.roi.size() == 2 * request.axes.size()) {
+      axis.start = request.roi[i];
+      axis.end = request.roi[i + request.axes.size()];
+    }
+  }
+  return axes;
+}
+
+Request request_of(const InferContext& context, size_t rank) {
+  const Layout layout = layout_of(context.node, context.opset);
+  Request request{axes_of(context.node, rank), context.node.floats_attribute("scales", {}), {}, {}};
+  const auto has_elements = [&](size_t i) {
+    const auto shape = context.shape(i);
+    return i != 0 && context.has_input(i) && !(shape && is_static(*shape) && element_count(*shape) == 0);
+  };
+  if (has_elements(layout.scales)) {
+    const Tensor* scales = context.constant(layout.scales);
+    request.known = scales != nullptr;
+    if (scales != nullptr) request.scales = scales->to_vector<float>();
+  }
+  if (has_elements(layout.sizes)) {
+    const auto sizes = context.all_integers(layout.sizes);
+    request.known = request.known && sizes.has_value();
+    if (sizes) request.sizes = *sizes;
+  }
+  return request;
+}
+
+void infer(InferContext& context) {
+  const ResizeOptions options = resize_options(context.node, context.opset);
+  const Layout layout = layout_of(context.node, context.opset);
+  if (options.mode != ResizeOptions::Mode::kNearest ||
+      options.coordinates == ResizeOptions::Coordinates::kTfCropAndResize)
+    require_type(context, 0, kF32Only);
+  if (layout.roi != 0) require_type(context, layout.roi, kF32Only);
+  if (layout.scales != 0) require_type(context, layout.scales, kF32Only);
+  if (layout.sizes != 0) require_type(context, layout.sizes, kIndexTypes);
+  std::optional<Shape> y;
+  if (const auto x = context.shape(0)) {
+    const Request request = request_of(context, x->size());
+    y = x;
+    for (size_t axis : request.axes) (*y)[axis] = kUnknownDim;
+    if (request.known && is_static(*x)) {
+      const auto axes = resize_axes(context.node, *x, request);
+      for (size_t i = 0; i < axes.size(); ++i) (*y)[i] = axes[i].out;
+    } else if (request.known) {
+      check(request);
+      for (size_t i = 0; i < request.axes.size(); ++i) {
+        const int64_t extent = (*x)[request.axes[i]];
+        if (!request.scales.empty() && extent != kUnknownDim)
+          (*y)[request.axes[i]] = scaled(extent, request.scales[i]);
+      }
+    }
+  }
+  context.set_output(0, context.input(0).dtype, std::move(y));
+}
+
+std::vector<float> to_floats(const TensorView& tensor) {
+  if (!tensor) return {};
+  return {tensor.as<float>(), tensor.as<float>() + tensor.size()};
+}
+
+Request request_of(const EvaluateContext& context) {
+  const Layout layout = layout_of(context.node, context.opset);
+  Request request{axes_of(context.node, context.inputs[0].shape.size()),
+                  context.node.floats_attribute("scales", {}),
+                  {},
+                  {}};
+  if (layout.scales != 0 && context.input(layout.scales))
+    request.scales = to_floats(context.input(layout.scales));
+  if (layout.sizes != 0 && context.input(layout.sizes))
+    request.sizes = to_integers(context.input(layout.sizes));
+  if (layout.roi != 0) request.roi = to_floats(context.input(layout.roi));
+  return request;
+}
+
+void resize_nearest(const EvaluateContext& context, const ResizeOptions& options,
+                    const std::vector<ResizeAxis>& axes) {
+  std::vector<std::vector<int64_t>> tables;
+  for (const ResizeAxis& axis : axes) tables.push_back(nearest_indices(options, axis));
+  gather_axes(context.inputs[0], tables, context.outputs[0]);
+}
+
+/// y[outer, j, inner] = sum of the taps of j over x[outer, ., inner].
+void resample(const float* x, const Taps& taps, const ResizeAxis& axis, int64_t outer, int64_t inner,
+              float extrapolation, float* y) {
+  for (int64_t o = 0; o < outer; ++o, x += axis.in * inner)
+    for (size_t j = 0; j + 1 < taps.begin.size(); ++j, y += inner) {
+      std::fill_n(y, inner, taps.begin[j] == taps.begin[j + 1] ? extrapolation : 0.0f);
+      for (size_t t = taps.begin[j]; t < taps.begin[j + 1]; ++t) {
+        const float* from = x + taps.index[t] * inner;
+        const float weight = taps.weight[t];
+        for (int64_t i = 0; i < inner; ++i) y[i] += weight * from[i];
+      }
+    }
+}
+
+bool is_identity(const Taps& taps, const ResizeAxis& axis) {
+  if (axis.in != axis.out) return false;
+  for (size_t t = 0; t < taps.index.size(); ++t) {
+    const auto position = std::upper_bound(taps.begin.begin(), taps.begin.end(), t) - taps.begin.begin() - 1;
+    if (taps.weight[t] != (taps.index[t] == position ? 1.0f : 0.0f)) return false;
+  }
+  return true;
+}
+
+/// The kernels are separable: each axis is resampled on the result of those before it.
+void resize_by_taps(const EvaluateContext& context, const ResizeOptions& options,
+                    const std::vector<ResizeAxis>& axes) {
+  const TensorView& x = context.inputs[0];
+  Shape shape(x.shape.begin(), x.shape.end());
+  std::vector<float> current(x.as<float>(), x.as<float>() + x.size());
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const Taps taps = resize_taps(options, axes[i]);
+    if (is_identity(taps, axes[i])) continue;
+    const int64_t outer = extent_product(shape, 0, i), inner = extent_product(shape, i + 1, shape.size());
+    shape[i] = axes[i].out;
+    std::vector<float> next(static_cast<size_t>(element_count(shape)));
+    resample(current.data(), taps, axes[i], outer, inner, options.extrapolation, next.data());
+    current = std::move(next);
+  }
+  std::copy(current.begin(), current.end(), context.outputs[0].as<float>());
+}
+
+void evaluate(const EvaluateContext& context) {
+  const ResizeOptions options = resize_options(context.node, context.opset);
+  const Dims x = context.inputs[0].shape;
+  const auto axes = resize_axes(context.node, Shape(x.begin(), x.end()), request_of(context));
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (axes[i].out != context.outputs[0].shape[i])
+      invalid_model("the scales of Resize do not fit its output");
+  if (options.mode == ResizeOptions::Mode::kNearest &&
+      options.coordinates != ResizeOptions::Coordinates::kTfCropAndResize)
+    resize_nearest(context, options, axes);
+  else
+    resize_by_taps(context, options, axes);
+}
+
+}  // namespace
+
+void add_resize(std::vector<OpDef>& ops) {
+  ops.push_back({.op_type = "Resize",
+                 .domain = "",
+                 .min_opset = 10,
+                 .max_opset = 21,
+                 .max_inputs = 4,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .quantization = QuantizationRule::kPassThrough});
+  ops.push_back({.op_type = "Upsample",
+                 .domain = "",
+                 .min_opset = 7,
+                 .max_opset = 9,
+                 .max_inputs = 2,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .quantization = QuantizationRule::kPassThrough});
+}
+
+}  // namespace quantize
