@@ -19,15 +19,17 @@ constexpr double kCoverage = 0.999;
 ///
 /// To keep i of the counts c: P = c[0, i) with everything beyond added to its last bin. Q = c[0, i) in
 /// `levels` groups [g * i / levels, (g + 1) * i / levels), the sum of each spread evenly over those of its
-/// bins that are not empty in P. Taken is the i >= levels with the least KL(P || Q), the largest of equals.
+/// bins that are not empty in P. A last group that is empty but for what was added to P counts as one
+/// element: clipping a lone outlier costs little, not everything. Taken is the i >= levels with the least
+/// KL(P || Q), the largest of equals.
 ///
 /// With S and n a group's sum and number of non-empty bins, N the sum of all and K of those kept,
 ///
 ///   N * KL = sum over groups of (sum of P log P - (sum of P) log(S / n))  +  N log(K / N)
 ///
 /// where every group but the last has P = c: its term depends only on where it starts and on its length,
-/// which is i / levels or one more. So the terms of both lengths are tabulated once for all i that share i /
-/// levels. They are not negative, nor is the rest, so a sum that exceeds the best can stop.
+/// which is i / levels or one more. So terms are computed once for all i that share i / levels. They are not
+/// negative, nor is the rest, so a sum that exceeds the best can stop.
 class Search {
  public:
   Search(const std::vector<uint64_t>& counts, size_t levels)
@@ -73,41 +75,41 @@ class Search {
     const bool fills_last = extra != 0 && counts_[start + length - 1] == 0;
     const size_t filled = filled_[start + length] - filled_[start] + (fills_last ? 1 : 0);
     if (filled == 0) return 0;
-    if (sum == 0) return std::numeric_limits<double>::infinity();
     return self_information(start, length, extra) -
-           (sum + static_cast<double>(extra)) * std::log(sum / static_cast<double>(filled));
+           (sum + static_cast<double>(extra)) * std::log(std::max(sum, 1.0) / static_cast<double>(filled));
   }
 
-  /// The terms of all groups of this length.
-  std::vector<double> tabulate(size_t length) const {
-    std::vector<double> terms;
-    for (size_t start = 0; start + length <= counts_.size(); ++start)
-      terms.push_back(group_term(start, length, 0));
-    return terms;
+  /// The term of a group that is not the last.
+  double term(std::vector<double>& known, size_t start, size_t length) const {
+    if (std::isnan(known[start])) known[start] = group_term(start, length, 0);
+    return known[start];
   }
 
-  void prepare(size_t length) {
+  /// Makes shorter_ and longer_ those of groups of `length` and one more.
+  void set_length(size_t length) {
     if (length == length_) return;
-    longer_ = length + 1 == length_ ? std::move(shorter_) : tabulate(length + 1);
-    shorter_ = tabulate(length);
+    const std::vector<double> unknown(counts_.size(), std::numeric_limits<double>::quiet_NaN());
+    longer_ = length + 1 == length_ ? std::move(shorter_) : unknown;
+    shorter_ = unknown;
     length_ = length;
   }
 
   /// N * KL, or anything above `limit` if it exceeds that.
   double divergence_of(size_t kept, double limit) {
     const size_t length = kept / levels_, remainder = kept % levels_;
-    prepare(length);
+    set_length(length);
     const size_t last_start = (levels_ - 1) * kept / levels_;
-    const uint64_t total = sums_.back(), outside = total - sums_[kept];
-    double sum =
-        group_term(last_start, kept - last_start, outside) +
-        static_cast<double>(total) * std::log(static_cast<double>(sums_[kept]) / static_cast<double>(total));
+    const uint64_t outside = sums_.back() - sums_[kept];
+    const bool is_last_empty = outside != 0 && sums_[kept] == sums_[last_start];
+    const auto total = static_cast<double>(sums_.back());
+    const auto inside = static_cast<double>(sums_[kept] + (is_last_empty ? 1 : 0));
+    double sum = group_term(last_start, kept - last_start, outside) + total * std::log(inside / total);
     size_t start = 0, fraction = 0;
     for (size_t g = 0; g + 1 < levels_ && sum <= limit; ++g) {
       fraction += remainder;
       const bool is_longer = fraction >= levels_;
       if (is_longer) fraction -= levels_;
-      sum += is_longer ? longer_[start] : shorter_[start];
+      sum += is_longer ? term(longer_, start, length + 1) : term(shorter_, start, length);
       start += length + (is_longer ? 1 : 0);
     }
     return sum;
@@ -115,10 +117,10 @@ class Search {
 
   const std::vector<uint64_t>& counts_;
   size_t levels_;
-  std::vector<uint64_t> sums_;  // of the counts before each bin
-  std::vector<size_t> filled_;  // how many of them are not 0
-  size_t length_ = 0;           // of the groups in shorter_
-  std::vector<double> shorter_, longer_;
+  std::vector<uint64_t> sums_;            // of the counts before each bin
+  std::vector<size_t> filled_;            // how many of them are not 0
+  size_t length_ = 0;                     // of the groups in shorter_
+  std::vector<double> shorter_, longer_;  // by start; NaN where not computed yet
 };
 
 /// The bins of one side up to the largest element.

@@ -17,7 +17,7 @@ struct Distribution {
 class Draw {
  public:
   explicit Draw(uint32_t seed) : generator_(seed) {}
-  double uniform() { return (generator_() + 0.5) / 4294967296.0; }
+  double uniform() { return (static_cast<double>(generator_()) + 0.5) / 4294967296.0; }
   double normal() { return std::sqrt(-2 * std::log(uniform())) * std::cos(6.283185307179586 * uniform()); }
   double laplace() {
     const double u = uniform() - 0.5;
