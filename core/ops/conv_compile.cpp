@@ -1,8 +1,8 @@
 // The fast form of Conv. Read run_dense(): a product of packed weights with the padded image, one per group.
-#include <cstring>
 #include <memory>
 
 #include "core/ops/conv.h"
+#include "core/ops/matrix_product.h"
 #include "core/ops/padded_image.h"
 
 namespace quantize {
@@ -147,10 +147,32 @@ void run_depthwise(const ConvShape& shape, const EvaluateContext& context) {
   }
 }
 
+/// A kernel as large as its image makes one output per channel: a row times a matrix.
+StepFunction compile_vector_conv(const ConvShape& shape, CompileContext& context) {
+  const int64_t k = element_count(Shape{shape.channels, shape.in_size});
+  const auto product =
+      std::make_shared<MatrixProduct>(context.kernels, MatrixLayout::row_major(shape.images, k),
+                                      MatrixLayout::row_major(shape.outputs, k).transposed());
+  product->pack_b(context.constant(1)->data<float>(), 1, 1.0f);
+  context.scratch_bytes = product->scratch_bytes();
+  return [product, low = shape.low, high = shape.high](const EvaluateContext& run) {
+    const TensorView bias = run.input(2);
+    product->run({.a = run.inputs[0].as<float>(),
+                  .c = run.outputs[0].as<float>(),
+                  .column_bias = bias ? bias.as<float>() : nullptr,
+                  .low = low,
+                  .high = high},
+                 run.scratch);
+  };
+}
+
 }  // namespace
 
 StepFunction compile_conv(CompileContext& context) {
   const ConvShape shape(context);
+  const bool whole = shape.out_size == 1 && shape.in_size == shape.window.kernel_size() && shape.group == 1 &&
+                     PaddedImage(shape.window).in_place;
+  if (whole && context.constant(1) != nullptr) return compile_vector_conv(shape, context);
   const bool flat =
       shape.window.depth().in == 1 && shape.window.depth().kernel == 1 && shape.window.depth().out == 1;
   if (shape.channels == 1 && shape.group > 1 && flat)

@@ -12,10 +12,15 @@ namespace {
 
 constexpr int kMr = 8, kVectors = 3;  // 24 of the 32 registers hold sums
 
-/// Eight lanes for rows of an image that would leave half of sixteen empty.
+// Eight lanes for rows of an image that would leave half of sixteen empty.
 void gemm_f32(const GemmF32& g) noexcept {
   if (g.segment <= F32x8::kLanes) return simd::gemm<F32x8, kMr, kVectors>(g);
   simd::gemm<F32x16, kMr, kVectors>(g);
+}
+
+void depthwise_f32(const DepthwiseF32& d) noexcept {
+  if (d.out_width <= F32x8::kLanes) return simd::depthwise<F32x8>(d);
+  simd::depthwise<F32x16>(d);
 }
 
 }  // namespace
@@ -24,7 +29,7 @@ void plug_avx512(KernelTable& table) {
   table.gemm_mr = kMr;
   table.gemm_nr = F32x16::kLanes * kVectors;
   table.gemm_f32 = gemm_f32;
-  table.depthwise_f32 = simd::depthwise<F32x16>;
+  table.depthwise_f32 = depthwise_f32;
   table.exp_f32 = simd::map<F32x16, simd::exp<F32x16>>;
   table.sigmoid_f32 = simd::map<F32x16, simd::sigmoid<F32x16>>;
   table.minmax_f32 = simd::minmax<F32x16>;

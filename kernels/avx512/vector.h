@@ -16,6 +16,7 @@ struct F32x16 {
   using Int = __m512i;
   using Mask = __mmask16;
   static constexpr size_t kLanes = 16;
+  static constexpr int kTileRows = 4;  // of depthwise: what the registers hold beside a kernel
 
   /// The lanes [first, last); those outside [0, kLanes) do not exist.
   QUANTIZE_INLINE Mask lanes(ptrdiff_t first, ptrdiff_t last) {
@@ -28,16 +29,21 @@ struct F32x16 {
   QUANTIZE_INLINE Reg load(const float* p) { return _mm512_loadu_ps(p); }
   QUANTIZE_INLINE Reg load(const float* p, Mask mask) { return _mm512_maskz_loadu_ps(mask, p); }
   QUANTIZE_INLINE void store(float* p, Reg x) { _mm512_storeu_ps(p, x); }
-  QUANTIZE_INLINE void store(float* p, Mask mask, Reg x) { _mm512_mask_storeu_ps(p, mask, x); }
+  /// The first n lanes.
+  QUANTIZE_INLINE void store_first(float* p, ptrdiff_t n, Reg x) { _mm512_mask_storeu_ps(p, lanes(0, n), x); }
   QUANTIZE_INLINE Reg gather(const float* p, size_t stride, Mask mask) {
     const Int index =
         _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
                            _mm512_set1_epi32(static_cast<int>(stride)));
     return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, index, p, 4);
   }
-  /// Elements 0, 2, 4, ... of the two registers behind each other.
+  /// Elements 0, 2, 4, ... and 1, 3, 5, ... of the two registers behind each other.
   QUANTIZE_INLINE Reg even(Reg low, Reg high) {
     const Int index = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return _mm512_permutex2var_ps(low, index, high);
+  }
+  QUANTIZE_INLINE Reg odd(Reg low, Reg high) {
+    const Int index = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
     return _mm512_permutex2var_ps(low, index, high);
   }
 
@@ -73,11 +79,12 @@ struct F32x16 {
   }
 };
 
-/// Half a vector with all 32 registers: for the products of gemm alone.
+/// Half a vector, with all 32 registers: for images not wider than it. What gemm and depthwise need.
 struct F32x8 {
   using Reg = __m256;
   using Mask = __mmask8;
   static constexpr size_t kLanes = 8;
+  static constexpr int kTileRows = 4;  // of depthwise: what the registers hold beside a kernel
 
   QUANTIZE_INLINE Mask lanes(ptrdiff_t first, ptrdiff_t last) {
     return static_cast<Mask>(F32x16::lanes(first, last));
@@ -85,7 +92,18 @@ struct F32x8 {
   QUANTIZE_INLINE Reg load(const float* p) { return _mm256_loadu_ps(p); }
   QUANTIZE_INLINE Reg load(const float* p, Mask mask) { return _mm256_maskz_loadu_ps(mask, p); }
   QUANTIZE_INLINE void store(float* p, Reg x) { _mm256_storeu_ps(p, x); }
-  QUANTIZE_INLINE void store(float* p, Mask mask, Reg x) { _mm256_mask_storeu_ps(p, mask, x); }
+  QUANTIZE_INLINE void store_first(float* p, ptrdiff_t n, Reg x) { _mm256_mask_storeu_ps(p, lanes(0, n), x); }
+  QUANTIZE_INLINE Reg gather(const float* p, size_t stride, Mask mask) {
+    const __m256i index = _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0),
+                                             _mm256_set1_epi32(static_cast<int>(stride)));
+    return _mm256_mmask_i32gather_ps(_mm256_setzero_ps(), mask, index, p, 4);
+  }
+  QUANTIZE_INLINE Reg even(Reg low, Reg high) {
+    return _mm256_permutex2var_ps(low, _mm256_set_epi32(14, 12, 10, 8, 6, 4, 2, 0), high);
+  }
+  QUANTIZE_INLINE Reg odd(Reg low, Reg high) {
+    return _mm256_permutex2var_ps(low, _mm256_set_epi32(15, 13, 11, 9, 7, 5, 3, 1), high);
+  }
   QUANTIZE_INLINE Reg set1(float x) { return _mm256_set1_ps(x); }
   QUANTIZE_INLINE Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
   QUANTIZE_INLINE Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }

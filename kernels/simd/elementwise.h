@@ -36,7 +36,7 @@ void map(const float* x, float* y, size_t n) noexcept {
   size_t i = 0;
   for (; i + V::kLanes <= n; i += V::kLanes) V::store(y + i, f(V::load(x + i)));
   const auto rest = V::lanes(0, static_cast<ptrdiff_t>(n - i));
-  if (i < n) V::store(y + i, rest, f(V::load(x + i, rest)));
+  if (i < n) V::store_first(y + i, static_cast<ptrdiff_t>(n - i), f(V::load(x + i, rest)));
 }
 
 /// Calls body(register, mask of the lanes that count, index) for every vector of x.

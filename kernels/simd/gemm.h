@@ -13,6 +13,7 @@ template <typename V, int kVectors>
 struct Columns {
   const float* b[kVectors];
   size_t c[kVectors];
+  ptrdiff_t width[kVectors];
   typename V::Mask mask[kVectors];
   int count = 0;
   bool partial = false;
@@ -54,7 +55,7 @@ template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial
     for (int v = 0; v < kUsed; ++v) {
       const Reg result = V::min(high, V::max(low, sum[r][v]));
       float* c = g.c + (row + static_cast<size_t>(r)) * g.ldc + columns.c[v];
-      kPartial ? V::store(c, columns.mask[v], result) : V::store(c, result);
+      kPartial ? V::store_first(c, columns.width[v], result) : V::store(c, result);
     }
 }
 
@@ -91,6 +92,7 @@ struct Cursor {
       const size_t width = (left < g.segment ? left : g.segment) - column;
       columns.b[columns.count] = g.b + segment * g.segment_stride + column;
       columns.c[columns.count] = segment * g.segment + column;
+      columns.width[columns.count] = static_cast<ptrdiff_t>(width);
       columns.mask[columns.count] = V::lanes(0, static_cast<ptrdiff_t>(width));
       columns.partial = columns.partial || width < V::kLanes;
       column += V::kLanes;
