@@ -3,8 +3,8 @@
 // arithmetic in double, the result rounded once. Read fold_channel_affine, at the end, first.
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
+#include "core/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -17,41 +17,21 @@ struct Affine {
   Numbers scale, shift;
 };
 
-/// Weights seen as [blocks][channels of a block][inner]: only a grouped ConvTranspose has several groups of
-/// blocks, each with channels of its own.
-struct WeightLayout {
-  int64_t blocks = 1, block_channels = 1, inner = 1;
-  int64_t groups = 1;
-  size_t rank = 0;  // of weights and output
-
-  int64_t channels() const { return groups * block_channels; }
-};
-
 const Tensor* float_constant(const Graph& graph, ValueId id) {
   const Tensor* tensor = graph.constant(id);
   return tensor != nullptr && tensor->dtype() == DataType::kF32 ? tensor : nullptr;
 }
 
-/// Nothing for nodes that cannot take an affine.
-std::optional<WeightLayout> weight_layout(const Graph& graph, const Node& node) {
+/// How the weights of a node that can take an affine of its output's axis 1 are laid out; nothing for other
+/// nodes.
+std::optional<WeightLayout> layout_of(const Graph& graph, const Node& node) {
+  const bool takes_affine =
+      node.domain.empty() &&
+      (node.op_type == "Conv" || node.op_type == "ConvTranspose" || node.op_type == "Gemm");
   const Tensor* weights = float_constant(graph, node.input(1));
-  if (!node.domain.empty() || weights == nullptr || weights->size() == 0 || node.outputs.size() != 1 ||
-      node.outputs[0] == kNoValue)
-    return std::nullopt;
-  const Shape& shape = weights->shape();
-  const size_t rank = shape.size();
-  if (node.op_type == "Gemm" && rank == 2) {
-    if (node.int_attribute("transB", 0) != 0) return WeightLayout{1, shape[0], shape[1], 1, rank};
-    return WeightLayout{shape[0], shape[1], 1, 1, rank};
-  }
-  if (node.op_type == "Conv" && rank > 2)
-    return WeightLayout{1, shape[0], weights->size() / shape[0], 1, rank};
-  if (node.op_type == "ConvTranspose" && rank > 2) {
-    const int64_t groups = node.int_attribute("group", 1);
-    if (groups <= 0 || shape[0] % groups != 0) return std::nullopt;
-    return WeightLayout{shape[0], shape[1], weights->size() / (shape[0] * shape[1]), groups, rank};
-  }
-  return std::nullopt;
+  if (!takes_affine || weights == nullptr || weights->size() == 0) return std::nullopt;
+  if (node.outputs.size() != 1 || node.outputs[0] == kNoValue) return std::nullopt;
+  return find_op(graph, node).weight_layout(node, weights->shape());
 }
 
 /// A constant operand of an output of this rank as one number per channel (axis 1); nothing if it varies
@@ -102,26 +82,24 @@ std::optional<Affine> arithmetic(const std::string& op, bool x_first, const Numb
 }
 
 /// What `node` does to x, if that is an affine per channel.
-std::optional<Affine> affine_of(const Graph& graph, const Node& node, ValueId x, const WeightLayout& layout) {
+std::optional<Affine> affine_of(const Graph& graph, const Node& node, ValueId x, int64_t channels,
+                                size_t rank) {
   if (!node.domain.empty()) return std::nullopt;
   const bool x_first = node.input(0) == x;
   if (node.op_type == "BatchNormalization")
-    return x_first ? batch_normalization(graph, node, layout.channels()) : std::nullopt;
+    return x_first ? batch_normalization(graph, node, channels) : std::nullopt;
   if (node.inputs.size() != 2) return std::nullopt;
-  const auto operand =
-      per_channel(float_constant(graph, node.inputs[x_first ? 1 : 0]), layout.channels(), layout.rank);
+  const auto operand = per_channel(float_constant(graph, node.inputs[x_first ? 1 : 0]), channels, rank);
   return operand ? arithmetic(node.op_type, x_first, *operand) : std::nullopt;
 }
 
 /// The bias that the node adds so far; nothing if it is computed, or varies along another axis than channels.
-std::optional<Numbers> bias_of(const Graph& graph, const Node& node, const WeightLayout& layout) {
-  if (node.input(2) == kNoValue) return Numbers(static_cast<size_t>(layout.channels()), 0);
+std::optional<Numbers> bias_of(const Graph& graph, const Node& node, int64_t channels) {
+  if (node.input(2) == kNoValue) return Numbers(static_cast<size_t>(channels), 0);
   const Tensor* tensor = float_constant(graph, node.inputs[2]);
   if (tensor == nullptr) return std::nullopt;
-  if (node.op_type != "Gemm")
-    return tensor->shape() == Shape{layout.channels()} ? std::optional(tensor->to_vector<double>())
-                                                       : std::nullopt;
-  auto bias = per_channel(tensor, layout.channels(), layout.rank);
+  if (node.op_type != "Gemm") return tensor->to_vector<double>();
+  auto bias = per_channel(tensor, channels, 2);
   const double beta = static_cast<double>(node.float_attribute("beta", 1));
   if (bias)
     for (double& value : *bias) value *= beta;
@@ -151,15 +129,13 @@ bool all_finite(const Tensor& tensor) {
 bool fold(Graph& graph, const GraphIndex& index, Node& node, const WeightLayout& layout, const Numbers& bias,
           const Affine& affine) {
   const Tensor& weights = graph.value(node.inputs[1]).initializer;
-  Tensor scaled(DataType::kF32, weights.shape()), shifted(DataType::kF32, {layout.channels()});
+  Tensor scaled(DataType::kF32, weights.shape()), shifted(DataType::kF32, {layout.output_channels()});
   const float* from = weights.data<float>();
   float* to = scaled.mutable_data<float>();
-  for (int64_t block = 0; block < layout.blocks; ++block) {
-    const int64_t first = block / (layout.blocks / layout.groups) * layout.block_channels;
-    for (int64_t channel = first; channel < first + layout.block_channels; ++channel)
-      for (int64_t i = 0; i < layout.inner; ++i)
-        *to++ = static_cast<float>(static_cast<double>(*from++) * affine.scale[static_cast<size_t>(channel)]);
-  }
+  for (int64_t o = 0; o < layout.output_channels(); ++o)
+    for (int64_t i = 0; i < layout.inputs; ++i)
+      for (int64_t t = layout.offset(o, i); t < layout.offset(o, i) + layout.taps; ++t)
+        to[t] = static_cast<float>(static_cast<double>(from[t]) * affine.scale[static_cast<size_t>(o)]);
   for (size_t c = 0; c < bias.size(); ++c)
     shifted.mutable_data<float>()[c] = static_cast<float>(bias[c] * affine.scale[c] + affine.shift[c]);
   if (!all_finite(scaled) || !all_finite(shifted)) return false;
@@ -184,16 +160,18 @@ NodeId only_reader(const Graph& graph, const GraphIndex& index, ValueId id) {
 
 /// Folds the chain of affines behind `node`, and takes the absorbed nodes' outputs from them.
 void fold_chain(Graph& graph, const GraphIndex& index, Node& node) {
-  const auto layout = weight_layout(graph, node);
+  const auto layout = layout_of(graph, node);
   if (!layout) return;
-  const auto bias = bias_of(graph, node, *layout);
-  if (!bias) return;
+  const int64_t channels = layout->output_channels();
+  const auto bias = bias_of(graph, node, channels);
+  if (!bias || static_cast<int64_t>(bias->size()) != channels) return;
+  const size_t rank = graph.value(node.inputs[1]).initializer.shape().size();  // of weights and output
   Affine total{Numbers(bias->size(), 1), Numbers(bias->size(), 0)};
   std::vector<NodeId> absorbed;
   ValueId last = node.outputs[0];
   for (NodeId n = only_reader(graph, index, last); n != kNoNode; n = only_reader(graph, index, last)) {
     const Node& reader = graph.nodes[static_cast<size_t>(n)];
-    const auto next = affine_of(graph, reader, last, *layout);
+    const auto next = affine_of(graph, reader, last, channels, rank);
     if (!next) break;
     for (size_t c = 0; c < bias->size(); ++c) {
       total.scale[c] *= next->scale[c];

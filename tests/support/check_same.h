@@ -7,8 +7,8 @@
 
 namespace quantize::test {
 
-/// Both graphs are valid, have inputs and outputs of the same names, and compute the same from random inputs: within
-/// `tolerance` of each output's range.
+/// Both graphs are valid, have inputs and outputs of the same names, and compute the same from random inputs:
+/// within `tolerance` of each output's range.
 inline void check_same(const Graph& before, const Graph& after, double tolerance = 1e-4) {
   REQUIRE_NOTHROW(validate(after));
   REQUIRE(before.inputs.size() == after.inputs.size());
