@@ -129,6 +129,9 @@ struct OpDef {
   /// input's), only placed anew: lets shape inference see through it.
   bool moves_data = false;
 
+  /// True if the output is the sum or difference of the inputs.
+  bool sums = false;
+
   /// True if nothing but the shape of the first input is read: its data may be missing then.
   bool reads_shape_only = false;
 

@@ -160,8 +160,10 @@ void add_binary(std::vector<OpDef>& ops) {
   ops.push_back(arithmetic(
       "Add", [](auto a, auto b) { return wrapping(a, b, [](auto x, auto y) { return x + y; }); },
       kArithmetic));
+  ops.back().sums = true;
   ops.push_back(
       arithmetic("Sub", [](auto a, auto b) { return wrapping(a, b, [](auto x, auto y) { return x - y; }); }));
+  ops.back().sums = true;
   ops.push_back(arithmetic("Mul", times, kArithmetic));
   ops.push_back(arithmetic("Div", [](auto a, auto b) { return divide(a, b); }));
   ops.push_back(binary("Mod", 10, infer_arithmetic, evaluate_mod));

@@ -74,6 +74,7 @@ void add_variadic(std::vector<OpDef>& ops) {
   ops.push_back(variadic("Mean", infer_floats, evaluate_mean));
   ops.push_back(variadic("Min", infer_numbers, evaluate_numbers<decltype(smaller)>));
   ops.push_back(variadic("Sum", infer_floats, evaluate_sum));
+  ops.back().sums = true;
 }
 
 }  // namespace quantize

@@ -33,4 +33,15 @@ bool has_distinct_taps(const Graph& graph, const Node& node) {
   return !is_pointwise(window.height()) || !is_pointwise(window.width());
 }
 
+std::optional<size_t> constant_addend(const Graph& graph, const Node& node) {
+  if (!node.domain.empty() || node.op_type != "Add" || node.inputs.size() != 2) return std::nullopt;
+  for (size_t i = 0; i < 2; ++i) {
+    const Tensor* addend = graph.constant(node.inputs[i]);
+    if (addend != nullptr && addend->dtype() == DataType::kF32 &&
+        graph.constant(node.inputs[1 - i]) == nullptr)
+      return i;
+  }
+  return std::nullopt;
+}
+
 }  // namespace quantize

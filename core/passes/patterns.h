@@ -15,6 +15,10 @@ struct Clamp {
 /// after); nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
+/// The place among its inputs of the f32 constant that an Add adds to an activation; nothing for any other
+/// node.
+std::optional<size_t> constant_addend(const Graph& graph, const Node& node);
+
 /// True for a 2-D Conv whose taps do not all read the same elements: one that has a kernel larger than 1x1, a
 /// stride or padding.
 bool has_distinct_taps(const Graph& graph, const Node& node);

@@ -23,6 +23,9 @@ struct QuantizationScheme {
   std::string method = "mse";  // activation calibrator
   double percentile = 99.99;   // of that calibrator
   bool bias_correction = true;
+  /// Values of which rounding would make more than this share of what the next layers compute to noise stay
+  /// in float; 1 quantizes all. 0.01 is 20 dB.
+  double max_noise = 0.01;
   bool per_channel_weights = true;
   QuantType activations{.dtype = DataType::kU8};
   QuantType weights{.dtype = DataType::kS8, .num_bits = 8, .symmetric = true, .narrow_range = true};
@@ -37,5 +40,10 @@ const ValueOverride* find_override(const QuantizationScheme& scheme, const std::
 /// The type of one activation: the scheme's, changed by num_bits, is_unsigned and narrow_range of its
 /// override.
 QuantType activation_type(const QuantizationScheme& scheme, const std::string& value);
+
+/// What an override makes of a measured range: [-amax, amax], or [0, amax] where nothing negative was
+/// measured; min and max in place of its ends; everything times scale_amax; widened to hold 0. Errors:
+/// Error(kInvalidArgument) if the result is not finite, or has no extent although the override sets it.
+Range overridden_range(Range measured, const ValueOverride& specific);
 
 }  // namespace quantize

@@ -1,0 +1,140 @@
+#include "core/quantization/candidates.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace quantize {
+
+namespace {
+
+/// `--include`, `--exclude`, `--op-types`, `--exclude-op-types`.
+class NodeFilter {
+ public:
+  NodeFilter(const Graph& graph, const QuantizationScheme& scheme)
+      : include_(compile(scheme.include)), exclude_(compile(scheme.exclude)), scheme_(scheme) {
+    for (const auto* types : {&scheme.op_types, &scheme.exclude_op_types})
+      for (const std::string& type : *types)
+        if (std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                         [&](const Node& node) { return node.op_type == type; }))
+          throw Error(ErrorKind::kInvalidArgument, "the model has no operator '" + type + "'");
+  }
+
+  /// Why the user does not want the node quantized; empty: the user does.
+  std::string reason(const Node& node) const {
+    if (!include_.empty() && !matches(include_, node.name)) return "not among the nodes to include";
+    if (matches(exclude_, node.name)) return "excluded by its name";
+    const auto listed = [&](const std::vector<std::string>& types) {
+      return std::find(types.begin(), types.end(), node.op_type) != types.end();
+    };
+    if (!scheme_.op_types.empty() && !listed(scheme_.op_types))
+      return "not among the operator types to quantize";
+    if (listed(scheme_.exclude_op_types)) return "excluded by its operator type";
+    return "";
+  }
+
+ private:
+  static std::vector<std::regex> compile(const std::vector<std::string>& patterns) {
+    std::vector<std::regex> result;
+    for (const std::string& pattern : patterns) {
+      try {
+        result.emplace_back(pattern, std::regex::ECMAScript);
+      } catch (const std::regex_error&) {
+        throw Error(ErrorKind::kInvalidArgument, "'" + pattern + "' is no regular expression");
+      }
+    }
+    return result;
+  }
+  static bool matches(const std::vector<std::regex>& patterns, const std::string& name) {
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const std::regex& pattern) { return std::regex_search(name, pattern); });
+  }
+
+  std::vector<std::regex> include_, exclude_;
+  const QuantizationScheme& scheme_;
+};
+
+bool all_finite(const Tensor& tensor) {
+  const float* x = tensor.data<float>();
+  return std::all_of(x, x + tensor.size(), [](float v) { return std::isfinite(v); });
+}
+
+/// True if the tensor is one number per output channel, or one for all.
+bool is_channel_vector(const Tensor& bias, int64_t channels) {
+  const Shape& shape = bias.shape();
+  const bool row =
+      std::all_of(shape.begin(), shape.end() - (shape.empty() ? 0 : 1), [](int64_t n) { return n == 1; });
+  return bias.dtype() == DataType::kF32 && row && (bias.size() == channels || bias.size() == 1);
+}
+
+std::string weighted_reason(const Graph& graph, const Node& node, const OpDef& def, Candidate& candidate) {
+  const Tensor* weights = graph.constant(node.input(1));
+  if (weights == nullptr) return "multiplies two activations, which attention needs exact";
+  candidate.layout = def.weight_layout(node, weights->shape());
+  if (!candidate.layout || candidate.layout->size() != weights->size())
+    return "its weights are not one matrix or kernel";
+  if (weights->dtype() != DataType::kF32 || !all_finite(*weights))
+    return "its weights are not finite f32 numbers";
+  if (node.int_attribute("transA", 0) != 0) return "transposes its activations (transA)";
+  if (node.float_attribute("alpha", 1) != 1 || node.float_attribute("beta", 1) != 1)
+    return "scales its product or bias (alpha, beta)";
+  if (node.input(2) == kNoValue) return "";
+  const Tensor* bias = graph.constant(node.input(2));
+  if (bias == nullptr) return "its bias is computed";
+  if (!is_channel_vector(*bias, candidate.layout->output_channels())) return "its bias differs between rows";
+  if (!all_finite(*bias)) return "its bias is not finite";
+  return "";
+}
+
+std::string type_reason(const Graph& graph, const GraphIndex& index, const Node& node,
+                        const Candidate& candidate) {
+  for (ValueId id : candidate.activations) {
+    if (graph.value(id).is_constant()) return "reads the constant '" + graph.value(id).name + "'";
+    if (graph.value(id).dtype != DataType::kF32)
+      return "computes on " + std::string(name_of(graph.value(id).dtype));
+  }
+  for (ValueId id : node.outputs)
+    if (id != kNoValue && graph.value(id).dtype != DataType::kF32 &&
+        (index.is_output(id) || !index.uses(id).empty()))
+      return "has an output of type " + std::string(name_of(graph.value(id).dtype));
+  return "";
+}
+
+Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node, const NodeFilter& filter,
+                  const TargetProfile& target) {
+  Candidate candidate;
+  const OpDef& def = find_op(graph, node);
+  candidate.rule = def.quantization;
+  const IntegerOperator* kernel = target.find(node);
+  if (def.quantization == QuantizationRule::kActivation)
+    candidate.float_reason = "stands behind no integer operator that could absorb it";
+  else if (kernel == nullptr || def.quantization == QuantizationRule::kFloat)
+    candidate.float_reason = std::string(target.name) + " has no integer kernel for it";
+  else
+    candidate.float_reason = filter.reason(node);
+  if (!candidate) return candidate;
+  candidate.float_output = kernel->float_output;
+  if (def.quantization == QuantizationRule::kArithmetic)
+    candidate.activations = node.inputs;
+  else
+    candidate.activations = {node.inputs[0]};
+  if (def.quantization == QuantizationRule::kWeighted)
+    candidate.float_reason = weighted_reason(graph, node, def, candidate);
+  if (candidate) candidate.float_reason = type_reason(graph, index, node, candidate);
+  return candidate;
+}
+
+}  // namespace
+
+std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,
+                                       const QuantizationScheme& scheme, const TargetProfile& target) {
+  const NodeFilter filter(graph, scheme);
+  std::vector<Candidate> candidates;
+  for (const Node& node : graph.nodes)
+    candidates.push_back(with_context([&] { return describe(graph, node); },
+                                      [&] { return examine(graph, index, node, filter, target); }));
+  return candidates;
+}
+
+}  // namespace quantize

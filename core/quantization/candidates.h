@@ -1,0 +1,32 @@
+// Which nodes could become integer by what they are, whatever their ranges.
+#pragma once
+
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/op.h"
+#include "core/quantization/scheme.h"
+#include "core/quantization/target.h"
+
+namespace quantize {
+
+/// A node as quantization sees it.
+struct Candidate {
+  std::string float_reason;  // why it cannot become integer; empty: it can
+  QuantizationRule rule = QuantizationRule::kFloat;
+  bool float_output = false;           // may return reals
+  std::vector<ValueId> activations;    // the inputs that must be integers
+  std::optional<WeightLayout> layout;  // for kWeighted
+
+  explicit operator bool() const { return float_reason.empty(); }
+};
+
+/// Looks at every node: operator, constants, types, the user's choice of nodes.
+/// Errors: Error(kInvalidArgument) for a regular expression that is none, or an operator type that the graph
+/// does not have.
+std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,
+                                       const QuantizationScheme& scheme, const TargetProfile& target);
+
+}  // namespace quantize

@@ -1,0 +1,314 @@
+// Inserting Q and DQ. Read QdqInserter::insert first.
+#include "core/quantization/insert_qdq.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "core/error.h"
+#include "core/quantization/quantize_weights.h"
+
+namespace quantize {
+
+namespace {
+
+Tensor tensor_of(DataType dtype, const std::vector<int32_t>& codes, bool scalar) {
+  Tensor result(dtype, scalar ? Shape{} : Shape{static_cast<int64_t>(codes.size())});
+  for (size_t i = 0; i < codes.size(); ++i) {
+    switch (dtype) {
+      case DataType::kU8:
+        result.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(codes[i]);
+        break;
+      case DataType::kS8:
+        result.mutable_data<int8_t>()[i] = static_cast<int8_t>(codes[i]);
+        break;
+      case DataType::kU16:
+        result.mutable_data<uint16_t>()[i] = static_cast<uint16_t>(codes[i]);
+        break;
+      case DataType::kS16:
+        result.mutable_data<int16_t>()[i] = static_cast<int16_t>(codes[i]);
+        break;
+      case DataType::kS32:
+        result.mutable_data<int32_t>()[i] = codes[i];
+        break;
+      default:
+        throw Error(ErrorKind::kInternal, "no zero point has type " + std::string(name_of(dtype)));
+    }
+  }
+  return result;
+}
+
+/// The ends of the storage type.
+std::pair<int32_t, int32_t> storage_range(DataType dtype) {
+  const bool is_signed = dtype == DataType::kS8 || dtype == DataType::kS16;
+  const int32_t levels = size_of(dtype) == 1 ? 256 : 65536;
+  return is_signed ? std::pair(-levels / 2, levels / 2 - 1) : std::pair(0, levels - 1);
+}
+
+class QdqInserter {
+ public:
+  QdqInserter(const Graph& graph, const QuantizationPlan& plan)
+      : source_(graph), plan_(plan), result_(graph) {}
+
+  Graph insert() {
+    result_.nodes.clear();
+    scales_.assign(source_.values.size(), {});
+    dequantized_.assign(source_.values.size(), kNoValue);
+    for (ValueId id : source_.inputs)
+      if (planned(id).params) quantize_beside(id);
+    for (size_t n = 0; n < source_.nodes.size(); ++n) {
+      const PlannedNode& node = plan_.nodes[n];
+      if (node.placement == Placement::kFloat) insert_float(source_.nodes[n], static_cast<NodeId>(n));
+      if (node.placement == Placement::kInteger) insert_integer(source_.nodes[n], node);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  struct ScaleIds {
+    ValueId scale = kNoValue, zero_point = kNoValue;
+  };
+
+  const PlannedValue& planned(ValueId id) const { return plan_.values[static_cast<size_t>(id)]; }
+  bool absorbed(NodeId clamp) const {
+    return clamp != kNoNode && plan_.nodes[static_cast<size_t>(clamp)].placement == Placement::kAbsorbed;
+  }
+  const std::string& name_of_value(ValueId id) const { return source_.value(id).name; }
+
+  void insert_float(Node node, NodeId number) {
+    const auto corrected = corrected_adds_.find(number);
+    if (corrected != corrected_adds_.end()) replace_bias(node, *corrected->second);
+    result_.nodes.push_back(node);
+    for (ValueId id : node.outputs)
+      if (id != kNoValue && planned(id).params) quantize_beside(id);
+  }
+
+  /// The Add behind a MatMul gets the corrected bias as its constant.
+  void replace_bias(Node& add, const std::vector<double>& bias) {
+    const std::vector<float> values(bias.begin(), bias.end());
+    for (ValueId& id : add.inputs)
+      if (source_.constant(id) != nullptr)
+        id = result_.add_constant(name_of_value(id) + "_corrected",
+                                  Tensor::of<float>({static_cast<int64_t>(values.size())}, values));
+  }
+
+  void insert_integer(const Node& original, const PlannedNode& plan) {
+    Node node = original;
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (node.inputs[i] != kNoValue && !(plan.weights && i > 0))
+        node.inputs[i] = integer_operand(node.inputs[i]);
+    std::vector<ValueId> finals = original.outputs;
+    if (absorbed(plan.clamp)) finals[0] = source_.nodes[static_cast<size_t>(plan.clamp)].output(0);
+    for (size_t i = 0; i < finals.size(); ++i)
+      if (finals[i] != kNoValue && finals[i] == node.outputs[i] && planned(finals[i]).params)
+        node.outputs[i] = add_like(finals[i], "_unrounded");
+    if (plan.weights)
+      insert_weighted(node, original, *plan.weights);
+    else
+      result_.nodes.push_back(node);
+    for (size_t i = 0; i < finals.size(); ++i)
+      if (finals[i] != kNoValue && planned(finals[i]).params)
+        quantize_pair(node.outputs[i], finals[i], finals[i]);
+  }
+
+  void insert_weighted(Node node, const Node& original, const PlannedWeights& weights) {
+    const std::string& weight_name = name_of_value(original.inputs[1]);
+    node.inputs[1] =
+        quantized_constant(weight_name, source_.value(original.inputs[1]).initializer, weights.params);
+    if (weights.bias.empty()) {
+      result_.nodes.push_back(std::move(node));
+    } else if (weights.bias_add != kNoNode) {
+      corrected_adds_[weights.bias_add] = &weights.bias;
+      result_.nodes.push_back(std::move(node));
+    } else if (!weights.bias_input) {
+      insert_bias_add(std::move(node), weights);
+    } else {
+      node.inputs.resize(3, kNoValue);
+      const ValueId bias = original.input(2);
+      node.inputs[2] = quantized_bias(bias == kNoValue ? weight_name + "_bias" : name_of_value(bias),
+                                      *planned(original.inputs[0]).params, weights);
+      result_.nodes.push_back(std::move(node));
+    }
+  }
+
+  /// The bias of an operator without an input for it: a new Add writes what the operator wrote.
+  void insert_bias_add(Node node, const PlannedWeights& weights) {
+    const std::vector<float> bias(weights.bias.begin(), weights.bias.end());
+    const std::string name = result_.value(node.outputs[0]).name;
+    Node add;
+    add.op_type = "Add";
+    add.name = name + "_bias_add";
+    add.outputs = node.outputs;
+    node.outputs[0] =
+        result_.add_value(name + "_without_bias", DataType::kF32, result_.value(node.outputs[0]).shape);
+    add.inputs = {
+        node.outputs[0],
+        result_.add_constant(name + "_bias", Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias))};
+    result_.nodes.push_back(std::move(node));
+    result_.nodes.push_back(std::move(add));
+  }
+
+  /// What an integer node reads instead of this value.
+  ValueId integer_operand(ValueId id) {
+    const PlannedValue& value = planned(id);
+    if (!value.params) return id;  // an operand that is no number to round: a shape, indices
+    const Tensor* constant = source_.constant(id);
+    ValueId& operand = dequantized_[static_cast<size_t>(id)];
+    if (operand == kNoValue && constant != nullptr)
+      operand = quantized_constant(name_of_value(id), *constant, *value.params);
+    return operand == kNoValue ? id : operand;
+  }
+
+  ValueId quantized_constant(const std::string& name, const Tensor& tensor, const QuantParams& params) {
+    const ValueId codes = result_.add_constant(name + "_quantized", quantize_tensor(tensor, params));
+    const ScaleIds ids =
+        add_scales(name, params.scale, tensor_of(params.dtype, params.zero_point, params.per_tensor()),
+                   params.per_tensor());
+    return dequantize(codes, ids, params.axis, name + "_dequantized", tensor.shape());
+  }
+
+  ValueId quantized_bias(const std::string& name, const QuantParams& x, const PlannedWeights& weights) {
+    const auto channels = static_cast<int64_t>(weights.bias.size());
+    std::vector<float> scales;
+    Tensor codes(DataType::kS32, {channels});
+    for (size_t c = 0; c < weights.bias.size(); ++c) {
+      const float scale = bias_scale(weights.params, x.scale[0], c);
+      scales.push_back(scale);
+      constexpr double kLimit = std::numeric_limits<int32_t>::max();
+      codes.mutable_data<int32_t>()[c] =
+          static_cast<int32_t>(std::clamp(std::nearbyint(weights.bias[c] / double{scale}), -kLimit, kLimit));
+    }
+    const bool per_tensor = weights.params.per_tensor();
+    if (per_tensor) scales.resize(1);
+    const ValueId id = result_.add_constant(name + "_quantized", std::move(codes));
+    const std::vector<int32_t> zeros(scales.size(), 0);
+    const ScaleIds ids = add_scales(name, scales, tensor_of(DataType::kS32, zeros, per_tensor), per_tensor);
+    return dequantize(id, ids, per_tensor ? std::nullopt : std::optional<int64_t>(0), name + "_dequantized",
+                      {channels});
+  }
+
+  /// Q and DQ of a value that keeps its name and its float readers.
+  void quantize_beside(ValueId id) {
+    const ValueId result = add_like(id, "_dequantized");
+    dequantized_[static_cast<size_t>(id)] = result;
+    quantize_pair(id, result, id);
+  }
+
+  /// real -> Q -> DQ -> rounded, with the parameters planned for `owner`.
+  void quantize_pair(ValueId real, ValueId rounded, ValueId owner) {
+    const QuantParams& params = *planned(owner).params;
+    const ScaleIds ids = shared_scales(owner);
+    const ValueId codes =
+        result_.add_value(name_of_value(owner) + "_quantized", params.dtype, source_.value(owner).shape);
+    Node node;
+    node.op_type = "QuantizeLinear";
+    node.name = result_.value(codes).name;
+    node.inputs = {clamped(real, params, owner), ids.scale, ids.zero_point};
+    node.outputs = {codes};
+    if (params.axis) node.attributes["axis"] = *params.axis;
+    result_.nodes.push_back(std::move(node));
+    push_dequantize(codes, ids, params.axis, rounded);
+  }
+
+  /// Q saturates at the ends of the storage type; codes that end earlier need a Clip in front.
+  ValueId clamped(ValueId real, const QuantParams& params, ValueId owner) {
+    if (storage_range(params.dtype) == std::pair(params.quant_min, params.quant_max) || !params.per_tensor())
+      return real;
+    const std::string& name = name_of_value(owner);
+    const auto bound = [&](int32_t code, const char* suffix) {
+      return result_.add_constant(
+          name + suffix, Tensor::scalar(dequantize_value(code, params.scale[0], params.zero_point[0])));
+    };
+    Node node;
+    node.op_type = "Clip";
+    node.inputs = {real, bound(params.quant_min, "_clip_min"), bound(params.quant_max, "_clip_max")};
+    node.outputs = {add_like(owner, "_clipped")};
+    node.name = result_.value(node.outputs[0]).name;
+    result_.nodes.push_back(node);
+    return node.outputs[0];
+  }
+
+  /// The scale and zero point initializers of a value, shared by all values that share its range.
+  ScaleIds shared_scales(ValueId id) {
+    const ValueId source = planned(id).source == kNoValue ? id : planned(id).source;
+    const QuantParams& params = *planned(id).params;
+    ScaleIds& ids = scales_[static_cast<size_t>(source)];
+    if (ids.scale == kNoValue)
+      ids = add_scales(name_of_value(source), params.scale,
+                       tensor_of(params.dtype, params.zero_point, params.per_tensor()), params.per_tensor());
+    return ids;
+  }
+
+  ScaleIds add_scales(const std::string& name, const std::vector<float>& scale, Tensor zero_point,
+                      bool scalar) {
+    const Shape shape = scalar ? Shape{} : Shape{static_cast<int64_t>(scale.size())};
+    return {result_.add_constant(name + "_scale", Tensor::of<float>(shape, scale)),
+            result_.add_constant(name + "_zero_point", std::move(zero_point))};
+  }
+
+  ValueId dequantize(ValueId codes, const ScaleIds& ids, std::optional<int64_t> axis, const std::string& name,
+                     const Shape& shape) {
+    const ValueId result = result_.add_value(name, DataType::kF32, shape);
+    push_dequantize(codes, ids, axis, result);
+    return result;
+  }
+
+  void push_dequantize(ValueId codes, const ScaleIds& ids, std::optional<int64_t> axis, ValueId output) {
+    Node node;
+    node.op_type = "DequantizeLinear";
+    node.name = result_.value(output).name + "_dequantize";
+    node.inputs = {codes, ids.scale, ids.zero_point};
+    node.outputs = {output};
+    if (axis) node.attributes["axis"] = *axis;
+    result_.nodes.push_back(std::move(node));
+  }
+
+  ValueId add_like(ValueId id, const char* suffix) {
+    const Value& value = source_.value(id);
+    return result_.add_value(value.name + suffix, value.dtype, value.shape);
+  }
+
+  const Graph& source_;
+  const QuantizationPlan& plan_;
+  Graph result_;
+  std::vector<ScaleIds> scales_;      // per value of the source
+  std::vector<ValueId> dequantized_;  // per value of the source: what integer nodes read instead
+  std::map<NodeId, const std::vector<double>*> corrected_adds_;  // Adds that carry a corrected bias
+};
+
+}  // namespace
+
+Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan) {
+  return QdqInserter(graph, plan).insert();
+}
+
+void drop_input_quantization(Graph& qdq) {
+  const GraphIndex index(qdq);
+  std::vector<bool> dropped(qdq.nodes.size(), false);
+  std::vector<std::pair<ValueId, ValueId>> renamed;  // codes -> input
+  for (ValueId input : qdq.inputs) {
+    const auto& uses = index.uses(input);
+    const bool quantized =
+        !uses.empty() && std::any_of(uses.begin(), uses.end(), [&](const GraphIndex::Use& use) {
+          return qdq.nodes[static_cast<size_t>(use.node)].op_type == "QuantizeLinear";
+        });
+    if (!quantized) continue;
+    if (!index.single_use(input))
+      throw Error(ErrorKind::kUnsupported,
+                  "input '" + qdq.value(input).name +
+                      "' is read by a float operator too, so it cannot be quantized pixels; "
+                      "leave out --input-type u8");
+    const Node& node = qdq.nodes[static_cast<size_t>(uses[0].node)];
+    dropped[static_cast<size_t>(uses[0].node)] = true;
+    qdq.value(input).dtype = qdq.value(node.outputs[0]).dtype;
+    renamed.emplace_back(node.outputs[0], input);
+  }
+  std::vector<Node> kept;
+  for (size_t n = 0; n < qdq.nodes.size(); ++n)
+    if (!dropped[n]) kept.push_back(std::move(qdq.nodes[n]));
+  qdq.nodes = std::move(kept);
+  for (const auto& [codes, input] : renamed) replace_uses(qdq, codes, input);
+}
+
+}  // namespace quantize

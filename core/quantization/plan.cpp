@@ -1,0 +1,27 @@
+#include "core/quantization/plan.h"
+
+namespace quantize {
+
+ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node) {
+  const NodeId clamp = plan.nodes[static_cast<size_t>(node)].clamp;
+  return graph.nodes[static_cast<size_t>(clamp == kNoNode ? node : clamp)].output(0);
+}
+
+PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan) {
+  PlanSummary summary;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const PlannedNode& node = plan.nodes[n];
+    PlanSummary::Count& count = summary.by_op_type[graph.nodes[n].op_type];
+    summary.macs += node.macs;
+    if (node.placement == Placement::kFloat) {
+      ++count.floating;
+      ++count.reasons[node.reason];
+    } else {
+      ++count.integer;
+      summary.integer_macs += node.macs;
+    }
+  }
+  return summary;
+}
+
+}  // namespace quantize

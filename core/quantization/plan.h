@@ -1,0 +1,76 @@
+// Everything that quantization will do to a graph, decided before the graph is touched. Plain data: printed
+// as JSON by cli, carried out by insert_qdq.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/quant_params.h"
+
+namespace quantize {
+
+/// One activation.
+struct PlannedValue {
+  /// How it is held in integers; nothing: it stays float.
+  std::optional<QuantParams> params;
+  Range range;                // what params hold
+  ValueId source = kNoValue;  // the value whose range and params it shares; itself if it has its own
+  /// Where the range comes from, or why the value stays float.
+  std::string reason;
+};
+
+/// The weights and the bias of an integer Conv, ConvTranspose, Gemm or MatMul.
+struct PlannedWeights {
+  QuantParams params;
+  /// Real numbers, one per output channel, bias correction included; empty: no bias.
+  std::vector<double> bias;
+  /// Largest shift that bias correction gave a channel, in real units; 0 without it.
+  double largest_shift = 0;
+  bool bias_input = true;  // the operator takes the bias itself
+  /// Else: the Add behind that adds it; kNoNode: one has to be added.
+  NodeId bias_add = kNoNode;
+};
+
+enum class Placement {
+  kFloat,     // computes on reals
+  kInteger,   // computes on integers
+  kAbsorbed,  // a Relu or Clip that the range of its output implies: it goes
+};
+
+struct PlannedNode {
+  Placement placement = Placement::kFloat;
+  std::string reason;
+  uint64_t macs = 0;
+  std::optional<PlannedWeights> weights;
+  /// The Relu or Clip behind an integer node whose output is quantized in place of the node's own: absorbed,
+  /// or kept where the range does not imply it.
+  NodeId clamp = kNoNode;
+};
+
+/// Requires: made for exactly the graph it is used with; values and nodes go by id.
+struct QuantizationPlan {
+  std::string target;
+  std::vector<PlannedValue> values;
+  std::vector<PlannedNode> nodes;
+  std::vector<std::string> warnings;
+};
+
+/// The value that holds what an integer node computes: its first output, or that of its clamp.
+ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node);
+
+/// What a plan amounts to, for reports.
+struct PlanSummary {
+  struct Count {
+    size_t integer = 0, floating = 0;       // absorbed nodes count as integer
+    std::map<std::string, size_t> reasons;  // of the float ones: reason -> how many
+  };
+  std::map<std::string, Count> by_op_type;
+  uint64_t macs = 0, integer_macs = 0;
+};
+PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan);
+
+}  // namespace quantize

@@ -1,0 +1,417 @@
+// One walk forward decides node by node, one backward takes back what nothing profits from. Read
+// plan_quantization(), at the end, first.
+#include "core/quantization/plan_quantization.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "core/error.h"
+#include "core/macs.h"
+#include "core/passes/patterns.h"
+#include "core/quantization/bias_correction.h"
+#include "core/quantization/candidates.h"
+#include "core/quantization/quantize_weights.h"
+#include "core/quantization/rounding_noise.h"
+
+namespace quantize {
+
+namespace {
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g %%", 100 * share);
+  return text;
+}
+
+std::string number(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", x);
+  return text;
+}
+
+/// True if the codes in use already keep every value inside the clamp.
+bool implies(const QuantParams& params, const Clamp& clamp) {
+  const float scale = params.scale[0];
+  const float low = dequantize_value(params.quant_min, scale, params.zero_point[0]);
+  const float high = dequantize_value(params.quant_max, scale, params.zero_point[0]);
+  return low > clamp.low - scale / 2 && high < clamp.high + scale / 2;
+}
+
+class Planner {
+ public:
+  Planner(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,
+          const TargetProfile& target)
+      : graph_(graph),
+        ranges_(ranges),
+        scheme_(scheme),
+        target_(target),
+        index_(graph),
+        noise_(graph, index_, ranges),
+        candidates_(find_candidates(graph, index_, scheme, target)),
+        own_(graph.values.size()),
+        integer_(graph.values.size(), false) {
+    plan_.target = target.name;
+    plan_.values.resize(graph.values.size());
+    plan_.nodes.resize(graph.nodes.size());
+  }
+
+  QuantizationPlan run() {
+    check_options();
+    for (ValueId id : graph_.inputs)
+      integer_[at(id)] = graph_.value(id).dtype == DataType::kF32 && own(id).params;
+    for (NodeId n = 0; n < node_count(); ++n) decide(n);
+    for (NodeId n = node_count() - 1; n >= 0; --n) take_back(n);
+    for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
+    for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
+    return std::move(plan_);
+  }
+
+ private:
+  static size_t at(int32_t id) { return static_cast<size_t>(id); }
+  NodeId node_count() const { return static_cast<NodeId>(graph_.nodes.size()); }
+  const std::string& name(ValueId id) const { return graph_.value(id).name; }
+  bool is_integer(NodeId n) const { return plan_.nodes[at(n)].placement == Placement::kInteger; }
+
+  void check_options() const;
+  const PlannedValue& own(ValueId id);
+  PlannedValue decide_range(ValueId id) const;
+  std::string noise_reason(ValueId id, const QuantParams& params) const;
+  PlannedValue shared(ValueId id, ValueId source, NodeId through);
+
+  void decide(NodeId n);
+  std::string inputs_reason(const Candidate& candidate);
+  std::string pass_through(NodeId n);
+  std::string compute(NodeId n);
+  NodeId find_clamp(NodeId n) const;
+  bool some_candidate_reads(ValueId id) const;
+  bool some_integer_reads(ValueId id) const;
+
+  void take_back(NodeId n);
+  bool could_be_real(ValueId id) const;
+  void finish_node(NodeId n);
+  void plan_weights(NodeId n);
+  NodeId find_bias_add(NodeId n) const;
+  void finish_value(ValueId id);
+
+  const Graph& graph_;
+  const RangeTable& ranges_;
+  const QuantizationScheme& scheme_;
+  const TargetProfile& target_;
+  const GraphIndex index_;
+  const RoundingNoise noise_;
+  const std::vector<Candidate> candidates_;
+  std::vector<std::optional<PlannedValue>> own_;  // each value by itself; made when first asked for
+  std::vector<bool> integer_;                     // computed in integers, or an input that can be
+  QuantizationPlan plan_;
+};
+
+void Planner::check_options() const {
+  const DataType activation = scheme_.activations.dtype, weight = scheme_.weights.dtype;
+  if (!target_.multiplies(activation, weight))
+    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target_.name + " does not multiply " +
+                                                 std::string(name_of(activation)) + " by " +
+                                                 std::string(name_of(weight)));
+  for (const auto& [value, specific] : scheme_.overrides) {
+    const ValueId id = graph_.find_value(value);
+    if (id == kNoValue)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "the overrides name '" + value + "', but no value is called so");
+    if (specific.axis && !graph_.value(id).is_constant())
+      throw Error(ErrorKind::kInvalidArgument, "the override of '" + value + "' sets 'axis', but target " +
+                                                   target_.name + " takes one scale per activation");
+  }
+}
+
+/// Why rounding the value costs too much; empty if it does not.
+std::string Planner::noise_reason(ValueId id, const QuantParams& params) const {
+  if (scheme_.max_noise >= 1 || find_override(scheme_, name(id)) != nullptr) return "";
+  const RoundingNoise::Estimate noise = noise_.estimate(id, params.scale[0]);
+  if (noise.share <= scheme_.max_noise) return "";
+  std::string reason = "rounding it to steps of " + number(params.scale[0]) + " would make " +
+                       percent(noise.share) + " of what ";
+  reason += noise.reader == kNoNode ? "its channels hold"
+                                    : "'" + graph_.nodes[at(noise.reader)].name + "' computes";
+  return reason + " noise (limit " + percent(scheme_.max_noise) + "): its narrowest channel spans " +
+         number(noise.narrowest_steps) + " steps";
+}
+
+/// Range, scale and zero point of one value by itself, or why it stays float.
+PlannedValue Planner::decide_range(ValueId id) const {
+  PlannedValue value;
+  value.source = id;
+  const ValueRange* measured = ranges_.find(name(id));
+  const ValueOverride* specific = find_override(scheme_, name(id));
+  if (specific != nullptr && specific->enabled && !*specific->enabled)
+    value.reason = "left in float by its override";
+  else if (measured == nullptr)
+    value.reason = "calibration saw nothing of it";
+  else if (measured->non_finite != 0)
+    value.reason =
+        std::to_string(measured->non_finite) + " of its elements were NaN or infinite in calibration";
+  else if (measured->ranges.empty())
+    value.reason = "calibration found no range for it";
+  if (!value.reason.empty()) return value;
+
+  for (const Range& range : measured->ranges)
+    value.range = {std::min(value.range.min, range.min), std::max(value.range.max, range.max)};
+  value.reason = measured->method;
+  if (specific != nullptr) {
+    value.range = overridden_range(value.range, *specific);
+    value.reason += ", changed by its override";
+  }
+  value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
+  const std::string noise = noise_reason(id, *value.params);
+  if (noise.empty()) return value;
+  value.params.reset();
+  value.reason = noise;
+  return value;
+}
+
+const PlannedValue& Planner::own(ValueId id) {
+  std::optional<PlannedValue>& value = own_[at(id)];
+  if (!value)
+    value = with_context([&] { return "value '" + name(id) + "'"; }, [&] { return decide_range(id); });
+  return *value;
+}
+
+/// The value with the scale of `source`, which an operator that moves elements hands on.
+PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
+  PlannedValue value = plan_.values[at(source)].params ? plan_.values[at(source)] : own(source);
+  if (find_override(scheme_, name(id)) != nullptr) {
+    value.reason = "its override keeps it from sharing the scale of '" + name(source) + "'";
+    value.params.reset();
+    return value;
+  }
+  const std::string noise = noise_reason(id, *value.params);
+  value.reason = noise.empty() ? "scale of '" + name(value.source) + "', handed on by '" +
+                                     graph_.nodes[at(through)].name + "'"
+                               : noise;
+  if (!noise.empty()) value.params.reset();
+  return value;
+}
+
+/// Why an input keeps the node in float; empty: none does.
+std::string Planner::inputs_reason(const Candidate& candidate) {
+  for (ValueId id : candidate.activations) {
+    const bool multiplies = candidate.rule == QuantizationRule::kWeighted;
+    if (plan_.values[at(id)].params) continue;
+    const PlannedValue& value = own(id);
+    if (!value.params) return "its input '" + name(id) + "' stays float: " + value.reason;
+    if (!multiplies && !integer_[at(id)]) return "its input '" + name(id) + "' is computed in float";
+  }
+  return "";
+}
+
+/// The Relu or Clip that alone reads what the node computes.
+NodeId Planner::find_clamp(NodeId n) const {
+  const ValueId output = graph_.nodes[at(n)].outputs[0];
+  if (!index_.single_use(output)) return kNoNode;
+  const NodeId reader = index_.uses(output)[0].node;
+  return constant_clamp(graph_, graph_.nodes[at(reader)]) ? reader : kNoNode;
+}
+
+bool Planner::some_candidate_reads(ValueId id) const {
+  return std::any_of(index_.uses(id).begin(), index_.uses(id).end(), [&](const GraphIndex::Use& use) {
+    const auto& inputs = candidates_[at(use.node)].activations;
+    return candidates_[at(use.node)] && std::find(inputs.begin(), inputs.end(), id) != inputs.end();
+  });
+}
+
+bool Planner::some_integer_reads(ValueId id) const {
+  return std::any_of(index_.uses(id).begin(), index_.uses(id).end(),
+                     [&](const GraphIndex::Use& use) { return is_integer(use.node); });
+}
+
+/// Plans the outputs of a node that moves elements. Returns why it stays float, or nothing.
+std::string Planner::pass_through(NodeId n) {
+  const Node& node = graph_.nodes[at(n)];
+  const ValueId source = candidates_[at(n)].activations[0];
+  std::vector<std::pair<ValueId, PlannedValue>> outputs;
+  for (ValueId output : node.outputs) {
+    if (output == kNoValue || graph_.value(output).dtype != DataType::kF32) continue;
+    outputs.emplace_back(output, shared(output, source, n));
+    if (!outputs.back().second.params)
+      return "its output '" + name(output) + "' stays float: " + outputs.back().second.reason;
+  }
+  for (auto& [output, value] : outputs) {
+    plan_.values[at(output)] = std::move(value);
+    integer_[at(output)] = true;
+  }
+  return "";
+}
+
+/// Plans the output of a node that computes. Returns why it stays float, or nothing.
+std::string Planner::compute(NodeId n) {
+  const Candidate& candidate = candidates_[at(n)];
+  const NodeId clamp = find_clamp(n);
+  const ValueId output = graph_.nodes[at(clamp == kNoNode ? n : clamp)].outputs[0];
+  const bool reals = candidate.float_output && (!own(output).params || !some_candidate_reads(output));
+  if (reals) return "";
+  const PlannedValue& value = own(output);
+  if (!value.params) return "its output '" + name(output) + "' stays float: " + value.reason;
+  for (ValueId input : candidate.activations) {
+    const QuantParams& params =
+        plan_.values[at(input)].params ? *plan_.values[at(input)].params : *own(input).params;
+    if (params.dtype != value.params->dtype)
+      return "its input '" + name(input) + "' is of another integer type than its output";
+    if (candidate.layout && !target_.multiplies(params.dtype, scheme_.weights.dtype))
+      return std::string(target_.name) + " does not multiply the type of its input by that of its weights";
+  }
+  plan_.values[at(output)] = value;
+  integer_[at(output)] = true;
+  if (clamp == kNoNode) return "";
+  plan_.nodes[at(n)].clamp = clamp;
+  PlannedNode& planned_clamp = plan_.nodes[at(clamp)];
+  if (implies(*value.params, *constant_clamp(graph_, graph_.nodes[at(clamp)]))) {
+    planned_clamp.placement = Placement::kAbsorbed;
+    planned_clamp.reason = "implied by the range of '" + name(output) + "'";
+  } else {
+    planned_clamp.reason = "the codes of '" + name(output) + "' reach beyond its bounds";
+  }
+  return "";
+}
+
+void Planner::decide(NodeId n) {
+  PlannedNode& planned = plan_.nodes[at(n)];
+  const Candidate& candidate = candidates_[at(n)];
+  planned.macs = macs_of(graph_, graph_.nodes[at(n)]);
+  if (!planned.reason.empty()) return;  // a clamp that the node before has dealt with
+  planned.reason = candidate.float_reason;
+  if (planned.reason.empty()) planned.reason = inputs_reason(candidate);
+  if (planned.reason.empty())
+    planned.reason = candidate.rule == QuantizationRule::kPassThrough ? pass_through(n) : compute(n);
+  if (!planned.reason.empty()) return;
+  planned.placement = Placement::kInteger;
+  planned.reason = std::string("integer kernel of ") + target_.name;
+  for (ValueId id : candidate.activations)
+    if (!plan_.values[at(id)].params) plan_.values[at(id)] = own(id);
+}
+
+/// True if the value would come in reals without loss: a graph input, the output of an operator that may
+/// return reals, or what moves or combines nothing else.
+bool Planner::could_be_real(ValueId id) const {
+  NodeId producer = index_.producer(id);
+  if (producer == kNoNode) return true;
+  if (plan_.nodes[at(producer)].placement == Placement::kAbsorbed)
+    producer = index_.producer(graph_.nodes[at(producer)].inputs[0]);
+  if (!is_integer(producer)) return true;
+  const Candidate& candidate = candidates_[at(producer)];
+  if (candidate.rule == QuantizationRule::kWeighted) return candidate.float_output;
+  return std::all_of(candidate.activations.begin(), candidate.activations.end(),
+                     [&](ValueId input) { return could_be_real(input); });
+}
+
+/// Puts back into float what no integer operator reads, where reals are to be had.
+void Planner::take_back(NodeId n) {
+  if (!is_integer(n)) return;
+  const Candidate& candidate = candidates_[at(n)];
+  PlannedNode& planned = plan_.nodes[at(n)];
+  std::vector<ValueId> outputs = graph_.nodes[at(n)].outputs;
+  if (planned.clamp != kNoNode) outputs = {planned_output(graph_, plan_, n)};
+  for (ValueId output : outputs)
+    if (output != kNoValue && some_integer_reads(output)) return;
+  const bool weighted = candidate.rule == QuantizationRule::kWeighted;
+  if (weighted && !candidate.float_output) return;
+  if (!weighted && !std::all_of(candidate.activations.begin(), candidate.activations.end(),
+                                [&](ValueId input) { return could_be_real(input); }))
+    return;
+  for (ValueId output : outputs)
+    if (output != kNoValue) plan_.values[at(output)] = {};
+  if (planned.clamp != kNoNode) {
+    plan_.nodes[at(planned.clamp)].placement = Placement::kFloat;
+    plan_.nodes[at(planned.clamp)].reason = "no integer operator reads its output";
+    planned.clamp = kNoNode;
+  }
+  if (weighted) return;
+  planned.placement = Placement::kFloat;
+  planned.reason = "no integer operator reads its output";
+}
+
+/// The Add behind an operator without a bias input that adds one constant per output channel.
+NodeId Planner::find_bias_add(NodeId n) const {
+  const ValueId output = graph_.nodes[at(n)].outputs[0];
+  if (!index_.single_use(output) || plan_.values[at(output)].params) return kNoNode;
+  const NodeId reader = index_.uses(output)[0].node;
+  const Node& add = graph_.nodes[at(reader)];
+  const auto place = constant_addend(graph_, add);
+  if (!place) return kNoNode;
+  const Tensor& addend = *graph_.constant(add.inputs[*place]);
+  const int64_t channels = candidates_[at(n)].layout->output_channels();
+  const bool fits = addend.size() == 1 || (addend.size() == channels && addend.shape().back() == channels);
+  return fits ? reader : kNoNode;
+}
+
+void Planner::plan_weights(NodeId n) {
+  const Node& node = graph_.nodes[at(n)];
+  const WeightLayout& layout = *candidates_[at(n)].layout;
+  const Tensor& weights = *graph_.constant(node.inputs[1]);
+  PlannedWeights planned;
+  const Tensor* bias = graph_.constant(node.input(2));
+  planned.bias_input = find_op(graph_, node).max_inputs > 2;
+  if (!planned.bias_input) planned.bias_add = find_bias_add(n);
+  if (planned.bias_add != kNoNode) {
+    const Node& add = graph_.nodes[at(planned.bias_add)];
+    bias = graph_.constant(add.inputs[*constant_addend(graph_, add)]);
+  }
+  const auto channels = static_cast<size_t>(layout.output_channels());
+  if (bias != nullptr) {
+    for (float b : bias->to_vector<float>()) planned.bias.push_back(b);
+    if (planned.bias.size() == 1) planned.bias.resize(channels, planned.bias[0]);
+  }
+  const ValueId input = node.inputs[0];
+  planned.params = choose_weight_params(
+      weights, layout, planned.bias_input ? planned.bias : std::vector<double>{},
+      plan_.values[at(input)].params->scale[0], scheme_, find_override(scheme_, name(node.inputs[1])));
+  if (scheme_.bias_correction) {
+    const ValueRange* measured = ranges_.find(name(input));
+    const auto taps = ranges_.tap_means.find(name(node.outputs[0]));
+    const std::vector<double> shift =
+        bias_shift(weights, planned.params, layout, taps == ranges_.tap_means.end() ? nullptr : &taps->second,
+                   measured == nullptr ? std::vector<double>{} : measured->channel_mean);
+    if (!shift.empty()) planned.bias.resize(channels, 0.0);
+    for (size_t o = 0; o < shift.size(); ++o) {
+      planned.bias[o] += shift[o];
+      planned.largest_shift = std::max(planned.largest_shift, std::abs(shift[o]));
+    }
+    if (shift.empty()) planned.bias_add = kNoNode;
+  }
+  plan_.nodes[at(n)].weights = std::move(planned);
+}
+
+void Planner::finish_node(NodeId n) {
+  if (is_integer(n) && candidates_[at(n)].rule == QuantizationRule::kWeighted)
+    with_context([&] { return describe(graph_, graph_.nodes[at(n)]); }, [&] { plan_weights(n); });
+}
+
+/// A value keeps its scale only if an integer operator reads it or makes it.
+void Planner::finish_value(ValueId id) {
+  PlannedValue& value = plan_.values[at(id)];
+  if (graph_.value(id).is_constant() || graph_.value(id).dtype != DataType::kF32) {
+    value = {};
+    return;
+  }
+  NodeId producer = index_.producer(id);
+  if (producer != kNoNode && plan_.nodes[at(producer)].placement != Placement::kInteger) {
+    const NodeId before = index_.producer(graph_.nodes[at(producer)].input(0));
+    producer = before != kNoNode && plan_.nodes[at(before)].clamp == producer ? before : kNoNode;
+  }
+  const bool used = some_integer_reads(id) ||
+                    (producer != kNoNode && planned_output(graph_, plan_, producer) == id) ||
+                    (producer != kNoNode && candidates_[at(producer)].rule == QuantizationRule::kPassThrough);
+  if (used && value.params) return;
+  value = {};
+  if (own_[at(id)] && !own_[at(id)]->params)
+    value.reason = own_[at(id)]->reason;
+  else
+    value.reason = "no integer operator needs it";
+}
+
+}  // namespace
+
+QuantizationPlan plan_quantization(const Graph& graph, const RangeTable& ranges,
+                                   const QuantizationScheme& scheme, const TargetProfile& target) {
+  return Planner(graph, ranges, scheme, target).run();
+}
+
+}  // namespace quantize

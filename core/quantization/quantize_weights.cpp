@@ -1,0 +1,88 @@
+#include "core/quantization/quantize_weights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr double kMaxBiasCodes = 1 << 30;
+
+/// The scheme's type of weights, changed by what one weight tensor is told.
+QuantType weight_type(const QuantizationScheme& scheme, const ValueOverride* specific) {
+  QuantType type = scheme.weights;
+  if (specific == nullptr) return type;
+  if (specific->num_bits) type.num_bits = *specific->num_bits;
+  if (specific->narrow_range) type.narrow_range = *specific->narrow_range;
+  if (specific->is_unsigned && *specific->is_unsigned != (type.dtype == DataType::kU8))
+    throw Error(ErrorKind::kInvalidArgument,
+                "weights are held as " + std::string(name_of(type.dtype)) + "; leave out 'unsigned'");
+  return type;
+}
+
+bool per_channel(const WeightLayout& layout, size_t rank, const QuantizationScheme& scheme,
+                 const ValueOverride* specific) {
+  const bool possible = layout.groups == 1 || layout.channel_axis == 0;
+  if (specific == nullptr || !specific->axis) return possible && scheme.per_channel_weights;
+  if (!possible || normalize_axis(*specific->axis, rank) != layout.channel_axis)
+    throw Error(ErrorKind::kInvalidArgument,
+                "these weights cannot have a scale per extent of axis " + std::to_string(*specific->axis) +
+                    (possible ? "; their output channels are axis " + std::to_string(layout.channel_axis)
+                              : "; their groups share the axis of output channels"));
+  return true;
+}
+
+/// Extremes of the weights, per output channel or of all.
+std::vector<Range> weight_ranges(const Tensor& weights, const WeightLayout& layout, bool channels,
+                                 const ValueOverride* specific) {
+  std::vector<Range> ranges(channels ? static_cast<size_t>(layout.output_channels()) : 1);
+  for (int64_t o = 0; o < layout.output_channels(); ++o) {
+    Range& range = ranges[channels ? static_cast<size_t>(o) : 0];
+    for (int64_t i = 0; i < layout.inputs; ++i)
+      for (int64_t t = 0; t < layout.taps; ++t) {
+        const float w = weights.data<float>()[layout.offset(o, i) + t];
+        range = {std::min(range.min, w), std::max(range.max, w)};
+      }
+  }
+  if (specific != nullptr)
+    for (Range& range : ranges) range = overridden_range(range, *specific);
+  return ranges;
+}
+
+}  // namespace
+
+float bias_scale(const QuantParams& weights, float input_scale, size_t channel) {
+  return input_scale * weights.scale[weights.per_tensor() ? 0 : channel];
+}
+
+QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
+                                 const std::vector<double>& bias, float input_scale,
+                                 const QuantizationScheme& scheme, const ValueOverride* specific) {
+  const bool channels = per_channel(layout, weights.shape().size(), scheme, specific);
+  const std::vector<Range> ranges = weight_ranges(weights, layout, channels, specific);
+  QuantParams params =
+      choose_quant_params(ranges, weight_type(scheme, specific),
+                          channels ? std::optional<int64_t>(layout.channel_axis) : std::nullopt);
+  const auto dead = [&](size_t c) { return ranges[c].min == 0 && ranges[c].max == 0; };
+  float largest = 0;
+  for (size_t c = 0; c < ranges.size(); ++c)
+    if (!dead(c)) largest = std::max(largest, params.scale[c]);
+  for (size_t c = 0; c < ranges.size(); ++c)
+    if (dead(c) && largest > 0) params.scale[c] = largest;
+
+  constexpr float kNormal = std::numeric_limits<float>::min();
+  for (float& scale : params.scale) scale = std::max(scale, 2 * kNormal / std::min(input_scale, 1.0f));
+  for (size_t o = 0; o < bias.size(); ++o) {
+    float& scale = params.scale[channels ? o : 0];
+    const double needed = std::abs(bias[o]) / (double{input_scale} * kMaxBiasCodes);
+    if (scale < needed) scale = std::nextafter(static_cast<float>(needed), std::numeric_limits<float>::max());
+  }
+  return params;
+}
+
+}  // namespace quantize

@@ -1,0 +1,30 @@
+// Scales of weights and biases.
+#pragma once
+
+#include <vector>
+
+#include "core/graph.h"
+#include "core/quantization/scheme.h"
+#include "core/weight_layout.h"
+
+namespace quantize {
+
+/// Scale of the s32 bias of output channel o: the float product input_scale * weight scale, as runtimes
+/// compute it.
+float bias_scale(const QuantParams& weights, float input_scale, size_t channel);
+
+/// Scales for constant weights, symmetric around 0: per output channel along layout.channel_axis, or one for
+/// all if the scheme says so or groups share the axis (ConvTranspose).
+///
+/// A scale is the largest weight / 127 (fewer codes for fewer bits), but never so small that the channel's
+/// bias would need more than 2^30 codes, which leaves the other half of s32 to the products, nor that a bias
+/// scale is no normal float. A channel without weights takes the largest scale of the others.
+///
+/// Requires: weights f32, finite, laid out as `layout` says; bias empty or one per output channel;
+/// input_scale > 0. Errors: Error(kInvalidArgument) for a type or an axis in `specific` that weights cannot
+/// have.
+QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
+                                 const std::vector<double>& bias, float input_scale,
+                                 const QuantizationScheme& scheme, const ValueOverride* specific);
+
+}  // namespace quantize

@@ -1,0 +1,46 @@
+// What one runtime wants of a quantized model. Data: a runtime is one file under targets/ and one line in
+// targets/all_targets.cpp.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/quant_params.h"
+
+namespace quantize {
+
+/// An operator that the runtime computes on 8-bit integers.
+struct IntegerOperator {
+  const char* op_type;
+  /// True if its output may stay float: the runtime multiplies integers and returns reals.
+  bool float_output = false;
+  /// Only where this attribute has this value, or is left out; nullptr: always.
+  const char* attribute = nullptr;
+  const char* attribute_value = nullptr;
+};
+
+/// Element types that the runtime multiplies.
+struct TypePair {
+  DataType activation, weight;
+};
+
+struct TargetProfile {
+  const char* name;
+  const char* description;  // for help texts
+  std::span<const IntegerOperator> operators;
+  std::span<const TypePair> type_pairs;
+
+  /// The entry for this node, or nullptr: the runtime computes it in float.
+  const IntegerOperator* find(const Node& node) const;
+  bool multiplies(DataType activation, DataType weight) const;
+};
+
+/// Every target. Defined in targets/all_targets.cpp: the one line to add.
+std::span<const TargetProfile* const> all_targets();
+
+/// Errors: Error(kInvalidArgument) listing the names there are.
+const TargetProfile& find_target(const std::string& name);
+
+}  // namespace quantize
