@@ -86,7 +86,8 @@ void add_coordinate_mode(Graph&, Node& node) {
 /// floor((i + 0.5) / scale), which is round_half_up((i + 0.5) / scale - 0.5).
 void replace_tf_half_pixel(Graph&, Node& node) {
   if (node.string_attribute("coordinate_transformation_mode", "half_pixel") != "tf_half_pixel_for_nn") return;
-  if (node.string_attribute("nearest_mode", "round_prefer_floor") != "floor")
+  if (node.string_attribute("mode", "nearest") != "nearest" ||
+      node.string_attribute("nearest_mode", "round_prefer_floor") != "floor")
     unsupported(
         "coordinates of mode tf_half_pixel_for_nn are not supported; export the model with half_pixel");
   node.attributes["coordinate_transformation_mode"] = std::string("half_pixel");
@@ -110,13 +111,10 @@ const Upgrade kUpgrades[] = {
     {9, "Upsample", [](Graph& graph, Node& node) { attribute_to_input(graph, node, "scales", 1); }},
     {10, "Upsample", [](Graph&, Node& node) { node.op_type = "Resize"; }},
     {10, "Slice", slice_to_inputs},
-    {10, "TopK", [](Graph& graph, Node& node) { attribute_to_input(graph, node, "k", 1); }},
     {11, "Clip", clip_to_inputs},
     {11, "Pad", pad_to_inputs},
     {11, "Resize", add_coordinate_mode},
-    {11, "Scatter", [](Graph&, Node& node) { node.op_type = "ScatterElements"; }},
     {12, "Dropout", [](Graph& graph, Node& node) { attribute_to_input(graph, node, "ratio", 1); }},
-    {13, "Hardmax", state_axis},
     {13, "LogSoftmax", state_axis},
     {13, "ReduceSum", axes_to_input},
     {13, "Resize", replace_tf_half_pixel},
@@ -125,10 +123,6 @@ const Upgrade kUpgrades[] = {
     {13, "Squeeze", axes_to_input},
     {13, "Unsqueeze", axes_to_input},
     {14, "BatchNormalization", drop_training_outputs},
-    {16, "RoiAlign",
-     [](Graph&, Node& node) {
-       node.attributes.emplace("coordinate_transformation_mode", std::string("output_half_pixel"));
-     }},
     {18, "ReduceL1", axes_to_input},
     {18, "ReduceL2", axes_to_input},
     {18, "ReduceLogSum", axes_to_input},
@@ -143,11 +137,6 @@ const Upgrade kUpgrades[] = {
        if (node.input(1) == kNoValue)
          node.attributes["num_outputs"] = static_cast<int64_t>(node.outputs.size());
      }},
-    {20, "GridSample",
-     [](Graph&, Node& node) {
-       const std::string mode = node.string_attribute("mode", "bilinear");
-       node.attributes["mode"] = mode == "bilinear" ? "linear" : mode == "bicubic" ? "cubic" : mode;
-     }},
     {21, "GroupNormalization",
      [](Graph&, Node&) {
        unsupported("the operator changed its meaning in opset 21; export the model with it");
@@ -155,8 +144,7 @@ const Upgrade kUpgrades[] = {
 };
 
 bool takes_axis(const Node& node) {
-  return node.domain.empty() &&
-         (node.op_type == "Softmax" || node.op_type == "LogSoftmax" || node.op_type == "Hardmax");
+  return node.domain.empty() && (node.op_type == "Softmax" || node.op_type == "LogSoftmax");
 }
 
 /// Up to opset 12 these operators work on the input flattened to two dimensions at `axis`; from 13 on along

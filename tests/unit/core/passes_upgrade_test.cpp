@@ -9,6 +9,7 @@ using namespace quantize::test;
 namespace {
 
 using Ints = std::vector<int64_t>;
+using Floats = std::vector<float>;
 using Attributes = std::map<std::string, Attribute>;
 
 Graph upgraded(const Graph& graph, int64_t opset) {
@@ -50,6 +51,10 @@ TEST_CASE("attributes become inputs", "[upgrade]") {
   check_inputs(check_node(11, 13, "Unsqueeze", {{"axes", Ints{0, 3}}}), 2);
   check_inputs(check_node(12, 13, "Split", {{"axis", int64_t{1}}, {"split", Ints{1, 2}}}, 2), 2);
   check_inputs(check_node(12, 13, "Split", {{"axis", int64_t{2}}}, 2), 1);
+  check_inputs(check_node(11, 13, "ReduceSum", {{"axes", Ints{2, 3}}, {"keepdims", int64_t{0}}}), 2);
+  check_inputs(check_node(12, 13, "ReduceMean", {{"axes", Ints{2, 3}}}), 1);
+  check_inputs(check_node(13, 18, "ReduceMean", {{"axes", Ints{2, 3}}}), 2);
+  check_inputs(check_node(17, 21, "ReduceMax", {{"axes", Ints{1}}, {"keepdims", int64_t{0}}}), 2);
   check_inputs(check_node(7, 13, "Dropout", {{"ratio", 0.5f}}), 2);
 }
 
@@ -122,6 +127,31 @@ TEST_CASE("BatchNormalization of before opset 9 and 14", "[upgrade]") {
   }
 }
 
+TEST_CASE("Upsample and the Resize of opset 10 become a Resize", "[upgrade]") {
+  for (const char* mode : {"nearest", "linear"}) {
+    const Attributes with_mode = {{"mode", std::string(mode)}};
+    GraphBuilder seven(7), nine(9), ten(10);
+    const Floats scales = {1, 1, 2, 1.5f};
+    const auto constant = [&](GraphBuilder& b) {
+      return b.constant("scales", Tensor::of<float>({4}, scales));
+    };
+    Attributes with_scales = with_mode;
+    with_scales["scales"] = scales;
+    const std::vector<Graph> graphs = {
+        seven.build({seven.node("Upsample", {seven.input("x", {1, 2, 3, 4})}, with_scales)}),
+        nine.build({nine.node("Upsample", {nine.input("x", {1, 2, 3, 4}), constant(nine)}, with_mode)}),
+        ten.build({ten.node("Resize", {ten.input("x", {1, 2, 3, 4}), constant(ten)}, with_mode)})};
+    for (const Graph& graph : graphs) {
+      INFO(mode << " of opset " << graph.opset());
+      const Graph result = upgraded(graph, 13);
+      REQUIRE(result.nodes.size() == 1);
+      CHECK(result.nodes[0].op_type == "Resize");
+      CHECK(result.nodes[0].inputs.size() == 3);
+      check_same(graph, result, 1e-6);
+    }
+  }
+}
+
 TEST_CASE("a model of the wanted opset, or a newer one, stays as it is", "[upgrade]") {
   for (const int64_t opset : {13, 17}) {
     GraphBuilder b(opset);
@@ -130,6 +160,34 @@ TEST_CASE("a model of the wanted opset, or a newer one, stays as it is", "[upgra
     CHECK(graph.opset() == opset);
     CHECK(graph.nodes.size() == 1);
   }
+}
+
+TEST_CASE("the Resize of opset 11 keeps its mode, and one mode that opset 13 lacks is spelled otherwise",
+          "[upgrade]") {
+  const auto resize = [](const std::string& mode, const std::string& nearest) {
+    GraphBuilder b(11);
+    const ValueId scales = b.constant("scales", Tensor::of<float>({4}, {1, 1, 1.5f, 2.5f}));
+    return b.build(
+        {b.node("Resize", {b.input("x", {1, 2, 5, 4}), b.constant("roi", Tensor::of<float>({0}, {})), scales},
+                {{"coordinate_transformation_mode", mode}, {"nearest_mode", nearest}})});
+  };
+  for (const char* mode : {"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"}) {
+    const Graph graph = resize(mode, "ceil"), result = upgraded(graph, 13);
+    CHECK(result.nodes[0].string_attribute("coordinate_transformation_mode", "") == mode);
+    check_same(graph, result, 0);
+  }
+  const Graph result = upgraded(resize("tf_half_pixel_for_nn", "floor"), 13);
+  const Tensor x = random_tensor({1, 2, 5, 4}, 1);
+  const Tensor y = run_graph(result, {x})[0];
+  REQUIRE(y.shape() == Shape{1, 2, 7, 10});
+  for (int64_t row = 0; row < 7; ++row)
+    for (int64_t column = 0; column < 10; ++column) {
+      const auto from_row = static_cast<int64_t>((static_cast<double>(row) + 0.5) / 1.5);
+      const auto from_column = static_cast<int64_t>((static_cast<double>(column) + 0.5) / 2.5);
+      CHECK(y.data<float>()[row * 10 + column] == x.data<float>()[from_row * 4 + from_column]);
+    }
+  Graph other = resize("tf_half_pixel_for_nn", "ceil");
+  CHECK_THROWS_AS(upgrade_opset(other, 13), Error);
 }
 
 TEST_CASE("operators of other domains are not touched", "[upgrade]") {
