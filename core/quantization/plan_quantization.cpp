@@ -38,6 +38,25 @@ bool implies(const QuantParams& params, const Clamp& clamp) {
   return low > clamp.low - scale / 2 && high < clamp.high + scale / 2;
 }
 
+/// Marks the values that are results: from which outputs of the graph are made without another layer of
+/// weights.
+std::vector<bool> find_results(const Graph& graph, const GraphIndex& index) {
+  std::vector<bool> result(graph.values.size(), false);
+  for (ValueId id : graph.outputs) result[static_cast<size_t>(id)] = true;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node)
+    for (ValueId id : node->inputs) {
+      if (id == kNoValue || index.uses(id).empty()) continue;
+      const auto makes_result = [&](const GraphIndex::Use& use) {
+        const Node& reader = graph.nodes[static_cast<size_t>(use.node)];
+        return find_op(graph, reader).weight_layout == nullptr &&
+               result[static_cast<size_t>(reader.outputs[0])];
+      };
+      if (std::all_of(index.uses(id).begin(), index.uses(id).end(), makes_result))
+        result[static_cast<size_t>(id)] = true;
+    }
+  return result;
+}
+
 class Planner {
  public:
   Planner(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,
@@ -49,6 +68,7 @@ class Planner {
         index_(graph),
         noise_(graph, index_, ranges),
         candidates_(find_candidates(graph, index_, scheme, target)),
+        result_(find_results(graph, index_)),
         own_(graph.values.size()),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
@@ -101,6 +121,7 @@ class Planner {
   const GraphIndex index_;
   const RoundingNoise noise_;
   const std::vector<Candidate> candidates_;
+  const std::vector<bool> result_;
   std::vector<std::optional<PlannedValue>> own_;  // each value by itself; made when first asked for
   std::vector<bool> integer_;                     // computed in integers, or an input that can be
   QuantizationPlan plan_;
@@ -153,9 +174,12 @@ PlannedValue Planner::decide_range(ValueId id) const {
     value.reason = "calibration found no range for it";
   if (!value.reason.empty()) return value;
 
-  for (const Range& range : measured->ranges)
+  // The largest of the results are what is read of them: they are not clipped to spare the others some
+  // rounding.
+  const bool whole = result_[at(id)] && specific == nullptr && !measured->channel_ranges.empty();
+  for (const Range& range : whole ? measured->channel_ranges : measured->ranges)
     value.range = {std::min(value.range.min, range.min), std::max(value.range.max, range.max)};
-  value.reason = measured->method;
+  value.reason = whole ? "max, as for all results" : measured->method;
   if (specific != nullptr) {
     value.range = overridden_range(value.range, *specific);
     value.reason += ", changed by its override";
