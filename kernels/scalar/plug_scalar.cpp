@@ -32,7 +32,7 @@ void gemm_f32(const GemmF32& g) noexcept {
 void depthwise_f32(const DepthwiseF32& d) noexcept {
   for (size_t i = 0; i < d.out_height; ++i) {
     for (size_t j = 0; j < d.out_width; ++j) {
-      float sum = d.bias;
+      float sum = 0;
       for (size_t ky = 0; ky < d.kernel_h; ++ky) {
         for (size_t kx = 0; kx < d.kernel_w; ++kx) {
           const size_t y =
@@ -41,7 +41,7 @@ void depthwise_f32(const DepthwiseF32& d) noexcept {
           if (y < d.height && x < d.width) sum += d.w[ky * d.kernel_w + kx] * d.x[y * d.width + x];
         }
       }
-      d.y[i * d.out_width + j] = clamp(sum, d.low, d.high);
+      d.y[i * d.out_width + j] = clamp(sum + d.bias, d.low, d.high);
     }
   }
 }

@@ -39,7 +39,7 @@ template <typename V, int kSize, int kStride, bool kInside>
   const ptrdiff_t column = j * kStride - static_cast<ptrdiff_t>(d.pad_left);
   typename V::Reg sum[kTileRows];
 #pragma GCC unroll 4
-  for (int t = 0; t < kTileRows; ++t) sum[t] = V::set1(d.bias);
+  for (int t = 0; t < kTileRows; ++t) sum[t] = V::set1(0.0f);
 #pragma GCC unroll 16
   for (int r = 0; r < kInputRows; ++r) {
     if (!kInside && (top + r < 0 || top + r >= height)) continue;
@@ -59,7 +59,7 @@ template <typename V, int kSize, int kStride, bool kInside>
   for (int t = 0; t < kTileRows; ++t)
     if (t < rows)
       V::store_first(d.y + (i + t) * out_width + j, out_width - j,
-                     V::min(V::set1(d.high), V::max(V::set1(d.low), sum[t])));
+                     V::min(V::set1(d.high), V::max(V::set1(d.low), V::add(sum[t], V::set1(d.bias)))));
 }
 
 template <typename V, int kSize, int kStride>
@@ -92,7 +92,7 @@ void depthwise_any(const DepthwiseF32& d) {
   const auto width = static_cast<ptrdiff_t>(d.width), stride = static_cast<ptrdiff_t>(d.stride_w);
   for (size_t i = 0; i < d.out_height; ++i)
     for (size_t j = 0; j < d.out_width; j += V::kLanes) {
-      typename V::Reg sum = V::set1(d.bias);
+      typename V::Reg sum = V::set1(0.0f);
       for (size_t ky = 0; ky < d.kernel_h; ++ky) {
         const size_t y =
             i * d.stride_h + ky * d.dilation_h - d.pad_top;  // wraps above the image: then >= height
@@ -109,7 +109,7 @@ void depthwise_any(const DepthwiseF32& d) {
         }
       }
       V::store_first(d.y + i * d.out_width + j, static_cast<ptrdiff_t>(d.out_width - j),
-                     V::min(V::set1(d.high), V::max(V::set1(d.low), sum)));
+                     V::min(V::set1(d.high), V::max(V::set1(d.low), V::add(sum, V::set1(d.bias)))));
     }
 }
 
