@@ -21,8 +21,8 @@ void fold_constants(Graph& graph);
 void infer_and_fold(Graph& graph);
 
 /// Rewrites every node whose form or meaning changed up to `opset`, so that the model means the same in it. A
-/// model of that opset or a newer one stays as it is. Shapes are inferred on the way. Errors:
-/// Error(kUnsupported) with the node as context for what has no equivalent; those of infer_shapes.
+/// model of that opset or a newer one stays as it is. Requires: infer_and_fold ran, so that constant operands
+/// are known. Errors: Error(kUnsupported) with the node as context for what has no equivalent.
 void upgrade_opset(Graph& graph, int64_t opset);
 
 /// Removes Identity, Dropout, and other nodes that change nothing (Cast to the same type, Reshape to the same

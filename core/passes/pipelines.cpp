@@ -1,4 +1,6 @@
 // Which passes run in which order, and what holds after each.
+#include <functional>
+
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -13,11 +15,13 @@ void infer_and_fold(Graph& graph) {
 }
 
 Graph prepare(const Graph& source, int64_t min_opset) {
-  using Pass = void (*)(Graph&);
-  constexpr Pass kPasses[] = {
+  const auto upgrade = [min_opset](Graph& graph) { upgrade_opset(graph, min_opset); };
+  const std::function<void(Graph&)> passes[] = {
       infer_and_fold,        // no node is left that depends on constants alone
+      upgrade,               // every node is of the opset that is written
+      infer_and_fold,        // as before the upgrade
       remove_no_ops,         // every node changes its input
-      fold_pads,             // Conv and pooling read unpadded inputs where the operator can pad by itself
+      fold_pads,             // Conv and pooling read unpadded inputs where they can pad by themselves
       fold_channel_affine,   // no affine with constants stands behind a Conv, ConvTranspose or Gemm
       merge_constants,       // no two constants are equal
       remove_dead_nodes,     // every node is needed
@@ -27,9 +31,7 @@ Graph prepare(const Graph& source, int64_t min_opset) {
   };
   Graph graph = source;
   validate(graph);
-  upgrade_opset(graph, min_opset);
-  validate(graph);
-  for (Pass pass : kPasses) {
+  for (const auto& pass : passes) {
     pass(graph);
     validate(graph);
   }

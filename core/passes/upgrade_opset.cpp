@@ -57,7 +57,7 @@ void drop_training_outputs(Graph& graph, Node& node) {
     if (node.outputs[i] != kNoValue &&
         (!index.uses(node.outputs[i]).empty() || index.is_output(node.outputs[i])))
       unsupported("the statistics of a training run are not supported; export the model for inference");
-  if (node.outputs.size() > 1) node.outputs.resize(1);
+  node.outputs.resize(1);
 }
 
 void slice_to_inputs(Graph& graph, Node& node) {
@@ -76,11 +76,30 @@ void pad_to_inputs(Graph& graph, Node& node) {
   attribute_to_input(graph, node, "value", 2);
 }
 
-/// Up to opset 10, output element i comes from place i / scale, rounded down for "nearest".
-void add_coordinate_mode(Graph&, Node& node) {
-  node.attributes["coordinate_transformation_mode"] = std::string("asymmetric");
+/// "nearest" of opset 10 rounds a place down where an axis grows, and up where it shrinks.
+std::string nearest_mode_of_opset_10(const Graph& graph, const Node& node) {
+  if (node.string_attribute("mode", "nearest") != "nearest") return "floor";  // means nothing then
+  const Tensor* scales = graph.constant(node.input(1));
+  const auto values = scales != nullptr ? scales->to_vector<double>() : std::vector<double>{0.5, 2};
+  if (std::all_of(values.begin(), values.end(), [](double scale) { return scale >= 1; })) return "floor";
+  if (std::all_of(values.begin(), values.end(), [](double scale) { return scale <= 1; })) return "ceil";
+  unsupported(
+      "a Resize of opset 10 is only supported if its scales are constant and all enlarge or all shrink; "
+      "export the model with opset 11 or higher");
+}
+
+/// Upsample only enlarges, whatever its scales are.
+void become_resize(Graph&, Node& node) {
+  node.op_type = "Resize";
   node.attributes["nearest_mode"] = std::string("floor");
-  if (!node.inputs.empty()) node.inputs.insert(node.inputs.begin() + 1, kNoValue);  // roi
+}
+
+/// Up to opset 10, output element i comes from place i / scale.
+void add_coordinate_mode(Graph& graph, Node& node) {
+  node.attributes["coordinate_transformation_mode"] = std::string("asymmetric");
+  if (!node.has_attribute("nearest_mode"))
+    node.attributes["nearest_mode"] = nearest_mode_of_opset_10(graph, node);
+  node.inputs.insert(node.inputs.begin() + 1, kNoValue);  // roi
 }
 
 /// floor((i + 0.5) / scale), which is round_half_up((i + 0.5) / scale - 0.5).
@@ -109,7 +128,7 @@ struct Upgrade {
 const Upgrade kUpgrades[] = {
     {9, "BatchNormalization", drop_spatial},
     {9, "Upsample", [](Graph& graph, Node& node) { attribute_to_input(graph, node, "scales", 1); }},
-    {10, "Upsample", [](Graph&, Node& node) { node.op_type = "Resize"; }},
+    {10, "Upsample", become_resize},
     {10, "Slice", slice_to_inputs},
     {11, "Clip", clip_to_inputs},
     {11, "Pad", pad_to_inputs},
@@ -202,9 +221,8 @@ void upgrade_opset(Graph& graph, int64_t opset) {
                        upgrade.apply(graph, node);
                  });
   }
-  graph.info.opsets[""] = opset;
-  infer_shapes(graph);
   if (source < 13 && opset >= 13) rewrite_flattened(graph);
+  graph.info.opsets[""] = opset;
 }
 
 }  // namespace quantize
