@@ -113,12 +113,12 @@ Tensor preprocess_image(const Image& image, const Preprocess& preprocess) {
   const int64_t bottom = std::min(placed.top + placed.height, crop_top + size.height);
   Image visible;
   if (left < right && top < bottom) {
-    const Window window = {left - placed.left, top - placed.top, right - left, bottom - top};
+    const Region region = {left - placed.left, top - placed.top, right - left, bottom - top};
     const auto [interpolation, antialias] =
         std::pair{preprocess.resize.interpolation, preprocess.resize.antialias};
     const bool to_gray_first = preprocess.color == Color::kGray && image.channels == 3;
     visible = resize(to_gray_first ? to_gray(image) : image, placed.width, placed.height, interpolation,
-                     antialias, window);
+                     antialias, region);
   }
   const bool planar = preprocess.layout == Layout::kNchw;
   const int64_t channels = preprocess.channels();

@@ -139,10 +139,10 @@ std::vector<int64_t> nearest_sources(int64_t source, int64_t target, int64_t beg
   return sources;
 }
 
-Image pick_nearest(const Image& image, int64_t width, int64_t height, const Window& window) {
-  const auto columns = nearest_sources(image.width, width, window.left, window.left + window.width);
-  const auto rows = nearest_sources(image.height, height, window.top, window.top + window.height);
-  Image result = make_image(window.width, window.height, image.channels);
+Image pick_nearest(const Image& image, int64_t width, int64_t height, const Region& region) {
+  const auto columns = nearest_sources(image.width, width, region.left, region.left + region.width);
+  const auto rows = nearest_sources(image.height, height, region.top, region.top + region.height);
+  Image result = make_image(region.width, region.height, image.channels);
   uint8_t* to = result.pixels.data();
   for (const int64_t row : rows) {
     for (const int64_t column : columns) {
@@ -155,16 +155,16 @@ Image pick_nearest(const Image& image, int64_t width, int64_t height, const Wind
 }  // namespace
 
 Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation, bool antialias,
-             const Window& window) {
-  check_image_size(window.width, window.height);
+             const Region& region) {
+  check_image_size(region.width, region.height);
   const bool unchanged = width == image.width && height == image.height;
   if (unchanged || interpolation == Interpolation::kNearest)
-    return pick_nearest(image, width, height, window);
+    return pick_nearest(image, width, height, region);
   const Filter filter = filter_of(interpolation);
   const AxisWeights across =
-      weigh_axis(image.width, width, window.left, window.left + window.width, filter, antialias);
+      weigh_axis(image.width, width, region.left, region.left + region.width, filter, antialias);
   const AxisWeights down =
-      weigh_axis(image.height, height, window.top, window.top + window.height, filter, antialias);
+      weigh_axis(image.height, height, region.top, region.top + region.height, filter, antialias);
   const int64_t rows_lost = image.height - height, columns_lost = image.width - width;
   if (rows_lost > 0 && rows_lost > 2 * columns_lost) {  // less work, and Pillow's order
     const Image flat = resample_columns(image, down, 0);

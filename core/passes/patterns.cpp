@@ -44,4 +44,27 @@ std::optional<size_t> constant_addend(const Graph& graph, const Node& node) {
   return std::nullopt;
 }
 
+std::vector<LearnedStatistics> first_batch_normalizations(const Graph& graph) {
+  std::vector<LearnedStatistics> found;
+  std::vector<bool> behind(graph.values.size());  // values that a BatchNormalization precedes
+  for (const Node& node : graph.nodes) {
+    const bool normalizes = node.domain.empty() && node.op_type == "BatchNormalization";
+    bool is_behind = false;
+    for (const ValueId id : node.inputs) is_behind |= id != kNoValue && behind[static_cast<size_t>(id)];
+    const Tensor* mean = normalizes ? graph.constant(node.input(3)) : nullptr;
+    const Tensor* variance = normalizes ? graph.constant(node.input(4)) : nullptr;
+    const bool known = mean != nullptr && variance != nullptr && mean->dtype() == DataType::kF32 &&
+                       variance->dtype() == DataType::kF32 && mean->size() == variance->size();
+    if (known && !is_behind) {
+      LearnedStatistics learned{node.inputs[0], mean->to_vector<float>(), variance->to_vector<float>()};
+      for (float& each : learned.variance) each += node.float_attribute("epsilon", 1e-5f);
+      found.push_back(std::move(learned));
+    }
+    for (const ValueId id : node.outputs) {
+      if (id != kNoValue) behind[static_cast<size_t>(id)] = is_behind || normalizes;
+    }
+  }
+  return found;
+}
+
 }  // namespace quantize

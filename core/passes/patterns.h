@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "core/graph.h"
 
@@ -22,5 +23,15 @@ std::optional<size_t> constant_addend(const Graph& graph, const Node& node);
 /// True for a 2-D Conv whose taps do not all read the same elements: one that has a kernel larger than 1x1, a
 /// stride or padding.
 bool has_distinct_taps(const Graph& graph, const Node& node);
+
+/// What a BatchNormalization learned of its input in training, per channel (axis 1).
+struct LearnedStatistics {
+  ValueId input = kNoValue;
+  std::vector<float> mean, variance;  // the variance with epsilon added
+};
+
+/// Those of the BatchNormalizations with constant statistics that have no other before them: nearest to the
+/// graph's inputs. Requires: nodes in topological order.
+std::vector<LearnedStatistics> first_batch_normalizations(const Graph& graph);
 
 }  // namespace quantize

@@ -23,10 +23,10 @@ Image resize_whole(const Image& image, int64_t width, int64_t height, Interpolat
   return resize(image, width, height, filter, antialias, {0, 0, width, height});
 }
 
-Image cut(const Image& image, const Window& window) {
-  Image part = make_image(window.width, window.height, image.channels);
-  for (int64_t y = 0; y < window.height; ++y) {
-    std::copy_n(image.row(window.top + y) + window.left * image.channels, window.width * image.channels,
+Image cut(const Image& image, const Region& region) {
+  Image part = make_image(region.width, region.height, image.channels);
+  for (int64_t y = 0; y < region.height; ++y) {
+    std::copy_n(image.row(region.top + y) + region.left * image.channels, region.width * image.channels,
                 part.row(y));
   }
   return part;
@@ -57,15 +57,15 @@ TEST_CASE("a grey image resizes as each channel of a colour one", "[resize]") {
   }
 }
 
-TEST_CASE("a window is that part of the whole", "[resize]") {
+TEST_CASE("a region is that part of the whole", "[resize]") {
   const Image picture = read_golden("picture.png");
   for (const auto& [name, filter] : kFilters) {
     for (const bool antialias : {true, false}) {
       for (const auto& [width, height] : {std::pair<int64_t, int64_t>{20, 15}, {50, 70}, {37, 29}}) {
         INFO(name << " to " << width << "x" << height << (antialias ? "" : " without antialiasing"));
-        const Window window{3, 2, width - 7, height - 9};
-        CHECK(max_difference(resize(picture, width, height, filter, antialias, window),
-                             cut(resize_whole(picture, width, height, filter, antialias), window)) == 0);
+        const Region region{3, 2, width - 7, height - 9};
+        CHECK(max_difference(resize(picture, width, height, filter, antialias, region),
+                             cut(resize_whole(picture, width, height, filter, antialias), region)) == 0);
       }
     }
   }
@@ -94,7 +94,7 @@ TEST_CASE("an image of equal pixels stays one, whatever the filter and size", "[
 
 TEST_CASE("a small part of an enormous image costs little, and an enormous part is refused", "[resize]") {
   const Image line{200, 1, 1, std::vector<uint8_t>(200, 9)};
-  const Window center{100'000'000 - 5, 500'000, 10, 10};
+  const Region center{100'000'000 - 5, 500'000, 10, 10};
   CHECK(resize(line, 200'000'000, 1'000'000, Interpolation::kBilinear, true, center).pixels ==
         std::vector<uint8_t>(100, 9));
   CHECK_THROWS_AS(resize_whole(line, 200'000'000, 1'000'000, Interpolation::kBilinear), Error);
