@@ -16,12 +16,6 @@ namespace quantize {
 
 namespace {
 
-double peak_rss_mib() {
-  struct rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts KiB
-}
-
 // Bytes that are no UTF-8 (names in a hostile model) are replaced: JSON cannot carry them.
 std::string serialize(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -35,6 +29,12 @@ void write_stdout(const std::string& text) {
 }
 
 }  // namespace
+
+double peak_rss_mib() {
+  struct rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts KiB
+}
 
 std::string printable(const std::string& text) {
   std::string result = text;
@@ -76,6 +76,10 @@ bool Console::colored(int descriptor) const {
   return isatty(descriptor) != 0 && std::getenv("NO_COLOR") == nullptr;
 }
 
+double Console::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
 Style Console::style() const {
   return {colored(STDOUT_FILENO)};
 }
@@ -93,8 +97,7 @@ Json Console::frame() const {
   json["command"] = command_;
   json["version"] = QUANTIZE_VERSION;
   json["warnings"] = diagnostics.warnings;
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
-  json["seconds"] = elapsed.count();
+  json["seconds"] = seconds();
   json["peak_rss_mib"] = peak_rss_mib();
   return json;
 }

@@ -52,6 +52,8 @@ class Console {
   Progress progress(const std::string& label) const;
   /// For text on stdout.
   Style style() const;
+  /// Since the program started.
+  double seconds() const;
 
   Diagnostics diagnostics;  // printed at the end, and in the JSON
 
@@ -66,6 +68,9 @@ class Console {
   std::optional<bool> color_;
   std::shared_ptr<spdlog::logger> log_;
 };
+
+/// The most memory that the program has held so far.
+double peak_rss_mib();
 
 /// What a terminal can be trusted with: control characters, which may come from a hostile model, become '?'.
 std::string printable(const std::string& text);

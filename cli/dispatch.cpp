@@ -22,8 +22,7 @@ const Command& take_command(std::span<const Command> commands, std::vector<std::
   return *found;
 }
 
-Error usage_error(const CLI::ParseError& error, const std::string& invocation) {
-  std::string message = error.what();
+Error usage_error(std::string message, const std::string& invocation) {
   while (!message.empty() && (message.back() == '\n' || message.back() == '.')) message.pop_back();
   return Error(ErrorKind::kInvalidArgument, message + "; '" + invocation + " --help' shows what there is");
 }
@@ -55,8 +54,10 @@ int run_command(std::span<const Command> commands, std::vector<std::string> argu
   } catch (const CLI::CallForHelp&) {
     std::fputs(help_text(app, command, commands, false).c_str(), stdout);
     return kExitOk;
+  } catch (const CLI::ExtrasError&) {
+    throw usage_error("'" + app.remaining().front() + "' was not expected", invocation);
   } catch (const CLI::ParseError& error) {
-    throw usage_error(error, invocation);
+    throw usage_error(error.what(), invocation);
   }
   console.options_parsed();
   return console.finish(body(console));

@@ -18,7 +18,9 @@ std::string names_of(const CLI::Option& option) {
   std::string names;
   for (const std::string& name : option.get_snames()) names += (names.empty() ? "-" : ", -") + name;
   for (const std::string& name : option.get_lnames()) names += (names.empty() ? "--" : ", --") + name;
-  return option.get_type_size() == 0 ? names : names + " " + option.get_type_name();
+  if (option.get_type_size() == 0) return names;
+  const std::string type = option.get_type_name();  // with what its checks say of themselves, behind a colon
+  return names + " " + type.substr(0, type.find(':'));
 }
 
 std::string option_line(const CLI::Option& option) {
@@ -39,8 +41,8 @@ std::string usage_line(const CLI::App& app, const Command& command, bool is_defa
 std::string remaining_names(const CLI::App& app) {
   std::string text, line = "More, see --help-all:";
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_positional() || option->get_group() == kMainOptions || option->get_lnames().empty())
-      continue;
+    const bool shown = option->get_positional() || option->get_group() == kMainOptions;
+    if (shown || option == app.get_help_ptr() || option == app.get_help_all_ptr()) continue;
     const std::string name = " --" + option->get_lnames().front();
     if (line.size() + name.size() > kLineWidth) {
       text += line + "\n";

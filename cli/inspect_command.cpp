@@ -9,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/text.h"
+#include "core/macs.h"
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
 
@@ -64,7 +65,7 @@ uint64_t total_macs(Graph graph, Diagnostics& diagnostics) {
     }
     graph = specialize(graph, shapes);
     uint64_t total = 0;
-    for (const Node& node : graph.nodes) total += count_macs(graph, node);
+    for (const Node& node : graph.nodes) total += macs_of(graph, node);
     return total;
   } catch (const Error& error) {
     diagnostics.warn(std::string("macs are not counted: ") + error.what());

@@ -4,10 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "cli/calibrate_command.h"
 #include "cli/console.h"
 #include "cli/dispatch.h"
 #include "cli/inspect_command.h"
 #include "cli/interrupt.h"
+#include "cli/merge_command.h"
+#include "cli/quantize_command.h"
+#include "cli/run_command.h"
+#include "cli/verify_command.h"
 
 namespace {
 
@@ -16,7 +21,8 @@ using quantize::ErrorKind;
 
 // The first is the default command.
 const quantize::Command kCommands[] = {
-    quantize::kInspectCommand,
+    quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand,
+    quantize::kRunCommand,      quantize::kVerifyCommand,    quantize::kInspectCommand,
 };
 
 }  // namespace

@@ -113,10 +113,18 @@ Graph load_model(const std::string& path, const InputShapes& shapes) {
   return graph;
 }
 
+uint64_t bytes_of_model(const std::string& path, const Graph& graph) {
+  const uint64_t file = fs::file_size(path);
+  uint64_t constants = 0;
+  for (const Value& value : graph.values) constants += value.initializer.byte_size();
+  return constants > file ? file + constants : file;  // constants that do not fit into the file lie beside it
+}
+
 void check_writable(const fs::path& file, const std::vector<fs::path>& inputs) {
   std::error_code ignored;
   for (const fs::path& input : inputs)
-    if (fs::equivalent(file, input, ignored))
+    if (fs::weakly_canonical(file, ignored) == fs::weakly_canonical(input, ignored) ||
+        fs::equivalent(file, input, ignored))
       throw Error(ErrorKind::kInvalidArgument,
                   "the output '" + file.string() + "' is the input itself; choose another file with -o");
   if (fs::is_directory(file, ignored))

@@ -34,6 +34,9 @@ void fix_input_shapes(Graph& graph, const InputShapes& shapes);
 /// Reads a model and fixes its input shapes. Errors: those of load_model and fix_input_shapes.
 Graph load_model(const std::string& path, const InputShapes& shapes);
 
+/// Bytes of a model on disk, with those of its external data.
+uint64_t bytes_of_model(const std::string& path, const Graph& graph);
+
 /// Checks, before the long work starts, that a file can be written: its directory exists and is writable, it
 /// is no directory itself, and none of the files in `inputs`. Errors: Error(kIo) if it cannot be;
 /// Error(kInvalidArgument) if it would replace an input.

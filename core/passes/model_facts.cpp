@@ -1,31 +1,9 @@
-// Counting.
+// Following Q and DQ.
 #include "core/passes/model_facts.h"
-
-#include <algorithm>
-#include <limits>
 
 namespace quantize {
 
 namespace {
-
-// The extents of a value, or an empty list where they are not all known.
-Shape static_shape(const Graph& graph, ValueId id) {
-  if (id == kNoValue || !graph.value(id).shape || !is_static(*graph.value(id).shape)) return {};
-  return *graph.value(id).shape;
-}
-
-uint64_t product(Dims extents) {
-  uint64_t result = 1;
-  for (const int64_t extent : extents)
-    if (__builtin_mul_overflow(result, static_cast<uint64_t>(extent), &result))
-      return std::numeric_limits<uint64_t>::max();
-  return result;
-}
-
-uint64_t saturating_multiply(uint64_t a, uint64_t b) {
-  uint64_t result = 0;
-  return __builtin_mul_overflow(a, b, &result) ? std::numeric_limits<uint64_t>::max() : result;
-}
 
 bool is_integer_operator(const std::string& op_type) {
   return op_type.starts_with("QLinear") || op_type == "QGemm" || op_type.ends_with("Integer");
@@ -55,19 +33,6 @@ const Node* reader(const Graph& graph, const GraphIndex& index, ValueId id, cons
 }
 
 }  // namespace
-
-uint64_t count_macs(const Graph& graph, const Node& node) {
-  const Shape x = static_shape(graph, node.input(0)), w = static_shape(graph, node.input(1)),
-              y = static_shape(graph, node.output(0));
-  if (x.empty() || w.empty() || y.empty()) return 0;
-  const Dims behind_first = Dims(w).subspan(1);
-  if (node.op_type == "Conv") return saturating_multiply(product(y), product(behind_first));
-  if (node.op_type == "ConvTranspose") return saturating_multiply(product(x), product(behind_first));
-  if (node.op_type == "MatMul") return saturating_multiply(product(y), static_cast<uint64_t>(x.back()));
-  if (node.op_type != "Gemm" || x.size() != 2) return 0;
-  return saturating_multiply(product(y),
-                             static_cast<uint64_t>(x[node.int_attribute("transA", 0) != 0 ? 0 : 1]));
-}
 
 QuantizationFacts quantization_facts(const Graph& graph) {
   const GraphIndex index(graph);

@@ -1,4 +1,5 @@
-// What can be read off a graph without running it: how much it computes, and in which arithmetic.
+// What can be read off a graph without running it: in which arithmetic it computes, and where
+// its numbers are quantized.
 #pragma once
 
 #include <optional>
@@ -8,10 +9,6 @@
 #include "core/quant_params.h"
 
 namespace quantize {
-
-/// Multiply-accumulates of one run of a Conv, ConvTranspose, Gemm or MatMul; 0 for any other node, and where
-/// the shapes are not known. Saturates at the largest uint64_t.
-uint64_t count_macs(const Graph& graph, const Node& node);
 
 /// How a model holds its numbers.
 struct QuantizationFacts {

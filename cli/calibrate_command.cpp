@@ -1,0 +1,62 @@
+// quantize calibrate: images to a statistics file, no model written.
+#include "cli/calibrate_command.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "calibration/statistics_file.h"
+#include "cli/console.h"
+#include "cli/options.h"
+#include "cli/samples.h"
+#include "cli/text.h"
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+namespace {
+
+struct CalibrateFlags {
+  std::string model, output;
+  SampleFlags samples;
+  EngineOptions engine;
+  InputShapes input_shapes;
+};
+
+Report calibrate(const CalibrateFlags& flags, Console& console) {
+  check_writable(flags.output, {flags.model});
+  const Graph source = load_model(flags.model, flags.input_shapes);
+  Samples samples = open_samples(flags.samples, source, flags.engine, console);
+  const StatisticsTable table = calibrate(prepare(source), samples.source, flags.engine, console);
+  save_statistics(table, flags.output);
+  const Json json = {{"model", flags.model},
+                     {"output", flags.output},
+                     {"samples", table.samples},
+                     {"skipped_images", samples.source.bad_images().size()},
+                     {"preprocessing", samples.description},
+                     {"values", table.values.size()}};
+  return {json, console.style().bold(printable(flags.output)) + ": " +
+                    format_plural(table.samples, "sample") + ", " +
+                    format_plural(table.values.size(), "value") + "\n  preprocessing  " +
+                    printable(samples.description) + "\n"};
+}
+
+CommandBody define(CLI::App& app) {
+  const auto flags = std::make_shared<CalibrateFlags>();
+  app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
+  app.add_option("-o,--output", flags->output, "the statistics")->type_name("FILE")->required();
+  add_sample_options(app, flags->samples, true);
+  add_input_shapes(app, flags->input_shapes);
+  add_engine_options(app, flags->engine);
+  return [flags](Console& console) { return calibrate(*flags, console); };
+}
+
+}  // namespace
+
+const Command kCalibrateCommand = {
+    .name = "calibrate",
+    .summary = "images to a statistics file, from which every method can be decided later",
+    .example = "  quantize calibrate mobilenet.onnx --calib photos/ --shard 0/2 -o part0.stats\n",
+    .define = define,
+};
+
+}  // namespace quantize

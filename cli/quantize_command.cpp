@@ -1,0 +1,200 @@
+// The default command: an FP32 model and images to a quantized model. Read quantize(): it is the table of
+// contents of the whole program.
+#include "cli/quantize_command.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "calibration/auto_preprocess.h"
+#include "calibration/decide_ranges.h"
+#include "calibration/preprocess_file.h"
+#include "calibration/statistics_file.h"
+#include "cli/console.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/quantize_report.h"
+#include "cli/samples.h"
+#include "cli/scheme_options.h"
+#include "cli/text.h"
+#include "core/atomic_file.h"
+#include "core/passes/model_facts.h"
+#include "core/passes/passes.h"
+#include "core/quantization/insert_qdq.h"
+#include "core/quantization/plan_quantization.h"
+#include "onnx_io/onnx_io.h"
+
+namespace quantize {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct QuantizeFlags {
+  std::string model, output, statistics, plan;
+  std::string format = "qdq", target = "ort-x86", input_type = "f32";
+  SchemeFlags scheme;
+  SampleFlags samples;
+  EngineOptions engine;
+  InputShapes input_shapes;
+};
+
+// What the activations look like, and where that is known from.
+struct Learned {
+  StatisticsTable statistics;
+  std::string preprocessing;  // for people
+  size_t skipped_images = 0;
+};
+
+std::string output_of(const QuantizeFlags& flags) {
+  if (!flags.output.empty()) return flags.output;
+  return fs::path(flags.model).replace_extension(".qdq.onnx").string();
+}
+
+// Everything that can be wrong with the options is said before the long work starts.
+void check_flags(const QuantizeFlags& flags) {
+  if (flags.format != "qdq")
+    throw Error(ErrorKind::kUnsupported,
+                "format '" + flags.format + "' is not supported by this version; use qdq");
+  if (flags.input_type == "u8" && flags.scheme.activations != "u8")
+    throw Error(ErrorKind::kInvalidArgument,
+                "--input-type u8 takes u8 activations; leave out --activations s8");
+  const bool statistics_exist = !flags.statistics.empty() && fs::exists(flags.statistics);
+  if (flags.samples.path.empty() && !statistics_exist)
+    throw Error(ErrorKind::kInvalidArgument,
+                "--calib is required: a folder with images like those the model will see");
+  std::vector<fs::path> taken = {flags.model};
+  const auto check = [&](const std::string& file) {
+    check_writable(file, taken);
+    taken.push_back(file);
+  };
+  check(output_of(flags));
+  if (!flags.plan.empty()) check(flags.plan);
+  if (!flags.statistics.empty() && !statistics_exist) check(flags.statistics);
+}
+
+// The step is over: with --verbose, say so; after Ctrl-C, stop.
+void done(Console& console, const std::string& what) {
+  console.explain(what);
+  throw_if_interrupted();
+}
+
+Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
+  StatisticsTable table = load_statistics(flags.statistics);
+  const bool any = flags.samples.preprocess == "auto";
+  const std::string wanted =
+      any ? table.preprocessing
+          : to_json(
+                load_preprocess(flags.samples.preprocess, image_input_of(graph.value(graph.inputs.front()))));
+  with_context([&] { return flags.statistics; }, [&] { check_origin(table, fingerprint(graph), wanted); });
+  return {std::move(table), "as in " + flags.statistics, 0};
+}
+
+Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
+  if (!flags.statistics.empty() && fs::exists(flags.statistics)) return read_statistics(flags, graph);
+  Samples samples = open_samples(flags.samples, source, flags.engine, console);
+  done(console, "preprocessing " + samples.description);
+  Learned learned{calibrate(graph, samples.source, flags.engine, console), samples.description,
+                  samples.source.bad_images().size()};
+  if (!flags.statistics.empty()) save_statistics(learned.statistics, flags.statistics);
+  return learned;
+}
+
+// How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
+// bytes.
+void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme& scheme,
+              const StatisticsTable& statistics) {
+  std::map<std::string, std::string>& metadata = model.info.metadata;
+  metadata["quantize.version"] = QUANTIZE_VERSION;
+  metadata["quantize.options"] =
+      options_json(scheme,
+                   {{"format", flags.format}, {"target", flags.target}, {"input_type", flags.input_type}})
+          .dump();
+  metadata["quantize.source"] = statistics.model;
+  metadata["quantize.samples"] = std::to_string(statistics.samples);
+  if (!statistics.preprocessing.empty()) metadata[kPreprocessKey] = statistics.preprocessing;
+}
+
+// The plan appears only if the model does.
+void save(const QuantizeFlags& flags, const Graph& graph, const QuantizationPlan& plan, const Graph& model) {
+  if (flags.plan.empty()) return save_model(model, output_of(flags));
+  AtomicFile file(flags.plan);
+  file.write(plan_json(graph, plan).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  save_model(model, output_of(flags));
+  file.commit();
+}
+
+Report quantize(const QuantizeFlags& flags, Console& console) {
+  check_flags(flags);
+  const QuantizationScheme scheme = make_scheme(flags.scheme);
+  const TargetProfile& target = find_target(flags.target);
+
+  const Graph source = load_model(flags.model, flags.input_shapes);
+  done(console, flags.model + ": " + format_plural(source.nodes.size(), "node") + ", opset " +
+                    std::to_string(source.opset()));
+  const Graph graph = prepare(source);
+  done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
+  const Learned learned = learn(flags, source, graph, console);
+  done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
+                    format_plural(learned.statistics.samples, "sample"));
+  const RangeTable ranges = decide_ranges(learned.statistics, scheme, flags.engine.thread_count());
+  done(console, "ranges decided by " + scheme.method);
+  const QuantizationPlan plan = plan_quantization(graph, ranges, scheme, target);
+  done(console, "planned for " + plan.target);
+  Graph model = insert_qdq(graph, plan);
+  if (flags.input_type == "u8") drop_input_quantization(model);
+  describe(model, flags, scheme, learned.statistics);
+  save(flags, graph, plan, model);
+
+  for (const std::string& warning : plan.warnings) console.diagnostics.warn(warning);
+  return quantize_report({.model = flags.model,
+                          .output = output_of(flags),
+                          .format = flags.format,
+                          .method = scheme.method,
+                          .preprocessing = learned.preprocessing,
+                          .bias_correction = scheme.bias_correction,
+                          .samples = learned.statistics.samples,
+                          .skipped_images = learned.skipped_images,
+                          .bytes_before = bytes_of_model(flags.model, source),
+                          .bytes_after = fs::file_size(output_of(flags)),
+                          .graph = graph,
+                          .plan = plan},
+                         console);
+}
+
+CommandBody define(CLI::App& app) {
+  const auto flags = std::make_shared<QuantizeFlags>();
+  app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
+  add_sample_options(app, flags->samples, false);
+  app.add_option("-o,--output", flags->output, "default: MODEL.qdq.onnx beside the model")->type_name("FILE");
+  add_scheme_options(app, flags->scheme);
+  std::vector<std::string> targets;
+  for (const TargetProfile* target : all_targets()) targets.push_back(target->name);
+  app.add_option("--target", flags->target, "whose rules place Q and DQ: " + join(targets, ", "))
+      ->type_name("NAME")
+      ->check(CLI::IsMember(targets));
+  app.add_option("--format", flags->format, "qdq")->type_name("NAME")->group("Output file");
+  app.add_option("--input-type", flags->input_type, "u8: the model takes quantized pixels (default f32)")
+      ->type_name("f32|u8")
+      ->check(CLI::IsMember({"f32", "u8"}))
+      ->group("Output file");
+  app.add_option("--statistics", flags->statistics, "read if it exists (no images needed then), else written")
+      ->type_name("FILE");
+  app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")->type_name("FILE");
+  add_input_shapes(app, flags->input_shapes);
+  add_engine_options(app, flags->engine);
+  return [flags](Console& console) { return quantize(*flags, console); };
+}
+
+}  // namespace
+
+const Command kQuantizeCommand = {
+    .name = "quantize",
+    .summary = "Turns an FP32 ONNX vision model and a folder of images into an int8 model.",
+    .example =
+        "  quantize mobilenet.onnx --calib photos/ --method entropy     # writes mobilenet.qdq.onnx\n"
+        "  quantize verify mobilenet.onnx mobilenet.qdq.onnx --images photos/\n",
+    .define = define,
+};
+
+}  // namespace quantize

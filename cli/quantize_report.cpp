@@ -1,0 +1,159 @@
+// The summary of a quantization.
+#include "cli/quantize_report.h"
+
+#include "cli/console.h"
+#include "cli/text.h"
+
+namespace quantize {
+
+namespace {
+
+const char* name_of(Placement placement) {
+  switch (placement) {
+    case Placement::kFloat:
+      return "float";
+    case Placement::kInteger:
+      return "int8";
+    case Placement::kAbsorbed:
+      return "absorbed";
+  }
+  return "float";
+}
+
+Json params_json(const QuantParams& params) {
+  Json json = {{"type", name_of(params.dtype)},
+               {"scale", params.scale},
+               {"zero_point", params.zero_point},
+               {"quant_min", params.quant_min},
+               {"quant_max", params.quant_max}};
+  if (params.axis) json["axis"] = *params.axis;
+  return json;
+}
+
+Json float_nodes_json(const Graph& graph, const QuantizationPlan& plan) {
+  Json list = Json::array();
+  for (size_t n = 0; n < graph.nodes.size(); ++n)
+    if (plan.nodes[n].placement == Placement::kFloat)
+      list.push_back({{"name", graph.nodes[n].name},
+                      {"op_type", graph.nodes[n].op_type},
+                      {"reason", plan.nodes[n].reason}});
+  return list;
+}
+
+// A row per operator type; where several reasons keep nodes of it in float, a row per reason.
+std::string node_table(const PlanSummary& summary, const Style& style) {
+  Table table({{"op_type"}, {"int8", Table::Align::kRight}, {"float", Table::Align::kRight}, {"why float"}});
+  for (const auto& [op_type, count] : summary.by_op_type) {
+    const bool one_reason = count.reasons.size() == 1;
+    table.add({op_type, std::to_string(count.integer), std::to_string(count.floating),
+               one_reason ? count.reasons.begin()->first : ""});
+    if (one_reason) continue;
+    for (const auto& [reason, nodes] : count.reasons) table.add({"", "", std::to_string(nodes), reason});
+  }
+  return table.text(style);
+}
+
+double percent_of_macs(const PlanSummary& summary) {
+  return summary.macs == 0
+             ? 0
+             : 100 * static_cast<double>(summary.integer_macs) / static_cast<double>(summary.macs);
+}
+
+Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
+  Json json = {{"model", facts.model},
+               {"output", facts.output},
+               {"method", facts.method},
+               {"format", facts.format},
+               {"target", facts.plan.target},
+               {"preprocessing", facts.preprocessing},
+               {"samples", facts.samples},
+               {"skipped_images", facts.skipped_images},
+               {"bytes_before", facts.bytes_before},
+               {"bytes_after", facts.bytes_after},
+               {"macs", summary.macs},
+               {"int8_macs", summary.integer_macs},
+               {"nodes", Json::object()}};
+  for (const auto& [op_type, count] : summary.by_op_type)
+    json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
+  json["float_nodes"] = float_nodes_json(facts.graph, facts.plan);
+  return json;
+}
+
+std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
+  const Style style = console.style();
+  std::string text =
+      style.bold(printable(facts.output)) + "  " + facts.format + " for " + facts.plan.target + "\n";
+  text += "  calibrated on   " + format_plural(facts.samples, "sample");
+  if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
+  text += "\n  preprocessing   " + printable(facts.preprocessing);
+  text +=
+      "\n  ranges          " + facts.method + ", bias correction " + (facts.bias_correction ? "on" : "off");
+  text +=
+      "\n  size            " + format_bytes(facts.bytes_before) + " -> " + format_bytes(facts.bytes_after);
+  text += "\n  in int8         " + format_fixed(percent_of_macs(summary), 1) + " % of " +
+          format_count(summary.macs) + " multiply-accumulates";
+  text += "\n  took            " + format_fixed(console.seconds(), 1) + " s, " +
+          format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n";
+  text += node_table(summary, style);
+  return text + "\nCheck it:  quantize verify " + printable(facts.model) + " " + printable(facts.output) +
+         " --images FOLDER\n";
+}
+
+}  // namespace
+
+Report quantize_report(const QuantizeFacts& facts, const Console& console) {
+  const PlanSummary summary = summarize(facts.graph, facts.plan);
+  return {json_of(facts, summary), text_of(facts, summary, console)};
+}
+
+Json plan_json(const Graph& graph, const QuantizationPlan& plan) {
+  Json json = {{"target", plan.target}, {"values", Json::array()}, {"nodes", Json::array()}};
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    const PlannedValue& value = plan.values[v];
+    if (!value.params && value.reason.empty()) continue;
+    Json entry = {{"name", graph.values[v].name}, {"reason", value.reason}};
+    if (value.params) {
+      entry.update(params_json(*value.params));
+      entry["range"] = {{"min", value.range.min}, {"max", value.range.max}};
+      entry["shares_with"] = graph.value(value.source).name;
+    }
+    json["values"].push_back(std::move(entry));
+  }
+  for (size_t n = 0; n < plan.nodes.size(); ++n) {
+    const PlannedNode& node = plan.nodes[n];
+    Json entry = {{"name", graph.nodes[n].name},
+                  {"op_type", graph.nodes[n].op_type},
+                  {"placement", name_of(node.placement)},
+                  {"reason", node.reason},
+                  {"macs", node.macs}};
+    if (node.weights) {
+      entry["weights"] = params_json(node.weights->params);
+      entry["largest_bias_shift"] = node.weights->largest_shift;
+    }
+    json["nodes"].push_back(std::move(entry));
+  }
+  json["float_nodes"] = float_nodes_json(graph, plan);
+  json["warnings"] = plan.warnings;
+  return json;
+}
+
+Json options_json(const QuantizationScheme& scheme, const std::map<std::string, std::string>& more) {
+  Json json = {{"method", scheme.method},
+               {"bias_correction", scheme.bias_correction},
+               {"weights", scheme.per_channel_weights ? "per-channel" : "per-tensor"},
+               {"weight_bits", scheme.weights.num_bits},
+               {"activations", name_of(scheme.activations.dtype)},
+               {"symmetric", scheme.activations.symmetric},
+               {"include", scheme.include},
+               {"exclude", scheme.exclude},
+               {"op_types", scheme.op_types},
+               {"exclude_op_types", scheme.exclude_op_types}};
+  if (scheme.method == "percentile") json["percentile"] = scheme.percentile;
+  std::vector<std::string> overridden;
+  for (const auto& [value, settings] : scheme.overrides) overridden.push_back(value);
+  json["overrides"] = overridden;
+  for (const auto& [name, value] : more) json[name] = value;
+  return json;
+}
+
+}  // namespace quantize

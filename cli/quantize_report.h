@@ -1,0 +1,28 @@
+// What the default command tells: its summary, its JSON, and the plan as JSON.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "cli/command.h"
+#include "core/quantization/plan.h"
+#include "core/quantization/scheme.h"
+
+namespace quantize {
+
+struct QuantizeFacts {
+  std::string model, output, format, method, preprocessing;
+  bool bias_correction;
+  uint64_t samples, skipped_images, bytes_before, bytes_after;
+  const Graph& graph;  // that the plan was made for
+  const QuantizationPlan& plan;
+};
+Report quantize_report(const QuantizeFacts& facts, const Console& console);
+
+/// Every value's type, scale, zero point, range and reason; every node's placement and reason.
+Json plan_json(const Graph& graph, const QuantizationPlan& plan);
+
+/// What the user asked for, as it goes into the model's metadata; `more` are options beside the scheme.
+Json options_json(const QuantizationScheme& scheme, const std::map<std::string, std::string>& more);
+
+}  // namespace quantize

@@ -1,0 +1,289 @@
+// quantize run: runs any model on images or tensors.
+#include "cli/run_command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "cli/console.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/samples.h"
+#include "cli/text.h"
+#include "core/engine/engine.h"
+#include "onnx_io/onnx_io.h"
+
+namespace quantize {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct RunOptions {
+  std::string model, folder;
+  std::vector<std::string> inputs;
+  SampleFlags samples;
+  EngineOptions engine;
+  InputShapes input_shapes;
+  size_t top = 0;
+};
+
+// What one run of the model computed.
+struct Result {
+  std::string sample;
+  std::vector<Tensor> outputs;  // empty: the image was skipped
+};
+
+// One output over all samples: a single tensor where they stack along the batch, else one per sample.
+struct Output {
+  std::string name;
+  std::vector<Tensor> tensors;
+  std::vector<std::string> files;  // one per tensor; empty without -o
+};
+
+struct Prediction {
+  std::string sample;
+  std::vector<size_t> classes;
+  std::vector<double> scores;
+};
+
+// The model input that "NAME=FILE" names, or kNoValue for the path of a file or folder.
+ValueId named_input(const Graph& model, const std::string& argument) {
+  for (const ValueId id : model.inputs)
+    if (argument.starts_with(model.value(id).name + "=")) return id;
+  if (argument.find('=') == std::string::npos || fs::exists(argument)) return kNoValue;
+  std::vector<std::string> names;
+  for (const ValueId id : model.inputs) names.push_back("'" + model.value(id).name + "'");
+  throw Error(ErrorKind::kInvalidArgument,
+              "'" + argument + "' names no input of the model; its inputs are " + join(names, ", "));
+}
+
+Tensor load_tensor(const std::string& file, const Value& input) {
+  Tensor tensor = file.ends_with(".pb") ? load_tensor_proto(file) : NpyArray::open(file).all();
+  check_fits(file, tensor.dtype(), tensor.shape(), input);
+  return tensor;
+}
+
+// All INPUTs are NAME=FILE: one run.
+Result run_named(Engine& engine, const std::vector<std::string>& arguments) {
+  const Graph& model = engine.graph();
+  std::vector<Tensor> inputs(model.inputs.size());
+  for (const std::string& argument : arguments) {
+    const ValueId id = named_input(model, argument);
+    if (id == kNoValue)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "'" + argument + "' has no NAME= before it, as the other inputs do");
+    const Value& input = model.value(id);
+    const size_t i =
+        static_cast<size_t>(std::find(model.inputs.begin(), model.inputs.end(), id) - model.inputs.begin());
+    inputs[i] = load_tensor(argument.substr(input.name.size() + 1), input);
+  }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!inputs[i])
+      throw Error(ErrorKind::kInvalidArgument, "the input '" + model.value(model.inputs[i]).name +
+                                                   "' is missing; add " + model.value(model.inputs[i]).name +
+                                                   "=FILE.npy");
+  return {arguments.front(), engine.run(quantized_inputs(model, std::move(inputs)))};
+}
+
+// One INPUT is a file or folder of samples.
+std::vector<Result> run_samples(const RunOptions& options, Engine& engine, const std::string& path,
+                                Console& console) {
+  SampleFlags flags = options.samples;
+  flags.path = path;
+  Samples samples = open_samples(flags, engine.graph(), options.engine, console);
+  SampleSource& source = samples.source;
+  std::vector<Result> results(source.count());
+  for_each_sample(source, options.engine.thread_count(), console, "running",
+                  [&](size_t i, const std::vector<Tensor>& inputs) {
+                    results[i] = {source.name(i), engine.run(quantized_inputs(engine.graph(), inputs))};
+                  });
+  warn_of_bad_images(source, console.diagnostics);
+  std::erase_if(results, [](const Result& result) { return result.outputs.empty(); });
+  return results;
+}
+
+std::vector<Result> run_all(const RunOptions& options, Engine& engine, Console& console) {
+  if (named_input(engine.graph(), options.inputs.front()) != kNoValue)
+    return {run_named(engine, options.inputs)};
+  std::vector<Result> results;
+  for (const std::string& path : options.inputs)
+    for (Result& result : run_samples(options, engine, path, console)) results.push_back(std::move(result));
+  return results;
+}
+
+bool stack_up(const std::vector<Tensor>& tensors) {
+  const Shape& first = tensors.front().shape();
+  return std::all_of(tensors.begin(), tensors.end(), [&](const Tensor& tensor) {
+    const Shape& shape = tensor.shape();
+    return tensor.dtype() == tensors.front().dtype() && !shape.empty() && shape.size() == first.size() &&
+           std::equal(shape.begin() + 1, shape.end(), first.begin() + 1);
+  });
+}
+
+Tensor stacked(const std::vector<Tensor>& tensors) {
+  Shape shape = tensors.front().shape();
+  shape[0] = 0;
+  for (const Tensor& tensor : tensors) shape[0] += tensor.shape()[0];
+  Tensor result(tensors.front().dtype(), shape);
+  size_t at = 0;
+  for (const Tensor& tensor : tensors) {
+    if (tensor.byte_size() == 0) continue;
+    std::memcpy(static_cast<std::byte*>(result.mutable_bytes()) + at, tensor.bytes(), tensor.byte_size());
+    at += tensor.byte_size();
+  }
+  return result;
+}
+
+std::vector<Output> outputs_of(const Graph& model, const std::vector<Result>& results) {
+  std::vector<Output> outputs;
+  for (size_t o = 0; o < model.outputs.size(); ++o) {
+    Output output{model.value(model.outputs[o]).name, {}, {}};
+    for (const Result& result : results) output.tensors.push_back(result.outputs[o]);
+    if (output.tensors.size() > 1 && stack_up(output.tensors)) output.tensors = {stacked(output.tensors)};
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}
+
+// The classes with the highest scores in the first output, for each row of its batch.
+std::vector<Prediction> predictions_of(const std::vector<Result>& results, size_t top) {
+  std::vector<Prediction> predictions;
+  for (const Result& result : results) {
+    const std::vector<double> scores = result.outputs.front().to_vector<double>();
+    const Shape& shape = result.outputs.front().shape();
+    const size_t rows = shape.empty() ? 1 : static_cast<size_t>(std::max<int64_t>(shape[0], 1));
+    const size_t classes = scores.size() / rows, count = std::min(top, classes);
+    for (size_t row = 0; row < rows; ++row) {
+      const double* score = scores.data() + row * classes;
+      std::vector<size_t> order(classes);
+      for (size_t c = 0; c < classes; ++c) order[c] = c;
+      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return score[a] > score[b]; });
+      order.resize(count);
+      Prediction prediction{
+          rows == 1 ? result.sample : result.sample + "[" + std::to_string(row) + "]", order, {}};
+      for (const size_t c : order) prediction.scores.push_back(score[c]);
+      predictions.push_back(std::move(prediction));
+    }
+  }
+  return predictions;
+}
+
+// Errors: Error(kUnsupported) if two outputs would be written to the same file.
+void check_file_names(const Graph& model) {
+  std::set<std::string> names;
+  for (const ValueId id : model.outputs)
+    if (!names.insert(npy_file_name(model.value(id).name)).second)
+      throw Error(ErrorKind::kUnsupported, "two outputs would be written to '" +
+                                               npy_file_name(model.value(id).name) +
+                                               "'; rename them in the model");
+}
+
+void write(std::vector<Output>& outputs, const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw Error(ErrorKind::kIo, "the directory '" + folder.string() + "' cannot be made: " + error.message());
+  for (Output& output : outputs) {
+    for (size_t i = 0; i < output.tensors.size(); ++i) {
+      const std::string number = output.tensors.size() == 1 ? "" : "_" + std::to_string(i);
+      output.files.push_back((folder / npy_file_name(output.name + number)).string());
+      save_npy(output.files.back(), output.tensors[i].view());
+    }
+  }
+}
+
+Json json_of(const RunOptions& options, const std::vector<Result>& results,
+             const std::vector<Output>& outputs, const std::vector<Prediction>& predictions) {
+  Json json;
+  json["model"] = options.model;
+  json["samples"] = results.size();
+  json["outputs"] = Json::object();
+  for (const Output& output : outputs) {
+    Json& entry = json["outputs"][output.name];
+    entry["shape"] = output.tensors.front().shape();
+    entry["dtype"] = name_of(output.tensors.front().dtype());
+    entry["file"] = output.files.empty() ? Json() : Json(output.files.front());
+    if (output.files.size() > 1) entry["files"] = output.files;
+  }
+  if (options.top == 0) return json;
+  json["predictions"] = Json::array();
+  for (const Prediction& prediction : predictions)
+    json["predictions"].push_back(
+        {{"sample", prediction.sample}, {"classes", prediction.classes}, {"scores", prediction.scores}});
+  return json;
+}
+
+std::string text_of(const RunOptions& options, const std::vector<Result>& results,
+                    const std::vector<Output>& outputs, const std::vector<Prediction>& predictions,
+                    const Style& style) {
+  std::string text =
+      style.bold(printable(options.model)) + " on " + format_plural(results.size(), "sample") + "\n\n";
+  Table table({{"output"}, {"type"}, {"shape"}, {"file"}});
+  for (const Output& output : outputs) {
+    const std::string shape = to_string(output.tensors.front().shape());
+    table.add({output.name, std::string(name_of(output.tensors.front().dtype())),
+               output.tensors.size() == 1 ? shape : shape + " and others",
+               output.files.empty() ? "not written; -o FOLDER" : output.files.front()});
+  }
+  text += table.text(style);
+  if (predictions.empty()) return text;
+  Table best({{"sample"}, {"best classes (scores)"}});
+  for (const Prediction& prediction : predictions) {
+    std::vector<std::string> classes;
+    for (size_t i = 0; i < prediction.classes.size(); ++i)
+      classes.push_back(std::to_string(prediction.classes[i]) + " (" + format_fixed(prediction.scores[i], 3) +
+                        ")");
+    best.add({prediction.sample, join(classes, "  ")});
+  }
+  return text + "\n" + best.text(style);
+}
+
+Report run(const RunOptions& options, Console& console) {
+  const Graph model = load_model(options.model, options.input_shapes);
+  if (!options.folder.empty()) {
+    check_folder_writable(options.folder);
+    check_file_names(model);
+  }
+  Engine engine(model, {&options.engine.kernels(), {}});
+  const std::vector<Result> results = run_all(options, engine, console);
+  throw_if_interrupted();
+  std::vector<Output> outputs = outputs_of(model, results);
+  if (!options.folder.empty()) write(outputs, options.folder);
+  const std::vector<Prediction> predictions =
+      options.top == 0 ? std::vector<Prediction>{} : predictions_of(results, options.top);
+  return {json_of(options, results, outputs, predictions),
+          text_of(options, results, outputs, predictions, console.style())};
+}
+
+CommandBody define(CLI::App& app) {
+  const auto options = std::make_shared<RunOptions>();
+  app.add_option("MODEL.onnx", options->model, "FP32, QDQ or int8")->required();
+  app.add_option("INPUT", options->inputs,
+                 "image, tensor file or folder of them, or NAME=FILE.npy for each input")
+      ->required()
+      ->expected(1, -1);
+  app.add_option("-o,--output", options->folder, "writes FOLDER/<output>.npy")->type_name("FOLDER");
+  app.add_option("--top", options->top, "prints the K best classes of each sample")
+      ->type_name("K")
+      ->check(CLI::PositiveNumber);
+  add_preprocess_options(app, options->samples);
+  add_input_shapes(app, options->input_shapes);
+  add_engine_options(app, options->engine);
+  return [options](Console& console) { return run(*options, console); };
+}
+
+}  // namespace
+
+const Command kRunCommand = {
+    .name = "run",
+    .summary = "runs any model on images or tensors",
+    .example =
+        "  quantize run mobilenet.qdq.onnx photo.jpg --top 5\n"
+        "  quantize run mobilenet.qdq.onnx image=tensor.npy -o outputs/\n",
+    .define = define,
+};
+
+}  // namespace quantize

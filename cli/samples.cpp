@@ -1,0 +1,165 @@
+// Choosing samples and looping over them.
+#include "cli/samples.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+#include <mutex>
+
+#include "calibration/auto_preprocess.h"
+#include "calibration/preprocess_file.h"
+#include "cli/interrupt.h"
+#include "cli/text.h"
+#include "core/parallel.h"
+#include "core/passes/model_facts.h"
+#include "core/passes/passes.h"
+#include "onnx_io/onnx_io.h"
+
+namespace quantize {
+
+namespace {
+
+std::string preset_list() {
+  std::string names = "auto";
+  for (const char* name : preset_names()) names += std::string(", ") + name;
+  return names;
+}
+
+// "2/8" -> shard 2 of 8.
+void parse_shard(const std::string& text, SampleOptions& options) {
+  const char* const end = text.data() + text.size();
+  const auto [middle, first_error] = std::from_chars(text.data(), end, options.shard);
+  const bool separated = first_error == std::errc() && middle != end && *middle == '/';
+  const char* const second = separated ? middle + 1 : end;
+  const auto [last, second_error] = std::from_chars(second, end, options.shards);
+  if (!separated || second_error != std::errc() || last != end || options.shard >= options.shards)
+    throw Error(ErrorKind::kInvalidArgument,
+                "--shard '" + text + "' is not of the form I/N with I from 0 to N - 1, such as 0/4");
+}
+
+SampleOptions sample_options(const SampleFlags& flags) {
+  SampleOptions options;
+  options.path = flags.path;
+  options.samples = flags.samples;
+  options.max_bad_images = flags.max_bad_images;
+  if (!flags.shard.empty()) parse_shard(flags.shard, options);
+  options.load_tensor_proto = load_tensor_proto;
+  return options;
+}
+
+// Our own models say how they want their images, so that nothing has to be tried on the network.
+PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model, const SampleList& list,
+                                   const EngineOptions& engine) {
+  if (flags.preprocess != "auto") {
+    PreprocessChoice choice;
+    choice.preprocess = load_preprocess(flags.preprocess, image_input_of(inputs_of(model).front()));
+    choice.name = flags.preprocess;
+    choice.evidence = "--preprocess";
+    return choice;
+  }
+  const bool described = model.info.metadata.contains(kPreprocessKey);
+  return choose_preprocess(model, described ? model : prepare(model), list, engine.thread_count(),
+                           {&engine.kernels(), {}});
+}
+
+// Images become floats first, also for a model that takes 8-bit pixels (quantized_inputs turns them into
+// these).
+Graph with_float_inputs(const Graph& original) {
+  Graph model = original;
+  for (const ValueId id : model.inputs)
+    if (dequantization_of(model, id)) model.value(id).dtype = DataType::kF32;
+  return model;
+}
+
+std::string describe(const PreprocessChoice& choice) {
+  std::string text = choice.name + " (" + choice.evidence;
+  if (!choice.runner_up.empty()) text += "; next best: " + choice.runner_up;
+  return text + ")";
+}
+
+}  // namespace
+
+void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
+  app.add_option("--calib,--images", flags.path,
+                 "folder or file: JPEG PNG BMP PPM PGM WebP, or .npy .npz .pb tensors")
+      ->type_name("PATH")
+      ->required(path_required);
+  add_preprocess_options(app, flags);
+  app.add_option("--shard", flags.shard, "the I-th of N equal parts of them, from 0")
+      ->type_name("I/N")
+      ->group("Samples");
+}
+
+void add_preprocess_options(CLI::App& app, SampleFlags& flags) {
+  app.add_option("--preprocess", flags.preprocess, preset_list() + " or a JSON file")->type_name("NAME|FILE");
+  app.add_option("--samples", flags.samples, "only the first N")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->group("Samples");
+  app.add_option("--max-bad-images", flags.max_bad_images,
+                 "images that may be unusable (default 1 %, at least 1)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Samples");
+}
+
+std::vector<Value> inputs_of(const Graph& graph) {
+  std::vector<Value> inputs;
+  for (const ValueId id : graph.inputs) inputs.push_back(graph.value(id));
+  return inputs;
+}
+
+std::vector<Tensor> quantized_inputs(const Graph& graph, std::vector<Tensor> inputs) {
+  for (size_t i = 0; i < inputs.size() && i < graph.inputs.size(); ++i) {
+    if (inputs[i].dtype() != DataType::kF32 || graph.value(graph.inputs[i]).dtype == DataType::kF32) continue;
+    if (const std::optional<QuantParams> params = dequantization_of(graph, graph.inputs[i]))
+      inputs[i] = quantize_tensor(inputs[i], *params);
+  }
+  return inputs;
+}
+
+Samples open_samples(const SampleFlags& flags, const Graph& original, const EngineOptions& engine,
+                     Console& console) {
+  const SampleOptions options = sample_options(flags);
+  SampleList list = list_samples(inputs_of(original), options);
+  if (!list.images)
+    return {SampleSource(inputs_of(original), options, std::move(list), std::nullopt), "none: tensors"};
+  const Graph model = with_float_inputs(original);
+  const PreprocessChoice choice = decide_preprocess(flags, model, list, engine);
+  for (const std::string& warning : choice.warnings) console.diagnostics.warn(warning);
+  return {SampleSource(inputs_of(model), options, std::move(list), choice.preprocess), describe(choice)};
+}
+
+void for_each_sample(SampleSource& source, int threads, const Console& console, const std::string& label,
+                     const std::function<void(size_t i, const std::vector<Tensor>& inputs)>& body) {
+  Progress progress = console.progress(label);
+  std::mutex mutex;
+  size_t done = 0;
+  parallel_for(source.count(), threads, [&](size_t i, int) {
+    throw_if_interrupted();
+    if (const std::optional<std::vector<Tensor>> inputs = source.load(i)) body(i, *inputs);
+    const std::lock_guard lock(mutex);
+    progress.update(++done, source.count());
+  });
+}
+
+void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics) {
+  for (const BadImage& bad : source.bad_images())
+    diagnostics.warn("image '" + bad.name + "' was skipped: " + bad.reason);
+}
+
+StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
+                          Console& console) {
+  Progress progress = console.progress("calibrating");
+  CalibrateOptions options;
+  options.threads = engine.thread_count();
+  options.kernels = &engine.kernels();
+  options.preprocessing = source.fingerprint();
+  options.progress = [&](size_t done) { progress.update(done, source.count()); };
+  const StatisticsTable table = calibrate(
+      model, source.count(), [&](size_t i) { return source.load(i); }, options);
+  warn_of_bad_images(source, console.diagnostics);
+  return table;
+}
+
+}  // namespace quantize

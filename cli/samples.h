@@ -1,0 +1,64 @@
+// Samples for the network: the options that say where they come from, how they become tensors, and the loop
+// over them.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calibration/calibrate.h"
+#include "calibration/sample_source.h"
+#include "cli/console.h"
+#include "cli/options.h"
+
+namespace quantize {
+
+/// --calib/--images and what belongs to them.
+struct SampleFlags {
+  std::string path;
+  std::string preprocess = "auto";
+  std::optional<size_t> samples;
+  std::string shard;
+  std::optional<size_t> max_bad_images;
+};
+
+/// Adds all of them; `path_required` is false where a statistics file or an INPUT can stand for the path.
+void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required);
+/// Adds --preprocess, --samples and --max-bad-images only.
+void add_preprocess_options(CLI::App& app, SampleFlags& flags);
+
+/// Samples that are ready to load.
+struct Samples {
+  SampleSource source;
+  std::string description;  // of the preprocessing, for people: its name and why
+};
+
+/// Opens the samples at flags.path for a model as it was read; where they are images, decides the
+/// preprocessing: what
+/// --preprocess says, else what choose_preprocess finds.
+/// Errors: Error(kInvalidArgument) for --shard; those of list_samples, load_preprocess and choose_preprocess.
+Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineOptions& engine,
+                     Console& console);
+
+/// Loads every sample and calls body(i, tensors) for those that can be used, on several threads, with
+/// progress. Errors: those of SampleSource::load and of the body; Error(kInterrupted).
+void for_each_sample(SampleSource& source, int threads, const Console& console, const std::string& label,
+                     const std::function<void(size_t i, const std::vector<Tensor>& inputs)>& body);
+
+/// Warns of every image that was skipped.
+void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);
+
+/// Runs the prepared model on all samples for its statistics, with progress; warns of the images that were
+/// skipped. Errors: those of calibrate and SampleSource::load; Error(kInterrupted).
+StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
+                          Console& console);
+
+/// Quantizes float tensors where the model takes 8-bit ones (--input-type u8), with the parameters that its
+/// first DequantizeLinear has; leaves all others as they are.
+std::vector<Tensor> quantized_inputs(const Graph& graph, std::vector<Tensor> inputs);
+
+/// The graph inputs as values.
+std::vector<Value> inputs_of(const Graph& graph);
+
+}  // namespace quantize

@@ -1,0 +1,28 @@
+// The options that say how to quantize, and the QuantizationScheme they make.
+#pragma once
+
+#include <string>
+
+#include "cli/command.h"
+#include "core/quantization/scheme.h"
+
+namespace quantize {
+
+/// --method, --bias-correction, --weights, --include and the rest of them, as text.
+struct SchemeFlags {
+  QuantizationScheme scheme;  // filled directly where the text is the value
+  std::string bias_correction = "on", weights = "per-channel", activations = "u8", overrides;
+  bool symmetric = false, reduce_range = false;
+};
+void add_scheme_options(CLI::App& app, SchemeFlags& flags);
+
+/// Errors: Error(kInvalidArgument) for a regular expression, an operator type or an override that makes no
+/// sense; Error(kIo) if the overrides cannot be read.
+QuantizationScheme make_scheme(const SchemeFlags& flags);
+
+/// Reads --overrides: {"value name": {"min":, "max":, "amax":, "scale_amax":, "num_bits":, "unsigned":,
+/// "axis":, "narrow_range":, "method":, "enabled":}}. Errors: Error(kInvalidArgument) naming the value and
+/// the key.
+std::map<std::string, ValueOverride> parse_overrides(const std::string& json);
+
+}  // namespace quantize

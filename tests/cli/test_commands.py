@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""What the commands do when all is well, and that their JSON keeps its contract."""
+import shutil
+
+import onnx_bytes as onnx
+import pictures
+from program import COMMANDS, DATA, MODEL, Case, main
+
+NUMBER = (int, float)
+FRAME = {"command": str, "version": str, "warnings": [str], "seconds": NUMBER, "peak_rss_mib": NUMBER}
+
+
+class Contract(Case):
+    """Every key that interface.md names, with its type."""
+
+    def obeys(self, value, contract, at=""):
+        if isinstance(contract, dict) and str in contract:              # any names -> one type
+            self.assertIsInstance(value, dict, at)
+            for key, entry in value.items():
+                self.obeys(entry, contract[str], f"{at}/{key}")
+        elif isinstance(contract, dict):
+            self.assertIsInstance(value, dict, at)
+            for key, entry in contract.items():
+                self.assertIn(key, value, at)
+                self.obeys(value[key], entry, f"{at}/{key}")
+        elif isinstance(contract, list):
+            self.assertIsInstance(value, list, at)
+            for entry in value:
+                self.obeys(entry, contract[0], f"{at}[]")
+        else:
+            self.assertIsInstance(value, contract, at)
+
+    def quantize(self, *arguments):
+        if not (self.folder / "images").exists():
+            self.images(10)
+        return self.run_json(MODEL, "--calib", "images", "--preprocess", "unit", "-o", "q.onnx", *arguments)
+
+    def test_quantize(self):
+        report = self.quantize()
+        self.obeys(report, FRAME | {
+            "model": str, "output": str, "method": str, "format": str, "target": str, "samples": int,
+            "skipped_images": int, "bytes_before": int, "bytes_after": int,
+            "nodes": {str: {"int8": int, "float": int}},
+            "float_nodes": [{"name": str, "op_type": str, "reason": str}]})
+        self.assertEqual(report["command"], "quantize")
+        self.assertEqual((report["format"], report["target"], report["samples"]), ("qdq", "ort-x86", 10))
+        self.assertEqual(report["bytes_before"], MODEL.stat().st_size)
+        self.assertEqual(report["bytes_after"], (self.folder / "q.onnx").stat().st_size)
+        self.assertGreater(report["nodes"]["Conv"]["int8"], 0)
+
+    def test_verify(self):
+        self.quantize()
+        report = self.run_json("verify", MODEL, "q.onnx", "--images", DATA / "eval", "--samples", "50", "--labels",
+                               DATA / "eval_labels.txt", "--layers")
+        self.obeys(report, FRAME | {
+            "samples": int, "top1": {"reference": NUMBER, "candidate": NUMBER}, "agreement": NUMBER,
+            "outputs": {str: {"sqnr_db": NUMBER, "max_abs_diff": NUMBER}},
+            "layers": [{"name": str, "op_type": str, "sqnr_db": NUMBER}], "passed": bool})
+        self.assertEqual((report["samples"], report["passed"]), (50, True))
+        self.assertEqual(list(report["outputs"]), ["logits"])
+        self.assertGreaterEqual(report["agreement"], 90)
+        self.assertGreaterEqual(report["outputs"]["logits"]["sqnr_db"], 15)
+        self.assertIn("Conv", {layer["op_type"] for layer in report["layers"]})
+
+    def test_run(self):
+        report = self.run_json("run", MODEL, DATA / "eval", "--samples", "3", "--top", "2", "-o", "out")
+        self.obeys(report, FRAME | {
+            "outputs": {str: {"shape": [int], "dtype": str, "file": str}},
+            "predictions": [{"sample": str, "classes": [int], "scores": [NUMBER]}]})
+        self.assertEqual(report["outputs"]["logits"]["shape"], [3, 10])
+        self.assertEqual([len(p["classes"]) for p in report["predictions"]], [2, 2, 2])
+
+    def test_inspect(self):
+        report = self.run_json("inspect", MODEL)
+        self.obeys(report, FRAME | {
+            "ir_version": int, "opset": int, "inputs": [{"name": str}], "outputs": [{"name": str}], "parameters": int,
+            "bytes": int, "macs": int, "op_types": {str: int},
+            "quantized": {"format": str, "int8_nodes": int, "float_nodes": int}})
+        self.assertEqual((report["opset"], report["quantized"]["format"]), (13, "float"))
+        self.assertEqual(report["inputs"][0]["shape"], ["N", 1, 28, 28])
+        # conv1 and conv2 at 28 x 28 and 14 x 14, fc1 and fc2, by hand from the shapes in the file
+        self.assertGreater(report["macs"], 100000)
+        self.quantize()
+        quantized = self.run_json("inspect", "q.onnx")["quantized"]
+        self.assertEqual(quantized["format"], "qdq")
+        self.assertGreater(quantized["int8_nodes"], 3)
+
+    def test_calibrate_and_merge(self):
+        self.images(10)
+        report = self.run_json("calibrate", MODEL, "--calib", "images", "-o", "s.stats")
+        self.obeys(report, FRAME | {"model": str, "output": str, "samples": int, "skipped_images": int})
+        report = self.run_json("merge", "s.stats", "-o", "t.stats")
+        self.obeys(report, FRAME | {"output": str, "samples": int})
+
+    def test_plan(self):
+        self.quantize("--plan", "plan.json", "--exclude", "fc2")
+        plan = self.read_json("plan.json")
+        self.obeys(plan, {"values": [{"name": str, "scale": [NUMBER], "zero_point": [int]}],
+                          "float_nodes": [{"name": str, "op_type": str, "reason": str}]})
+        self.assertIn("fc2", {node["name"] for node in plan["float_nodes"]})
+
+
+class Help(Case):
+    def test_fits_on_a_screen_and_shows_an_example(self):
+        text = self.run_program("--help").stdout
+        self.assertLessEqual(len(text.splitlines()), 24, text)
+        self.assertLessEqual(max(map(len, text.splitlines())), 100, text)
+        self.assertRegex(text, r"quantize \S+\.onnx --calib \S+")
+        for command in COMMANDS:
+            self.assertRegex(text, rf"(?m)^  {command} ")
+            own = self.run_program(command, "--help").stdout
+            self.assertRegex(own, rf"(?m)^  quantize {command} \S+")
+            self.assertRegex(own, rf"Usage: quantize {command} ")
+
+    def test_names_every_option_of_the_contract(self):
+        table = {
+            (): "calib images preprocess samples shard input-shape threads isa json quiet verbose color max-bad-images "
+                "output method percentile bias-correction format target statistics weights activations symmetric "
+                "reduce-range include exclude op-types exclude-op-types overrides plan input-type version help",
+            ("calibrate",): "calib images preprocess samples shard input-shape threads isa json output",
+            ("run",): "output preprocess top input-shape threads isa json quiet",
+            ("verify",): "images labels label-offset layers min-agreement min-sqnr max-drop preprocess json",
+            ("inspect",): "json input-shape",
+            ("merge",): "output json",
+        }
+        for command, options in table.items():
+            everything = self.run_program(*command, "--help-all").stdout
+            first = self.run_program(*command, "--help").stdout
+            for option in options.split():
+                with self.subTest(f"{command} --{option}"):
+                    self.assertRegex(everything, rf"--{option}\b")
+                    self.assertRegex(first, rf"--{option}\b" if option != "images" else "--(calib|images)")
+
+    def test_lists_the_choices(self):
+        text = self.run_program("--help-all").stdout
+        for choices in ("max, mean, entropy, percentile, mse", "imagenet, tf, caffe, unit, raw, yolo", "ort-x86",
+                        "scalar"):
+            self.assertIn(choices, text)
+        self.assertNotRegex(text, r"\bbench\b")
+
+    def test_version(self):
+        self.assertRegex(self.run_program("--version").stdout, r"^quantize \d+\.\d+\.\d+\n$")
+
+
+class MainJob(Case):
+    def setUp(self):
+        super().setUp()
+        self.images(20)
+        shutil.copy(MODEL, self.folder / "lenet.onnx")
+
+    def quantize(self, *arguments):
+        return self.run_program("lenet.onnx", "--calib", "images", "--preprocess", "unit", *arguments)
+
+    def test_writes_beside_the_model_and_says_what_it_did(self):
+        done = self.quantize()
+        self.assertTrue((self.folder / "lenet.qdq.onnx").exists())
+        for says in (r"20 images", r"Conv +2", r"lenet\.qdq\.onnx", r"quantize verify lenet\.onnx lenet\.qdq\.onnx"):
+            self.assertRegex(done.stdout, says)
+        self.assertEqual(done.stderr, "")
+
+    def test_every_method_target_type_and_granularity(self):
+        for method in ("max", "mean", "entropy", "percentile", "mse"):
+            self.quantize("--method", method, "-o", f"{method}.onnx")
+        self.quantize("--weights", "per-tensor", "--activations", "s8", "--symmetric", "--reduce-range",
+                      "--bias-correction", "off", "-o", "other.onnx")
+        for path in self.folder.glob("*.onnx"):
+            if path.name != "lenet.onnx":
+                report = self.run_json("verify", "lenet.onnx", path, "--images", "images")
+                self.assertGreaterEqual(report["agreement"], 90, path)
+
+    def test_the_same_bytes_again_and_with_other_threads(self):
+        for i, threads in enumerate((1, 1, 2)):
+            self.quantize("-o", f"{i}.onnx", "--threads", threads)
+        first = (self.folder / "0.onnx").read_bytes()
+        self.assertEqual(first, (self.folder / "1.onnx").read_bytes())
+        self.assertEqual(first, (self.folder / "2.onnx").read_bytes())
+        self.assertNotIn(str(self.folder).encode(), first)
+
+    def test_statistics_stand_for_the_images(self):
+        self.quantize("-o", "a.onnx", "--method", "entropy", "--statistics", "s.stats")
+        self.run_program("lenet.onnx", "--statistics", "s.stats", "--method", "entropy", "-o", "b.onnx")
+        self.assertEqual((self.folder / "a.onnx").read_bytes(), (self.folder / "b.onnx").read_bytes())
+
+    def test_shards_merge_to_the_same_statistics(self):
+        for part in ("0/3", "1/3", "2/3"):
+            self.run_program("calibrate", "lenet.onnx", "--calib", "images", "--preprocess", "unit", "--shard", part,
+                             "-o", f"{part[0]}.stats")
+        self.run_program("calibrate", "lenet.onnx", "--calib", "images", "--preprocess", "unit", "-o", "all.stats")
+        self.run_program("merge", "2.stats", "0.stats", "1.stats", "-o", "sum.stats")
+        self.assertEqual((self.folder / "sum.stats").read_bytes(), (self.folder / "all.stats").read_bytes())
+
+    def test_the_written_model_knows_its_preprocessing(self):
+        self.write("p.json", '{"color": "gray", "scale": 0.00392156862745098}')
+        self.run_program("lenet.onnx", "--calib", "images", "--preprocess", "p.json", "-o", "q.onnx")
+        report = self.run_json("verify", "lenet.onnx", "q.onnx", "--images", "images")
+        self.assertEqual(report["warnings"], [])
+        self.assertIn('"scale":0.00392156862745098', report["preprocessing"])
+
+    def test_symbolic_sizes_can_be_fixed(self):
+        self.write("free.onnx", onnx.convolution(size="S"))
+        self.fails("free.onnx", "--calib", "images", code=2, says="--input-shape|size")
+        self.run_program("free.onnx", "--calib", "images", "--input-shape", "image=1x1x32x32", "-o", "q.onnx")
+        self.assertEqual(self.run_json("inspect", "q.onnx")["inputs"][0]["shape"], [1, 1, 32, 32])
+
+    def test_pixels_as_input(self):
+        self.quantize("--input-type", "u8", "-o", "u8.onnx")
+        self.quantize("-o", "f32.onnx")
+        self.assertEqual(self.run_json("inspect", "u8.onnx")["inputs"][0]["dtype"], "u8")
+        report = self.run_json("verify", "f32.onnx", "u8.onnx", "--images", "images")
+        self.assertEqual(report["outputs"]["logits"]["max_abs_diff"], 0)
+        self.run_program("run", "u8.onnx", "images", "-o", "out")
+
+    def test_excluded_nodes_stay_float(self):
+        report = self.run_json("lenet.onnx", "--calib", "images", "-o", "q.onnx", "--exclude", "^fc", "--preprocess",
+                               "unit")
+        reasons = {node["name"]: node["reason"] for node in report["float_nodes"]}
+        self.assertIn("--exclude", reasons["fc1"])
+        self.assertEqual(report["nodes"]["Gemm"], {"int8": 0, "float": 2})
+        report = self.run_json("lenet.onnx", "--calib", "images", "-o", "q.onnx", "--op-types", "Conv",
+                               "--preprocess", "unit")
+        self.assertEqual(report["nodes"]["Gemm"], {"int8": 0, "float": 2})
+
+    def test_overrides_win(self):
+        self.write("o.json", '{"input": {"min": -2, "max": 2}}')
+        self.quantize("--overrides", "o.json", "--plan", "plan.json", "-o", "q.onnx")
+        entry = next(value for value in self.read_json("plan.json")["values"] if value["name"] == "input")
+        self.assertAlmostEqual(entry["scale"][0], 4 / 255, places=6)
+
+
+class Run(Case):
+    def test_a_tensor_by_its_input(self):
+        self.write("x.npy", pictures.npy((2, 1, 28, 28), [i % 256 / 255 for i in range(2 * 784)]))
+        self.run_program("run", MODEL, "input=x.npy", "-o", "named", "--threads", "1", "--quiet")
+        self.run_program("run", MODEL, "x.npy", "-o", "listed")
+        shape, named = pictures.read_npy(self.folder / "named" / "logits.npy")
+        self.assertEqual(shape, (2, 10))
+        self.assertEqual((shape, named), pictures.read_npy(self.folder / "listed" / "logits.npy"))
+
+    def test_an_image_is_the_tensor_it_becomes(self):
+        self.write("image.png", pictures.png(28, 28))
+        self.write("image.npy", pictures.npy((1, 1, 28, 28), [(x * 37 + y * 91) % 256 / 255
+                                                              for y in range(28) for x in range(28)]))
+        self.run_program("run", MODEL, "image.png", "--preprocess", "unit", "-o", "a")
+        self.run_program("run", MODEL, "image.npy", "-o", "b")
+        a, b = (pictures.read_npy(self.folder / name / "logits.npy")[1] for name in "ab")
+        for x, y in zip(a, b):
+            self.assertAlmostEqual(x, y, places=4)
+
+    def test_without_o_nothing_is_written(self):
+        self.write("image.png", pictures.png(28, 28))
+        done = self.run_program("run", MODEL, "image.png", "--top", "3")
+        self.assertRegex(done.stdout, r"image\.png +\d \(-?\d+\.\d+\)  \d")
+        self.assertEqual(self.files(), ["image.png"])
+
+    def test_quiet_says_nothing(self):
+        self.write("image.png", pictures.png(28, 28))
+        done = self.run_program("run", MODEL, "image.png", "--preprocess", "unit", "--quiet")
+        self.assertEqual((done.stdout, done.stderr), ("", ""))
+
+    def test_outputs_of_different_shapes_are_numbered(self):
+        self.write("free.onnx", onnx.convolution(size="S"))
+        for i, size in enumerate((8, 9)):
+            self.write(f"x/{i}.npy", pictures.npy((1, 1, size, size), [0.5] * size * size))
+        report = self.run_json("run", "free.onnx", "x", "-o", "out")
+        self.assertEqual([path.split("/")[-1] for path in report["outputs"]["result"]["files"]],
+                         ["result_0.npy", "result_1.npy"])
+        self.assertEqual(pictures.read_npy(self.folder / "out" / "result_1.npy")[0], (1, 2, 9, 9))
+
+
+class Verify(Case):
+    def test_failed_checks_have_their_exit_code(self):
+        self.images(20)
+        self.run_program(MODEL, "--calib", "images", "--preprocess", "unit", "-o", "q.onnx")
+        arguments = ("verify", MODEL, "q.onnx", "--images", "images")
+        self.assertTrue(self.run_json(*arguments, "--min-sqnr", "10", "--min-agreement", "80")["passed"])
+        report = self.run_json(*arguments, "--min-sqnr", "200", code=1)
+        self.assertFalse(report["passed"])
+        self.assertRegex(self.run_program(*arguments, "--min-sqnr", "200", code=1).stdout, "FAILED.*200.00")
+        self.run_program(*arguments, "--min-agreement", "100.1", code=1)
+
+    def test_a_drop_in_accuracy(self):
+        images = self.images(10)
+        names = sorted(p.name for p in images.iterdir())
+        best = {p["sample"]: p["classes"][0]
+                for p in self.run_json("run", MODEL, images, "--preprocess", "unit", "--top", "1")["predictions"]}
+        self.write("labels.txt", "".join(f"{name}\t{best[name] - 1}\n" for name in names))
+        report = self.run_json("verify", MODEL, MODEL, "--images", images, "--labels", "labels.txt", "--label-offset",
+                               "1", "--max-drop", "0", "--preprocess", "unit")
+        self.assertEqual(report["top1"], {"reference": 100, "candidate": 100})
+        self.assertEqual(report["outputs"]["logits"], {"sqnr_db": 999, "max_abs_diff": 0})
+
+    def test_threads_do_not_change_the_figures(self):
+        self.images(20)
+        self.run_program(MODEL, "--calib", "images", "--preprocess", "unit", "-o", "q.onnx")
+        one, two = (self.run_json("verify", MODEL, "q.onnx", "--images", "images", "--threads", n) for n in (1, 2))
+        self.assertEqual(one["outputs"], two["outputs"])
+
+
+if __name__ == "__main__":
+    main()

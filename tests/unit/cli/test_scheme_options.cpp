@@ -1,0 +1,74 @@
+#include <catch2/catch.hpp>
+
+#include "cli/scheme_options.h"
+#include "core/error.h"
+
+using namespace quantize;
+
+namespace {
+
+std::string failure(const std::string& json) {
+  try {
+    parse_overrides(json);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kInvalidArgument);
+    return error.what();
+  }
+  return "none";
+}
+
+}  // namespace
+
+TEST_CASE("Overrides set what they name and nothing else") {
+  const auto overrides = parse_overrides(
+      R"({"a": {"min": -1.5, "max": 2, "num_bits": 4, "unsigned": false, "narrow_range": true, "axis": -1},
+          "b": {"amax": 6, "scale_amax": 0.9, "method": "entropy", "enabled": false}, "c": {}})");
+  REQUIRE(overrides.size() == 2);
+  const ValueOverride& a = overrides.at("a");
+  CHECK(a.min == -1.5f);
+  CHECK(a.max == 2.0f);
+  CHECK(a.num_bits == 4);
+  CHECK(a.is_unsigned == false);
+  CHECK(a.narrow_range == true);
+  CHECK(a.axis == -1);
+  CHECK_FALSE(a.amax.has_value());
+  CHECK_FALSE(a.enabled.has_value());
+  const ValueOverride& b = overrides.at("b");
+  CHECK(b.amax == 6.0f);
+  CHECK(b.scale_amax == 0.9f);
+  CHECK(b.method == "entropy");
+  CHECK(b.enabled == false);
+  CHECK_FALSE(b.min.has_value());
+}
+
+TEST_CASE("An override that makes no sense names the value, the key and what it takes") {
+  using Catch::Matchers::Contains;
+  CHECK_THAT(failure("["), Contains("JSON"));
+  CHECK_THAT(failure("[]"), Contains("JSON object"));
+  CHECK_THAT(failure(R"({"a": 1})"), Contains("'a'"));
+  CHECK_THAT(failure(R"({"a": {"bits": 4}})"),
+             Contains("'a'") && Contains("\"bits\"") && Contains("num_bits"));
+  CHECK_THAT(failure(R"({"a": {"num_bits": 9}})"), Contains("from 2 to 8"));
+  CHECK_THAT(failure(R"({"a": {"num_bits": 4.5}})"), Contains("whole number"));
+  CHECK_THAT(failure(R"({"a": {"min": 1}})"), Contains("at most 0"));
+  CHECK_THAT(failure(R"({"a": {"amax": "6"}})"), Contains("number"));
+  CHECK_THAT(failure(R"({"a": {"max": 1e300}})"), Contains("number"));
+  CHECK_THAT(failure(R"({"a": {"method": "kl"}})"), Contains("entropy"));
+  CHECK_THAT(failure(R"({"a": {"enabled": 0}})"), Contains("true or false"));
+}
+
+TEST_CASE("Flags become a scheme") {
+  SchemeFlags flags;
+  flags.weights = "per-tensor";
+  flags.activations = "s8";
+  flags.symmetric = flags.reduce_range = true;
+  flags.bias_correction = "off";
+  const QuantizationScheme scheme = make_scheme(flags);
+  CHECK_FALSE(scheme.per_channel_weights);
+  CHECK(scheme.activations.dtype == DataType::kS8);
+  CHECK(scheme.activations.symmetric);
+  CHECK(scheme.weights.num_bits == 7);
+  CHECK_FALSE(scheme.bias_correction);
+  flags.scheme.op_types = {"Convolution"};
+  CHECK_THROWS_WITH(make_scheme(flags), Catch::Matchers::Contains("Convolution"));
+}
