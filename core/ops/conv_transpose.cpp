@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/error.h"
+#include "core/ops/conv_transpose.h"
 #include "core/ops/require.h"
 #include "core/ops/window.h"
 

@@ -2,7 +2,6 @@
 #include "core/ops/padded_image.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace quantize {
 
@@ -66,11 +65,9 @@ void PaddedImage::fill_row(const float* row, size_t phase, float* padded) const 
   const int64_t first = std::clamp<int64_t>((shift + w.stride - 1) / w.stride, 0, width_.extent);
   const int64_t last = std::clamp<int64_t>((w.in + shift + w.stride - 1) / w.stride, first, width_.extent);
   std::fill(padded, padded + first, 0.0f);
-  if (w.stride == 1) {
-    std::memcpy(padded + first, row + first - shift, static_cast<size_t>(last - first) * sizeof(float));
-  } else {
-    for (int64_t i = first; i < last; ++i) padded[i] = row[i * w.stride - shift];
-  }
+  with_constant_stride(w.stride, [&](auto stride) {
+    for (int64_t i = first; i < last; ++i) padded[i] = row[i * stride - shift];
+  });
   std::fill(padded + last, padded + width_.extent, 0.0f);
 }
 

@@ -22,21 +22,17 @@ void pool_channel(const Window& window, const T* x, T* y, T* row, T start, Combi
       std::fill_n(row, w.in, start);
       for (int64_t kd = d.first_tap(od); kd < d.last_tap(od); ++kd)
         for (int64_t kh = h.first_tap(oh); kh < h.last_tap(oh); ++kh) {
-          const T* in = x + ((d.start(od) + kd * d.dilation) * h.in + h.start(oh) + kh * h.dilation) * w.in;
-          for (int64_t i = 0; i < w.in; ++i) row[i] = combine(row[i], in[i]);
+          const int64_t in_row = (d.start(od) + kd * d.dilation) * h.in + h.start(oh) + kh * h.dilation;
+          for (int64_t i = 0; i < w.in; ++i) row[i] = combine(row[i], x[in_row * w.in + i]);
         }
       std::fill_n(y, w.out, start);
-      for (int64_t kw = w.first_tap(w.out - 1); kw < w.last_tap(0); ++kw) {
-        const int64_t shift = w.pad_begin - kw * w.dilation;  // tap kw of output o is row[o * stride - shift]
-        const int64_t first = shift <= 0 ? 0 : std::min(w.out, (shift + w.stride - 1) / w.stride);
-        const int64_t last =
-            w.in + shift <= 0 ? 0 : std::min(w.out, (w.in + shift + w.stride - 1) / w.stride);
-        if (w.stride == 1) {
-          for (int64_t o = first; o < last; ++o) y[o] = combine(y[o], row[o - shift]);
-        } else {
-          for (int64_t o = first; o < last; ++o) y[o] = combine(y[o], row[o * w.stride - shift]);
+      with_constant_stride(w.stride, [&](auto stride) {
+        for (int64_t kw = w.first_tap(w.out - 1); kw < w.last_tap(0); ++kw) {
+          const auto [first, last] = w.outputs_of(kw);
+          const T* tap = row + kw * w.dilation - w.pad_begin;
+          for (int64_t o = first; o < last; ++o) y[o] = combine(y[o], tap[o * stride]);
         }
-      }
+      });
     }
 }
 

@@ -2,6 +2,7 @@
 #include "core/ops/window.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "core/error.h"
@@ -169,6 +170,13 @@ int64_t WindowAxis::first_tap(int64_t o) const {
 int64_t WindowAxis::last_tap(int64_t o) const {
   const int64_t room = in - start(o);
   return room <= 0 ? 0 : std::min(kernel, ceil_divide(room, dilation));
+}
+
+WindowAxis::Outputs WindowAxis::outputs_of(int64_t t) const {
+  const auto below = [&](int64_t limit) { return std::clamp<int64_t>(ceil_divide(limit, stride), 0, out); };
+  const int64_t shift = pad_begin - t * dilation;  // tap t of output o stands at o * stride - shift
+  const int64_t first = below(shift);
+  return {first, std::max(first, below(in + shift))};
 }
 
 int64_t Window::in_size() const {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <array>
-#include <optional>
+#include <type_traits>
 
 #include "core/graph.h"
 
@@ -23,7 +23,21 @@ struct WindowAxis {
   /// The taps of output position `o` that lie inside the input: [first, last).
   int64_t first_tap(int64_t o) const;
   int64_t last_tap(int64_t o) const;
+  /// The output positions whose tap t lies inside the input: [first, last).
+  struct Outputs {
+    int64_t first, last;
+  };
+  Outputs outputs_of(int64_t t) const;
 };
+
+/// Calls body(stride) with 1 and 2 as constants of their type, so that the compiler makes vectors of the loop
+/// in it.
+template <typename Body>
+void with_constant_stride(int64_t stride, Body body) {
+  if (stride == 1) return body(std::integral_constant<int64_t, 1>{});
+  if (stride == 2) return body(std::integral_constant<int64_t, 2>{});
+  body(stride);
+}
 
 /// Three spatial axes; those a tensor of lower rank does not have come first and are all 1.
 struct Window {

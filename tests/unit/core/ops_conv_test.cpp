@@ -252,20 +252,29 @@ Tensor brute_transpose(const Tensor& x, const Tensor& w, int64_t group, const In
 }
 
 void check_transpose(int64_t group, const Ints& strides, const Ints& dilations,
-                     std::map<std::string, Attribute> attributes, const Ints& crop, const Ints& extents) {
+                     std::map<std::string, Attribute> attributes, const Ints& crop, const Ints& extents,
+                     const Shape& image = {2, 4, 5, 6}, bool constant = true) {
   INFO("group " << group << " strides " << to_string(strides) << " extents " << to_string(extents));
-  GraphBuilder b;
-  const ValueId x = b.input("x", {2, 4, 5, 6}), w = b.random("w", {4, 3, 3, 2});
+  const Tensor x = random_tensor(image, 1), w = random_tensor({image[1], 3, 3, 2}, 2);
   attributes["group"] = group;
   attributes["strides"] = strides;
   attributes["dilations"] = dilations;
-  const Graph graph = b.build({b.node("ConvTranspose", {x, w}, attributes)});
-  const auto inputs = random_inputs(graph);
-  const Tensor expected =
-      brute_transpose(inputs[0], graph.value(w).initializer, group, strides, dilations, crop, extents);
-  const Tensor actual = run_graph(graph, inputs)[0];
-  REQUIRE(actual.shape() == expected.shape());
-  CHECK(relative_difference(actual, expected) < 1e-5);
+  GraphBuilder b;
+  const ValueId input = b.input("x", image);
+  const ValueId weights = constant ? b.constant("w", w) : b.input("w", w.shape());
+  const Graph graph = b.build({b.node("ConvTranspose", {input, weights}, attributes)});
+  const std::vector<Tensor> inputs = constant ? std::vector{x} : std::vector{x, w};
+  const Tensor expected = brute_transpose(x, w, group, strides, dilations, crop, extents);
+  CHECK(relative_difference(evaluate_reference(graph, inputs), expected) < 1e-5);
+  for (Isa isa : supported_isas()) {
+    INFO("isa " << name_of(isa));
+    CompileOptions options;
+    options.kernels = &kernels_for(isa);
+    Engine engine(graph, options);
+    const Tensor actual = engine.run(inputs)[0];
+    REQUIRE(actual.shape() == expected.shape());
+    CHECK(relative_difference(actual, expected) < 1e-5);
+  }
 }
 
 }  // namespace
@@ -282,6 +291,25 @@ TEST_CASE("ConvTranspose spreads every element over its window") {
   check_transpose(1, {2, 2}, {1, 1}, {{"auto_pad", std::string("SAME_UPPER")}}, {0, 0}, {10, 12});
   check_transpose(1, {2, 2}, {1, 1}, {{"auto_pad", std::string("SAME_LOWER")}}, {1, 0}, {10, 12});
   check_transpose(1, {2, 3}, {1, 1}, {{"auto_pad", std::string("SAME_UPPER")}}, {0, 0}, {10, 17});
+}
+
+TEST_CASE("ConvTranspose with computed weights, and with more products than fit one block") {
+  check_transpose(2, {2, 2}, {1, 1}, {}, {0, 0}, {11, 12}, {2, 4, 5, 6}, false);
+  check_transpose(1, {1, 1}, {1, 1}, {}, {0, 0}, {152, 151}, {1, 2, 150, 150});
+}
+
+TEST_CASE("ConvTranspose applies bias and clamp") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4}), w = b.random("w", {2, 3, 3, 3});
+  const ValueId bias = b.random("bias", {3});
+  const Graph graph = b.build({b.node("Relu", {b.node("ConvTranspose", {x, w, bias})}),
+                               b.node("ConvTranspose", {x, w, bias}), b.node("ConvTranspose", {x, w})});
+  const auto outputs = run_graph(graph, random_inputs(graph));
+  const float* biases = graph.value(bias).initializer.data<float>();
+  for (int64_t i = 0; i < outputs[0].size(); ++i) {
+    CHECK(outputs[0].data<float>()[i] == std::max(outputs[1].data<float>()[i], 0.0f));
+    CHECK(outputs[1].data<float>()[i] == Approx(outputs[2].data<float>()[i] + biases[i / 36]).margin(1e-5));
+  }
 }
 
 TEST_CASE("ConvTranspose refuses attributes that ONNX forbids") {
