@@ -10,9 +10,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
+#include "calibration/byte_reader.h"
 #include "calibration/hash.h"
 #include "core/atomic_file.h"
 #include "core/error.h"
@@ -206,20 +205,6 @@ uint64_t checksum_of(std::string_view bytes) {
   return hash.value();
 }
 
-std::string read_whole_file(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  std::string bytes;
-  if (!error) {
-    std::ifstream file(path, std::ios::binary);
-    bytes.resize(size);
-    if (!file.read(bytes.data(), static_cast<std::streamsize>(size)))
-      error = std::make_error_code(std::errc::io_error);
-  }
-  if (error) throw Error(ErrorKind::kIo, "the statistics cannot be read: " + error.message());
-  return bytes;
-}
-
 }  // namespace
 
 std::string encode_statistics(const StatisticsTable& table) {
@@ -273,7 +258,11 @@ void save_statistics(const StatisticsTable& table, const std::string& path) {
 }
 
 StatisticsTable load_statistics(const std::string& path) {
-  return with_context([&] { return path; }, [&] { return decode_statistics(read_whole_file(path)); });
+  const std::vector<uint8_t> bytes = read_file(path);
+  return with_context([&] { return path; },
+                      [&] {
+                        return decode_statistics({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+                      });
 }
 
 }  // namespace quantize

@@ -13,7 +13,7 @@ void save_statistics(const StatisticsTable& table, const std::string& path);
 
 /// Reads what save_statistics wrote. Never trusts it: sizes are checked before memory is taken, counts and
 /// extremes for what always holds. Errors: Error(kIo) if the file cannot be read, Error(kCalibration) if it
-/// is no statistics file, of another version, or damaged; each with the path as context.
+/// is no statistics file, of another version, or damaged; each naming the path.
 StatisticsTable load_statistics(const std::string& path);
 
 /// The file's bytes, and back. Errors: as load_statistics, without the path.

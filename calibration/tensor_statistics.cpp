@@ -103,7 +103,7 @@ SampleSummary summarize(const TensorView& value, const KernelTable& kernels) {
   summary.exponent = Histogram::exponent_for(magnitude);
   const float inv_bin_width = std::ldexp(1.0f, -summary.exponent);
   summary.used_bins = static_cast<size_t>(magnitude * inv_bin_width) + 1;
-  summary.zeros = kernels.histogram_f32(x, size, inv_bin_width, summary.counts.data(), summary.counts.size());
+  summary.zeros = kernels.histogram_f32(x, size, inv_bin_width, summary.counts.data(), 2 * Histogram::kBins);
   return summary;
 }
 

@@ -53,7 +53,7 @@ struct SampleSummary {
   uint64_t zeros = 0;
   int exponent = Histogram::kMinExponent;  // bins are 2^exponent wide
   size_t used_bins = 0;                    // per sign
-  std::array<uint32_t, 2 * Histogram::kBins> counts{};
+  std::array<uint32_t, 2 * Histogram::kBins + kHistogramSpare> counts{};
 };
 
 /// Summarizes one activation of one sample; a batch counts as one sample.

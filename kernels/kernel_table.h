@@ -56,6 +56,9 @@ struct MinMaxF32 {
   uint64_t non_finite;
 };
 
+/// Numbers behind the bins that histogram_f32 may write to.
+constexpr size_t kHistogramSpare = 16;
+
 struct KernelTable {
   Isa isa = Isa::kScalar;
 
@@ -75,7 +78,8 @@ struct KernelTable {
   /// counts[bin(x[i])] += 1 for every finite x[i] that is not 0; returns how many x[i] are 0. Bins count
   /// magnitudes outwards from the middle: with k = min(trunc(|x| * inv_bin_width), bins / 2 - 1), bin(x) =
   /// bins / 2 + k for x > 0 and bins / 2 - 1 - k for x < 0. inv_bin_width is a power of two, so that the
-  /// product is exact, or underflows to the same k = 0. Exact.
+  /// product is exact, or underflows to the same k = 0. `counts` has room for bins + kHistogramSpare numbers,
+  /// of which those behind the bins are left undefined. Exact.
   uint64_t (*histogram_f32)(const float* x, size_t n, float inv_bin_width, uint32_t* counts,
                             size_t bins) noexcept = nullptr;
 

@@ -71,23 +71,36 @@ MinMaxF32 minmax(const float* x, size_t n) noexcept {
   return {lows[0] + 0.0f, highs[0] + 0.0f, n - finite};
 }
 
+/// Counting is a chain of scalar increments; to keep it free of branches, the bins of a block of elements are
+/// written down first, and elements that do not count go to the spare bins, each lane to its own.
 template <typename V>
 uint64_t histogram(const float* x, size_t n, float inv_bin_width, uint32_t* counts, size_t bins) noexcept {
   using Reg = typename V::Reg;
+  constexpr float kLaneNumbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  static_assert(V::kLanes <= kHistogramSpare && kHistogramSpare == 16);
   const auto half = static_cast<float>(bins / 2);
   const Reg zero = V::set1(0), last = V::set1(half - 1), width = V::set1(inv_bin_width);
   const Reg above = V::set1(half), below = V::set1(half - 1);
+  const Reg spare = V::add(V::set1(static_cast<float>(bins)), V::load(kLaneNumbers));
+  constexpr size_t kBlock = 256;
+  int32_t block[kBlock];
+  size_t filled = 0;
+  const auto flush = [&] {
+    for (size_t i = 0; i < filled; ++i) ++counts[block[i]];
+    filled = 0;
+  };
   uint64_t zeros = 0;
   each_vector<V>(x, n, [&](Reg value, typename V::Mask present, size_t) {
-    const Reg k = V::trunc(V::min(V::mul(V::abs(value), width), last));
+    const Reg magnitude = V::abs(value);
+    const Reg k = V::trunc(V::min(V::mul(magnitude, width), last));
     const Reg bin = V::select(V::less(zero, value), V::add(above, k), V::sub(below, k));
-    int32_t index[V::kLanes];
-    V::store_ints(index, V::to_int(bin));
-    const uint32_t zero_bits = V::bits(V::both(V::equal(value, zero), present));
-    zeros += static_cast<uint64_t>(__builtin_popcount(zero_bits));
-    uint32_t bits = V::bits(V::both(V::finite(value), present)) & ~zero_bits;
-    for (; bits != 0; bits &= bits - 1) ++counts[index[__builtin_ctz(bits)]];
+    const auto counted = V::both(V::both(V::less(zero, magnitude), V::finite(value)), present);
+    V::store_ints(block + filled, V::to_int(V::select(counted, bin, spare)));
+    zeros += static_cast<uint64_t>(__builtin_popcount(V::bits(V::both(V::equal(value, zero), present))));
+    filled += V::kLanes;
+    if (filled == kBlock) flush();
   });
+  flush();
   return zeros;
 }
 
