@@ -55,7 +55,11 @@ void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
   const std::span<std::byte> scratch{workspace.arena_.get() + scratch_offset_, scratch_bytes_};
   for (size_t s = 0; s < steps_.size(); ++s) {
     const Workspace::StepViews& views = workspace.steps_[s];
-    steps_[s].function({steps_[s].node, steps_[s].opset, *kernels_, views.inputs, views.outputs, scratch});
+    with_context([&] { return describe(graph_, steps_[s].node); },
+                 [&] {
+                   steps_[s].function(
+                       {steps_[s].node, steps_[s].opset, *kernels_, views.inputs, views.outputs, scratch});
+                 });
     for (size_t i = 0; i < views.outputs.size(); ++i) observe(steps_[s].outputs[i], views.outputs[i]);
   }
 }

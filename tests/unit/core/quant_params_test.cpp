@@ -6,103 +6,99 @@
 
 #include "core/error.h"
 
-namespace quantize {
+using namespace quantize;
 
 namespace {
 
-QuantParams u8(Range range) {
-  return choose_quant_params({range}, {.dtype = DataType::kU8});
+QuantType s8(bool narrow, int bits = 8) {
+  return {.dtype = DataType::kS8, .num_bits = bits, .symmetric = true, .narrow_range = narrow};
 }
 
 }  // namespace
 
-TEST_CASE("quant params: codes of every type") {
-  const auto codes = [](DataType dtype, int bits, bool narrow) {
-    const Range range = code_range({.dtype = dtype, .num_bits = bits, .narrow_range = narrow});
+TEST_CASE("code ranges follow storage, bits and narrow_range") {
+  const auto codes = [](const QuantType& type) {
+    const Range range = code_range(type);
     return std::pair(range.min, range.max);
   };
-  CHECK(codes(DataType::kU8, 8, false) == std::pair(0.0f, 255.0f));
-  CHECK(codes(DataType::kU8, 7, false) == std::pair(0.0f, 127.0f));
-  CHECK(codes(DataType::kS8, 8, false) == std::pair(-128.0f, 127.0f));
-  CHECK(codes(DataType::kS8, 8, true) == std::pair(-127.0f, 127.0f));
-  CHECK(codes(DataType::kS8, 2, true) == std::pair(-1.0f, 1.0f));
-  CHECK(codes(DataType::kS16, 16, true) == std::pair(-32767.0f, 32767.0f));
+  CHECK(codes({}) == std::pair(0.0f, 255.0f));
+  CHECK(codes(s8(true)) == std::pair(-127.0f, 127.0f));
+  CHECK(codes(s8(false)) == std::pair(-128.0f, 127.0f));
+  CHECK(codes({.dtype = DataType::kU8, .num_bits = 7}) == std::pair(0.0f, 127.0f));
+  CHECK(codes(s8(true, 4)) == std::pair(-7.0f, 7.0f));
+  CHECK(codes({.dtype = DataType::kU16, .num_bits = 16}) == std::pair(0.0f, 65535.0f));
   CHECK_THROWS_AS(code_range({.dtype = DataType::kU8, .num_bits = 9}), Error);
   CHECK_THROWS_AS(code_range({.dtype = DataType::kU8, .num_bits = 1}), Error);
   CHECK_THROWS_AS(code_range({.dtype = DataType::kF32}), Error);
 }
 
-TEST_CASE("quant params: an asymmetric range uses every code and represents 0 exactly") {
-  const QuantParams params = u8({-1, 3});
-  CHECK(params.scale[0] == 4.0f / 255);
-  CHECK(params.zero_point[0] == 64);  // 63.75
-  CHECK(dequantize_value(params.zero_point[0], params.scale[0], params.zero_point[0]) == 0.0f);
-  CHECK(u8({0, 6}).zero_point[0] == 0);
-  CHECK(u8({-6, 0}).zero_point[0] == 255);
-}
-
-TEST_CASE("quant params: a symmetric range has its zero in the middle") {
-  const QuantParams s8 =
-      choose_quant_params({{-1, 0.5f}}, {.dtype = DataType::kS8, .symmetric = true, .narrow_range = true});
-  CHECK(s8.scale[0] == 1.0f / 127);
-  CHECK(s8.zero_point[0] == 0);
-  const QuantParams middle = choose_quant_params({{-1, 0.5f}}, {.dtype = DataType::kU8, .symmetric = true});
-  CHECK(middle.zero_point[0] == 128);
-  CHECK(quantize_value(1.0f, middle.scale[0], 128, 0, 255) == 255);
-}
-
-TEST_CASE("quant params: scales stay positive and normal") {
-  CHECK(u8({0, 0}).scale[0] == 1.0f);
-  const float tiny = std::numeric_limits<float>::denorm_min();
-  CHECK(u8({0, tiny}).scale[0] == std::numeric_limits<float>::min());
-  const float huge = std::numeric_limits<float>::max();
-  const QuantParams wide = u8({-huge, huge});
-  CHECK(std::isfinite(wide.scale[0]));
-  CHECK_THROWS_AS(u8({1, 2}), Error);
-  CHECK_THROWS_AS(u8({0, INFINITY}), Error);
-  CHECK_THROWS_AS(u8({NAN, 1}), Error);
-}
-
-TEST_CASE("quant params: rounding is half to even, saturation at both ends, NaN is the zero point") {
-  const auto q = [](float x) { return quantize_value(x, 1.0f, 10, 0, 255); };
-  CHECK(q(0.5f) == 10);
-  CHECK(q(1.5f) == 12);
-  CHECK(q(2.5f) == 12);
-  CHECK(q(-0.5f) == 10);
-  CHECK(q(-10.6f) == 0);
-  CHECK(q(1e30f) == 255);
-  CHECK(q(-INFINITY) == 0);
-  CHECK(q(INFINITY) == 255);
-  CHECK(q(NAN) == 10);
-}
-
-TEST_CASE("quant params: dividing by the scale, not multiplying by its reciprocal") {
-  int different = 0;
-  for (int i = 1; i < 2000; ++i) {
-    const float scale = 0.001f * static_cast<float>(i), x = scale * 2.5f;
-    CHECK(quantize_value(x, scale, 0, -128, 127) == static_cast<int32_t>(std::nearbyint(x / scale)));
-    different +=
-        quantize_value(x, scale, 0, -128, 127) != static_cast<int32_t>(std::nearbyint(x * (1 / scale)));
+TEST_CASE("asymmetric parameters hold the range and represent 0 exactly") {
+  for (const Range range : {Range{0, 6}, Range{-1, 3}, Range{-0.3f, 0}, Range{-1e-3f, 1e3f}}) {
+    const QuantParams params = choose_quant_params({range}, {});
+    const float scale = params.scale[0];
+    const int32_t zero_point = params.zero_point[0];
+    CHECK(dequantize_value(quantize_value(0, scale, zero_point, 0, 255), scale, zero_point) == 0);
+    for (const float end : {range.min, range.max}) {
+      const int32_t code = quantize_value(end, scale, zero_point, 0, 255);
+      CHECK(std::abs(dequantize_value(code, scale, zero_point) - end) <= scale / 2 * 1.001f);
+    }
   }
-  CHECK(different > 0);
 }
 
-TEST_CASE("quant params: tensors take the scale of their channel") {
-  const Tensor x = Tensor::of<float>({2, 2, 1}, {1, 10, -1, 25});
-  const QuantParams params =
-      choose_quant_params({{-1, 1}, {0, 127}}, {.dtype = DataType::kS8, .symmetric = true}, 1);
-  const Tensor codes = quantize_tensor(x, params);
-  CHECK(codes.to_vector<int64_t>() == std::vector<int64_t>{127, 10, -127, 25});
-  const Tensor back = dequantize_tensor(codes, params);
-  for (int64_t i = 0; i < x.size(); ++i) CHECK(back.data<float>()[i] == Approx(x.data<float>()[i]));
-  CHECK_THROWS_AS(quantize_tensor(Tensor::of<float>({1, 3, 1}, {1, 2, 3}), params), Error);
+TEST_CASE("symmetric parameters have their zero point in the middle") {
+  const QuantParams narrow = choose_quant_params({{-2, 1}}, s8(true));
+  CHECK(narrow.zero_point[0] == 0);
+  CHECK(narrow.scale[0] == Approx(2.0 / 127));
+  CHECK(narrow.quant_min == -127);
+  const QuantParams middle = choose_quant_params({{-2, 1}}, {.dtype = DataType::kU8, .symmetric = true});
+  CHECK(middle.zero_point[0] == 128);
+  CHECK(middle.scale[0] == Approx(2.0 / 127));
 }
 
-TEST_CASE("quant params: fewer bits stay within their codes") {
-  const QuantParams params = choose_quant_params({{0, 15}}, {.dtype = DataType::kU8, .num_bits = 4});
-  CHECK(params.scale[0] == 1.0f);
-  CHECK(quantize_tensor(Tensor::of<float>({2}, {100, 7}), params).to_vector<int64_t>() ==
-        std::vector<int64_t>{15, 7});
+TEST_CASE("degenerate ranges still give usable scales") {
+  CHECK(choose_quant_params({{0, 0}}, {}).scale[0] == 1);
+  const float tiny = choose_quant_params({{0, 1e-44f}}, {}).scale[0];
+  CHECK(tiny == std::numeric_limits<float>::min());
+  const float huge = std::numeric_limits<float>::max();
+  CHECK(std::isfinite(choose_quant_params({{-huge, huge}}, {}).scale[0]));
+  CHECK_THROWS_AS(choose_quant_params({{1, 2}}, {}), Error);
+  CHECK_THROWS_AS(choose_quant_params({{0, INFINITY}}, {}), Error);
+  CHECK_THROWS_AS(choose_quant_params({{0, NAN}}, {}), Error);
 }
 
-}  // namespace quantize
+TEST_CASE("quantize_value rounds half to even, saturates, and gives NaN the zero point") {
+  CHECK(quantize_value(0.5f, 1, 0, -128, 127) == 0);
+  CHECK(quantize_value(1.5f, 1, 0, -128, 127) == 2);
+  CHECK(quantize_value(-2.5f, 1, 0, -128, 127) == -2);
+  CHECK(quantize_value(2.5f, 1, 1, 0, 255) == 3);  // rounded before the zero point is added
+  CHECK(quantize_value(1e30f, 1e-30f, 10, 0, 255) == 255);
+  CHECK(quantize_value(-INFINITY, 1, 10, 0, 255) == 0);
+  CHECK(quantize_value(NAN, 1, 10, 0, 255) == 10);
+  // A division: the reciprocal of this scale, rounded to float, gives 8.
+  CHECK(quantize_value(0.75f, 0.1f, 0, 0, 255) == static_cast<int32_t>(std::nearbyint(0.75f / 0.1f)));
+}
+
+TEST_CASE("tensors quantize and dequantize per channel along any axis") {
+  QuantParams params;
+  params.dtype = DataType::kS8;
+  params.scale = {1, 2, 4};
+  params.zero_point = {0, 1, -1};
+  params.quant_min = -128;
+  params.quant_max = 127;
+  params.axis = -1;
+  const Tensor x = Tensor::of<float>({2, 3}, {4, 4, 4, -8, -8, -8});
+  const Tensor q = quantize_tensor(x, params);
+  CHECK(equal(q, Tensor::of<int8_t>({2, 3}, {4, 3, 0, -8, -3, -3})));
+  CHECK(equal(dequantize_tensor(q, params), x));
+  params.axis = 0;
+  CHECK_THROWS_AS(quantize_tensor(x, params), Error);
+  CHECK_THROWS_AS(dequantize_tensor(q, params), Error);
+  params.axis.reset();
+  CHECK_THROWS_AS(quantize_tensor(x, params), Error);
+}
+
+TEST_CASE("codes in use may be fewer than the type has") {
+  QuantParams params = choose_quant_params({{-1, 1}}, s8(true, 4));
+  const Tensor q = quantize_tensor(Tensor::of<float>({3}, {-5, 0, 5}), params);
+  CHECK(equal(q, Tensor::of<int8_t>({3}, {-7, 0, 7})));
+}
