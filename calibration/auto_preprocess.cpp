@@ -156,16 +156,19 @@ PreprocessChoice from_classes(const ClassInformation& information, const std::ve
     return choice;
   };
   if (information.classes < 2) {
-    return guess(fallback, "", "the model's first output is no classes that could tell images apart");
+    return guess(fallback, "", "the model's first output is no list of classes, so it does not show");
   }
   const auto& nats = information.nats;
   const size_t images = nats[0].size();
   const auto order = rank(nats.size(), [&](size_t a, size_t b) { return mean(nats[a]) > mean(nats[b]); });
   const Candidate &best = candidates[order[0]], &next = candidates[order[1]];
   if (information.classes <= kFewClasses || images < kMinImages) {
+    std::string listing;
+    for (const size_t c : order)
+      listing += (listing.empty() ? "" : ", ") + candidates[c].name + " " + number(mean(nats[c]));
     return guess(fallback, fallback.name == best.name ? next.name : best.name,
                  std::to_string(information.classes) + " classes and " + std::to_string(images) +
-                     " images are too few to tell from the outputs");
+                     " images are too few to tell from the outputs (in nats: " + listing + ")");
   }
   const double first = mean(nats[order[0]]), second = mean(nats[order[1]]);
   const double errors = lead(nats[order[0]], nats[order[1]]);

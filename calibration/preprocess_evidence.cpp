@@ -16,9 +16,8 @@ namespace {
 using Outputs = std::vector<Tensor>;
 
 /// Calls take(image, candidate, outputs) for every usable image and candidate, from several threads.
-void run_trial(const Graph& graph, const Trial& trial,
+void run_trial(Engine& engine, const Trial& trial,
                const std::function<void(size_t image, size_t candidate, const Outputs& outputs)>& take) {
-  Engine engine(graph, trial.engine);
   parallel_for(trial.images, trial.threads, [&](size_t image, int) {
     const std::vector<Tensor> inputs = trial.load(image);
     for (size_t c = 0; c < inputs.size(); ++c) take(image, c, engine.run({inputs[c]}));
@@ -129,6 +128,15 @@ Prediction read_prediction(const Tensor& output) {
   return prediction;
 }
 
+/// True if the output is classes for the first image that can be used: saves the trial where it cannot tell.
+bool predicts_classes(Engine& engine, const Trial& trial) {
+  for (size_t i = 0; i < trial.images; ++i) {
+    const std::vector<Tensor> inputs = trial.load(i);
+    if (!inputs.empty()) return !read_prediction(engine.run({inputs[0]})[0]).probabilities.empty();
+  }
+  return false;
+}
+
 /// Divergence of every prediction from their mean; 0 where it is not finite.
 std::vector<double> divergences(const std::vector<Prediction>& predictions) {
   std::vector<double> mean(predictions[0].probabilities.size());
@@ -163,7 +171,8 @@ std::vector<double> normalization_misfit(const Graph& source, const Trial& trial
   // Kept per image and added up in order, so that the result does not depend on the threads.
   std::vector<std::vector<std::vector<Moments>>> parts(trial.candidates,
                                                        std::vector<std::vector<Moments>>(trial.images));
-  run_trial(graph, trial, [&](size_t image, size_t candidate, const Outputs& outputs) {
+  Engine engine(std::move(graph), trial.engine);
+  run_trial(engine, trial, [&](size_t image, size_t candidate, const Outputs& outputs) {
     for (const Tensor& output : outputs) parts[candidate][image].push_back(moments_of(output));
   });
   std::vector<double> misfit;
@@ -180,8 +189,10 @@ std::vector<double> normalization_misfit(const Graph& source, const Trial& trial
 }
 
 ClassInformation class_information(const Graph& graph, const Trial& trial) {
+  Engine engine(graph, trial.engine);
+  if (!predicts_classes(engine, trial)) return {};
   std::vector<std::vector<Prediction>> predictions(trial.candidates, std::vector<Prediction>(trial.images));
-  run_trial(graph, trial, [&](size_t image, size_t candidate, const Outputs& outputs) {
+  run_trial(engine, trial, [&](size_t image, size_t candidate, const Outputs& outputs) {
     predictions[candidate][image] = read_prediction(outputs[0]);
   });
   ClassInformation information;
