@@ -25,14 +25,16 @@ struct CalibrateFlags {
 Report calibrate(const CalibrateFlags& flags, Console& console) {
   check_writable(flags.output, {flags.model});
   const Graph source = load_model(flags.model, flags.input_shapes);
+  const Graph graph = with_context([&] { return flags.model; }, [&] { return prepare(source); });
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
-  const StatisticsTable table = calibrate(prepare(source), samples.source, flags.engine, console);
+  const StatisticsTable table = calibrate(graph, samples.source, flags.engine, console);
   save_statistics(table, flags.output);
   const Json json = {{"model", flags.model},
                      {"output", flags.output},
                      {"samples", table.samples},
                      {"skipped_images", samples.source.bad_images().size()},
-                     {"preprocessing", samples.description},
+                     {"preprocessing", preprocessing_json(table.preprocessing)},
+                     {"preprocessing_reason", samples.description},
                      {"values", table.values.size()}};
   return {json, console.style().bold(printable(flags.output)) + ": " +
                     format_plural(table.samples, "sample") + ", " +
@@ -54,7 +56,7 @@ CommandBody define(CLI::App& app) {
 
 const Command kCalibrateCommand = {
     .name = "calibrate",
-    .summary = "images to a statistics file, from which every method can be decided later",
+    .summary = "images to a statistics file, which serves every method",
     .example = "  quantize calibrate mobilenet.onnx --calib photos/ --shard 0/2 -o part0.stats\n",
     .define = define,
 };

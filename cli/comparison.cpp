@@ -34,20 +34,29 @@ double percent(size_t part, size_t whole) {
   return whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
-std::vector<Pair> layers_in_common(const Graph& reference, const Graph& candidate) {
-  std::map<std::string, ValueId> candidates;
-  for (const Node& node : candidate.nodes)
+std::map<std::string, ValueId> computed_values(const Graph& graph) {
+  std::map<std::string, ValueId> values;
+  for (const Node& node : graph.nodes)
     for (const ValueId id : node.outputs)
-      if (id != kNoValue) candidates[candidate.value(id).name] = id;
+      if (id != kNoValue) values[graph.value(id).name] = id;
+  return values;
+}
+
+std::vector<Pair> layers_in_common(const Graph& reference, const Graph& candidate) {
+  const std::map<std::string, ValueId> references = computed_values(reference),
+                                       candidates = computed_values(candidate);
   const GraphIndex index(candidate);
   std::vector<Pair> pairs;
   for (const Node& node : reference.nodes) {
     for (const ValueId id : node.outputs) {
-      if (id == kNoValue) continue;
-      const auto found = candidates.find(reference.value(id).name);
+      const auto found = id == kNoValue ? candidates.end() : candidates.find(reference.value(id).name);
       if (found == candidates.end()) continue;
-      pairs.push_back({node.name.empty() ? found->first : node.name, node.op_type, id,
-                       behind_quantization(candidate, index, found->second)});
+      // A DequantizeLinear that brings back another value of the reference (an absorbed Relu's) is that
+      // one's.
+      const ValueId rounded = behind_quantization(candidate, index, found->second);
+      const bool other = references.contains(candidate.value(rounded).name);
+      pairs.push_back(
+          {node.name.empty() ? found->first : node.name, node.op_type, id, other ? found->second : rounded});
     }
   }
   return pairs;
@@ -110,9 +119,11 @@ class Comparer {
     SampleResult result;
     result.used = true;
     Recorder reference_values, candidate_values;
-    const std::vector<Tensor> a = reference_.run(inputs, &reference_values);
-    const std::vector<Tensor> b =
-        candidate_.run(quantized_inputs(candidate_.graph(), inputs), &candidate_values);
+    const std::vector<Tensor> a =
+        with_context([] { return "reference"; }, [&] { return reference_.run(inputs, &reference_values); });
+    const std::vector<Tensor> b = with_context(
+        [] { return "candidate"; },
+        [&] { return candidate_.run(quantized_inputs(candidate_.graph(), inputs), &candidate_values); });
     for (const auto& [r, c] : outputs_) result.outputs.emplace_back().add(a[r], b[c]);
     for (const Pair& layer : layers_)
       result.layers.emplace_back().add(reference_values.value(layer.reference),

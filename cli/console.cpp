@@ -60,7 +60,12 @@ void Console::add_options(CLI::App& app) {
   app.add_flag("--json", json_, "print one JSON object on stdout and nothing else there")->group("Output");
   app.add_flag("--quiet", quiet_, "print warnings and errors only")->group("Output");
   app.add_flag("--verbose", verbose_, "explain every step on stderr")->group("Output");
-  app.add_flag("--color,!--no-color", color_, "colours (default: on a terminal)")->group("Output");
+  app.add_flag_callback(
+         "--color", [this] { color_ = true; }, "colours, also where there is no terminal")
+      ->group("Output");
+  app.add_flag_callback(
+         "--no-color", [this] { color_ = false; }, "no colours on a terminal either")
+      ->group("Output");
 }
 
 void Console::options_parsed() {

@@ -2,7 +2,6 @@
 #include "cli/inspect_command.h"
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -50,22 +49,16 @@ std::string value_text(const Value& value) {
          (extents.empty() ? "scalar" : join(extents, "x"));
 }
 
-// With an unknown batch taken as 1. 0 and a warning where the shapes do not follow from the file.
-uint64_t total_macs(Graph graph, Diagnostics& diagnostics) {
+// With an unknown batch counted as 1. 0 and a warning where the shapes do not follow from the file.
+uint64_t total_macs(const Graph& graph, Diagnostics& diagnostics) {
+  if (!sizes_are_known(graph)) {
+    diagnostics.warn("macs are not counted: fix the symbolic extents of the inputs with --input-shape");
+    return 0;
+  }
   try {
-    std::vector<Shape> shapes;
-    for (const ValueId id : graph.inputs) {
-      Shape shape = graph.value(id).shape.value_or(Shape{});
-      if (!shape.empty() && shape[0] == kUnknownDim) shape[0] = 1;
-      shapes.push_back(std::move(shape));
-    }
-    if (!std::all_of(shapes.begin(), shapes.end(), [](const Shape& shape) { return is_static(shape); })) {
-      diagnostics.warn("macs are not counted: fix the symbolic extents of the inputs with --input-shape");
-      return 0;
-    }
-    graph = specialize(graph, shapes);
+    const Graph prepared = prepare(graph);
     uint64_t total = 0;
-    for (const Node& node : graph.nodes) total += macs_of(graph, node);
+    for (const Node& node : prepared.nodes) total += macs_of(prepared, node);
     return total;
   } catch (const Error& error) {
     diagnostics.warn(std::string("macs are not counted: ") + error.what());
@@ -75,7 +68,7 @@ uint64_t total_macs(Graph graph, Diagnostics& diagnostics) {
 
 Facts facts_of(const InspectOptions& options, const Graph& graph, Diagnostics& diagnostics) {
   Facts facts;
-  facts.bytes = std::filesystem::file_size(options.model);
+  facts.bytes = bytes_of_model(options.model, graph);
   for (const Value& value : graph.values)
     if (value.is_constant()) facts.parameters += static_cast<uint64_t>(value.initializer.size());
   for (const Node& node : graph.nodes) ++facts.op_types[node.op_type];

@@ -113,6 +113,13 @@ Graph load_model(const std::string& path, const InputShapes& shapes) {
   return graph;
 }
 
+bool sizes_are_known(const Graph& graph) {
+  return std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId id) {
+    const std::optional<Shape>& shape = graph.value(id).shape;
+    return shape && (shape->empty() || is_static(Dims(*shape).subspan(1)));
+  });
+}
+
 uint64_t bytes_of_model(const std::string& path, const Graph& graph) {
   const uint64_t file = fs::file_size(path);
   uint64_t constants = 0;
@@ -130,7 +137,7 @@ void check_writable(const fs::path& file, const std::vector<fs::path>& inputs) {
   if (fs::is_directory(file, ignored))
     throw Error(ErrorKind::kIo, "the output '" + file.string() + "' is a directory; give the name of a file");
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (!fs::is_directory(folder, ignored))
+  if (!fs::exists(folder, ignored))
     throw Error(ErrorKind::kIo,
                 "the directory '" + folder.string() + "' of the output does not exist; create it first");
   check_folder_writable(folder);

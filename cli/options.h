@@ -34,6 +34,9 @@ void fix_input_shapes(Graph& graph, const InputShapes& shapes);
 /// Reads a model and fixes its input shapes. Errors: those of load_model and fix_input_shapes.
 Graph load_model(const std::string& path, const InputShapes& shapes);
 
+/// True if at most the batch of the model's inputs is unknown.
+bool sizes_are_known(const Graph& graph);
+
 /// Bytes of a model on disk, with those of its external data.
 uint64_t bytes_of_model(const std::string& path, const Graph& graph);
 

@@ -42,7 +42,7 @@ struct QuantizeFlags {
 // What the activations look like, and where that is known from.
 struct Learned {
   StatisticsTable statistics;
-  std::string preprocessing;  // for people
+  std::string preprocessing_reason;
   size_t skipped_images = 0;
 };
 
@@ -73,6 +73,13 @@ void check_flags(const QuantizeFlags& flags) {
   if (!flags.statistics.empty() && !statistics_exist) check(flags.statistics);
 }
 
+void check_is_float(const Graph& model) {
+  const std::string format = quantization_facts(model).format;
+  if (format != "float")
+    throw Error(ErrorKind::kUnsupported,
+                "the model is quantized already (" + format + "); give the FP32 model");
+}
+
 // The step is over: with --verbose, say so; after Ctrl-C, stop.
 void done(Console& console, const std::string& what) {
   console.explain(what);
@@ -93,7 +100,7 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
 Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
   if (!flags.statistics.empty() && fs::exists(flags.statistics)) return read_statistics(flags, graph);
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
-  done(console, "preprocessing " + samples.description);
+  done(console, "preprocessing " + samples.description + " " + samples.source.fingerprint());
   Learned learned{calibrate(graph, samples.source, flags.engine, console), samples.description,
                   samples.source.bad_images().size()};
   if (!flags.statistics.empty()) save_statistics(learned.statistics, flags.statistics);
@@ -130,9 +137,10 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   const TargetProfile& target = find_target(flags.target);
 
   const Graph source = load_model(flags.model, flags.input_shapes);
+  check_is_float(source);
   done(console, flags.model + ": " + format_plural(source.nodes.size(), "node") + ", opset " +
                     std::to_string(source.opset()));
-  const Graph graph = prepare(source);
+  const Graph graph = with_context([&] { return flags.model; }, [&] { return prepare(source); });
   done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
   const Learned learned = learn(flags, source, graph, console);
   done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
@@ -151,7 +159,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .output = output_of(flags),
                           .format = flags.format,
                           .method = scheme.method,
-                          .preprocessing = learned.preprocessing,
+                          .preprocessing = learned.statistics.preprocessing,
+                          .preprocessing_reason = learned.preprocessing_reason,
                           .bias_correction = scheme.bias_correction,
                           .samples = learned.statistics.samples,
                           .skipped_images = learned.skipped_images,

@@ -2,6 +2,8 @@
 #include "cli/quantize_report.h"
 
 #include "cli/console.h"
+#include "cli/options.h"
+#include "cli/samples.h"
 #include "cli/text.h"
 
 namespace quantize {
@@ -65,7 +67,8 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"method", facts.method},
                {"format", facts.format},
                {"target", facts.plan.target},
-               {"preprocessing", facts.preprocessing},
+               {"preprocessing", preprocessing_json(facts.preprocessing)},
+               {"preprocessing_reason", facts.preprocessing_reason},
                {"samples", facts.samples},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
@@ -85,13 +88,14 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
       style.bold(printable(facts.output)) + "  " + facts.format + " for " + facts.plan.target + "\n";
   text += "  calibrated on   " + format_plural(facts.samples, "sample");
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
-  text += "\n  preprocessing   " + printable(facts.preprocessing);
+  text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
   text +=
       "\n  ranges          " + facts.method + ", bias correction " + (facts.bias_correction ? "on" : "off");
   text +=
       "\n  size            " + format_bytes(facts.bytes_before) + " -> " + format_bytes(facts.bytes_after);
-  text += "\n  in int8         " + format_fixed(percent_of_macs(summary), 1) + " % of " +
-          format_count(summary.macs) + " multiply-accumulates";
+  const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "the ";
+  text += "\n  in int8         " + format_fixed(percent_of_macs(summary), 1) + " % of " + macs +
+          "multiply-accumulates";
   text += "\n  took            " + format_fixed(console.seconds(), 1) + " s, " +
           format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n";
   text += node_table(summary, style);
@@ -107,16 +111,20 @@ Report quantize_report(const QuantizeFacts& facts, const Console& console) {
 }
 
 Json plan_json(const Graph& graph, const QuantizationPlan& plan) {
-  Json json = {{"target", plan.target}, {"values", Json::array()}, {"nodes", Json::array()}};
+  Json json = {{"target", plan.target},
+               {"values", Json::array()},
+               {"float_values", Json::array()},
+               {"nodes", Json::array()}};
   for (size_t v = 0; v < plan.values.size(); ++v) {
     const PlannedValue& value = plan.values[v];
-    if (!value.params && value.reason.empty()) continue;
     Json entry = {{"name", graph.values[v].name}, {"reason", value.reason}};
-    if (value.params) {
-      entry.update(params_json(*value.params));
-      entry["range"] = {{"min", value.range.min}, {"max", value.range.max}};
-      entry["shares_with"] = graph.value(value.source).name;
+    if (!value.params) {
+      if (!value.reason.empty()) json["float_values"].push_back(std::move(entry));
+      continue;
     }
+    entry.update(params_json(*value.params));
+    entry["range"] = {{"min", value.range.min}, {"max", value.range.max}};
+    entry["shares_with"] = graph.value(value.source).name;
     json["values"].push_back(std::move(entry));
   }
   for (size_t n = 0; n < plan.nodes.size(); ++n) {

@@ -11,7 +11,8 @@
 namespace quantize {
 
 struct QuantizeFacts {
-  std::string model, output, format, method, preprocessing;
+  std::string model, output, format, method;
+  std::string preprocessing, preprocessing_reason;  // as in statistics; for people
   bool bias_correction;
   uint64_t samples, skipped_images, bytes_before, bytes_after;
   const Graph& graph;  // that the plan was made for

@@ -268,7 +268,7 @@ CommandBody define(CLI::App& app) {
   app.add_option("-o,--output", options->folder, "writes FOLDER/<output>.npy")->type_name("FOLDER");
   app.add_option("--top", options->top, "prints the K best classes of each sample")
       ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000));
   add_preprocess_options(app, options->samples);
   add_input_shapes(app, options->input_shapes);
   add_engine_options(app, options->engine);

@@ -80,8 +80,7 @@ std::string describe(const PreprocessChoice& choice) {
 }  // namespace
 
 void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
-  app.add_option("--calib,--images", flags.path,
-                 "folder or file: JPEG PNG BMP PPM PGM WebP, or .npy .npz .pb tensors")
+  app.add_option("--calib,--images", flags.path, "folder or file: images, or .npy .npz .pb tensors")
       ->type_name("PATH")
       ->required(path_required);
   add_preprocess_options(app, flags);
@@ -91,15 +90,15 @@ void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
 }
 
 void add_preprocess_options(CLI::App& app, SampleFlags& flags) {
-  app.add_option("--preprocess", flags.preprocess, preset_list() + " or a JSON file")->type_name("NAME|FILE");
+  app.add_option("--preprocess", flags.preprocess, preset_list() + " or JSON file")->type_name("NAME|FILE");
   app.add_option("--samples", flags.samples, "only the first N")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000'000))
       ->group("Samples");
   app.add_option("--max-bad-images", flags.max_bad_images,
                  "images that may be unusable (default 1 %, at least 1)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1'000'000'000))
       ->group("Samples");
 }
 
@@ -116,6 +115,10 @@ std::vector<Tensor> quantized_inputs(const Graph& graph, std::vector<Tensor> inp
       inputs[i] = quantize_tensor(inputs[i], *params);
   }
   return inputs;
+}
+
+Json preprocessing_json(const std::string& fingerprint) {
+  return fingerprint.empty() ? Json() : Json::parse(fingerprint, nullptr, false);
 }
 
 Samples open_samples(const SampleFlags& flags, const Graph& original, const EngineOptions& engine,

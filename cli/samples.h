@@ -34,6 +34,10 @@ struct Samples {
   std::string description;  // of the preprocessing, for people: its name and why
 };
 
+/// A preprocessing, as SampleSource::fingerprint and statistics have it, in the JSON of a report: its
+/// settings, null for ready tensors.
+Json preprocessing_json(const std::string& fingerprint);
+
 /// Opens the samples at flags.path for a model as it was read; where they are images, decides the
 /// preprocessing: what
 /// --preprocess says, else what choose_preprocess finds.

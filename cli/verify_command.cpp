@@ -69,7 +69,8 @@ Json json_of(const VerifyOptions& options, const Comparison& comparison, const S
   json["candidate"] = options.candidate;
   json["samples"] = comparison.samples;
   json["skipped_images"] = samples.source.bad_images().size();
-  json["preprocessing"] = samples.description;
+  json["preprocessing"] = preprocessing_json(samples.source.fingerprint());
+  json["preprocessing_reason"] = samples.description;
   if (comparison.labelled != 0)
     json["top1"] = {{"reference", comparison.reference_top1()}, {"candidate", comparison.candidate_top1()}};
   json["agreement"] = comparison.agreement();

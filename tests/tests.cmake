@@ -40,3 +40,12 @@ if(QUANTIZE_TEST_PYTHON)
                    $<TARGET_FILE:node_test_runner>)
   set_tests_properties("conformance: ONNX node tests" PROPERTIES LABELS ort TIMEOUT 600)
 endif()
+
+# The program as its users see it; needs nothing but python3.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+file(GLOB cli_tests CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tests/cli ${PROJECT_SOURCE_DIR}/tests/cli/test_*.py)
+foreach(script ${cli_tests})
+  add_test(NAME "cli: ${script}" COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/cli/${script})
+  set_tests_properties("cli: ${script}" PROPERTIES LABELS cli TIMEOUT 600
+                       ENVIRONMENT "QUANTIZE=$<TARGET_FILE:quantize>")
+endforeach()

@@ -84,6 +84,10 @@ class Planner {
     for (NodeId n = node_count() - 1; n >= 0; --n) take_back(n);
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
+    if (kept_clamps_ > 0)
+      plan_.warnings.push_back(std::to_string(kept_clamps_) +
+                               " Relu or Clip stay, because codes reach beyond their bounds; " +
+                               target_.name + " computes what feeds them in float");
     return std::move(plan_);
   }
 
@@ -124,6 +128,7 @@ class Planner {
   const std::vector<bool> result_;
   std::vector<std::optional<PlannedValue>> own_;  // each value by itself; made when first asked for
   std::vector<bool> integer_;                     // computed in integers, or an input that can be
+  size_t kept_clamps_ = 0;
   QuantizationPlan plan_;
 };
 
@@ -292,6 +297,7 @@ std::string Planner::compute(NodeId n) {
     planned_clamp.reason = "implied by the range of '" + name(output) + "'";
   } else {
     planned_clamp.reason = "the codes of '" + name(output) + "' reach beyond its bounds";
+    ++kept_clamps_;
   }
   return "";
 }

@@ -154,7 +154,7 @@ class MainJob(Case):
     def test_writes_beside_the_model_and_says_what_it_did(self):
         done = self.quantize()
         self.assertTrue((self.folder / "lenet.qdq.onnx").exists())
-        for says in (r"20 images", r"Conv +2", r"lenet\.qdq\.onnx", r"quantize verify lenet\.onnx lenet\.qdq\.onnx"):
+        for says in (r"20 samples", r"Conv +2", r"lenet\.qdq\.onnx", r"quantize verify lenet\.onnx lenet\.qdq\.onnx"):
             self.assertRegex(done.stdout, says)
         self.assertEqual(done.stderr, "")
 
@@ -194,11 +194,11 @@ class MainJob(Case):
         self.run_program("lenet.onnx", "--calib", "images", "--preprocess", "p.json", "-o", "q.onnx")
         report = self.run_json("verify", "lenet.onnx", "q.onnx", "--images", "images")
         self.assertEqual(report["warnings"], [])
-        self.assertIn('"scale":0.00392156862745098', report["preprocessing"])
+        self.assertEqual(report["preprocessing"]["scale"], 0.00392156862745098)
 
     def test_symbolic_sizes_can_be_fixed(self):
         self.write("free.onnx", onnx.convolution(size="S"))
-        self.fails("free.onnx", "--calib", "images", code=2, says="--input-shape|size")
+        self.assertIn("--input-shape", self.run_program("free.onnx", "--calib", "images").stderr)
         self.run_program("free.onnx", "--calib", "images", "--input-shape", "image=1x1x32x32", "-o", "q.onnx")
         self.assertEqual(self.run_json("inspect", "q.onnx")["inputs"][0]["shape"], [1, 1, 32, 32])
 
@@ -214,7 +214,7 @@ class MainJob(Case):
         report = self.run_json("lenet.onnx", "--calib", "images", "-o", "q.onnx", "--exclude", "^fc", "--preprocess",
                                "unit")
         reasons = {node["name"]: node["reason"] for node in report["float_nodes"]}
-        self.assertIn("--exclude", reasons["fc1"])
+        self.assertIn("excluded", reasons["fc1"])
         self.assertEqual(report["nodes"]["Gemm"], {"int8": 0, "float": 2})
         report = self.run_json("lenet.onnx", "--calib", "images", "-o", "q.onnx", "--op-types", "Conv",
                                "--preprocess", "unit")

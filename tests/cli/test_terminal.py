@@ -17,10 +17,11 @@ ESCAPE = b"\x1b"
 class Terminal:
     """A process whose stderr, and on wish stdout, is a terminal."""
 
-    def __init__(self, arguments, folder, stdout_too=False, environment=None):
+    def __init__(self, arguments, folder, stdout_too=False, **variables):
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen([PROGRAM, *map(str, arguments)], cwd=folder, stderr=slave,
-                                        stdout=slave if stdout_too else subprocess.PIPE, env=environment)
+                                        stdout=slave if stdout_too else subprocess.PIPE,
+                                        env={k: v for k, v in os.environ.items() if k != "NO_COLOR"} | variables)
         os.close(slave)
         self.seen = b""
 
@@ -78,13 +79,12 @@ class Streams(Case):
         self.assertEqual(json.loads(output)["samples"], 20)
 
     def test_colours_only_on_a_terminal_or_on_wish(self):
-        plain = dict(os.environ, NO_COLOR="1")
-        for arguments, stdout_too, environment, colored in (
-                ([], True, None, True), ([], False, None, False), (["--color"], False, None, True),
-                (["--no-color"], True, None, False), ([], True, plain, False)):
-            with self.subTest((arguments, stdout_too, environment is plain)):
+        for arguments, stdout_too, variables, colored in (
+                ([], True, {}, True), ([], False, {}, False), (["--color"], False, {}, True),
+                (["--no-color"], True, {}, False), ([], True, {"NO_COLOR": "1"}, False)):
+            with self.subTest((arguments, stdout_too, variables)):
                 code, terminal, output = Terminal(["inspect", MODEL, *arguments], self.folder, stdout_too,
-                                                  environment).finish()
+                                                  **variables).finish()
                 self.assertEqual(code, 0)
                 self.assertEqual(ESCAPE in (terminal if stdout_too else output), colored)
 

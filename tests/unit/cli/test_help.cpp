@@ -27,15 +27,15 @@ TEST_CASE("Help shows main options with their meaning and the others by name") {
   const std::string first = help_text(app, kCommands[0], kCommands, false);
   CHECK(first ==
         "Makes a thing.\n\n  quantize a.onnx\n\nUsage: quantize MODEL.onnx [options]\n"
-        "  MODEL.onnx                the model\n"
-        "  -o, --output FILE         where to\n"
+        "  MODEL.onnx              the model\n"
+        "  -o, --output FILE       where to\n"
         "More, see --help-all: --rare\n"
         "Commands, each with its own --help:\n"
         "  look        looks at a thing\n");
   const std::string all = help_text(app, kCommands[1], kCommands, true);
   CHECK(all ==
         "looks at a thing\n\n  quantize look a.onnx\n\nUsage: quantize look MODEL.onnx [options]\n"
-        "  MODEL.onnx                the model\n"
-        "  -o, --output FILE         where to\n"
-        "  --rare N                  seldom used\n");
+        "  MODEL.onnx              the model\n"
+        "  -o, --output FILE       where to\n"
+        "  --rare N                seldom used\n");
 }

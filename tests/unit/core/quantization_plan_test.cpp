@@ -87,6 +87,7 @@ TEST_CASE("plan: a Clip is absorbed only where the codes stay inside its bounds"
   const Planned symmetric = with_range({0, 6}, {.dtype = DataType::kS8, .symmetric = true});
   CHECK(symmetric.placement("Clip") == Placement::kFloat);
   CHECK(symmetric.placement("Conv") == Placement::kInteger);
+  CHECK(symmetric.plan.warnings.size() == 1);
   CHECK(symmetric.value("clip_1_out").params.has_value());
 }
 
