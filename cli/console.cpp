@@ -60,11 +60,9 @@ void Console::add_options(CLI::App& app) {
   app.add_flag("--json", json_, "print one JSON object on stdout and nothing else there")->group("Output");
   app.add_flag("--quiet", quiet_, "print warnings and errors only")->group("Output");
   app.add_flag("--verbose", verbose_, "explain every step on stderr")->group("Output");
-  app.add_flag_callback(
-         "--color", [this] { color_ = true; }, "colours, also where there is no terminal")
-      ->group("Output");
-  app.add_flag_callback(
-         "--no-color", [this] { color_ = false; }, "no colours on a terminal either")
+  app.add_flag_function(
+         "--color,!--no-color", [this](int64_t count) { color_ = count > 0; },
+         "colours, also where there is no terminal; --no-color: none on a terminal either")
       ->group("Output");
 }
 
