@@ -11,6 +11,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "core/error.h"
 
@@ -47,10 +48,9 @@ void free_slot(int index) {
   slot.taken = false;
 }
 
+/// "." for a path without a folder.
 std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
+  return (std::filesystem::path(".") / path).parent_path().string();
 }
 
 /// A rename lasts through a power failure only once its folder is on the disk. File systems that cannot do

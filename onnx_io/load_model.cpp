@@ -2,6 +2,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -25,9 +26,9 @@ constexpr int64_t kMinIrVersion = 3, kMinOpset = 7, kMaxOpset = 21;
   throw Error(ErrorKind::kUnsupported, message);
 }
 
+/// "." for a path without a folder.
 std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return (std::filesystem::path(".") / path).parent_path().string();
 }
 
 std::string canonical_domain(const std::string& domain) {

@@ -3,9 +3,19 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/passes/passes.h"
 #include "tests/support/graph_builder.h"
 
 namespace quantize::test {
+
+/// The graph after one pass, with shapes inferred before and after it.
+inline Graph after_pass(const Graph& graph, void (*pass)(Graph&)) {
+  Graph result = graph;
+  infer_shapes(result);
+  pass(result);
+  infer_shapes(result);
+  return result;
+}
 
 /// Both graphs are valid, have inputs and outputs of the same names, and compute the same from random inputs:
 /// within `tolerance` of each output's range.

@@ -32,16 +32,8 @@ Graph padded(const Case& c) {
   return b.build({b.node(c.op_type, {y}, attributes)});
 }
 
-Graph folded(const Graph& graph) {
-  Graph result = graph;
-  infer_shapes(result);
-  fold_pads(result);
-  infer_shapes(result);
-  return result;
-}
-
 void check(const Case& c, bool folds) {
-  const Graph graph = padded(c), result = folded(graph);
+  const Graph graph = padded(c), result = after_pass(graph, fold_pads);
   INFO(c.op_type);
   CHECK(count_nodes(result, "Pad") == (folds ? 0 : 1));
   check_same(graph, result);
@@ -54,7 +46,7 @@ TEST_CASE("zeros around a Conv become its pads", "[passes]") {
   check({.attributes = {{"pads", Ints{1, 0, 2, 1}}, {"strides", Ints{2, 2}}, {"dilations", Ints{1, 2}}}},
         true);
   check({.attributes = {{"auto_pad", std::string("VALID")}}}, true);
-  const Graph result = folded(padded({.attributes = {{"pads", Ints{1, 0, 2, 1}}}}));
+  const Graph result = after_pass(padded({.attributes = {{"pads", Ints{1, 0, 2, 1}}}}), fold_pads);
   CHECK(result.nodes[0].ints_attribute("pads", {}) == Ints{1, 1, 3, 3});
 }
 
@@ -70,7 +62,8 @@ TEST_CASE("a Pad that a Conv cannot do itself stays", "[passes]") {
 TEST_CASE("a Pad of channels stays", "[passes]") {
   GraphBuilder b;
   const ValueId y = b.node("Pad", {b.input("x", {1, 2, 5, 5}), b.ints("pads", {0, 0, 0, 0, 0, 1, 0, 0})});
-  const Graph graph = b.build({b.node("Conv", {y, b.random("w", {4, 3, 3, 3})})}), result = folded(graph);
+  const Graph graph = b.build({b.node("Conv", {y, b.random("w", {4, 3, 3, 3})})}),
+              result = after_pass(graph, fold_pads);
   CHECK(count_nodes(result, "Pad") == 1);
   check_same(graph, result);
 }
@@ -99,12 +92,12 @@ TEST_CASE("a Pad with further readers stays for them", "[passes]") {
   const ValueId first = b.node("Conv", {y, b.random("w", {4, 3, 3, 3})});
   const ValueId second = b.node("Conv", {y, b.random("v", {4, 3, 3, 3})});
   SECTION("a Relu") {
-    const Graph graph = b.build({first, second, b.node("Relu", {y})}), result = folded(graph);
+    const Graph graph = b.build({first, second, b.node("Relu", {y})}), result = after_pass(graph, fold_pads);
     CHECK(count_nodes(result, "Pad") == 1);
     check_same(graph, result);
   }
   SECTION("convolutions only") {
-    const Graph graph = b.build({first, second}), result = folded(graph);
+    const Graph graph = b.build({first, second}), result = after_pass(graph, fold_pads);
     CHECK(count_nodes(result, "Pad") == 0);
     check_same(graph, result);
   }
@@ -115,7 +108,8 @@ TEST_CASE("a Pad of some axes, as of opset 18", "[passes]") {
   const ValueId value = b.constant("value", Tensor::scalar(0.0f));
   const ValueId y = b.node(
       "Pad", {b.input("x", {1, 3, 5, 6}), b.ints("pads", {1, 2, 0, 1}), value, b.ints("axes", {-1, 2})});
-  const Graph graph = b.build({b.node("Conv", {y, b.random("w", {4, 3, 3, 3})})}), result = folded(graph);
+  const Graph graph = b.build({b.node("Conv", {y, b.random("w", {4, 3, 3, 3})})}),
+              result = after_pass(graph, fold_pads);
   REQUIRE(count_nodes(result, "Pad") == 0);
   CHECK(result.nodes[0].ints_attribute("pads", {}) == Ints{2, 1, 1, 0});
   check_same(graph, result);

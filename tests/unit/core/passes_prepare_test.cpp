@@ -11,16 +11,8 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-Graph without_no_ops(const Graph& graph) {
-  Graph result = graph;
-  infer_shapes(result);
-  remove_no_ops(result);
-  infer_shapes(result);
-  return result;
-}
-
 void check_no_ops(const Graph& graph, size_t nodes_left) {
-  const Graph result = without_no_ops(graph);
+  const Graph result = after_pass(graph, remove_no_ops);
   CHECK(result.nodes.size() == nodes_left);
   check_same(graph, result, 0);
 }
