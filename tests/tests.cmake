@@ -38,7 +38,11 @@ if(QUANTIZE_TEST_PYTHON)
   add_test(NAME "conformance: ONNX node tests"
            COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/onnx_node_tests.py
                    $<TARGET_FILE:node_test_runner>)
-  set_tests_properties("conformance: ONNX node tests" PROPERTIES LABELS ort TIMEOUT 600)
+  add_test(NAME "conformance: QDQ models in ONNX Runtime"
+           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/qdq_in_onnxruntime.py
+                   $<TARGET_FILE:quantize> ${PROJECT_SOURCE_DIR}/data)
+  set_tests_properties("conformance: ONNX node tests" "conformance: QDQ models in ONNX Runtime"
+                       PROPERTIES LABELS ort TIMEOUT 600)
 endif()
 
 # The program as its users see it; needs nothing but python3.
