@@ -36,7 +36,7 @@ struct GemmF32 {
 ///   y[i][j] = clamp(bias + sum over ky, kx of w[ky][kx] * x[i*stride_h + ky*dilation_h - pad_top][...], low,
 ///   high)
 /// with x read as 0 outside the image.
-/// The bias, often the largest term, comes last: starting from it would double the error of the sum.
+/// The bias comes last, as in GemmF32.
 struct DepthwiseF32 {
   const float* x = nullptr;  // [height][width]
   size_t height = 0, width = 0;

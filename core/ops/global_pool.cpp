@@ -1,7 +1,7 @@
 // GlobalAveragePool and GlobalMaxPool: one number per channel.
 #include <algorithm>
-#include <limits>
 
+#include "core/ops/lanes.h"
 #include "core/ops/require.h"
 
 namespace quantize {
@@ -18,20 +18,6 @@ void infer(InferContext& context) {
   context.set_output(0, context.input(0).dtype, shape);
 }
 
-/// Eight partial results: short chains, which the compiler turns into vectors.
-template <typename Combine>
-float reduce(const float* x, int64_t count, float start, Combine combine) {
-  constexpr int64_t kLanes = 8;
-  float lanes[kLanes];
-  std::fill_n(lanes, kLanes, start);
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = combine(lanes[lane], x[i + lane]);
-  for (; i < count; ++i) lanes[0] = combine(lanes[0], x[i]);
-  for (int64_t lane = 1; lane < kLanes; ++lane) lanes[0] = combine(lanes[0], lanes[lane]);
-  return lanes[0];
-}
-
 template <typename Channel>
 void each_channel(const EvaluateContext& context, Channel channel) {
   const TensorView x = context.inputs[0];
@@ -42,16 +28,12 @@ void each_channel(const EvaluateContext& context, Channel channel) {
 }
 
 void evaluate_average(const EvaluateContext& context) {
-  each_channel(context, [](const float* x, int64_t size) {
-    return reduce(x, size, 0.0f, [](float a, float b) { return a + b; }) / static_cast<float>(size);
-  });
+  each_channel(context,
+               [](const float* x, int64_t size) { return sum_lanes(x, size) / static_cast<float>(size); });
 }
 
 void evaluate_max(const EvaluateContext& context) {
-  each_channel(context, [](const float* x, int64_t size) {
-    return reduce(x, size, std::numeric_limits<float>::lowest(),
-                  [](float a, float b) { return std::max(a, b); });
-  });
+  each_channel(context, max_lanes);
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Softmax and LogSoftmax: along one axis from opset 13 on, over the input flattened to a matrix before.
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "core/ops/lanes.h"
 #include "core/ops/require.h"
 
 namespace quantize {
@@ -31,7 +31,7 @@ void infer(InferContext& context) {
 
 /// One vector of consecutive elements.
 void softmax_row(const KernelTable& kernels, const float* x, float* y, int64_t length, bool log) {
-  const float largest = *std::max_element(x, x + length);
+  const float largest = max_lanes(x, length);
   for (int64_t i = 0; i < length; ++i) y[i] = x[i] - largest;
   if (log) {
     float sum = 0;
@@ -41,8 +41,7 @@ void softmax_row(const KernelTable& kernels, const float* x, float* y, int64_t l
     return;
   }
   kernels.exp_f32(y, y, static_cast<size_t>(length));
-  float sum = 0;
-  for (int64_t i = 0; i < length; ++i) sum += y[i];
+  const float sum = sum_lanes(y, length);
   for (int64_t i = 0; i < length; ++i) y[i] /= sum;
 }
 

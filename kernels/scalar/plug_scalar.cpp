@@ -21,10 +21,11 @@ void gemm_f32(const GemmF32& g) noexcept {
     const float* a = g.a + i / kMr * kMr * g.k + i % kMr;
     for (size_t j = 0; j < g.n; ++j) {
       const float* b = g.b + j / g.segment * g.segment_stride + j % g.segment;
-      float sum = (g.row_bias != nullptr ? g.row_bias[i] : 0.0f) +
-                  (g.column_bias != nullptr ? g.column_bias[j] : 0.0f);
+      const float bias = (g.row_bias != nullptr ? g.row_bias[i] : 0.0f) +
+                         (g.column_bias != nullptr ? g.column_bias[j] : 0.0f);
+      float sum = 0;
       for (size_t k = 0; k < g.k; ++k) sum += a[k * kMr] * b[g.b_rows[k]];
-      g.c[i * g.ldc + j] = clamp(sum, g.low, g.high);
+      g.c[i * g.ldc + j] = clamp(sum + bias, g.low, g.high);
     }
   }
 }

@@ -1,5 +1,5 @@
 // depthwise_f32 for any vector type V: a vector of neighbouring outputs at a time, borders by masks. Start at
-// depthwise(): square kernels of 3 and 5 with strides 1 and 2 go by tiles, the rest tap by tap.
+// depthwise(): 3 x 3 and 5 x 5 kernels with strides 1 and 2 go by tiles, the rest tap by tap.
 #pragma once
 
 #include <cstddef>
@@ -30,13 +30,13 @@ template <typename V, int kSize, int kStride, bool kInside>
 }
 
 /// V::kTileRows rows by one vector of outputs from (i, j) on: every input row is loaded once.
-template <typename V, int kSize, int kStride, bool kInside>
+template <typename V, int kSize, int kStrideH, int kStrideW, bool kInside>
 [[gnu::always_inline]] inline void depthwise_tile(const DepthwiseF32& d, ptrdiff_t i, ptrdiff_t j,
                                                   const typename V::Reg (&w)[kSize][kSize]) {
-  constexpr int kTileRows = V::kTileRows, kInputRows = (kTileRows - 1) * kStride + kSize;
+  constexpr int kTileRows = V::kTileRows, kInputRows = (kTileRows - 1) * kStrideH + kSize;
   const auto height = static_cast<ptrdiff_t>(d.height), width = static_cast<ptrdiff_t>(d.width);
-  const ptrdiff_t top = i * kStride - static_cast<ptrdiff_t>(d.pad_top);
-  const ptrdiff_t column = j * kStride - static_cast<ptrdiff_t>(d.pad_left);
+  const ptrdiff_t top = i * kStrideH - static_cast<ptrdiff_t>(d.pad_top);
+  const ptrdiff_t column = j * kStrideW - static_cast<ptrdiff_t>(d.pad_left);
   typename V::Reg sum[kTileRows];
 #pragma GCC unroll 4
   for (int t = 0; t < kTileRows; ++t) sum[t] = V::set1(0.0f);
@@ -44,10 +44,10 @@ template <typename V, int kSize, int kStride, bool kInside>
   for (int r = 0; r < kInputRows; ++r) {
     if (!kInside && (top + r < 0 || top + r >= height)) continue;
     typename V::Reg x[kSize];
-    load_taps<V, kSize, kStride, kInside>(d.x + (top + r) * width, column, width, x);
+    load_taps<V, kSize, kStrideW, kInside>(d.x + (top + r) * width, column, width, x);
 #pragma GCC unroll 4
     for (int t = 0; t < kTileRows; ++t) {
-      const int ky = r - t * kStride;
+      const int ky = r - t * kStrideH;
       if (ky < 0 || ky >= kSize) continue;
 #pragma GCC unroll 8
       for (int kx = 0; kx < kSize; ++kx) sum[t] = V::fma(x[kx], w[ky][kx], sum[t]);
@@ -62,7 +62,7 @@ template <typename V, int kSize, int kStride, bool kInside>
                      V::min(V::set1(d.high), V::max(V::set1(d.low), V::add(sum[t], V::set1(d.bias)))));
 }
 
-template <typename V, int kSize, int kStride>
+template <typename V, int kSize, int kStrideH, int kStrideW>
 void depthwise_tiles(const DepthwiseF32& d) {
   typename V::Reg w[kSize][kSize];
 #pragma GCC unroll 8
@@ -70,18 +70,19 @@ void depthwise_tiles(const DepthwiseF32& d) {
 #pragma GCC unroll 8
     for (int kx = 0; kx < kSize; ++kx) w[ky][kx] = V::set1(d.w[ky * kSize + kx]);
   // How much of the image a tile reads.
-  constexpr ptrdiff_t kTileRows = V::kTileRows, kLanes = V::kLanes, kRows = (kTileRows - 1) * kStride + kSize;
-  constexpr ptrdiff_t kColumns = kStride * kLanes + (kSize - 1) / kStride * kStride;
+  constexpr ptrdiff_t kTileRows = V::kTileRows, kLanes = V::kLanes,
+                      kRows = (kTileRows - 1) * kStrideH + kSize;
+  constexpr ptrdiff_t kColumns = kStrideW * kLanes + (kSize - 1) / kStrideW * kStrideW;
   const auto rows = static_cast<ptrdiff_t>(d.out_height), columns = static_cast<ptrdiff_t>(d.out_width);
   for (ptrdiff_t i = 0; i < rows; i += kTileRows) {
-    const ptrdiff_t top = i * kStride - static_cast<ptrdiff_t>(d.pad_top);
+    const ptrdiff_t top = i * kStrideH - static_cast<ptrdiff_t>(d.pad_top);
     const bool inside = top >= 0 && top + kRows <= static_cast<ptrdiff_t>(d.height);
     for (ptrdiff_t j = 0; j < columns; j += kLanes) {
-      const ptrdiff_t left = j * kStride - static_cast<ptrdiff_t>(d.pad_left);
+      const ptrdiff_t left = j * kStrideW - static_cast<ptrdiff_t>(d.pad_left);
       if (inside && left >= 0 && left + kColumns <= static_cast<ptrdiff_t>(d.width))
-        depthwise_tile<V, kSize, kStride, true>(d, i, j, w);
+        depthwise_tile<V, kSize, kStrideH, kStrideW, true>(d, i, j, w);
       else
-        depthwise_tile<V, kSize, kStride, false>(d, i, j, w);
+        depthwise_tile<V, kSize, kStrideH, kStrideW, false>(d, i, j, w);
     }
   }
 }
@@ -113,14 +114,20 @@ void depthwise_any(const DepthwiseF32& d) {
     }
 }
 
+template <typename V, int kSize>
+void choose_strides(const DepthwiseF32& d) {
+  if (d.stride_h == 1 && d.stride_w == 1) return depthwise_tiles<V, kSize, 1, 1>(d);
+  if (d.stride_h == 2 && d.stride_w == 2) return depthwise_tiles<V, kSize, 2, 2>(d);
+  if (d.stride_h == 2 && d.stride_w == 1) return depthwise_tiles<V, kSize, 2, 1>(d);
+  if (d.stride_h == 1 && d.stride_w == 2) return depthwise_tiles<V, kSize, 1, 2>(d);
+  depthwise_any<V>(d);
+}
+
 template <typename V>
 void depthwise(const DepthwiseF32& d) noexcept {
-  const bool regular =
-      d.kernel_h == d.kernel_w && d.stride_h == d.stride_w && d.dilation_h == 1 && d.dilation_w == 1;
-  if (regular && d.kernel_h == 3 && d.stride_h == 1) return depthwise_tiles<V, 3, 1>(d);
-  if (regular && d.kernel_h == 3 && d.stride_h == 2) return depthwise_tiles<V, 3, 2>(d);
-  if (regular && d.kernel_h == 5 && d.stride_h == 1) return depthwise_tiles<V, 5, 1>(d);
-  if (regular && d.kernel_h == 5 && d.stride_h == 2) return depthwise_tiles<V, 5, 2>(d);
+  const bool square = d.kernel_h == d.kernel_w && d.dilation_h == 1 && d.dilation_w == 1;
+  if (square && d.kernel_h == 3) return choose_strides<V, 3>(d);
+  if (square && d.kernel_h == 5) return choose_strides<V, 5>(d);
   depthwise_any<V>(d);
 }
 

@@ -25,14 +25,9 @@ template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial
   using Reg = typename V::Reg;
   Reg sum[kRows][kUsed];
 #pragma GCC unroll 8
-  for (int v = 0; v < kUsed; ++v) {
-    Reg bias = V::set1(0);
-    if (g.column_bias != nullptr) bias = V::load(g.column_bias + columns.c[v], columns.mask[v]);
+  for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-      sum[r][v] =
-          g.row_bias != nullptr ? V::add(V::set1(g.row_bias[row + static_cast<size_t>(r)]), bias) : bias;
-  }
+    for (int v = 0; v < kUsed; ++v) sum[r][v] = V::set1(0);
   const float* a = g.a + row * g.k;
   for (size_t k = 0; k < g.k; ++k, a += kMr) {
     Reg b[kUsed];
@@ -50,13 +45,18 @@ template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial
   }
   const Reg low = V::set1(g.low), high = V::set1(g.high);
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r)
+  for (int v = 0; v < kUsed; ++v) {
+    Reg column_bias = V::set1(0);
+    if (g.column_bias != nullptr) column_bias = V::load(g.column_bias + columns.c[v], columns.mask[v]);
 #pragma GCC unroll 8
-    for (int v = 0; v < kUsed; ++v) {
-      const Reg result = V::min(high, V::max(low, sum[r][v]));
-      float* c = g.c + (row + static_cast<size_t>(r)) * g.ldc + columns.c[v];
+    for (int r = 0; r < kRows; ++r) {
+      const size_t i = row + static_cast<size_t>(r);
+      const Reg bias = g.row_bias != nullptr ? V::add(V::set1(g.row_bias[i]), column_bias) : column_bias;
+      const Reg result = V::min(high, V::max(low, V::add(sum[r][v], bias)));
+      float* c = g.c + i * g.ldc + columns.c[v];
       kPartial ? V::store_first(c, columns.width[v], result) : V::store(c, result);
     }
+  }
 }
 
 template <typename V, int kMr, int kVectors, int kRows, int kUsed>

@@ -83,12 +83,13 @@ TEST_CASE("depthwise_f32 on images of every width around its vectors") {
   for_each_isa([](const KernelTable& kernels) {
     for (size_t width = 1; width <= 70; ++width)
       for (size_t size : {3, 5})
-        for (size_t stride : {1, 2}) {
-          const size_t pad = size / 2, height = 1 + width % 6;
-          check_depthwise(kernels, {height, width}, {size, size, stride, stride, 1, 1}, pad, pad,
-                          output_extent(height, 2 * pad, size, stride, 1),
-                          output_extent(width, 2 * pad, size, stride, 1));
-        }
+        for (size_t stride_h : {1, 2})
+          for (size_t stride_w : {1, 2}) {
+            const size_t pad = size / 2, height = 1 + width % 17;
+            check_depthwise(kernels, {height, width}, {size, size, stride_h, stride_w, 1, 1}, pad, pad,
+                            output_extent(height, 2 * pad, size, stride_h, 1),
+                            output_extent(width, 2 * pad, size, stride_w, 1));
+          }
   });
 }
 

@@ -1,0 +1,34 @@
+// Reductions of many elements to one, fast without changing the order behind the compiler's back.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+namespace quantize {
+
+/// combine(start, x[0], x[1], ...) in eight interleaved partial results: short chains, of which the compiler
+/// makes vectors. The order is always the same. `start` is the neutral element of `combine`.
+template <typename Combine>
+float reduce_lanes(const float* x, int64_t count, float start, Combine combine) {
+  constexpr int64_t kLanes = 8;
+  float lanes[kLanes];
+  std::fill_n(lanes, kLanes, start);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = combine(lanes[lane], x[i + lane]);
+  for (; i < count; ++i) lanes[0] = combine(lanes[0], x[i]);
+  for (int64_t lane = 1; lane < kLanes; ++lane) lanes[0] = combine(lanes[0], lanes[lane]);
+  return lanes[0];
+}
+
+inline float sum_lanes(const float* x, int64_t count) {
+  return reduce_lanes(x, count, 0.0f, [](float a, float b) { return a + b; });
+}
+
+inline float max_lanes(const float* x, int64_t count) {
+  return reduce_lanes(x, count, std::numeric_limits<float>::lowest(),
+                      [](float a, float b) { return std::max(a, b); });
+}
+
+}  // namespace quantize
