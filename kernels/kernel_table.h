@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/integer.h"
 #include "kernels/isa.h"
 
 namespace quantize {
@@ -89,6 +90,38 @@ struct KernelTable {
                           uint8_t* y) noexcept = nullptr;
   void (*quantize_f32_s8)(const float* x, size_t n, float scale, int32_t zero_point,
                           int8_t* y) noexcept = nullptr;
+
+  /// Integer convolutions and matrix products. Weights are packed once per table: `bytes` of memory, 64-byte
+  /// aligned, which `pack` fills. Work may be split at multiples of conv_u8s8_panel output channels, at rows
+  /// and at pixels. Exact: the same bytes for every table and every split.
+  size_t conv_u8s8_panel = 1;
+  size_t (*conv_u8s8_bytes)(const ConvWeightsU8S8&) noexcept = nullptr;
+  void (*conv_u8s8_pack)(const ConvWeightsU8S8&, void* packed) noexcept = nullptr;
+  void (*conv_u8s8)(const ConvU8S8&) noexcept = nullptr;
+
+  size_t (*depthwise_u8s8_bytes)(const DepthwiseWeightsU8S8&) noexcept = nullptr;
+  void (*depthwise_u8s8_pack)(const DepthwiseWeightsU8S8&, void* packed) noexcept = nullptr;
+  void (*depthwise_u8s8)(const DepthwiseU8S8&) noexcept = nullptr;
+
+  /// Exact element by element operations on codes; y may be one of the operands.
+  void (*add_u8)(const AddU8&) noexcept = nullptr;
+  void (*mul_u8)(const MulU8&) noexcept = nullptr;
+  void (*table_u8)(const uint8_t* x, size_t n, const uint8_t* table, uint8_t* y) noexcept = nullptr;
+  void (*max_pool_u8)(const PoolU8&) noexcept = nullptr;
+  void (*average_pool_u8)(const PoolU8&) noexcept = nullptr;
+
+  /// quantize_f32_u8 from planes to pixels: y[i * y_pixel_stride + c] is the code of x[c * x_plane_stride + i]
+  /// for i < n, c < channels.
+  void (*quantize_f32_u8_planes)(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
+                                 int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept = nullptr;
+  /// y[i] = float(x[i] - zero_point) * scale. Exact.
+  void (*dequantize_u8_f32)(const uint8_t* x, size_t n, float scale, int32_t zero_point,
+                            float* y) noexcept = nullptr;
+
+  /// Arithmetic in registers alone, to measure what the CPU can do at this moment: multiply-accumulates of
+  /// `rounds` rounds, in f32 and in u8 x s8.
+  uint64_t (*probe_f32)(uint64_t rounds) noexcept = nullptr;
+  uint64_t (*probe_u8s8)(uint64_t rounds) noexcept = nullptr;
 };
 
 /// The table of a level. Requires: cpu_supports(isa). The reference lives as long as the program.

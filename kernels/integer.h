@@ -1,0 +1,124 @@
+// The integer kernels' arguments: u8 activations in NHWC, s8 weights, s32 sums, u8 results.
+// Read RequantizeU8 first: every sum ends there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quantize {
+
+/// How the s32 sum of output channel c becomes a code; each array has one element per output channel.
+///
+///   t = round_half_even(float(sum) * multiplier[c])          one f32 product
+///   q = clamp(t + zero_point[c], low[c], high[c])            the zero point joins after rounding, as an integer
+///
+/// Out of the range of s32, t is INT32_MIN or INT32_MAX by the sign of the product. multiplier[c] is
+/// (x_scale * w_scale[c]) / y_scale in f32, in that order. low and high hold a fused clamp; 0 and 255: none.
+/// Accuracy: bit-exact across ISAs. Source: ONNX Runtime's QLinearConv on x64.
+struct RequantizeU8 {
+  const int32_t* bias = nullptr;  // with -x_zero_point * sum(w) in it; sums wrap
+  const float* multiplier = nullptr;
+  const int32_t* zero_point = nullptr;  // in [0, 255]
+  const uint8_t* low = nullptr;
+  const uint8_t* high = nullptr;
+};
+
+/// What may follow in the same registers: first the addition, then the table.
+///
+///   q = clamp(round_half_even(fma(q, a_ratio, fma(b[i], b_ratio, offset))), 0, 255)
+///   q = table[q]
+///
+/// where a_ratio = a_scale / y_scale, b_ratio = b_scale / y_scale and offset = y_zero_point - (a_ratio *
+/// a_zero_point + b_ratio * b_zero_point), all f32. Source: ONNX Runtime's QLinearAdd on x64.
+struct EpilogueU8 {
+  const uint8_t* b = nullptr;  // laid out in pixels, rows and channels as y; null: no addition. May be y itself
+  size_t b_pixel_stride = 0, b_row_stride = 0;
+  float a_ratio = 0, b_ratio = 0, offset = 0;
+  const uint8_t* table = nullptr;  // [256] or null
+};
+
+/// The weights of a convolution before a level packs them: per tap a run of `depth` bytes that lie side by
+/// side in the image (all input channels; for a stem of few channels, a whole row of the kernel).
+struct ConvWeightsU8S8 {
+  size_t out_channels = 0, taps = 0, depth = 0;
+  const int8_t* weights = nullptr;  // [out_channels][taps][depth]
+  RequantizeU8 requantize;
+};
+
+/// A block of a convolution or matrix product:
+///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k] *
+///   w[c][t][k]
+///   y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
+/// for r < rows, p < width, channel_begin <= c < channel_end. Strides and offsets are bytes. x points at the
+/// first byte that the first output reads if tap_offsets[0] is 0; borders are in memory. Up to 3 bytes behind
+/// each run may be read, and nothing is written outside y's channels.
+struct ConvU8S8 {
+  const void* packed = nullptr;  // by conv_u8s8_pack of the same table, 64-byte aligned
+  const uint8_t* x = nullptr;
+  const int32_t* tap_offsets = nullptr;  // [taps]
+  size_t x_pixel_stride = 0, x_row_stride = 0;
+  uint8_t* y = nullptr;
+  size_t y_pixel_stride = 0, y_row_stride = 0;
+  size_t rows = 0, width = 0;
+  size_t channel_begin = 0, channel_end = 0;  // multiples of conv_u8s8_panel, or the last channel's end
+  EpilogueU8 epilogue;
+};
+
+/// The weights of a depthwise convolution (one input channel per output channel).
+struct DepthwiseWeightsU8S8 {
+  size_t channels = 0, kernel_h = 0, kernel_w = 0;
+  const int8_t* weights = nullptr;  // [channels][kernel_h][kernel_w]
+  RequantizeU8 requantize;
+};
+
+/// Rows of a depthwise convolution:
+///   sum[r][p][c] = bias[c] + sum over i, j of w[c][i][j] *
+///     x[(r * stride_h + i * dilation_h) * x_row_stride + (p * stride_w + j * dilation_w) * x_pixel_stride + c]
+/// Strides in bytes except stride_*, dilation_*, which count rows and pixels of x. Reads and writes no byte of
+/// other channels than [0, channels) of each pixel, but may read up to 63 bytes behind the last channel.
+struct DepthwiseU8S8 {
+  const void* packed = nullptr;  // by depthwise_u8s8_pack of the same table
+  const uint8_t* x = nullptr;
+  size_t x_pixel_stride = 0, x_row_stride = 0;
+  size_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  uint8_t* y = nullptr;
+  size_t y_pixel_stride = 0, y_row_stride = 0;
+  size_t rows = 0, width = 0;
+  EpilogueU8 epilogue;
+};
+
+/// A window of pixels that becomes one pixel, channel by channel.
+struct PoolU8 {
+  const uint8_t* x = nullptr;
+  size_t rows = 0, width = 0;  // of the window, at least 1 each
+  size_t x_pixel_stride = 0, x_row_stride = 0;
+  size_t channels = 0;
+  uint8_t* y = nullptr;
+  // For averages: q = clamp(round_half_even(float(offset + sum) * multiplier) + zero_point, 0, 255).
+  int32_t offset = 0;
+  float multiplier = 0;
+  int32_t zero_point = 0;
+};
+
+/// y[i] = clamp(round_half_even(fma(a[i], a_ratio, fma(b[i], b_ratio, offset))), 0, 255): see EpilogueU8.
+struct AddU8 {
+  const uint8_t* a = nullptr;
+  const uint8_t* b = nullptr;
+  uint8_t* y = nullptr;
+  size_t n = 0;
+  float a_ratio = 0, b_ratio = 0, offset = 0;
+};
+
+/// y[i] = clamp(round_half_even(float((a[i] - a_zero_point) * (b[i] - b_zero_point)) * multiplier) +
+/// zero_point, 0, 255), where multiplier = (a_scale * b_scale) / y_scale.
+struct MulU8 {
+  const uint8_t* a = nullptr;
+  const uint8_t* b = nullptr;
+  uint8_t* y = nullptr;
+  size_t n = 0;
+  int32_t a_zero_point = 0, b_zero_point = 0;
+  float multiplier = 0;
+  int32_t zero_point = 0;
+};
+
+}  // namespace quantize
