@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/storage.h"
 #include "core/weight_layout.h"
 #include "kernels/kernel_table.h"
 
@@ -70,7 +71,8 @@ struct EvaluateContext {
   const KernelTable& kernels;
   std::span<const TensorView> inputs;  // empty views for inputs that are left out
   std::span<const MutableTensorView> outputs;
-  std::span<std::byte> scratch;  // what CompileContext::scratch_bytes asked for; 64-byte aligned
+  std::span<std::byte> scratch;           // what CompileContext::scratch_bytes asked for; 64-byte aligned
+  size_t chunk_begin = 0, chunk_end = 1;  // the part to compute, of CompileContext::chunks
 
   TensorView input(size_t i) const { return i < inputs.size() ? inputs[i] : TensorView{}; }
 };
@@ -84,10 +86,15 @@ struct CompileContext {
   float low = -std::numeric_limits<float>::infinity();  // clamp of the output: a fused Relu or Clip
   float high = std::numeric_limits<float>::infinity();
   size_t scratch_bytes = 0;  // set by compile: bytes of scratch memory each run needs
+  size_t chunks = 1;         // set by compile: parts that may be computed apart, by several threads at once
+  std::span<const Storage> storage = {};  // how each value lies in memory; empty: all row-major
 
   const Shape& shape(size_t input) const { return *graph.value(node.inputs[input]).shape; }
   const Shape& output_shape(size_t i = 0) const { return *graph.value(node.outputs[i]).shape; }
   const Tensor* constant(size_t i) const { return graph.constant(node.input(i)); }
+  const Storage& storage_of(ValueId id) const { return storage[static_cast<size_t>(id)]; }
+  /// True if a value lies as pixels.
+  bool is_pixels(ValueId id) const { return !storage.empty() && id != kNoValue && storage_of(id).pixels; }
 };
 
 /// A compiled operator: attributes decoded, weights packed. Must be safe to call from several threads.
@@ -100,6 +107,23 @@ enum class QuantizationRule {
   kArithmetic,   // own scales on inputs and output: Add, Mul, Concat, AveragePool, Sigmoid, ...
   kPassThrough,  // moves or selects elements: input and output share one scale
   kActivation,   // Relu, Clip: absorbed into the range of what comes before
+};
+
+/// What the engine may do with images [N, C, H, W] of u8 that lie as pixels (core/storage.h).
+struct PixelSupport {
+  /// True if `compile` takes all u8 images among this node's computed inputs and outputs as pixels.
+  bool (*takes)(const Graph& graph, const Node& node);
+  /// The border that must be in memory around the first input, and its code; nullptr: none.
+  struct Border {
+    Halo halo;
+    uint8_t code;
+  };
+  Border (*border)(const Graph& graph, const Node& node) = nullptr;
+  /// True if input i stands unchanged among the channels of the output, at the place that the channels of the
+  /// inputs before it leave: then whoever computes it may write it there. nullptr: never.
+  bool (*joins)(const Graph& graph, const Node& node, size_t input) = nullptr;
+  /// True if the outputs are the channels of the input, one output after the other: then nothing is computed.
+  bool splits = false;
 };
 
 struct OpDef {
@@ -140,6 +164,11 @@ struct OpDef {
 
   /// True if `compile` applies CompileContext::low and high.
   bool fuses_clamp = false;
+
+  /// True if each element of the output is a function of the elements at its place in the inputs.
+  bool elementwise = false;
+
+  PixelSupport pixels = {.takes = nullptr};
 };
 
 /// The definition that reads `node` in a model of these opsets.

@@ -10,7 +10,8 @@ namespace quantize {
 /// How the s32 sum of output channel c becomes a code; each array has one element per output channel.
 ///
 ///   t = round_half_even(float(sum) * multiplier[c])          one f32 product
-///   q = clamp(t + zero_point[c], low[c], high[c])            the zero point joins after rounding, as an integer
+///   q = clamp(t + zero_point[c], low[c], high[c])            the zero point joins after rounding, as an
+///   integer
 ///
 /// Out of the range of s32, t is INT32_MIN or INT32_MAX by the sign of the product. multiplier[c] is
 /// (x_scale * w_scale[c]) / y_scale in f32, in that order. low and high hold a fused clamp; 0 and 255: none.
@@ -31,7 +32,8 @@ struct RequantizeU8 {
 /// where a_ratio = a_scale / y_scale, b_ratio = b_scale / y_scale and offset = y_zero_point - (a_ratio *
 /// a_zero_point + b_ratio * b_zero_point), all f32. Source: ONNX Runtime's QLinearAdd on x64.
 struct EpilogueU8 {
-  const uint8_t* b = nullptr;  // laid out in pixels, rows and channels as y; null: no addition. May be y itself
+  const uint8_t* b =
+      nullptr;  // laid out in pixels, rows and channels as y; null: no addition. May be y itself
   size_t b_pixel_stride = 0, b_row_stride = 0;
   float a_ratio = 0, b_ratio = 0, offset = 0;
   const uint8_t* table = nullptr;  // [256] or null
@@ -46,9 +48,8 @@ struct ConvWeightsU8S8 {
 };
 
 /// A block of a convolution or matrix product:
-///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k] *
-///   w[c][t][k]
-///   y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
+///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k]
+///   * w[c][t][k] y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
 /// for r < rows, p < width, channel_begin <= c < channel_end. Strides and offsets are bytes. x points at the
 /// first byte that the first output reads if tap_offsets[0] is 0; borders are in memory. Up to 3 bytes behind
 /// each run may be read, and nothing is written outside y's channels.
@@ -73,9 +74,10 @@ struct DepthwiseWeightsU8S8 {
 
 /// Rows of a depthwise convolution:
 ///   sum[r][p][c] = bias[c] + sum over i, j of w[c][i][j] *
-///     x[(r * stride_h + i * dilation_h) * x_row_stride + (p * stride_w + j * dilation_w) * x_pixel_stride + c]
-/// Strides in bytes except stride_*, dilation_*, which count rows and pixels of x. Reads and writes no byte of
-/// other channels than [0, channels) of each pixel, but may read up to 63 bytes behind the last channel.
+///     x[(r * stride_h + i * dilation_h) * x_row_stride + (p * stride_w + j * dilation_w) * x_pixel_stride +
+///     c]
+/// Strides in bytes except stride_*, dilation_*, which count rows and pixels of x. Reads and writes no byte
+/// of other channels than [0, channels) of each pixel, but may read up to 63 bytes behind the last channel.
 struct DepthwiseU8S8 {
   const void* packed = nullptr;  // by depthwise_u8s8_pack of the same table
   const uint8_t* x = nullptr;

@@ -1,6 +1,7 @@
 // Graph -> Program: a step per node, clamps fused, buffers placed.
 #include <algorithm>
 
+#include "core/engine/integer/integer_passes.h"
 #include "core/engine/program.h"
 #include "core/error.h"
 #include "core/passes/patterns.h"
@@ -9,7 +10,8 @@ namespace quantize {
 
 namespace {
 
-Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels) {
+Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels,
+               std::span<const Storage> storage) {
   const OpDef& def = find_op(graph, node);
   Step step;
   step.node = node;
@@ -17,16 +19,17 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
   step.inputs = node.inputs;
   step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
   if (def.compile != nullptr) {
-    CompileContext context{.graph = graph, .node = node, .opset = step.opset, .kernels = kernels};
+    CompileContext context{
+        .graph = graph, .node = node, .opset = step.opset, .kernels = kernels, .storage = storage};
     if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
       context.low = bounds->low;
       context.high = bounds->high;
     }
     step.function = def.compile(context);
     step.scratch_bytes = context.scratch_bytes;
-  } else {
-    step.function = def.evaluate;
+    step.chunks = context.chunks;
   }
+  if (!step.function) step.function = def.evaluate;
   return step;
 }
 
@@ -37,7 +40,8 @@ bool is_empty(const Graph& graph, const Node& node) {
   });
 }
 
-std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels) {
+std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
+                             std::span<const Storage> storage) {
   const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
   std::vector<Step> steps;
@@ -45,14 +49,15 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
     if (fused[n]) continue;
     const Node& node = graph.nodes[n];
     if (is_empty(graph, node)) continue;
-    with_context([&] { return describe(graph, node); },
-                 [&] {
-                   const NodeId id = clamp_behind(graph, index, node);
-                   const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
-                   if (fuses) fused[static_cast<size_t>(id)] = true;
-                   steps.push_back(make_step(
-                       graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr, kernels));
-                 });
+    with_context(
+        [&] { return describe(graph, node); },
+        [&] {
+          const NodeId id = clamp_behind(graph, index, node);
+          const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
+          if (fuses) fused[static_cast<size_t>(id)] = true;
+          steps.push_back(make_step(graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr,
+                                    kernels, storage));
+        });
   }
   return steps;
 }
@@ -72,39 +77,50 @@ NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& nod
 Program compile(Graph graph, const CompileOptions& options) {
   Program program;
   program.kernels_ = options.kernels == nullptr ? &best_kernels() : options.kernels;
+  fuse_tables(graph, options.keep);
+  fuse_conv_epilogues(graph, options.keep);
+  program.storage_ = assign_storage(graph, options.keep);
   program.keep_ = options.keep;
   program.keep_.resize(graph.values.size(), false);
   program.graph_ = std::move(graph);
-  const Graph& g = program.graph_;
-  program.steps_ = make_steps(g, program.keep_, *program.kernels_);
-
-  // A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to
-  // the end.
-  const size_t end = program.steps_.size();
-  std::vector<BufferRequest> requests(g.values.size());
-  std::vector<bool> placed(g.values.size(), false);
-  const auto need = [&](ValueId id, size_t first) {
-    BufferRequest& request = requests[static_cast<size_t>(id)];
-    const Value& value = g.value(id);
-    request = {byte_count(value.dtype, *value.shape), first, first};
-    placed[static_cast<size_t>(id)] = true;
-  };
-  for (ValueId id : g.inputs) need(id, 0);
-  for (size_t s = 0; s < end; ++s) {
-    for (ValueId id : program.steps_[s].inputs)
-      if (id != kNoValue) requests[static_cast<size_t>(id)].last_step = s;
-    for (ValueId id : program.steps_[s].outputs)
-      if (id != kNoValue) need(id, s);
-    program.scratch_bytes_ = std::max(program.scratch_bytes_, program.steps_[s].scratch_bytes);
-  }
-  for (ValueId id : g.outputs) requests[static_cast<size_t>(id)].last_step = end;
-  for (size_t i = 0; i < requests.size(); ++i)
-    if (!placed[i]) requests[i] = {};  // constants and values without a maker need no place
-  MemoryPlan plan = plan_memory(requests);
-  program.offsets_ = std::move(plan.offsets);
-  program.scratch_offset_ = plan.total_bytes;
-  program.arena_bytes_ = plan.total_bytes + program.scratch_bytes_ + 64;
+  program.steps_ = make_steps(program.graph_, program.keep_, *program.kernels_, program.storage_);
+  program.place_values();
   return program;
+}
+
+/// A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to the
+/// end; a value that is a part of another, its root, makes that one live.
+void Program::place_values() {
+  const size_t end = steps_.size();
+  std::vector<BufferRequest> requests(graph_.values.size());
+  const auto use = [&](ValueId id, size_t step, bool is_made) {
+    if (id == kNoValue) return;
+    const ValueId root = storage_[static_cast<size_t>(id)].root;
+    BufferRequest& request = requests[static_cast<size_t>(root)];
+    if (request.bytes == 0 && is_made) request = {bytes_of(root), step, step};
+    request.last_step = step;
+  };
+  for (ValueId id : graph_.inputs) use(id, 0, true);
+  for (size_t s = 0; s < end; ++s) {
+    for (ValueId id : steps_[s].inputs) use(id, s, false);
+    for (ValueId id : steps_[s].outputs) use(id, s, true);
+    scratch_bytes_ = std::max(scratch_bytes_, steps_[s].scratch_bytes);
+  }
+  for (ValueId id : graph_.outputs) use(id, end, false);
+  for (BufferRequest& request : requests)
+    if (request.bytes == 0) request = {};  // constants and values without a maker need no place
+  MemoryPlan plan = plan_memory(requests);
+  offsets_ = std::move(plan.offsets);
+  scratch_offset_ = plan.total_bytes;
+  arena_bytes_ = plan.total_bytes + scratch_bytes_ + 64;
+}
+
+size_t Program::bytes_of(ValueId root) const {
+  const Storage& storage = storage_[static_cast<size_t>(root)];
+  const Value& value = graph_.value(root);
+  if (!storage.pixels) return byte_count(value.dtype, *value.shape);
+  constexpr size_t kOverread = 64;  // what kernels may read behind the last pixel
+  return static_cast<size_t>(storage.images) * storage.image_stride + kOverread;
 }
 
 }  // namespace quantize

@@ -25,6 +25,7 @@ struct Step {
   std::vector<ValueId> inputs,
       outputs;  // outputs may differ from the node's when a clamp was fused behind it
   size_t scratch_bytes = 0;
+  size_t chunks = 1;  // parts that may be computed apart
 };
 
 class Program;
@@ -66,11 +67,15 @@ class Program {
  private:
   friend Program compile(Graph graph, const CompileOptions& options);
   friend class Workspace;
+  void place_values();
+  size_t bytes_of(ValueId root) const;
+
   Graph graph_;
   const KernelTable* kernels_ = nullptr;
   std::vector<bool> keep_;
   std::vector<Step> steps_;
-  std::vector<size_t> offsets_;  // per value: place in the arena
+  std::vector<Storage> storage_;  // per value: how it lies in memory
+  std::vector<size_t> offsets_;   // per root: place in the arena
   size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;
 };
 

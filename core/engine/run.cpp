@@ -18,7 +18,9 @@ Workspace::Workspace(const Program& program) {
   const auto place = [&](ValueId id) -> MutableTensorView {
     if (id == kNoValue) return {};
     const Value& value = graph.value(id);
-    return {value.dtype, *value.shape, memory + program.offsets_[static_cast<size_t>(id)]};
+    const Storage& storage = program.storage_[static_cast<size_t>(id)];
+    return {value.dtype, *value.shape,
+            memory + program.offsets_[static_cast<size_t>(storage.root)] + storage.offset};
   };
   const auto read = [&](ValueId id) -> TensorView {
     if (id != kNoValue && graph.value(id).is_constant()) return graph.value(id).initializer.view();
@@ -57,8 +59,8 @@ void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
     const Workspace::StepViews& views = workspace.steps_[s];
     with_context([&] { return describe(graph_, steps_[s].node); },
                  [&] {
-                   steps_[s].function(
-                       {steps_[s].node, steps_[s].opset, *kernels_, views.inputs, views.outputs, scratch});
+                   steps_[s].function({steps_[s].node, steps_[s].opset, *kernels_, views.inputs,
+                                       views.outputs, scratch, 0, steps_[s].chunks});
                  });
     for (size_t i = 0; i < views.outputs.size(); ++i) observe(steps_[s].outputs[i], views.outputs[i]);
   }

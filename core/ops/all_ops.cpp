@@ -12,6 +12,7 @@
   X(batch_normalization) \
   X(binary) \
   X(cast) \
+  X(change_layout) \
   X(clip) \
   X(concat) \
   X(constant) \
@@ -20,9 +21,11 @@
   X(depth_to_space) \
   X(dropout) \
   X(expand) \
+  X(fused_conv) \
   X(gather) \
   X(gemm) \
   X(global_pool) \
+  X(lookup_table) \
   X(lrn) \
   X(matmul) \
   X(max_pool) \

@@ -3,6 +3,7 @@
 
 #include "core/ops/element_types.h"
 #include "core/ops/operands.h"
+#include "core/ops/pixel_move.h"
 
 namespace quantize {
 
@@ -75,7 +76,9 @@ void add_concat(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kArithmetic,
-                 .moves_data = true});
+                 .moves_data = true,
+                 .compile = compile_concat,
+                 .pixels = {.takes = takes_pixel_concat, .joins = joins_concat}});
 }
 
 }  // namespace quantize
