@@ -59,7 +59,8 @@ struct ConvU8S8 {
   const int32_t* tap_offsets = nullptr;  // [taps]
   size_t x_pixel_stride = 0, x_row_stride = 0;
   uint8_t* y = nullptr;
-  size_t y_pixel_stride = 0, y_row_stride = 0;
+  float* real = nullptr;  // if set, it takes float(sum) * multiplier[c] instead of y taking codes
+  size_t y_pixel_stride = 0, y_row_stride = 0;  // bytes of y, or floats of real
   size_t rows = 0, width = 0;
   size_t channel_begin = 0, channel_end = 0;  // multiples of conv_u8s8_panel, or the last channel's end
   EpilogueU8 epilogue;

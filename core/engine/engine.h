@@ -12,7 +12,8 @@ namespace quantize {
 
 class Engine {
  public:
-  /// `graph` must be valid; its shapes may be unknown. Compiles nothing yet.
+  /// `graph` must be valid; its shapes may be unknown. Islands of QDQ become integer operators; compiles
+  /// nothing yet.
   Engine(Graph graph, CompileOptions options);
   ~Engine();
 

@@ -32,6 +32,13 @@
   X(normalization) \
   X(pad) \
   X(pow) \
+  X(qgemm) \
+  X(qlinear_activation) \
+  X(qlinear_concat) \
+  X(qlinear_conv) \
+  X(qlinear_matmul) \
+  X(qlinear_pair) \
+  X(qlinear_pool) \
   X(quantize_linear) \
   X(range) \
   X(reduce) \

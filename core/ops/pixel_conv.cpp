@@ -4,6 +4,8 @@
 #include <memory>
 
 #include "core/ops/fused_conv.h"
+#include "core/ops/packed_conv.h"
+#include "core/ops/pixel_elementwise.h"
 #include "core/ops/pixel_steps.h"
 #include "core/ops/quantized_operand.h"
 #include "core/ops/window.h"
@@ -13,45 +15,14 @@ namespace quantize {
 namespace {
 
 /// Where the inputs of QLinearConv stand.
-enum : size_t { kX = 0, kXScale = 1, kW = 3, kWScale = 4, kYScale = 6, kBias = 8 };
+enum : size_t { kX = 0, kXScale = 1, kW = 3, kYScale = 6, kBias = 8 };
 
-/// What the packed weights of every group need: the constants of the node, per output channel.
-struct Requantization {
-  explicit Requantization(const CompileContext& context);
-
-  RequantizeU8 of(size_t channel) const {
-    return {bias.data() + channel, multiplier.data() + channel, zero_point.data() + channel,
-            low.data() + channel, high.data() + channel};
-  }
-
-  std::vector<int8_t> weights;  // as the node has them: [M][C / group][kernel]
-  std::vector<int32_t> bias, zero_point;
-  std::vector<float> multiplier;
-  std::vector<uint8_t> low, high;
-};
-
-Requantization::Requantization(const CompileContext& context) {
-  const Tensor& w = *context.constant(kW);
-  const auto channels = static_cast<size_t>(w.shape()[0]);
-  const size_t taps = static_cast<size_t>(w.size()) / channels;
-  weights.resize(static_cast<size_t>(w.size()));
-  const int shift = w.dtype() == DataType::kU8 ? 128 : 0;
-  for (size_t i = 0; i < weights.size(); ++i)
-    weights[i] = static_cast<int8_t>((shift != 0 ? w.data<uint8_t>()[i] : w.data<int8_t>()[i]) - shift);
-
-  const ScalarParams x = scalar_params(context.graph, context.node, kXScale),
-                     y = scalar_params(context.graph, context.node, kYScale);
-  const std::vector<float> scales = constant_params(context.graph, context.node, kWScale)->scale;
-  const Tensor* given = context.constant(kBias);
-  for (size_t c = 0; c < channels; ++c) {
-    uint32_t sum = given == nullptr ? 0 : static_cast<uint32_t>(given->data<int32_t>()[c]);
-    for (size_t t = 0; t < taps; ++t) sum -= static_cast<uint32_t>(x.zero_point * weights[c * taps + t]);
-    bias.push_back(static_cast<int32_t>(sum));
-    multiplier.push_back((x.scale * scales[scales.size() == 1 ? 0 : c]) / y.scale);
-  }
-  zero_point.assign(channels, y.zero_point);
-  low.assign(channels, 0);
-  high.assign(channels, 255);
+ConvOperands operands_of(const Tensor& weights) {
+  return {.x_scale = kXScale,
+          .w = kW,
+          .bias = kBias,
+          .y_scale = kYScale,
+          .channels = static_cast<size_t>(weights.shape()[0])};
 }
 
 /// Additions and tables, with the residual's place.
@@ -73,10 +44,10 @@ ConvEpilogue::ConvEpilogue(const CompileContext& context) {
   const auto params = [&](size_t i) { return scalar_params(context.graph, context.node, i); };
   const ScalarParams a = params(kFusedConvAddition), b = params(kFusedConvResidual + 1),
                      sum = params(kFusedConvResidual + 3);
-  fixed.a_ratio = a.scale / sum.scale;
-  fixed.b_ratio = b.scale / sum.scale;
-  fixed.offset = static_cast<float>(sum.zero_point) - (fixed.a_ratio * static_cast<float>(a.zero_point) +
-                                                       fixed.b_ratio * static_cast<float>(b.zero_point));
+  const AddU8 form = add_form(a, b, sum);
+  fixed.a_ratio = form.a_ratio;
+  fixed.b_ratio = form.b_ratio;
+  fixed.offset = form.offset;
   fixed.b_pixel_stride = residual.pixel_stride;
   fixed.b_row_stride = residual.row_stride;
 }
@@ -117,7 +88,7 @@ struct PixelConv {
 struct DenseConv : PixelConv {
   explicit DenseConv(CompileContext& context);
   void lay_out_taps(int64_t channels);
-  std::vector<int8_t> group_weights(const Requantization& all, size_t group) const;
+  std::vector<int8_t> group_weights(const ConvConstants& all, size_t group) const;
   void run(const EvaluateContext& context) const;
   void run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const;
 
@@ -125,8 +96,8 @@ struct DenseConv : PixelConv {
   bool whole_rows = false;  // a run is a row of the kernel, else one tap
   size_t depth = 0;
   std::vector<int32_t> tap_offsets;
-  std::vector<Tensor> packed;  // per group
-  bool by_channels = false;    // chunks are ranges of output channels, else of rows
+  std::vector<PackedConv> packed;  // per group
+  bool by_channels = false;        // chunks are ranges of output channels, else of rows
   size_t chunk_channels = 0;
 };
 
@@ -136,14 +107,10 @@ DenseConv::DenseConv(CompileContext& context)
       group_channels(static_cast<size_t>(context.shape(kW)[1])),
       group_outputs(static_cast<size_t>(context.shape(kW)[0]) / groups) {
   lay_out_taps(context.shape(kX)[1]);
-  const Requantization all(context);
-  for (size_t g = 0; g < groups; ++g) {
-    const std::vector<int8_t> weights = group_weights(all, g);
-    const ConvWeightsU8S8 source{group_outputs, tap_offsets.size(), depth, weights.data(),
-                                 all.of(g * group_outputs)};
-    packed.emplace_back(DataType::kU8, Shape{static_cast<int64_t>(context.kernels.conv_u8s8_bytes(source))});
-    context.kernels.conv_u8s8_pack(source, packed.back().mutable_bytes());
-  }
+  const ConvConstants all = *conv_constants(context, operands_of(*context.constant(kW)));
+  for (size_t g = 0; g < groups; ++g)
+    packed.emplace_back(context.kernels, all, g * group_outputs, group_outputs, tap_offsets.size(), depth,
+                        group_weights(all, g).data());
   const double weights = static_cast<double>(all.weights.size());
   const double macs = weights * static_cast<double>(y.rows() * y.width);
   by_channels = groups == 1 && (weights > (256 << 10) || y.rows() < 8);
@@ -167,7 +134,7 @@ void DenseConv::lay_out_taps(int64_t channels) {
 }
 
 /// From [outputs][channels][kernel] to [outputs][taps][depth]: channels come last, as in the image.
-std::vector<int8_t> DenseConv::group_weights(const Requantization& all, size_t group) const {
+std::vector<int8_t> DenseConv::group_weights(const ConvConstants& all, size_t group) const {
   const size_t kernel = static_cast<size_t>(window.kernel_size());
   std::vector<int8_t> result(group_outputs * kernel * group_channels);
   const int8_t* from = all.weights.data() + group * result.size();
@@ -206,7 +173,7 @@ void DenseConv::run_block(const EvaluateContext& context, int64_t image, int64_t
   call.y = y_data(context) + y.row_offset(image * y.height + row);
   call.epilogue = epilogue.at(context, image * y.height + row);
   for (size_t g = 0; g < groups; ++g) {
-    call.packed = packed[g].bytes();
+    call.packed = packed[g].packed.bytes();
     if (call.channel_begin < call.channel_end) context.kernels.conv_u8s8(call);
     call.x += group_channels;
     call.y += group_outputs;
@@ -222,10 +189,10 @@ struct DepthwiseConv : PixelConv {
 };
 
 DepthwiseConv::DepthwiseConv(CompileContext& context) : PixelConv(context) {
-  const Requantization all(context);
+  const ConvConstants all = *conv_constants(context, operands_of(*context.constant(kW)));
   const DepthwiseWeightsU8S8 source{
       static_cast<size_t>(y.channels), static_cast<size_t>(window.height().kernel),
-      static_cast<size_t>(window.width().kernel), all.weights.data(), all.of(0)};
+      static_cast<size_t>(window.width().kernel), all.weights.data(), all.requantize(0)};
   packed = Tensor(DataType::kU8, {static_cast<int64_t>(context.kernels.depthwise_u8s8_bytes(source))});
   context.kernels.depthwise_u8s8_pack(source, packed.mutable_bytes());
   const double macs = static_cast<double>(all.weights.size()) * static_cast<double>(y.rows() * y.width);
@@ -263,24 +230,13 @@ StepFunction step_of(CompileContext& context) {
   return [conv](const EvaluateContext& run) { conv->run(run); };
 }
 
-bool is_zero_point_free(const Tensor& weights, const OperandParams& params) {
-  const int32_t middle = weights.dtype() == DataType::kU8 ? 128 : 0;
-  return std::all_of(params.zero_point.begin(), params.zero_point.end(),
-                     [&](int32_t zero_point) { return zero_point == middle; });
-}
-
 }  // namespace
 
 bool is_pixel_conv(const Graph& graph, const Node& node) {
   if (node.op_type != "QLinearConv") return false;
   const Tensor* weights = graph.constant(node.input(kW));
-  const auto params = constant_params(graph, node, kWScale);
-  const Value &x = graph.value(node.inputs[kX]), &y = graph.value(node.outputs[0]);
-  return weights != nullptr && weights->shape().size() == 4 && params &&
-         is_zero_point_free(*weights, *params) && x.dtype == DataType::kU8 && y.dtype == DataType::kU8 &&
-         !x.is_constant() && x.shape && x.shape->size() == 4 && has_scalar_params(graph, node, kXScale) &&
-         has_scalar_params(graph, node, kYScale) &&
-         (node.input(kBias) == kNoValue || graph.constant(node.input(kBias)) != nullptr);
+  return weights != nullptr && weights->shape().size() == 4 && is_u8_image(graph, node.inputs[kX]) &&
+         is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(*weights));
 }
 
 bool is_fused_conv(const Node& node) {

@@ -71,14 +71,8 @@ struct PixelPair {
 };
 
 AddU8 add_call(const Graph& graph, const Node& node) {
-  const ScalarParams a = scalar_params(graph, node, kA + 1), b = scalar_params(graph, node, kB + 1),
-                     y = scalar_params(graph, node, kYScale);
-  AddU8 call;
-  call.a_ratio = a.scale / y.scale;
-  call.b_ratio = b.scale / y.scale;
-  call.offset = static_cast<float>(y.zero_point) - (call.a_ratio * static_cast<float>(a.zero_point) +
-                                                    call.b_ratio * static_cast<float>(b.zero_point));
-  return call;
+  return add_form(scalar_params(graph, node, kA + 1), scalar_params(graph, node, kB + 1),
+                  scalar_params(graph, node, kYScale));
 }
 
 /// Tensors of any rank and one shape.
@@ -102,6 +96,24 @@ StepFunction compile_row_major_add(CompileContext& context) {
 
 }  // namespace
 
+AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
+  AddU8 form;
+  form.a_ratio = a.scale / y.scale;
+  form.b_ratio = b.scale / y.scale;
+  form.offset = static_cast<float>(y.zero_point) - (form.a_ratio * static_cast<float>(a.zero_point) +
+                                                    form.b_ratio * static_cast<float>(b.zero_point));
+  return form;
+}
+
+MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
+  MulU8 form;
+  form.a_zero_point = a.zero_point;
+  form.b_zero_point = b.zero_point;
+  form.multiplier = (a.scale * b.scale) / y.scale;
+  form.zero_point = y.zero_point;
+  return form;
+}
+
 bool takes_pixel_pair(const Graph& graph, const Node& node) {
   return pairing_of(graph, node) != Pairing::kNone;
 }
@@ -123,14 +135,8 @@ StepFunction compile_qlinear_add(CompileContext& context) {
 
 StepFunction compile_qlinear_mul(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return nullptr;
-  const ScalarParams a = scalar_params(context.graph, context.node, kA + 1),
-                     b = scalar_params(context.graph, context.node, kB + 1),
-                     y = scalar_params(context.graph, context.node, kYScale);
-  MulU8 call;
-  call.a_zero_point = a.zero_point;
-  call.b_zero_point = b.zero_point;
-  call.multiplier = (a.scale * b.scale) / y.scale;
-  call.zero_point = y.zero_point;
+  const auto params = [&](size_t scale) { return scalar_params(context.graph, context.node, scale); };
+  const MulU8 call = mul_form(params(kA + 1), params(kB + 1), params(kYScale));
   return [pair = PixelPair(context), call](const EvaluateContext& run) {
     pair.for_each(run, [&](const uint8_t* a_run, const uint8_t* b_run, uint8_t* y_run, size_t bytes) {
       MulU8 block = call;

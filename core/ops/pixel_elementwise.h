@@ -2,8 +2,13 @@
 #pragma once
 
 #include "core/op.h"
+#include "core/ops/quantized_operand.h"
 
 namespace quantize {
+
+/// The constants of the kernels: operands, sizes and results are left open.
+AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y);
+MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y);
 
 /// PixelSupport::takes of QLinearAdd and QLinearMul: computed u8 images of one shape, or one of them a vector
 /// [N or 1, C, 1, 1]; constant scales.

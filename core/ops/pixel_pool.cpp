@@ -72,25 +72,19 @@ struct PixelPool {
   size_t chunks;
 };
 
-/// How many taps of output position `o` count: those inside the input, or inside its padding too.
-int64_t counted_taps(const WindowAxis& axis, int64_t o, bool with_padding) {
-  if (!with_padding) return axis.last_tap(o) - axis.first_tap(o);
-  const int64_t end = axis.in + axis.pad_end - axis.start(o);
-  return std::min(axis.kernel, (end + axis.dilation - 1) / axis.dilation);
-}
-
 }  // namespace
+
+float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t count) {
+  return count > 0 ? x.scale / (y.scale * static_cast<float>(count)) : 0.0f;
+}
 
 bool takes_pixel_max_pool(const Graph& graph, const Node& node) {
   return is_image_to_image(graph, node);
 }
 
 bool takes_pixel_average_pool(const Graph& graph, const Node& node) {
-  return takes_average(graph, node) && node.int_attribute("channels_last", 0) == 0;
-}
-
-bool takes_pixel_global_average_pool(const Graph& graph, const Node& node) {
-  return takes_pixel_average_pool(graph, node);
+  return is_image_to_image(graph, node) && has_scalar_params(graph, node, 1) &&
+         has_scalar_params(graph, node, 3);
 }
 
 StepFunction compile_max_pool(CompileContext& context) {
@@ -112,7 +106,7 @@ StepFunction compile_qlinear_average_pool(CompileContext& context) {
       const int64_t count = counted_taps(pool.window.height(), row, with_padding) *
                             counted_taps(pool.window.width(), column, with_padding);
       call.offset = -static_cast<int32_t>(call.rows * call.width) * x.zero_point;
-      call.multiplier = x.scale / (y.scale * static_cast<float>(count));
+      call.multiplier = mean_multiplier(x, y, count);
       call.zero_point = y.zero_point;
       run.kernels.average_pool_u8(call);
     });
@@ -132,7 +126,7 @@ StepFunction compile_qlinear_global_average_pool(CompileContext& context) {
   call.x_pixel_stride = x.pixel_stride;
   call.channels = static_cast<size_t>(x.channels);
   call.offset = -static_cast<int32_t>(x.height * x.width) * x_params.zero_point;
-  call.multiplier = x_params.scale / (y_params.scale * static_cast<float>(x.height * x.width));
+  call.multiplier = mean_multiplier(x_params, y_params, x.height * x.width);
   call.zero_point = y_params.zero_point;
   return [call, x, y](const EvaluateContext& run) {
     PoolU8 image = call;

@@ -3,7 +3,7 @@
 
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
-#include "kernels/scalar/requantize.h"
+#include "kernels/requantize.h"
 
 namespace quantize {
 
@@ -79,6 +79,12 @@ void conv(const ConvU8S8& call) noexcept {
   for (size_t r = 0; r < call.rows; ++r)
     for (size_t i = 0; i < call.width; ++i) {
       const uint8_t* x = call.x + r * call.x_row_stride + i * call.x_pixel_stride;
+      if (call.real != nullptr) {
+        float* real = call.real + r * call.y_row_stride + i * call.y_pixel_stride;
+        for (size_t c = call.channel_begin; c < call.channel_end; ++c)
+          real[c] = static_cast<float>(conv_sum(p, call, x, c)) * p.requantize.multiplier[c];
+        continue;
+      }
       uint8_t* y = call.y + r * call.y_row_stride + i * call.y_pixel_stride;
       const EpilogueU8& e = call.epilogue;
       const uint8_t* b = e.b == nullptr ? nullptr : e.b + r * e.b_row_stride + i * e.b_pixel_stride;

@@ -3,7 +3,7 @@
 
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
-#include "kernels/scalar/requantize.h"
+#include "kernels/requantize.h"
 
 namespace quantize {
 

@@ -34,7 +34,7 @@ class TableFuser {
       for (ValueId id : node.inputs)
         if (id != kNoValue && !graph_.value(id).is_constant()) needed[static_cast<size_t>(id)] = true;
     }
-    remove_dead_nodes(graph_);
+    remove_dead_nodes(graph_, keep_);
   }
 
  private:

@@ -1,4 +1,5 @@
-// From s32 sums to codes: the formulae of kernels/integer.h, once, for the reference kernels.
+// From s32 sums to codes: the formulae of kernels/integer.h, once, for reference code. In an anonymous
+// namespace: every object file has its own, so the linker never merges those of different instruction sets.
 #pragma once
 
 #include <cmath>
