@@ -10,5 +10,6 @@ void plug_scalar_conv(KernelTable& table);
 void plug_scalar_elementwise(KernelTable& table);
 void plug_avx2(KernelTable& table);
 void plug_avx512(KernelTable& table);
+void plug_avx512vnni(KernelTable& table);
 
 }  // namespace quantize
