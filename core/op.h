@@ -145,9 +145,12 @@ struct OpDef {
 
   QuantizationRule quantization = QuantizationRule::kFloat;
 
-  /// How a kWeighted operator lays out input 1 of this shape (extents known); nothing for a form that cannot
-  /// be seen so. nullptr for all other operators.
+  /// How an operator with weights lays out its input `weight_input` of this shape (extents known); nothing
+  /// for a form that cannot be seen so. nullptr for all other operators.
   std::optional<WeightLayout> (*weight_layout)(const Node& node, Dims shape) = nullptr;
+
+  /// Which input weight_layout is about.
+  size_t weight_input = 1;
 
   /// True if every element of the output is one of the first input's (with any number of inputs: one of any
   /// input's), only placed anew: lets shape inference see through it.

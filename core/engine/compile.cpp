@@ -81,6 +81,7 @@ Program compile(Graph graph, const CompileOptions& options) {
   fuse_conv_epilogues(graph, options.keep);
   program.storage_ = assign_storage(graph, options.keep);
   program.keep_ = options.keep;
+  program.threads_ = std::max(1, options.threads);
   program.keep_.resize(graph.values.size(), false);
   program.graph_ = std::move(graph);
   program.steps_ = make_steps(program.graph_, program.keep_, *program.kernels_, program.storage_);

@@ -47,6 +47,11 @@ std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shape
   return entry;
 }
 
+std::shared_ptr<const Program> Engine::program(const std::vector<Shape>& shapes) {
+  const std::shared_ptr<Entry> entry = entry_for(shapes);
+  return {entry, entry->program.get()};
+}
+
 std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
   std::vector<Shape> shapes;
   std::vector<TensorView> views;

@@ -21,6 +21,10 @@ class Engine {
   /// Errors: Error(kInvalidArgument) for a wrong type or shape; those of compile and specialize.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer = nullptr);
 
+  /// The program for inputs of these shapes, compiled if it was not yet. Errors: those of compile and
+  /// specialize.
+  std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
+
   const Graph& graph() const { return graph_; }
 
  private:

@@ -8,6 +8,7 @@
 
 #include "core/engine/observer.h"
 #include "core/op.h"
+#include "core/parallel.h"
 
 namespace quantize {
 
@@ -15,6 +16,9 @@ struct CompileOptions {
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   /// Values, by id, that an observer wants to see: they are never fused away. Empty: none.
   std::vector<bool> keep = {};
+  /// Threads that share one run. Steps that cannot be split run on one of them; an observed run has one
+  /// thread.
+  int threads = 1;
 };
 
 /// One operator call of a Program.
@@ -49,6 +53,7 @@ class Workspace {
   std::vector<StepViews> steps_;
   std::vector<MutableTensorView> inputs_;
   std::vector<TensorView> outputs_;
+  std::unique_ptr<StepTeam> team_;
 };
 
 /// Immutable once compiled; run is const and may be called from several threads, each with its own Workspace.
@@ -60,6 +65,9 @@ class Program {
   void run(std::span<const TensorView> inputs, Workspace& workspace,
            ExecutionObserver* observer = nullptr) const;
 
+  /// The same on the calling thread, with the milliseconds that each step took.
+  std::vector<double> run_timed(std::span<const TensorView> inputs, Workspace& workspace) const;
+
   const Graph& graph() const { return graph_; }
   const std::vector<Step>& steps() const { return steps_; }
   size_t arena_bytes() const { return arena_bytes_; }
@@ -67,12 +75,16 @@ class Program {
  private:
   friend Program compile(Graph graph, const CompileOptions& options);
   friend class Workspace;
+  struct Run;
+  void run_step(Run& run, size_t step, size_t chunk_begin, size_t chunk_end) const;
+  void copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const;
   void place_values();
   size_t bytes_of(ValueId root) const;
 
   Graph graph_;
   const KernelTable* kernels_ = nullptr;
   std::vector<bool> keep_;
+  int threads_ = 1;
   std::vector<Step> steps_;
   std::vector<Storage> storage_;  // per value: how it lies in memory
   std::vector<size_t> offsets_;   // per root: place in the arena

@@ -1,4 +1,5 @@
 // Running a Program: bind views once per workspace, then call the steps in order.
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -6,6 +7,12 @@
 #include "core/error.h"
 
 namespace quantize {
+
+/// One run of a program.
+struct Program::Run {
+  const Program* program;
+  Workspace* workspace;
+};
 
 Workspace::Workspace(const Program& program) {
   const size_t bytes = (program.arena_bytes_ + 63) / 64 * 64;
@@ -32,15 +39,14 @@ Workspace::Workspace(const Program& program) {
     for (ValueId id : step.outputs) views.outputs.push_back(place(id));
     steps_.push_back(std::move(views));
   }
+  std::vector<size_t> chunks;
+  for (const Step& step : program.steps_) chunks.push_back(step.chunks);
+  team_ = std::make_unique<StepTeam>(std::move(chunks));
   for (ValueId id : graph.inputs) inputs_.push_back(place(id));
   for (ValueId id : graph.outputs) outputs_.push_back(read(id));
 }
 
-void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
-                  ExecutionObserver* observer) const {
-  const auto observe = [&](ValueId id, const TensorView& view) {
-    if (observer != nullptr && id != kNoValue && keep_[static_cast<size_t>(id)]) observer->on_value(id, view);
-  };
+void Program::copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const {
   for (size_t i = 0; i < workspace.inputs_.size(); ++i) {
     const MutableTensorView& target = workspace.inputs_[i];
     const bool fits =
@@ -52,18 +58,53 @@ void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
                                                    to_string(target.shape));
     const size_t bytes = static_cast<size_t>(target.size()) * size_of(target.dtype);
     if (bytes != 0) std::memcpy(target.data, inputs[i].data, bytes);
-    observe(graph_.inputs[i], target);
   }
-  const std::span<std::byte> scratch{workspace.arena_.get() + scratch_offset_, scratch_bytes_};
+}
+
+void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
+                  ExecutionObserver* observer) const {
+  copy_inputs(inputs, workspace);
+  Run run{this, &workspace};
+  if (observer == nullptr) {
+    const auto body = [](void* context, size_t step, size_t begin, size_t end) {
+      auto& current = *static_cast<Run*>(context);
+      current.program->run_step(current, step, begin, end);
+    };
+    return workspace.team_->run(threads_, body, &run);
+  }
+  const auto observe = [&](ValueId id, const TensorView& view) {
+    if (id != kNoValue && keep_[static_cast<size_t>(id)]) observer->on_value(id, view);
+  };
+  for (size_t i = 0; i < workspace.inputs_.size(); ++i) observe(graph_.inputs[i], workspace.inputs_[i]);
   for (size_t s = 0; s < steps_.size(); ++s) {
+    run_step(run, s, 0, steps_[s].chunks);
     const Workspace::StepViews& views = workspace.steps_[s];
-    with_context([&] { return describe(graph_, steps_[s].node); },
-                 [&] {
-                   steps_[s].function({steps_[s].node, steps_[s].opset, *kernels_, views.inputs,
-                                       views.outputs, scratch, 0, steps_[s].chunks});
-                 });
     for (size_t i = 0; i < views.outputs.size(); ++i) observe(steps_[s].outputs[i], views.outputs[i]);
   }
+}
+
+std::vector<double> Program::run_timed(std::span<const TensorView> inputs, Workspace& workspace) const {
+  using Clock = std::chrono::steady_clock;
+  copy_inputs(inputs, workspace);
+  Run run{this, &workspace};
+  std::vector<double> times;
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const auto start = Clock::now();
+    run_step(run, s, 0, steps_[s].chunks);
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  return times;
+}
+
+void Program::run_step(Run& run, size_t step, size_t chunk_begin, size_t chunk_end) const {
+  const Workspace::StepViews& views = run.workspace->steps_[step];
+  const std::span<std::byte> scratch{run.workspace->arena_.get() + scratch_offset_, scratch_bytes_};
+  const Step& s = steps_[step];
+  with_context([&] { return describe(graph_, s.node); },
+               [&] {
+                 s.function({s.node, s.opset, *kernels_, views.inputs, views.outputs, scratch, chunk_begin,
+                             chunk_end});
+               });
 }
 
 }  // namespace quantize

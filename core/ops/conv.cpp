@@ -34,7 +34,9 @@ void evaluate(const EvaluateContext& context) {
            [&](float sum, int64_t channel) { *y++ = sum + (bias ? bias.as<float>()[channel] : 0.0f); });
 }
 
-std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
+}  // namespace
+
+std::optional<WeightLayout> conv_weight_layout(const Node& node, Dims shape) {
   WeightLayout layout;
   layout.groups = node.int_attribute("group", 1);
   if (shape.size() < 3 || layout.groups < 1 || shape[0] % layout.groups != 0) return std::nullopt;
@@ -46,8 +48,6 @@ std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
   layout.group_stride = layout.outputs * layout.output_stride;
   return layout;
 }
-
-}  // namespace
 
 Shape conv_output_shape(const Node& node, Dims x, Dims w, const std::optional<Shape>& bias) {
   check_extents(x, w, node.int_attribute("group", 1));
@@ -66,7 +66,7 @@ void add_conv(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = weight_layout,
+                 .weight_layout = conv_weight_layout,
                  .compile = compile_conv,
                  .fuses_clamp = true});
 }

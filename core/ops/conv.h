@@ -45,4 +45,7 @@ void convolve(const Node& node, Dims x_shape, Dims w_shape, const T* x, const T*
     }
 }
 
+/// OpDef::weight_layout of the operator and its integer forms.
+std::optional<WeightLayout> conv_weight_layout(const Node& node, Dims shape);
+
 }  // namespace quantize

@@ -3,6 +3,7 @@
 
 #include "core/engine/integer/integer_passes.h"
 #include "core/error.h"
+#include "core/ops/conv.h"
 #include "core/ops/operands.h"
 #include "core/ops/window.h"
 
@@ -33,6 +34,8 @@ void add_fused_conv(std::vector<OpDef>& ops) {
        .max_inputs = kFusedConvInputs,
        .infer = infer,
        .evaluate = evaluate,
+       .weight_layout = conv_weight_layout,
+       .weight_input = 3,
        .compile = compile_pixel_conv,
        .pixels = {.takes = [](const Graph&, const Node&) { return true; }, .border = pixel_conv_border}});
 }

@@ -94,7 +94,9 @@ StepFunction compile_matmul(CompileContext& context) {
   };
 }
 
-std::optional<WeightLayout> weight_layout(const Node&, Dims shape) {
+}  // namespace
+
+std::optional<WeightLayout> matmul_weight_layout(const Node&, Dims shape) {
   if (shape.size() < 2) return std::nullopt;
   WeightLayout layout;
   layout.outputs = shape.back();
@@ -104,8 +106,6 @@ std::optional<WeightLayout> weight_layout(const Node&, Dims shape) {
   layout.channel_axis = static_cast<int64_t>(shape.size()) - 1;
   return layout;
 }
-
-}  // namespace
 
 void add_matmul(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "MatMul",
@@ -117,7 +117,7 @@ void add_matmul(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = weight_layout,
+                 .weight_layout = matmul_weight_layout,
                  .compile = compile_matmul,
                  .fuses_clamp = true});
 }

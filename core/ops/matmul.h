@@ -1,7 +1,7 @@
 // The shapes of a MatMul, in floats or in codes.
 #pragma once
 
-#include "core/shape.h"
+#include "core/op.h"
 
 namespace quantize {
 
@@ -17,5 +17,8 @@ MatMulOperands matmul_operands(Dims a, Dims b);
 
 /// Which matrix of an operand belongs to the i-th matrix of the output.
 int64_t matrix_index(const Shape& batch, const Shape& operand, int64_t i);
+
+/// OpDef::weight_layout of the operator and its integer forms.
+std::optional<WeightLayout> matmul_weight_layout(const Node& node, Dims shape);
 
 }  // namespace quantize

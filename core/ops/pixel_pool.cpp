@@ -15,11 +15,6 @@ bool is_image_to_image(const Graph& graph, const Node& node) {
   return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]);
 }
 
-bool takes_average(const Graph& graph, const Node& node) {
-  return is_image_to_image(graph, node) && has_scalar_params(graph, node, 1) &&
-         has_scalar_params(graph, node, 3);
-}
-
 /// What the windows of one step share.
 struct PixelPool {
   PixelPool(CompileContext& context, const Window& w)

@@ -2,6 +2,7 @@
 // Source: onnxruntime ContribOperators, com.microsoft.QGemm.
 #include "core/ops/codes.h"
 #include "core/ops/element_types.h"
+#include "core/ops/gemm.h"
 #include "core/ops/integer_product.h"
 #include "core/ops/matrix_product.h"
 #include "core/ops/operands.h"
@@ -93,6 +94,8 @@ void add_qgemm(std::vector<OpDef>& ops) {
                  .max_inputs = 9,
                  .infer = infer,
                  .evaluate = evaluate,
+                 .weight_layout = gemm_weight_layout,
+                 .weight_input = kB,
                  .compile = compile});
 }
 

@@ -50,6 +50,8 @@ void add_qlinear_conv(std::vector<OpDef>& ops) {
                  .max_inputs = 9,
                  .infer = infer,
                  .evaluate = evaluate,
+                 .weight_layout = conv_weight_layout,
+                 .weight_input = kW,
                  .compile = [](CompileContext& context) -> StepFunction {
                    return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
                  },

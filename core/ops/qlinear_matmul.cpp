@@ -63,6 +63,8 @@ void add_qlinear_matmul(std::vector<OpDef>& ops) {
                  .max_inputs = 8,
                  .infer = infer,
                  .evaluate = evaluate,
+                 .weight_layout = matmul_weight_layout,
+                 .weight_input = kB,
                  .compile = compile});
 }
 
