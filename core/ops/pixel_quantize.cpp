@@ -24,6 +24,22 @@ bool all_finite(const KernelTable& kernels, const float* x, size_t plane, const 
   return true;
 }
 
+/// u8 codes of one scale, row-major.
+StepFunction compile_dequantize_rows(CompileContext& context) {
+  if (context.graph.value(context.node.inputs[0]).dtype != DataType::kU8 ||
+      !has_scalar_params(context.graph, context.node, 1))
+    return nullptr;
+  const ScalarParams params = scalar_params(context.graph, context.node, 1);
+  const auto size = static_cast<size_t>(element_count(context.output_shape()));
+  const size_t chunks = chunk_count(static_cast<double>(size) / 8, static_cast<int64_t>(size / 64));
+  context.chunks = chunks;
+  return [params, size, chunks](const EvaluateContext& run) {
+    const size_t begin = run.chunk_begin * size / chunks, end = run.chunk_end * size / chunks;
+    run.kernels.dequantize_u8_f32(run.inputs[0].as<uint8_t>() + begin, end - begin, params.scale,
+                                  params.zero_point, run.outputs[0].as<float>() + begin);
+  };
+}
+
 }  // namespace
 
 bool takes_pixel_quantize(const Graph& graph, const Node& node) {
@@ -61,7 +77,7 @@ StepFunction compile_quantize_linear(CompileContext& context) {
 }
 
 StepFunction compile_dequantize_linear(CompileContext& context) {
-  if (!context.is_pixels(context.node.inputs[0])) return nullptr;
+  if (!context.is_pixels(context.node.inputs[0])) return compile_dequantize_rows(context);
   const Storage x = context.storage_of(context.node.inputs[0]);
   const ScalarParams params = scalar_params(context.graph, context.node, 1);
   std::array<float, 256> reals;

@@ -275,8 +275,10 @@ void run_tile(const Tile& tile) {
   if constexpr (kVectors == 2) store_32<kFull>(tile, sums, add);
   if constexpr (kVectors == 1) store_16<kFull>(tile, sums, add);
   if (kFull && e.table != nullptr)
-    for (int m = 0; m < kPixels; ++m)
-      apply_table(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, tile.channels, e.table);
+    for (int m = 0; m < kPixels; ++m) {
+      uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride;
+      look_up(y, tile.channels, e.table, y);
+    }
 }
 
 using TileFunction = void (*)(const Tile&);

@@ -139,7 +139,7 @@ template <bool kFull>
   }
   uint8_t* y = block.y + row * block.call->y_row_stride + pixel * block.call->y_pixel_stride;
   _mm512_mask_storeu_epi8(y, block.mask, codes);
-  if (kFull && e.table != nullptr) apply_table(y, block.channels, e.table);
+  if (kFull && e.table != nullptr) look_up(y, block.channels, e.table, y);
 }
 
 /// Three columns of one output row, and of the row below it if kTwo.

@@ -117,23 +117,23 @@ struct Addition {
   return n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1;
 }
 
-/// y[i] = table[y[i]] for n codes, with byte permutes where the CPU has them.
-[[gnu::target("avx512vbmi"), gnu::noinline]] inline void apply_table_vbmi(uint8_t* y, size_t n,
-                                                                          const uint8_t* table) {
+/// y[i] = table[x[i]] for n codes, with byte permutes where the CPU has them. x and y may be the same.
+[[gnu::target("avx512vbmi"), gnu::noinline]] inline void look_up_vbmi(const uint8_t* x, size_t n,
+                                                                      const uint8_t* table, uint8_t* y) {
   const __m512i t0 = _mm512_loadu_si512(table), t1 = _mm512_loadu_si512(table + 64),
                 t2 = _mm512_loadu_si512(table + 128), t3 = _mm512_loadu_si512(table + 192);
   for (size_t i = 0; i < n; i += 64) {
     const __mmask64 mask = first_bytes(n - i);
-    const __m512i x = _mm512_maskz_loadu_epi8(mask, y + i);
-    const __m512i low = _mm512_permutex2var_epi8(t0, x, t1), high = _mm512_permutex2var_epi8(t2, x, t3);
-    _mm512_mask_storeu_epi8(y + i, mask, _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high));
+    const __m512i code = _mm512_maskz_loadu_epi8(mask, x + i);
+    const __m512i low = _mm512_permutex2var_epi8(t0, code, t1), high = _mm512_permutex2var_epi8(t2, code, t3);
+    _mm512_mask_storeu_epi8(y + i, mask, _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high));
   }
 }
 
-inline void apply_table(uint8_t* y, size_t n, const uint8_t* table) {
+inline void look_up(const uint8_t* x, size_t n, const uint8_t* table, uint8_t* y) {
   static const bool has_vbmi = __builtin_cpu_supports("avx512vbmi");
-  if (has_vbmi) return apply_table_vbmi(y, n, table);
-  for (size_t i = 0; i < n; ++i) y[i] = table[y[i]];
+  if (has_vbmi) return look_up_vbmi(x, n, table, y);
+  for (size_t i = 0; i < n; ++i) y[i] = table[x[i]];
 }
 
 }  // namespace
