@@ -103,6 +103,15 @@ struct PoolU8 {
   int32_t zero_point = 0;
 };
 
+/// y[r * y_stride + i] = table[x[r * x_stride + i]] for r < rows, i < n. x and y may be the same.
+struct TableU8 {
+  const uint8_t* x = nullptr;
+  uint8_t* y = nullptr;
+  size_t rows = 0, n = 0;
+  size_t x_stride = 0, y_stride = 0;
+  const uint8_t* table = nullptr;  // [256]
+};
+
 /// y[i] = clamp(round_half_even(fma(a[i], a_ratio, fma(b[i], b_ratio, offset))), 0, 255): see EpilogueU8.
 struct AddU8 {
   const uint8_t* a = nullptr;

@@ -106,7 +106,7 @@ struct KernelTable {
   /// Exact element by element operations on codes; y may be one of the operands.
   void (*add_u8)(const AddU8&) noexcept = nullptr;
   void (*mul_u8)(const MulU8&) noexcept = nullptr;
-  void (*table_u8)(const uint8_t* x, size_t n, const uint8_t* table, uint8_t* y) noexcept = nullptr;
+  void (*table_u8)(const TableU8&) noexcept = nullptr;
   void (*max_pool_u8)(const PoolU8&) noexcept = nullptr;
   void (*average_pool_u8)(const PoolU8&) noexcept = nullptr;
 

@@ -15,14 +15,11 @@ void infer(InferContext& context) {
   context.set_output(0, context.input(1).dtype, context.shape(0));
 }
 
-void look_up(const EvaluateContext& context, const void* x, void* y, size_t n) {
-  context.kernels.table_u8(static_cast<const uint8_t*>(x), n,
-                           static_cast<const uint8_t*>(context.inputs[1].data), static_cast<uint8_t*>(y));
-}
-
 void evaluate(const EvaluateContext& context) {
-  look_up(context, context.inputs[0].data, context.outputs[0].data,
-          static_cast<size_t>(context.outputs[0].size()));
+  const auto size = static_cast<size_t>(context.outputs[0].size());
+  context.kernels.table_u8({static_cast<const uint8_t*>(context.inputs[0].data),
+                            static_cast<uint8_t*>(context.outputs[0].data), 1, size, size, size,
+                            static_cast<const uint8_t*>(context.inputs[1].data)});
 }
 
 bool takes_pixels(const Graph& graph, const Node& node) {
@@ -35,12 +32,11 @@ StepFunction compile(CompileContext& context) {
                 y = context.storage_of(context.node.outputs[0]);
   const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 16, y.rows());
   context.chunks = chunks;
-  return [x, y, chunks, dense = is_dense(x) && is_dense(y)](const EvaluateContext& run) {
+  return [x, y, chunks](const EvaluateContext& run) {
     const RowRange rows = rows_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
-    for_each_run(rows, y, dense, [&](const PixelRun& at) {
-      look_up(run, static_cast<const uint8_t*>(run.inputs[0].data) + at.at(x), y_data + at.at(y), at.bytes);
-    });
+    look_up_rows(run.kernels, static_cast<const uint8_t*>(run.inputs[0].data), x, y_data, y,
+                 static_cast<const uint8_t*>(run.inputs[1].data), rows);
     fill_border(y, y_data, rows.begin, rows.end);
   };
 }

@@ -39,13 +39,12 @@ StepFunction copy_pieces(CompileContext& context, std::vector<Piece> pieces) {
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for (const Piece& piece : pieces) {
       const auto* x_data = static_cast<const uint8_t*>(run.inputs[piece.input].data);
+      if (piece.table) {
+        look_up_rows(run.kernels, x_data, piece.x, y_data + piece.offset, y, piece.table->data(), rows);
+        continue;
+      }
       for_each_run(rows, piece.x, false, [&](const PixelRun& at) {
-        const uint8_t* from = x_data + at.at(piece.x);
-        uint8_t* to = y_data + piece.offset + at.at(y);
-        if (piece.table)
-          run.kernels.table_u8(from, at.bytes, piece.table->data(), to);
-        else
-          std::memcpy(to, from, at.bytes);
+        std::memcpy(y_data + piece.offset + at.at(y), x_data + at.at(piece.x), at.bytes);
       });
     }
     if (!pieces.empty()) fill_border(y, y_data, rows.begin, rows.end);
@@ -61,11 +60,50 @@ std::vector<uint8_t> requantize_table(const ScalarParams& x, const ScalarParams&
   return table;
 }
 
+/// Row-major tensors: runs of bytes of each input in turns.
+struct RowPiece {
+  size_t input, bytes;  // of one run
+  std::vector<uint8_t> table;
+};
+
 constexpr size_t kFirstTriple = 2;  // of QLinearConcat's inputs: after the output's scale and zero point
 
 bool same_params(const Graph& graph, const Node& node, size_t a, size_t b) {
   const ScalarParams x = scalar_params(graph, node, a), y = scalar_params(graph, node, b);
   return x.scale == y.scale && x.zero_point == y.zero_point;
+}
+
+/// Concatenation of row-major u8 tensors along any axis.
+StepFunction compile_concat_rows(CompileContext& context) {
+  const Graph& graph = context.graph;
+  const Node& node = context.node;
+  const Shape& y = context.output_shape();
+  if (graph.value(node.outputs[0]).dtype != DataType::kU8 || !has_scalar_params(graph, node, 0))
+    return nullptr;
+  const auto axis = static_cast<size_t>(normalize_axis(node.int_attribute("axis", 0), y.size()));
+  const auto outer = static_cast<size_t>(extent_product(y, 0, axis));
+  std::vector<RowPiece> pieces;
+  for (size_t i = kFirstTriple; i < node.inputs.size(); i += 3) {
+    const Value& x = graph.value(node.inputs[i]);
+    if (x.dtype != DataType::kU8 || !has_scalar_params(graph, node, i + 1)) return nullptr;
+    pieces.push_back({i, static_cast<size_t>(extent_product(*x.shape, axis, x.shape->size())), {}});
+    if (!same_params(graph, node, i + 1, 0))
+      pieces.back().table =
+          requantize_table(scalar_params(graph, node, i + 1), scalar_params(graph, node, 0));
+  }
+  const auto pitch = static_cast<size_t>(extent_product(y, axis, y.size()));
+  return [pieces = std::move(pieces), outer, pitch](const EvaluateContext& run) {
+    auto* to = static_cast<uint8_t*>(run.outputs[0].data);
+    for (const RowPiece& piece : pieces) {
+      const auto* from = static_cast<const uint8_t*>(run.inputs[piece.input].data);
+      if (!piece.table.empty())
+        run.kernels.table_u8({from, to, outer, piece.bytes, piece.bytes, pitch, piece.table.data()});
+      else
+        for (size_t o = 0; o < outer && piece.bytes != 0; ++o)
+          std::memcpy(to + o * pitch, from + o * piece.bytes, piece.bytes);
+      to += piece.bytes;
+    }
+  };
 }
 
 }  // namespace
@@ -104,7 +142,7 @@ StepFunction compile_concat(CompileContext& context) {
 }
 
 StepFunction compile_qlinear_concat(CompileContext& context) {
-  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
+  if (!context.is_pixels(context.node.outputs[0])) return compile_concat_rows(context);
   const ScalarParams y = scalar_params(context.graph, context.node, 0);
   std::vector<Piece> pieces;
   size_t offset = 0;

@@ -65,6 +65,10 @@ void for_each_run(RowRange rows, const Storage& y, bool dense, Body body) {
   }
 }
 
+/// y = table[x] for all codes of some rows of x; y has as many channels or more.
+void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
+                  const Storage& y, const uint8_t* table, RowRange rows);
+
 /// True if nothing lies between the pixels of a row.
 inline bool is_dense(const Storage& storage) {
   return storage.pixel_stride == static_cast<size_t>(storage.channels);

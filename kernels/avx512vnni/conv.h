@@ -274,11 +274,6 @@ void run_tile(const Tile& tile) {
   if constexpr (kVectors == 4) store_64<kFull>(tile, sums, add);
   if constexpr (kVectors == 2) store_32<kFull>(tile, sums, add);
   if constexpr (kVectors == 1) store_16<kFull>(tile, sums, add);
-  if (kFull && e.table != nullptr)
-    for (int m = 0; m < kPixels; ++m) {
-      uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride;
-      look_up(y, tile.channels, e.table, y);
-    }
 }
 
 using TileFunction = void (*)(const Tile&);
@@ -331,6 +326,10 @@ inline void run_row(const ConvU8S8& call, Tile tile, size_t row, bool full) {
       tile.y += pixels * call.y_pixel_stride;
     if (tile.b != nullptr) tile.b += pixels * e.b_pixel_stride;
   }
+  if (e.table == nullptr || call.real != nullptr) return;
+  const size_t stride = call.y_pixel_stride;
+  uint8_t* y = tile.y - call.width * stride;
+  look_up({y, y, call.width, tile.channels, stride, stride, e.table});
 }
 
 /// Weights that do not fit in half of the L2 cache are read once for all rows; else a row's pixels are read

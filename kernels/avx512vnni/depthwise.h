@@ -139,7 +139,6 @@ template <bool kFull>
   }
   uint8_t* y = block.y + row * block.call->y_row_stride + pixel * block.call->y_pixel_stride;
   _mm512_mask_storeu_epi8(y, block.mask, codes);
-  if (kFull && e.table != nullptr) look_up(y, block.channels, e.table, y);
 }
 
 /// Three columns of one output row, and of the row below it if kTwo.
@@ -223,6 +222,16 @@ void run_any(const Block& block, size_t row) {
   }
 }
 
+/// Looks up what the rows have become.
+inline void look_up_block(const Block& block) {
+  const DepthwiseU8S8& call = *block.call;
+  for (size_t row = 0; row < call.rows; ++row) {
+    uint8_t* y = block.y + row * call.y_row_stride;
+    look_up(
+        {y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, call.epilogue.table});
+  }
+}
+
 template <bool kFull>
 void run_block(const Block& block) {
   const DepthwiseU8S8& call = *block.call;
@@ -239,6 +248,7 @@ void run_block(const Block& block) {
     else
       run_any<kFull>(block, row);
   }
+  if (kFull && call.epilogue.table != nullptr) look_up_block(block);
 }
 
 inline void depthwise(const DepthwiseU8S8& call) noexcept {

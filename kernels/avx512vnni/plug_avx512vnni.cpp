@@ -20,10 +20,6 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
   return rounds * 12 * 64;
 }
 
-void table_u8(const uint8_t* x, size_t n, const uint8_t* table, uint8_t* y) noexcept {
-  look_up(x, n, table, y);
-}
-
 }  // namespace
 
 void plug_avx512vnni(KernelTable& table) {
@@ -34,7 +30,7 @@ void plug_avx512vnni(KernelTable& table) {
   table.depthwise_u8s8_bytes = depthwise_bytes;
   table.depthwise_u8s8_pack = depthwise_pack;
   table.depthwise_u8s8 = depthwise;
-  table.table_u8 = table_u8;
+  table.table_u8 = look_up;
   table.probe_u8s8 = probe_u8s8;
 }
 

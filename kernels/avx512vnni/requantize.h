@@ -117,23 +117,37 @@ struct Addition {
   return n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1;
 }
 
-/// y[i] = table[x[i]] for n codes, with byte permutes where the CPU has them. x and y may be the same.
-[[gnu::target("avx512vbmi"), gnu::noinline]] inline void look_up_vbmi(const uint8_t* x, size_t n,
-                                                                      const uint8_t* table, uint8_t* y) {
-  const __m512i t0 = _mm512_loadu_si512(table), t1 = _mm512_loadu_si512(table + 64),
-                t2 = _mm512_loadu_si512(table + 128), t3 = _mm512_loadu_si512(table + 192);
-  for (size_t i = 0; i < n; i += 64) {
-    const __mmask64 mask = first_bytes(n - i);
-    const __m512i code = _mm512_maskz_loadu_epi8(mask, x + i);
-    const __m512i low = _mm512_permutex2var_epi8(t0, code, t1), high = _mm512_permutex2var_epi8(t2, code, t3);
-    _mm512_mask_storeu_epi8(y + i, mask, _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high));
+/// Rows without a gap on either side are one row.
+inline TableU8 as_one_row(TableU8 call) {
+  if (call.x_stride != call.n || call.y_stride != call.n) return call;
+  call.n *= call.rows;
+  call.rows = 1;
+  return call;
+}
+
+/// With byte permutes, where the CPU has them.
+[[gnu::target("avx512vbmi"), gnu::noinline]] inline void look_up_vbmi(const TableU8& call) {
+  const __m512i t0 = _mm512_loadu_si512(call.table), t1 = _mm512_loadu_si512(call.table + 64),
+                t2 = _mm512_loadu_si512(call.table + 128), t3 = _mm512_loadu_si512(call.table + 192);
+  for (size_t r = 0; r < call.rows; ++r) {
+    const uint8_t* x = call.x + r * call.x_stride;
+    uint8_t* y = call.y + r * call.y_stride;
+    for (size_t i = 0; i < call.n; i += 64) {
+      const __mmask64 mask = first_bytes(call.n - i);
+      const __m512i code = _mm512_maskz_loadu_epi8(mask, x + i);
+      const __m512i low = _mm512_permutex2var_epi8(t0, code, t1),
+                    high = _mm512_permutex2var_epi8(t2, code, t3);
+      _mm512_mask_storeu_epi8(y + i, mask, _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high));
+    }
   }
 }
 
-inline void look_up(const uint8_t* x, size_t n, const uint8_t* table, uint8_t* y) {
+inline void look_up(const TableU8& call) noexcept {
   static const bool has_vbmi = __builtin_cpu_supports("avx512vbmi");
-  if (has_vbmi) return look_up_vbmi(x, n, table, y);
-  for (size_t i = 0; i < n; ++i) y[i] = table[x[i]];
+  if (has_vbmi) return look_up_vbmi(as_one_row(call));
+  for (size_t r = 0; r < call.rows; ++r)
+    for (size_t i = 0; i < call.n; ++i)
+      call.y[r * call.y_stride + i] = call.table[call.x[r * call.x_stride + i]];
 }
 
 }  // namespace

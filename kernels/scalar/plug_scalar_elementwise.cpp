@@ -22,8 +22,10 @@ void mul_u8(const MulU8& call) noexcept {
   }
 }
 
-void table_u8(const uint8_t* x, size_t n, const uint8_t* table, uint8_t* y) noexcept {
-  for (size_t i = 0; i < n; ++i) y[i] = table[x[i]];
+void table_u8(const TableU8& call) noexcept {
+  for (size_t r = 0; r < call.rows; ++r)
+    for (size_t i = 0; i < call.n; ++i)
+      call.y[r * call.y_stride + i] = call.table[call.x[r * call.x_stride + i]];
 }
 
 const uint8_t* pixel(const PoolU8& call, size_t row, size_t column) {

@@ -64,7 +64,7 @@ TEST_CASE("Operations on codes write their own bytes alone, at every length") {
       std::vector<uint8_t> y(4 * (n + 1), 0xA5);
       kernels.add_u8({a.data(), b.data(), y.data(), n, 0.3f, 0.4f, 7});
       kernels.mul_u8({a.data(), b.data(), y.data() + n + 1, n, 3, 200, 0.01f, 100});
-      kernels.table_u8(a.data(), n, table.data(), y.data() + 2 * (n + 1));
+      kernels.table_u8({a.data(), y.data() + 2 * (n + 1), 1, n, n, n, table.data()});
       const PoolU8 pool{a.data(), 1, 1, n, n, n, y.data() + 3 * (n + 1), 0, 0, 0};
       kernels.max_pool_u8(pool);
       return y;
@@ -128,4 +128,20 @@ TEST_CASE("dequantize_u8_f32: exact at every length") {
       CHECK(same_bytes(y, expected));
     });
   }
+}
+
+TEST_CASE("table_u8: rows with gaps, in place") {
+  Random random(6);
+  const std::vector<uint8_t> table = random.codes(256, Flavour::kPlain);
+  for (size_t n : {1, 16, 63, 64, 100})
+    for (size_t gap : {0, 3}) {
+      const std::vector<uint8_t> x = random.codes(5 * (n + gap), Flavour::kPlain);
+      std::vector<uint8_t> expected = x;
+      scalar_kernels().table_u8({expected.data(), expected.data(), 5, n, n + gap, n + gap, table.data()});
+      for_each_isa([&](const KernelTable& kernels) {
+        std::vector<uint8_t> y = x;
+        kernels.table_u8({y.data(), y.data(), 5, n, n + gap, n + gap, table.data()});
+        CHECK(same_bytes(y, expected));
+      });
+    }
 }
