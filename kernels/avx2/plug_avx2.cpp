@@ -16,6 +16,7 @@ constexpr int kMr = 4, kVectors = 3;  // 12 of the 16 registers hold sums
 }  // namespace
 
 void plug_avx2(KernelTable& table) {
+  plug_avx2_conv(table);
   table.gemm_mr = kMr;
   table.gemm_nr = F32x8::kLanes * kVectors;
   table.gemm_f32 = simd::gemm<F32x8, kMr, kVectors>;

@@ -1,8 +1,9 @@
 // conv_u8s8 with vpdpbusd: tiles of up to 7 pixels x 64 channels, straight from the padded image.
-// Read conv() first, then Tile.
+// Read simd/conv.h first, then run_tile().
 #pragma once
 
 #include "kernels/avx512vnni/requantize.h"
+#include "kernels/simd/conv.h"
 
 namespace quantize {
 
@@ -75,17 +76,7 @@ inline void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
   }
 }
 
-/// Some pixels of a row and the channels of one panel.
-struct Tile {
-  const ConvU8S8* call;
-  const ConvHeader* header;
-  const PanelConstants* constants;  // the panel's weights follow
-  size_t channels;                  // of the panel that exist
-  const uint8_t* x;                 // first pixel, tap 0
-  uint8_t* y;                       // first pixel, first channel of the panel
-  float* real;
-  const uint8_t* b;
-};
+using Tile = simd::ConvTile<ConvHeader, PanelConstants>;
 
 /// GCC 12 keeps the sums of a large tile in memory if they are intrinsics' operands; in asm they stay
 /// registers.
@@ -305,59 +296,20 @@ TileFunction tile_function(size_t pixels, size_t vectors) {
   return vectors == 2 ? tile_function<kFull, 2>(pixels) : tile_function<kFull, 1>(pixels);
 }
 
-/// One row of one panel, in tiles of nearly one width.
-inline void run_row(const ConvU8S8& call, Tile tile, size_t row, bool full) {
-  const size_t vectors = vectors_of(tile.channels), most = max_pixels(vectors);
-  const size_t tiles = (call.width + most - 1) / most;
-  const EpilogueU8& e = call.epilogue;
-  if (call.real != nullptr)
-    tile.real += row * call.y_row_stride;
-  else
-    tile.y += row * call.y_row_stride;
-  tile.x = call.x + row * call.x_row_stride;
-  if (tile.b != nullptr) tile.b += row * e.b_row_stride;
-  for (size_t i = 0; i < tiles; ++i) {
-    const size_t pixels = call.width / tiles + (i < call.width % tiles ? 1 : 0);
+/// What simd::conv needs of this level.
+struct ConvLevel {
+  static constexpr size_t kChannels = kPanel;
+  using Header = ConvHeader;
+  using Panel = PanelConstants;
+  static size_t bytes_before(const ConvHeader& h, size_t panels) {
+    return panels * panel_bytes(h, kMaxVectors);
+  }
+  static size_t most_pixels(size_t channels) { return max_pixels(vectors_of(channels)); }
+  static void run(const Tile& tile, size_t pixels, bool full) {
+    const size_t vectors = vectors_of(tile.channels);
     (full ? tile_function<true>(pixels, vectors) : tile_function<false>(pixels, vectors))(tile);
-    tile.x += pixels * call.x_pixel_stride;
-    if (call.real != nullptr)
-      tile.real += pixels * call.y_pixel_stride;
-    else
-      tile.y += pixels * call.y_pixel_stride;
-    if (tile.b != nullptr) tile.b += pixels * e.b_pixel_stride;
   }
-  if (e.table == nullptr || call.real != nullptr) return;
-  const size_t stride = call.y_pixel_stride;
-  uint8_t* y = tile.y - call.width * stride;
-  look_up({y, y, call.width, tile.channels, stride, stride, e.table});
-}
-
-/// Weights that do not fit in half of the L2 cache are read once for all rows; else a row's pixels are read
-/// once for all channels.
-constexpr size_t kCachedWeights = size_t{512} << 10;
-
-inline void conv(const ConvU8S8& call) noexcept {
-  const auto& header = *static_cast<const ConvHeader*>(call.packed);
-  const auto* panels = reinterpret_cast<const uint8_t*>(&header + 1);
-  const EpilogueU8& e = call.epilogue;
-  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr ||
-                    call.real != nullptr;
-  const size_t first = call.channel_begin / kPanel, end = (call.channel_end + kPanel - 1) / kPanel;
-  const auto tile_of = [&](size_t p) {
-    const auto* constants =
-        reinterpret_cast<const PanelConstants*>(panels + p * panel_bytes(header, kMaxVectors));
-    const auto offset = [&](auto* base) { return base == nullptr ? base : base + p * kPanel; };
-    return Tile{&call,   &header,        constants,         panel_channels(header, p),
-                nullptr, offset(call.y), offset(call.real), offset(e.b)};
-  };
-  if ((end - first) * panel_bytes(header, kMaxVectors) > kCachedWeights) {
-    for (size_t p = first; p < end; ++p)
-      for (size_t r = 0; r < call.rows; ++r) run_row(call, tile_of(p), r, full);
-  } else {
-    for (size_t r = 0; r < call.rows; ++r)
-      for (size_t p = first; p < end; ++p) run_row(call, tile_of(p), r, full);
-  }
-}
+};
 
 }  // namespace
 

@@ -20,6 +20,10 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
   return rounds * 12 * 64;
 }
 
+void conv(const ConvU8S8& call) noexcept {
+  simd::conv<ConvLevel>(call, look_up);
+}
+
 }  // namespace
 
 void plug_avx512vnni(KernelTable& table) {
