@@ -38,7 +38,9 @@ namespace {
 
 /// What follows requantization: `b` is the residual's code for this output, or null.
 [[maybe_unused]] inline uint8_t finish(uint8_t code, const EpilogueU8& epilogue, const uint8_t* b) {
-  if (b != nullptr) code = add_codes(code, *b, epilogue.a_ratio, epilogue.b_ratio, epilogue.offset);
+  if (b != nullptr)
+    code = epilogue.b_first ? add_codes(*b, code, epilogue.b_ratio, epilogue.a_ratio, epilogue.offset)
+                            : add_codes(code, *b, epilogue.a_ratio, epilogue.b_ratio, epilogue.offset);
   return epilogue.table == nullptr ? code : epilogue.table[code];
 }
 

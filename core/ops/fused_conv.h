@@ -8,6 +8,7 @@ namespace quantize {
 /// The inputs of a FusedConv (domain "quantize", attributes of QLinearConv): the nine of QLinearConv; then,
 /// if it adds a residual, the scale and zero point of the convolution's result as QLinearAdd reads it, the
 /// residual with its scale and zero point, and those of the sum; last, if there is one, a table of 256 codes.
+/// The attribute "residual_first" is 1 if the residual is the sum's first operand.
 constexpr size_t kFusedConvAddition = 9;
 constexpr size_t kFusedConvResidual = kFusedConvAddition + 2;
 constexpr size_t kFusedConvTable = kFusedConvAddition + 7;

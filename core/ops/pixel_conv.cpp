@@ -44,7 +44,10 @@ ConvEpilogue::ConvEpilogue(const CompileContext& context) {
   const auto params = [&](size_t i) { return scalar_params(context.graph, context.node, i); };
   const ScalarParams a = params(kFusedConvAddition), b = params(kFusedConvResidual + 1),
                      sum = params(kFusedConvResidual + 3);
-  const AddU8 form = add_form(a, b, sum);
+  // The offset is computed as QLinearAdd does, in the order of its operands.
+  fixed.b_first = context.node.int_attribute("residual_first", 0) != 0;
+  AddU8 form = fixed.b_first ? add_form(b, a, sum) : add_form(a, b, sum);
+  if (fixed.b_first) std::swap(form.a_ratio, form.b_ratio);
   fixed.a_ratio = form.a_ratio;
   fixed.b_ratio = form.b_ratio;
   fixed.offset = form.offset;

@@ -103,10 +103,12 @@ struct PixelSums {
 
 /// Eight sums of codes, rounded.
 [[gnu::always_inline]] inline __m256i rounded_sums(__m128i a, __m128i b, const EpilogueU8& e) {
-  const __m256 p = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(a)),
-               q = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(b));
-  const __m256 right = _mm256_fmadd_ps(q, _mm256_set1_ps(e.b_ratio), _mm256_set1_ps(e.offset));
-  return _mm256_cvtps_epi32(limit(_mm256_fmadd_ps(p, _mm256_set1_ps(e.a_ratio), right)));
+  const __m256 p = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(e.b_first ? b : a)),
+               q = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(e.b_first ? a : b));
+  const float first_ratio = e.b_first ? e.b_ratio : e.a_ratio,
+              second_ratio = e.b_first ? e.a_ratio : e.b_ratio;
+  const __m256 right = _mm256_fmadd_ps(q, _mm256_set1_ps(second_ratio), _mm256_set1_ps(e.offset));
+  return _mm256_cvtps_epi32(limit(_mm256_fmadd_ps(p, _mm256_set1_ps(first_ratio), right)));
 }
 
 /// Sixteen codes plus sixteen of a residual.

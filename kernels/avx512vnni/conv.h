@@ -261,7 +261,7 @@ void run_tile(const Tile& tile) {
   if (kFull && tile.real != nullptr) return store_reals(tile, sums);
   const EpilogueU8& e = tile.call->epilogue;
   Addition add{};
-  if (kFull && tile.b != nullptr) add = addition_of(e.a_ratio, e.b_ratio, e.offset);
+  if (kFull && tile.b != nullptr) add = addition_of(e);
   if constexpr (kVectors == 4) store_64<kFull>(tile, sums, add);
   if constexpr (kVectors == 2) store_32<kFull>(tile, sums, add);
   if constexpr (kVectors == 1) store_16<kFull>(tile, sums, add);

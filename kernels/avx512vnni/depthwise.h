@@ -266,7 +266,7 @@ inline void depthwise(const DepthwiseU8S8& call) noexcept {
                       call.x + first,
                       call.y + first,
                       e.b == nullptr ? nullptr : e.b + first,
-                      addition_of(e.a_ratio, e.b_ratio, e.offset)};
+                      addition_of(e)};
     if (full)
       run_block<true>(block);
     else

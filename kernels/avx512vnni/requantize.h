@@ -87,24 +87,27 @@ inline bool is_narrow(double bound, float multiplier) {
 
 /// The constants of an addition of codes.
 struct Addition {
-  __m512 a_ratio, b_ratio, offset;
-  bool wide;
+  __m512 first_ratio, second_ratio, offset;
+  bool b_first, wide;
 };
 
-[[gnu::always_inline]] inline Addition addition_of(float a_ratio, float b_ratio, float offset) {
+[[gnu::always_inline]] inline Addition addition_of(const EpilogueU8& e) {
   const float magnitude =
-      255 * (__builtin_fabsf(a_ratio) + __builtin_fabsf(b_ratio)) + __builtin_fabsf(offset);
-  return {_mm512_set1_ps(a_ratio), _mm512_set1_ps(b_ratio), _mm512_set1_ps(offset), !(magnitude < kSafe)};
+      255 * (__builtin_fabsf(e.a_ratio) + __builtin_fabsf(e.b_ratio)) + __builtin_fabsf(e.offset);
+  return {_mm512_set1_ps(e.b_first ? e.b_ratio : e.a_ratio),
+          _mm512_set1_ps(e.b_first ? e.a_ratio : e.b_ratio), _mm512_set1_ps(e.offset), e.b_first,
+          !(magnitude < kSafe)};
 }
 
 /// 64 sums of codes in any order of the bytes: unpacking and packing undo each other.
-[[gnu::always_inline]] inline __m512i add_codes(__m512i a, __m512i b, const Addition& add) {
+[[gnu::always_inline]] inline __m512i add_codes(__m512i codes, __m512i residual, const Addition& add) {
+  const __m512i a = add.b_first ? residual : codes, b = add.b_first ? codes : residual;
   const __m512i zero = _mm512_setzero_si512();
   const __m512i a_low = _mm512_unpacklo_epi8(a, zero), a_high = _mm512_unpackhi_epi8(a, zero),
                 b_low = _mm512_unpacklo_epi8(b, zero), b_high = _mm512_unpackhi_epi8(b, zero);
   const auto sum = [&](__m512i p, __m512i q) {
-    const __m512 right = _mm512_fmadd_ps(_mm512_cvtepi32_ps(q), add.b_ratio, add.offset);
-    return round_steps(_mm512_fmadd_ps(_mm512_cvtepi32_ps(p), add.a_ratio, right), add.wide);
+    const __m512 right = _mm512_fmadd_ps(_mm512_cvtepi32_ps(q), add.second_ratio, add.offset);
+    return round_steps(_mm512_fmadd_ps(_mm512_cvtepi32_ps(p), add.first_ratio, right), add.wide);
   };
   return pack_codes(sum(_mm512_unpacklo_epi16(a_low, zero), _mm512_unpacklo_epi16(b_low, zero)),
                     sum(_mm512_unpackhi_epi16(a_low, zero), _mm512_unpackhi_epi16(b_low, zero)),

@@ -89,6 +89,7 @@ struct TestEpilogue {
     b = random.codes(y_size, Flavour::kPlain);
     for (int i = 0; i < 256; ++i) table.push_back(static_cast<uint8_t>(random.below(256)));
     ties = random.below(2) == 0;
+    b_first = random.below(2) == 0;
   }
   EpilogueU8 view(const uint8_t* residual, size_t pixel_stride, size_t row_stride) const {
     EpilogueU8 e;
@@ -99,11 +100,12 @@ struct TestEpilogue {
       e.a_ratio = ties ? 0.5f : 0.61f;
       e.b_ratio = ties ? 0.25f : 0.77f;
       e.offset = ties ? 3.0f : -17.3f;
+      e.b_first = b_first;
     }
     if (looks_up) e.table = table.data();
     return e;
   }
-  bool adds, looks_up, ties;
+  bool adds, looks_up, ties, b_first;
   std::vector<uint8_t> b, table;
 };
 

@@ -57,6 +57,7 @@ class ConvFuser {
     if (chosen == second)
       for (size_t i = 0; i < 3; ++i) std::swap(add.inputs[i], add.inputs[i + 3]);
     Node fused = as_fused_conv(graph_.nodes[static_cast<size_t>(chosen)]);
+    if (chosen == second) fused.attributes["residual_first"] = int64_t{1};
     std::copy(add.inputs.begin() + 1, add.inputs.end(), fused.inputs.begin() + kFusedConvAddition);
     finish(fused, add);
     return chosen;

@@ -19,7 +19,7 @@ constexpr const char* kEngineDomain = "quantize";
 void fuse_tables(Graph& graph, const std::vector<bool>& keep);
 
 /// Lets a QLinearConv add a residual and look its result up before it stores it: QLinearConv, QLinearAdd,
-/// LookupTable become a FusedConv. The operands of an addition may change places for it.
+/// LookupTable become a FusedConv.
 void fuse_conv_epilogues(Graph& graph, const std::vector<bool>& keep);
 
 /// Decides where every value lies, and inserts ToPixels and ToRowMajor where operators disagree. The values
