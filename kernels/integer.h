@@ -59,6 +59,8 @@ struct ConvU8S8 {
   const void* packed = nullptr;  // by conv_u8s8_pack of the same table, 64-byte aligned
   const uint8_t* x = nullptr;
   const int32_t* tap_offsets = nullptr;  // [taps]
+  size_t tap_begin = 0,
+         tap_count = 0;  // the taps to add; tap_count 0: all. The others are known to add nothing
   size_t x_pixel_stride = 0, x_row_stride = 0;
   uint8_t* y = nullptr;
   float* real = nullptr;  // if set, it takes float(sum) * multiplier[c] instead of y taking codes

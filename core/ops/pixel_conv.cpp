@@ -96,6 +96,7 @@ struct DenseConv : PixelConv {
   void lay_out_taps(int64_t channels);
   std::vector<int8_t> group_weights(const ConvConstants& all, size_t group) const;
   void run(const EvaluateContext& context) const;
+  void set_taps(int64_t row, int64_t end, ConvU8S8& call) const;
   void run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const;
 
   size_t groups, group_channels, group_outputs;
@@ -168,10 +169,29 @@ void DenseConv::run(const EvaluateContext& context) const {
     rows = rows_of(context, y.rows(), chunks);
   }
   for_each_image(rows, y.height, [&](int64_t image, int64_t row, int64_t count) {
-    call.rows = static_cast<size_t>(count);
-    run_block(context, image, row, call);
+    for (const int64_t end = row + count; row < end; row += static_cast<int64_t>(call.rows)) {
+      set_taps(row, end, call);
+      run_block(context, image, row, call);
+    }
   });
   if (!by_channels || context.chunk_begin == 0) fill_border(y, y_data(context), rows.begin, rows.end);
+}
+
+/// Rows of the kernel outside the image add nothing where the code of 0 is 0: they are left out. Sets the
+/// rows from `row` on that share their taps, up to `end`.
+void DenseConv::set_taps(int64_t row, int64_t end, ConvU8S8& call) const {
+  call.rows = static_cast<size_t>(end - row);
+  call.tap_begin = call.tap_count = 0;
+  const WindowAxis& h = window.height();
+  if (x.border != 0 || h.pad_begin + h.pad_end == 0) return;
+  const int64_t first = h.first_tap(row), last = h.last_tap(row);
+  int64_t same = row + 1;
+  while (same < end && h.first_tap(same) == first && h.last_tap(same) == last) ++same;
+  call.rows = static_cast<size_t>(same - row);
+  if (first >= last) return;
+  const size_t taps_per_row = tap_offsets.size() / static_cast<size_t>(h.kernel);
+  call.tap_begin = static_cast<size_t>(first) * taps_per_row;
+  call.tap_count = static_cast<size_t>(last - first) * taps_per_row;
 }
 
 void DenseConv::run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const {

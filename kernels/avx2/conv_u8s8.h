@@ -110,7 +110,9 @@ template <int kPixels>
   const auto* w = reinterpret_cast<const int8_t*>(tile.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
   const __m256i ones = _mm256_set1_epi16(1);
-  for (size_t t = 0; t < tile.header->taps; ++t) {
+  const auto [first, end] = simd::taps_of(*tile.call, *tile.header);
+  w += first * tile.header->groups * 64;
+  for (size_t t = first; t < end; ++t) {
     const uint8_t* x = tile.x + tile.call->tap_offsets[t];
     for (size_t g = 0; g < tile.header->groups; ++g, x += 4, w += 64) {
       const __m256i w0 = load_256(w), w1 = load_256(w + 32);
@@ -146,7 +148,9 @@ template <int kPixels>
   const auto* w = reinterpret_cast<const int16_t*>(tile.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
   alignas(64) int16_t pixels[kPixels][4 * kWidened];
-  for (size_t t = 0; t < tile.header->taps; ++t)
+  const auto [first, end] = simd::taps_of(*tile.call, *tile.header);
+  w += first * tile.header->groups * 64;
+  for (size_t t = first; t < end; ++t)
     for (size_t done = 0; done < tile.header->groups; done += kWidened) {
       const size_t left = tile.header->groups - done, groups = left < kWidened ? left : kWidened;
       const uint8_t* x = tile.x + tile.call->tap_offsets[t] + 4 * done;
@@ -206,13 +210,18 @@ struct ConvLevel {
   static constexpr size_t kChannels = kPanel;
   using Header = ConvHeader;
   using Panel = ConvPanel;
+  enum class Mode { kPlain, kFull };
+  static Mode mode_of(const ConvU8S8& call, const ConvHeader& h) {
+    const bool full = h.flags.clamps || h.flags.wide || call.epilogue.b != nullptr || call.real != nullptr;
+    return full ? Mode::kFull : Mode::kPlain;
+  }
   static size_t bytes_before(const ConvHeader& h, size_t panels) { return panels * panel_bytes(h); }
   static size_t most_pixels(size_t) { return 4; }
-  static void run(const Tile& tile, size_t pixels, bool full) {
+  static void run(const Tile& tile, size_t pixels, Mode mode) {
     static constexpr void (*kFunctions[2][4])(const Tile&) = {
         {run_tile<false, 1>, run_tile<false, 2>, run_tile<false, 3>, run_tile<false, 4>},
         {run_tile<true, 1>, run_tile<true, 2>, run_tile<true, 3>, run_tile<true, 4>}};
-    kFunctions[full ? 1 : 0][pixels - 1](tile);
+    kFunctions[mode == Mode::kFull ? 1 : 0][pixels - 1](tile);
   }
 };
 

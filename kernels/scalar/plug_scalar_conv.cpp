@@ -68,9 +68,12 @@ void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
 int32_t conv_sum(const Packed& p, const ConvU8S8& call, const uint8_t* x, size_t c) {
   const int8_t* w = p.weights + c * p.header.taps * p.header.depth;
   auto sum = static_cast<uint32_t>(p.requantize.bias[c]);
-  for (size_t t = 0; t < p.header.taps; ++t, w += p.header.depth)
+  const size_t end = call.tap_count == 0 ? p.header.taps : call.tap_begin + call.tap_count;
+  for (size_t t = 0; t < p.header.taps; ++t, w += p.header.depth) {
+    if (t < call.tap_begin || t >= end) continue;
     for (size_t k = 0; k < p.header.depth; ++k)
       sum += static_cast<uint32_t>(x[call.tap_offsets[t] + k] * w[k]);
+  }
   return static_cast<int32_t>(sum);
 }
 

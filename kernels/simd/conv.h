@@ -21,6 +21,16 @@ struct ConvTile {
   const uint8_t* b;
 };
 
+/// The taps that a call adds.
+struct TapRange {
+  size_t begin, end;
+};
+template <typename Header>
+[[gnu::always_inline]] inline TapRange taps_of(const ConvU8S8& call, const Header& header) {
+  return call.tap_count == 0 ? TapRange{0, header.taps}
+                             : TapRange{call.tap_begin, call.tap_begin + call.tap_count};
+}
+
 template <typename T>
 [[gnu::always_inline]] inline T* moved(T* base, size_t by) {
   return base == nullptr ? base : base + by;
@@ -28,7 +38,7 @@ template <typename T>
 
 /// One row of one panel, in tiles of nearly one width, then the table.
 template <typename Level, typename Look>
-void conv_row(const ConvU8S8& call, size_t panel, size_t row, bool full, Look look_up) {
+void conv_row(const ConvU8S8& call, size_t panel, size_t row, typename Level::Mode mode, Look look_up) {
   const auto& header = *static_cast<const typename Level::Header*>(call.packed);
   const auto* panels = reinterpret_cast<const uint8_t*>(&header + 1);
   const size_t first = panel * Level::kChannels, left = header.channels - first;
@@ -45,7 +55,7 @@ void conv_row(const ConvU8S8& call, size_t panel, size_t row, bool full, Look lo
   const size_t most = Level::most_pixels(tile.channels), tiles = (call.width + most - 1) / most;
   for (size_t i = 0; i < tiles; ++i) {
     const size_t pixels = call.width / tiles + (i < call.width % tiles ? 1 : 0);
-    Level::run(tile, pixels, full);
+    Level::run(tile, pixels, mode);
     tile.x += pixels * call.x_pixel_stride;
     tile.y = moved(tile.y, pixels * call.y_pixel_stride);
     tile.real = moved(tile.real, pixels * call.y_pixel_stride);
@@ -63,18 +73,16 @@ constexpr size_t kCachedWeights = size_t{512} << 10;
 template <typename Level, typename Look>
 void conv(const ConvU8S8& call, Look look_up) {
   const auto& header = *static_cast<const typename Level::Header*>(call.packed);
-  const EpilogueU8& e = call.epilogue;
-  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr ||
-                    call.real != nullptr;
+  const typename Level::Mode mode = Level::mode_of(call, header);
   const size_t first = call.channel_begin / Level::kChannels,
                end = (call.channel_end + Level::kChannels - 1) / Level::kChannels;
   const size_t weights = Level::bytes_before(header, end) - Level::bytes_before(header, first);
   if (weights > kCachedWeights) {
     for (size_t p = first; p < end; ++p)
-      for (size_t r = 0; r < call.rows; ++r) conv_row<Level>(call, p, r, full, look_up);
+      for (size_t r = 0; r < call.rows; ++r) conv_row<Level>(call, p, r, mode, look_up);
   } else {
     for (size_t r = 0; r < call.rows; ++r)
-      for (size_t p = first; p < end; ++p) conv_row<Level>(call, p, r, full, look_up);
+      for (size_t p = first; p < end; ++p) conv_row<Level>(call, p, r, mode, look_up);
   }
 }
 
