@@ -16,7 +16,7 @@ namespace quantize {
 /// elements.
 template <typename T, typename Combine>
 void pool_channel(const Window& window, const T* x, T* y, T* row, T start, Combine combine) {
-  const auto& [d, h, w] = window.axes;
+  const WindowAxis &d = window.depth(), &h = window.height(), &w = window.width();
   for (int64_t od = 0; od < d.out; ++od)
     for (int64_t oh = 0; oh < h.out; ++oh, y += w.out) {
       std::fill_n(row, w.in, start);
