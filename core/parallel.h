@@ -16,4 +16,38 @@ int available_threads();
 /// here.
 void parallel_for(size_t count, int threads, const std::function<void(size_t item, int thread)>& body);
 
+/// parallel_steps without its template: the functions get `work` back.
+struct TeamWork {
+  size_t steps = 0;
+  const void* work = nullptr;
+  size_t (*chunks)(const void* work, size_t step) = nullptr;
+  void (*run)(const void* work, size_t step, size_t chunk_begin, size_t chunk_end, int thread) = nullptr;
+  void (*finish)(const void* work, size_t step) = nullptr;
+};
+void run_team(const TeamWork& work, int threads);
+
+/// Does steps one after another, the chunks of each on up to `threads` threads: one team for all the steps,
+/// much cheaper than a parallel_for per step. `Work` has
+///
+///   size_t chunks(size_t step) const                                how many chunks a step has, at least 1
+///   void run(size_t step, size_t begin, size_t end, int thread) const    does the chunks [begin, end)
+///   void finish(size_t step) const                                       runs alone, behind the last chunk
+///
+/// Every chunk is done exactly once, after all of the step before has finished; which thread does it is
+/// decided dynamically, `thread` is in [0, threads). With one thread everything runs on the caller and every
+/// step is one call of `run`. A thread that the system has put aside holds up no other, unless it is in the
+/// middle of a chunk.
+///
+/// The first exception that a function throws ends the work and is thrown again here.
+template <typename Work>
+void parallel_steps(size_t steps, int threads, const Work& work) {
+  run_team({.steps = steps,
+            .work = &work,
+            .chunks = [](const void* w, size_t step) { return static_cast<const Work*>(w)->chunks(step); },
+            .run = [](const void* w, size_t step, size_t begin, size_t end,
+                      int thread) { static_cast<const Work*>(w)->run(step, begin, end, thread); },
+            .finish = [](const void* w, size_t step) { static_cast<const Work*>(w)->finish(step); }},
+           threads);
+}
+
 }  // namespace quantize

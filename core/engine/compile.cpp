@@ -9,7 +9,8 @@ namespace quantize {
 
 namespace {
 
-Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels) {
+Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels,
+               int threads) {
   const OpDef& def = find_op(graph, node);
   Step step;
   step.node = node;
@@ -17,13 +18,15 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
   step.inputs = node.inputs;
   step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
   if (def.compile != nullptr) {
-    CompileContext context{.graph = graph, .node = node, .opset = step.opset, .kernels = kernels};
+    CompileContext context{
+        .graph = graph, .node = node, .opset = step.opset, .kernels = kernels, .threads = threads};
     if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
       context.low = bounds->low;
       context.high = bounds->high;
     }
     step.function = def.compile(context);
     step.scratch_bytes = context.scratch_bytes;
+    step.chunks = context.chunks;
   } else {
     step.function = def.evaluate;
   }
@@ -37,7 +40,8 @@ bool is_empty(const Graph& graph, const Node& node) {
   });
 }
 
-std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels) {
+std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
+                             int threads) {
   const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
   std::vector<Step> steps;
@@ -45,14 +49,15 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
     if (fused[n]) continue;
     const Node& node = graph.nodes[n];
     if (is_empty(graph, node)) continue;
-    with_context([&] { return describe(graph, node); },
-                 [&] {
-                   const NodeId id = clamp_behind(graph, index, node);
-                   const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
-                   if (fuses) fused[static_cast<size_t>(id)] = true;
-                   steps.push_back(make_step(
-                       graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr, kernels));
-                 });
+    with_context(
+        [&] { return describe(graph, node); },
+        [&] {
+          const NodeId id = clamp_behind(graph, index, node);
+          const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
+          if (fuses) fused[static_cast<size_t>(id)] = true;
+          steps.push_back(make_step(graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr,
+                                    kernels, threads));
+        });
   }
   return steps;
 }
@@ -76,7 +81,8 @@ Program compile(Graph graph, const CompileOptions& options) {
   program.keep_.resize(graph.values.size(), false);
   program.graph_ = std::move(graph);
   const Graph& g = program.graph_;
-  program.steps_ = make_steps(g, program.keep_, *program.kernels_);
+  program.threads_ = std::max(1, options.threads);
+  program.steps_ = make_steps(g, program.keep_, *program.kernels_, program.threads_);
 
   // A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to
   // the end.
@@ -103,7 +109,9 @@ Program compile(Graph graph, const CompileOptions& options) {
   MemoryPlan plan = plan_memory(requests);
   program.offsets_ = std::move(plan.offsets);
   program.scratch_offset_ = plan.total_bytes;
-  program.arena_bytes_ = plan.total_bytes + program.scratch_bytes_ + 64;
+  program.scratch_bytes_ = (program.scratch_bytes_ + 63) / 64 * 64;
+  program.arena_bytes_ =
+      plan.total_bytes + program.scratch_bytes_ * static_cast<size_t>(program.threads_) + 64;
   return program;
 }
 

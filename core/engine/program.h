@@ -15,6 +15,8 @@ struct CompileOptions {
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   /// Values, by id, that an observer wants to see: they are never fused away. Empty: none.
   std::vector<bool> keep = {};
+  /// That work on one inference together. The results do not depend on it.
+  int threads = 1;
 };
 
 /// One operator call of a Program.
@@ -25,6 +27,7 @@ struct Step {
   std::vector<ValueId> inputs,
       outputs;  // outputs may differ from the node's when a clamp was fused behind it
   size_t scratch_bytes = 0;
+  size_t chunks = 1;  // parts that different threads can do; see CompileContext::chunks
 };
 
 class Program;
@@ -53,9 +56,9 @@ class Workspace {
 /// Immutable once compiled; run is const and may be called from several threads, each with its own Workspace.
 class Program {
  public:
-  /// Runs the steps in order. inputs[i] belongs to graph.inputs[i]: same type and shape (Errors:
-  /// Error(kInvalidArgument)). The observer is told of the kept values: inputs first, then as they are
-  /// computed.
+  /// Runs the steps in order, each on as many threads as CompileOptions said. inputs[i] belongs to
+  /// graph.inputs[i]: same type and shape (Errors: Error(kInvalidArgument)). The observer is told of the kept
+  /// values by one thread at a time: inputs first, then as they are computed.
   void run(std::span<const TensorView> inputs, Workspace& workspace,
            ExecutionObserver* observer = nullptr) const;
 
@@ -66,12 +69,14 @@ class Program {
  private:
   friend Program compile(Graph graph, const CompileOptions& options);
   friend class Workspace;
+  struct Inference;
   Graph graph_;
   const KernelTable* kernels_ = nullptr;
+  int threads_ = 1;
   std::vector<bool> keep_;
   std::vector<Step> steps_;
-  std::vector<size_t> offsets_;  // per value: place in the arena
-  size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;
+  std::vector<size_t> offsets_;                                      // per value: place in the arena
+  size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;  // scratch_bytes_: of each thread
 };
 
 /// The Relu or Clip that `compile` fuses into `node` unless the value between them is kept: it has constant

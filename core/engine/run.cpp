@@ -4,6 +4,7 @@
 
 #include "core/engine/program.h"
 #include "core/error.h"
+#include "core/parallel.h"
 
 namespace quantize {
 
@@ -34,11 +35,46 @@ Workspace::Workspace(const Program& program) {
   for (ValueId id : graph.outputs) outputs_.push_back(read(id));
 }
 
+/// What the team of one inference shares.
+struct Program::Inference {
+  const Program& program;
+  const Workspace& workspace;
+  ExecutionObserver* observer;
+
+  size_t chunks(size_t s) const { return program.steps_[s].chunks; }
+
+  void run(size_t s, size_t begin, size_t end, int thread) const {
+    const Step& step = program.steps_[s];
+    const Workspace::StepViews& views = workspace.steps_[s];
+    std::byte* scratch = workspace.arena_.get() + program.scratch_offset_ +
+                         static_cast<size_t>(thread) * program.scratch_bytes_;
+    with_context([&] { return describe(program.graph_, step.node); },
+                 [&] {
+                   step.function({.node = step.node,
+                                  .opset = step.opset,
+                                  .kernels = *program.kernels_,
+                                  .inputs = views.inputs,
+                                  .outputs = views.outputs,
+                                  .scratch = {scratch, program.scratch_bytes_},
+                                  .chunk_begin = begin,
+                                  .chunk_end = end});
+                 });
+  }
+
+  void finish(size_t s) const {
+    const Workspace::StepViews& views = workspace.steps_[s];
+    for (size_t i = 0; i < views.outputs.size(); ++i) observe(program.steps_[s].outputs[i], views.outputs[i]);
+  }
+
+  void observe(ValueId id, const TensorView& view) const {
+    if (observer != nullptr && id != kNoValue && program.keep_[static_cast<size_t>(id)])
+      observer->on_value(id, view);
+  }
+};
+
 void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
                   ExecutionObserver* observer) const {
-  const auto observe = [&](ValueId id, const TensorView& view) {
-    if (observer != nullptr && id != kNoValue && keep_[static_cast<size_t>(id)]) observer->on_value(id, view);
-  };
+  const Inference inference{*this, workspace, observer};
   for (size_t i = 0; i < workspace.inputs_.size(); ++i) {
     const MutableTensorView& target = workspace.inputs_[i];
     const bool fits =
@@ -50,18 +86,9 @@ void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
                                                    to_string(target.shape));
     const size_t bytes = static_cast<size_t>(target.size()) * size_of(target.dtype);
     if (bytes != 0) std::memcpy(target.data, inputs[i].data, bytes);
-    observe(graph_.inputs[i], target);
+    inference.observe(graph_.inputs[i], target);
   }
-  const std::span<std::byte> scratch{workspace.arena_.get() + scratch_offset_, scratch_bytes_};
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    const Workspace::StepViews& views = workspace.steps_[s];
-    with_context([&] { return describe(graph_, steps_[s].node); },
-                 [&] {
-                   steps_[s].function(
-                       {steps_[s].node, steps_[s].opset, *kernels_, views.inputs, views.outputs, scratch});
-                 });
-    for (size_t i = 0; i < views.outputs.size(); ++i) observe(steps_[s].outputs[i], views.outputs[i]);
-  }
+  parallel_steps(steps_.size(), threads_, inference);
 }
 
 }  // namespace quantize
