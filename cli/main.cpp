@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/bench_command.h"
 #include "cli/calibrate_command.h"
 #include "cli/console.h"
 #include "cli/dispatch.h"
@@ -21,8 +22,8 @@ using quantize::ErrorKind;
 
 // The first is the default command.
 const quantize::Command kCommands[] = {
-    quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand,
-    quantize::kRunCommand,      quantize::kVerifyCommand,    quantize::kInspectCommand,
+    quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand, quantize::kRunCommand,
+    quantize::kVerifyCommand,   quantize::kInspectCommand,   quantize::kBenchCommand,
 };
 
 }  // namespace

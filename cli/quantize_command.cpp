@@ -32,7 +32,7 @@ namespace {
 
 struct QuantizeFlags {
   std::string model, output, statistics, plan;
-  std::string format = "qdq", target = "ort-x86", input_type = "f32";
+  std::string format = "qdq", target, input_type = "f32";  // target "": the format's own
   SchemeFlags scheme;
   SampleFlags samples;
   EngineOptions engine;
@@ -48,14 +48,17 @@ struct Learned {
 
 std::string output_of(const QuantizeFlags& flags) {
   if (!flags.output.empty()) return flags.output;
-  return fs::path(flags.model).replace_extension(".qdq.onnx").string();
+  return fs::path(flags.model).replace_extension("." + flags.format + ".onnx").string();
+}
+
+// Files of integer operators are for our own engine, unless somebody says otherwise.
+std::string target_of(const QuantizeFlags& flags) {
+  if (!flags.target.empty()) return flags.target;
+  return flags.format == "int8" ? "native" : "ort-x86";
 }
 
 // Everything that can be wrong with the options is said before the long work starts.
 void check_flags(const QuantizeFlags& flags) {
-  if (flags.format != "qdq")
-    throw Error(ErrorKind::kUnsupported,
-                "format '" + flags.format + "' is not supported by this version; use qdq");
   if (flags.input_type == "u8" && flags.scheme.activations != "u8")
     throw Error(ErrorKind::kInvalidArgument,
                 "--input-type u8 takes u8 activations; leave out --activations s8");
@@ -115,7 +118,7 @@ void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme
   metadata["quantize.version"] = QUANTIZE_VERSION;
   metadata["quantize.options"] =
       options_json(scheme,
-                   {{"format", flags.format}, {"target", flags.target}, {"input_type", flags.input_type}})
+                   {{"format", flags.format}, {"target", target_of(flags)}, {"input_type", flags.input_type}})
           .dump();
   metadata["quantize.source"] = statistics.model;
   metadata["quantize.samples"] = std::to_string(statistics.samples);
@@ -134,7 +137,7 @@ void save(const QuantizeFlags& flags, const Graph& graph, const QuantizationPlan
 Report quantize(const QuantizeFlags& flags, Console& console) {
   check_flags(flags);
   const QuantizationScheme scheme = make_scheme(flags.scheme);
-  const TargetProfile& target = find_target(flags.target);
+  const TargetProfile& target = find_target(target_of(flags));
 
   const Graph source = load_model(flags.model, flags.input_shapes);
   check_is_float(source);
@@ -151,6 +154,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   done(console, "planned for " + plan.target);
   Graph model = insert_qdq(graph, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
+  if (flags.format == "int8") model = lower_to_qoperator(std::move(model));
   describe(model, flags, scheme, learned.statistics);
   save(flags, graph, plan, model);
 
@@ -175,14 +179,22 @@ CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<QuantizeFlags>();
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
   add_sample_options(app, flags->samples, false);
-  app.add_option("-o,--output", flags->output, "default: MODEL.qdq.onnx beside the model")->type_name("FILE");
+  app.add_option("-o,--output", flags->output, "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model")
+      ->type_name("FILE");
   add_scheme_options(app, flags->scheme);
   std::vector<std::string> targets;
   for (const TargetProfile* target : all_targets()) targets.push_back(target->name);
-  app.add_option("--target", flags->target, "whose rules place Q and DQ: " + join(targets, ", "))
+  app.add_option("--target", flags->target,
+                 "whose rules choose what is quantized: " + join(targets, ", ") +
+                     " (default: ort-x86 for qdq, native for int8)")
       ->type_name("NAME")
       ->check(CLI::IsMember(targets));
-  app.add_option("--format", flags->format, "qdq")->type_name("NAME")->group("Output file");
+  app.add_option(
+         "--format", flags->format,
+         "qdq: float operators between Q and DQ, for many runtimes; int8: integer operators, for our engine "
+         "and ONNX Runtime (default qdq)")
+      ->type_name("qdq|int8")
+      ->check(CLI::IsMember({"qdq", "int8"}));
   app.add_option("--input-type", flags->input_type, "u8: the model takes quantized pixels (default f32)")
       ->type_name("f32|u8")
       ->check(CLI::IsMember({"f32", "u8"}))

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/storage.h"
 #include "core/weight_layout.h"
 #include "kernels/kernel_table.h"
 
@@ -91,6 +92,7 @@ struct CompileContext {
   /// for ranges of them that together are [0, chunks), from several threads at once, each with scratch memory
   /// of its own; the output must not depend on the ranges.
   size_t chunks = 1;
+  std::span<const Storage> storage = {};  // how each value lies in memory; empty: all row-major
 
   /// A number of chunks for a step that takes one thread about `microseconds` and can be cut into `units`
   /// equal parts: enough that threads can help each other out, each worth being handed over.
@@ -102,6 +104,9 @@ struct CompileContext {
   const Shape& shape(size_t input) const { return *graph.value(node.inputs[input]).shape; }
   const Shape& output_shape(size_t i = 0) const { return *graph.value(node.outputs[i]).shape; }
   const Tensor* constant(size_t i) const { return graph.constant(node.input(i)); }
+  const Storage& storage_of(ValueId id) const { return storage[static_cast<size_t>(id)]; }
+  /// True if a value lies as pixels.
+  bool is_pixels(ValueId id) const { return !storage.empty() && id != kNoValue && storage_of(id).pixels; }
 };
 
 /// The part of `units` that [chunk_begin, chunk_end) of `chunks` stands for.
@@ -127,6 +132,23 @@ enum class QuantizationRule {
   kActivation,   // Relu, Clip: absorbed into the range of what comes before
 };
 
+/// What the engine may do with images [N, C, H, W] of u8 that lie as pixels (core/storage.h).
+struct PixelSupport {
+  /// True if `compile` takes all u8 images among this node's computed inputs and outputs as pixels.
+  bool (*takes)(const Graph& graph, const Node& node);
+  /// The border that must be in memory around the first input, and its code; nullptr: none.
+  struct Border {
+    Halo halo;
+    uint8_t code;
+  };
+  Border (*border)(const Graph& graph, const Node& node) = nullptr;
+  /// True if input i stands unchanged among the channels of the output, at the place that the channels of the
+  /// inputs before it leave: then whoever computes it may write it there. nullptr: never.
+  bool (*joins)(const Graph& graph, const Node& node, size_t input) = nullptr;
+  /// True if the outputs are the channels of the input, one output after the other: then nothing is computed.
+  bool splits = false;
+};
+
 struct OpDef {
   const char* op_type;
   const char* domain;  // "" is ONNX's own
@@ -146,9 +168,12 @@ struct OpDef {
 
   QuantizationRule quantization = QuantizationRule::kFloat;
 
-  /// How a kWeighted operator lays out input 1 of this shape (extents known); nothing for a form that cannot
-  /// be seen so. nullptr for all other operators.
+  /// How an operator with weights lays out its input `weight_input` of this shape (extents known); nothing
+  /// for a form that cannot be seen so. nullptr for all other operators.
   std::optional<WeightLayout> (*weight_layout)(const Node& node, Dims shape) = nullptr;
+
+  /// Which input weight_layout is about.
+  size_t weight_input = 1;
 
   /// True if every element of the output is one of the first input's (with any number of inputs: one of any
   /// input's), only placed anew: lets shape inference see through it.
@@ -165,6 +190,11 @@ struct OpDef {
 
   /// True if `compile` applies CompileContext::low and high.
   bool fuses_clamp = false;
+
+  /// True if each element of the output is a function of the elements at its place in the inputs.
+  bool elementwise = false;
+
+  PixelSupport pixels = {.takes = nullptr};
 };
 
 /// The definition that reads `node` in a model of these opsets.

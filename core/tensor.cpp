@@ -102,6 +102,7 @@ std::vector<T> Tensor::to_vector() const {
 
 template std::vector<float> Tensor::to_vector<float>() const;
 template std::vector<double> Tensor::to_vector<double>() const;
+template std::vector<int32_t> Tensor::to_vector<int32_t>() const;
 template std::vector<int64_t> Tensor::to_vector<int64_t>() const;
 
 bool equal(const Tensor& a, const Tensor& b) {

@@ -20,6 +20,7 @@ constexpr Level kLevels[] = {
 #if defined(__x86_64__)
     {Isa::kAvx2, "avx2", plug_avx2},
     {Isa::kAvx512, "avx512", plug_avx512},
+    {Isa::kAvx512Vnni, "avx512vnni", plug_avx512vnni},
 #endif
 };
 
@@ -51,6 +52,8 @@ bool cpu_supports(Isa isa) {
       return cpu_supports(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl");
+    case Isa::kAvx512Vnni:
+      return cpu_supports(Isa::kAvx512) && __builtin_cpu_supports("avx512vnni");
 #endif
     default:
       return false;

@@ -10,7 +10,8 @@ namespace quantize {
 /// How the s32 sum of output channel c becomes a code; each array has one element per output channel.
 ///
 ///   t = round_half_even(float(sum) * multiplier[c])          one f32 product
-///   q = clamp(t + zero_point[c], low[c], high[c])            the zero point joins after rounding, as an integer
+///   q = clamp(t + zero_point[c], low[c], high[c])            the zero point joins after rounding, as an
+///   integer
 ///
 /// Out of the range of s32, t is INT32_MIN or INT32_MAX by the sign of the product. multiplier[c] is
 /// (x_scale * w_scale[c]) / y_scale in f32, in that order. low and high hold a fused clamp; 0 and 255: none.
@@ -28,12 +29,15 @@ struct RequantizeU8 {
 ///   q = clamp(round_half_even(fma(q, a_ratio, fma(b[i], b_ratio, offset))), 0, 255)
 ///   q = table[q]
 ///
-/// where a_ratio = a_scale / y_scale, b_ratio = b_scale / y_scale and offset = y_zero_point - (a_ratio *
+/// or, if b_first, fma(b[i], b_ratio, fma(q, a_ratio, offset)): the sum's first operand is multiplied last.
+/// Here a_ratio = a_scale / y_scale, b_ratio = b_scale / y_scale and offset = y_zero_point - (a_ratio *
 /// a_zero_point + b_ratio * b_zero_point), all f32. Source: ONNX Runtime's QLinearAdd on x64.
 struct EpilogueU8 {
-  const uint8_t* b = nullptr;  // laid out in pixels, rows and channels as y; null: no addition. May be y itself
+  const uint8_t* b =
+      nullptr;  // laid out in pixels, rows and channels as y; null: no addition. May be y itself
   size_t b_pixel_stride = 0, b_row_stride = 0;
   float a_ratio = 0, b_ratio = 0, offset = 0;
+  bool b_first = false;
   const uint8_t* table = nullptr;  // [256] or null
 };
 
@@ -46,9 +50,8 @@ struct ConvWeightsU8S8 {
 };
 
 /// A block of a convolution or matrix product:
-///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k] *
-///   w[c][t][k]
-///   y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
+///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k]
+///   * w[c][t][k] y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
 /// for r < rows, p < width, channel_begin <= c < channel_end. Strides and offsets are bytes. x points at the
 /// first byte that the first output reads if tap_offsets[0] is 0; borders are in memory. Up to 3 bytes behind
 /// each run may be read, and nothing is written outside y's channels.
@@ -58,7 +61,8 @@ struct ConvU8S8 {
   const int32_t* tap_offsets = nullptr;  // [taps]
   size_t x_pixel_stride = 0, x_row_stride = 0;
   uint8_t* y = nullptr;
-  size_t y_pixel_stride = 0, y_row_stride = 0;
+  float* real = nullptr;  // if set, it takes float(sum) * multiplier[c] instead of y taking codes
+  size_t y_pixel_stride = 0, y_row_stride = 0;  // bytes of y, or floats of real
   size_t rows = 0, width = 0;
   size_t channel_begin = 0, channel_end = 0;  // multiples of conv_u8s8_panel, or the last channel's end
   EpilogueU8 epilogue;
@@ -73,9 +77,10 @@ struct DepthwiseWeightsU8S8 {
 
 /// Rows of a depthwise convolution:
 ///   sum[r][p][c] = bias[c] + sum over i, j of w[c][i][j] *
-///     x[(r * stride_h + i * dilation_h) * x_row_stride + (p * stride_w + j * dilation_w) * x_pixel_stride + c]
-/// Strides in bytes except stride_*, dilation_*, which count rows and pixels of x. Reads and writes no byte of
-/// other channels than [0, channels) of each pixel, but may read up to 63 bytes behind the last channel.
+///     x[(r * stride_h + i * dilation_h) * x_row_stride + (p * stride_w + j * dilation_w) * x_pixel_stride +
+///     c]
+/// Strides in bytes except stride_*, dilation_*, which count rows and pixels of x. Reads and writes no byte
+/// of other channels than [0, channels) of each pixel, but may read up to 63 bytes behind the last channel.
 struct DepthwiseU8S8 {
   const void* packed = nullptr;  // by depthwise_u8s8_pack of the same table
   const uint8_t* x = nullptr;
@@ -98,6 +103,15 @@ struct PoolU8 {
   int32_t offset = 0;
   float multiplier = 0;
   int32_t zero_point = 0;
+};
+
+/// y[r * y_stride + i] = table[x[r * x_stride + i]] for r < rows, i < n. x and y may be the same.
+struct TableU8 {
+  const uint8_t* x = nullptr;
+  uint8_t* y = nullptr;
+  size_t rows = 0, n = 0;
+  size_t x_stride = 0, y_stride = 0;
+  const uint8_t* table = nullptr;  // [256]
 };
 
 /// y[i] = clamp(round_half_even(fma(a[i], a_ratio, fma(b[i], b_ratio, offset))), 0, 255): see EpilogueU8.

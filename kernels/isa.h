@@ -6,9 +6,9 @@
 namespace quantize {
 
 /// Levels in ascending order; each includes those before it.
-enum class Isa { kScalar, kAvx2, kAvx512 };
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni };
 
-/// "scalar", "avx2", "avx512": the names of --isa.
+/// "scalar", "avx2", "avx512", "avx512vnni": the names of --isa.
 const char* name_of(Isa isa);
 
 /// The level called `name`; false if there is none.

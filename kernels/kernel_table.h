@@ -106,14 +106,15 @@ struct KernelTable {
   /// Exact element by element operations on codes; y may be one of the operands.
   void (*add_u8)(const AddU8&) noexcept = nullptr;
   void (*mul_u8)(const MulU8&) noexcept = nullptr;
-  void (*table_u8)(const uint8_t* x, size_t n, const uint8_t* table, uint8_t* y) noexcept = nullptr;
+  void (*table_u8)(const TableU8&) noexcept = nullptr;
   void (*max_pool_u8)(const PoolU8&) noexcept = nullptr;
   void (*average_pool_u8)(const PoolU8&) noexcept = nullptr;
 
-  /// quantize_f32_u8 from planes to pixels: y[i * y_pixel_stride + c] is the code of x[c * x_plane_stride + i]
-  /// for i < n, c < channels.
-  void (*quantize_f32_u8_planes)(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
-                                 int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept = nullptr;
+  /// quantize_f32_u8 from planes to pixels: y[i * y_pixel_stride + c] is the code of x[c * x_plane_stride +
+  /// i] for i < n, c < channels.
+  void (*quantize_f32_u8_planes)(const float* x, size_t n, size_t channels, size_t x_plane_stride,
+                                 float scale, int32_t zero_point, uint8_t* y,
+                                 size_t y_pixel_stride) noexcept = nullptr;
   /// y[i] = float(x[i] - zero_point) * scale. Exact.
   void (*dequantize_u8_f32)(const uint8_t* x, size_t n, float scale, int32_t zero_point,
                             float* y) noexcept = nullptr;

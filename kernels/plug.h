@@ -6,7 +6,11 @@ namespace quantize {
 struct KernelTable;
 
 void plug_scalar(KernelTable& table);
+void plug_scalar_conv(KernelTable& table);
+void plug_scalar_elementwise(KernelTable& table);
 void plug_avx2(KernelTable& table);
+void plug_avx2_conv(KernelTable& table);
 void plug_avx512(KernelTable& table);
+void plug_avx512vnni(KernelTable& table);
 
 }  // namespace quantize

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails if an object file compiled for one instruction set exports more than its plug_<isa>: the linker may merge an
+# Fails if an object file compiled for one instruction set exports more than its plug_<isa> or plug_<isa>_<part>: the linker may merge an
 # inline function it shares with others, and older CPUs would then run it. Usage: check_isa_symbols.sh [BUILD_DIR]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ for folder in kernels/*/; do
     [ -e "$object" ] || continue
     checked=$((checked + 1))
     others=$(nm --demangle --defined-only --extern-only "$object" | cut -d' ' -f2- |
-      grep -v -x "T quantize::plug_$isa(quantize::KernelTable&)" || true)
+      grep -v -x -E "T quantize::plug_$isa(_[a-z0-9]+)?\(quantize::KernelTable&\)" || true)
     if [ -n "$others" ]; then
       echo "$object exports, besides plug_$isa:" >&2
       echo "$others" >&2

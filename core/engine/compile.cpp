@@ -1,6 +1,7 @@
 // Graph -> Program: a step per node, clamps fused, buffers placed.
 #include <algorithm>
 
+#include "core/engine/integer/integer_passes.h"
 #include "core/engine/program.h"
 #include "core/error.h"
 #include "core/passes/patterns.h"
@@ -10,7 +11,7 @@ namespace quantize {
 namespace {
 
 Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels,
-               int threads) {
+               std::span<const Storage> storage, int threads) {
   const OpDef& def = find_op(graph, node);
   Step step;
   step.node = node;
@@ -18,8 +19,12 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
   step.inputs = node.inputs;
   step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
   if (def.compile != nullptr) {
-    CompileContext context{
-        .graph = graph, .node = node, .opset = step.opset, .kernels = kernels, .threads = threads};
+    CompileContext context{.graph = graph,
+                           .node = node,
+                           .opset = step.opset,
+                           .kernels = kernels,
+                           .threads = threads,
+                           .storage = storage};
     if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
       context.low = bounds->low;
       context.high = bounds->high;
@@ -27,9 +32,8 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
     step.function = def.compile(context);
     step.scratch_bytes = context.scratch_bytes;
     step.chunks = context.chunks;
-  } else {
-    step.function = def.evaluate;
   }
+  if (!step.function) step.function = def.evaluate;
   return step;
 }
 
@@ -41,7 +45,7 @@ bool is_empty(const Graph& graph, const Node& node) {
 }
 
 std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
-                             int threads) {
+                             std::span<const Storage> storage, int threads) {
   const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
   std::vector<Step> steps;
@@ -56,7 +60,7 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
           const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
           if (fuses) fused[static_cast<size_t>(id)] = true;
           steps.push_back(make_step(graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr,
-                                    kernels, threads));
+                                    kernels, storage, threads));
         });
   }
   return steps;
@@ -77,42 +81,53 @@ NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& nod
 Program compile(Graph graph, const CompileOptions& options) {
   Program program;
   program.kernels_ = options.kernels == nullptr ? &best_kernels() : options.kernels;
+  fuse_tables(graph, options.keep);
+  fuse_conv_epilogues(graph, options.keep);
+  program.storage_ = assign_storage(graph, options.keep);
   program.keep_ = options.keep;
+  program.threads_ = std::max(1, options.threads);
   program.keep_.resize(graph.values.size(), false);
   program.graph_ = std::move(graph);
-  const Graph& g = program.graph_;
-  program.threads_ = std::max(1, options.threads);
-  program.steps_ = make_steps(g, program.keep_, *program.kernels_, program.threads_);
-
-  // A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to
-  // the end.
-  const size_t end = program.steps_.size();
-  std::vector<BufferRequest> requests(g.values.size());
-  std::vector<bool> placed(g.values.size(), false);
-  const auto need = [&](ValueId id, size_t first) {
-    BufferRequest& request = requests[static_cast<size_t>(id)];
-    const Value& value = g.value(id);
-    request = {byte_count(value.dtype, *value.shape), first, first};
-    placed[static_cast<size_t>(id)] = true;
-  };
-  for (ValueId id : g.inputs) need(id, 0);
-  for (size_t s = 0; s < end; ++s) {
-    for (ValueId id : program.steps_[s].inputs)
-      if (id != kNoValue) requests[static_cast<size_t>(id)].last_step = s;
-    for (ValueId id : program.steps_[s].outputs)
-      if (id != kNoValue) need(id, s);
-    program.scratch_bytes_ = std::max(program.scratch_bytes_, program.steps_[s].scratch_bytes);
-  }
-  for (ValueId id : g.outputs) requests[static_cast<size_t>(id)].last_step = end;
-  for (size_t i = 0; i < requests.size(); ++i)
-    if (!placed[i]) requests[i] = {};  // constants and values without a maker need no place
-  MemoryPlan plan = plan_memory(requests);
-  program.offsets_ = std::move(plan.offsets);
-  program.scratch_offset_ = plan.total_bytes;
-  program.scratch_bytes_ = (program.scratch_bytes_ + 63) / 64 * 64;
-  program.arena_bytes_ =
-      plan.total_bytes + program.scratch_bytes_ * static_cast<size_t>(program.threads_) + 64;
+  program.steps_ =
+      make_steps(program.graph_, program.keep_, *program.kernels_, program.storage_, program.threads_);
+  program.place_values();
   return program;
+}
+
+/// A value lives from the step that makes it to the last that reads it; inputs from the start, outputs to the
+/// end; a value that is a part of another, its root, makes that one live.
+void Program::place_values() {
+  const size_t end = steps_.size();
+  std::vector<BufferRequest> requests(graph_.values.size());
+  const auto use = [&](ValueId id, size_t step, bool is_made) {
+    if (id == kNoValue) return;
+    const ValueId root = storage_[static_cast<size_t>(id)].root;
+    BufferRequest& request = requests[static_cast<size_t>(root)];
+    if (request.bytes == 0 && is_made) request = {bytes_of(root), step, step};
+    request.last_step = step;
+  };
+  for (ValueId id : graph_.inputs) use(id, 0, true);
+  for (size_t s = 0; s < end; ++s) {
+    for (ValueId id : steps_[s].inputs) use(id, s, false);
+    for (ValueId id : steps_[s].outputs) use(id, s, true);
+    scratch_bytes_ = std::max(scratch_bytes_, steps_[s].scratch_bytes);
+  }
+  for (ValueId id : graph_.outputs) use(id, end, false);
+  for (BufferRequest& request : requests)
+    if (request.bytes == 0) request = {};  // constants and values without a maker need no place
+  MemoryPlan plan = plan_memory(requests);
+  offsets_ = std::move(plan.offsets);
+  scratch_offset_ = plan.total_bytes;
+  scratch_bytes_ = (scratch_bytes_ + 63) / 64 * 64;
+  arena_bytes_ = plan.total_bytes + scratch_bytes_ * static_cast<size_t>(threads_) + 64;
+}
+
+size_t Program::bytes_of(ValueId root) const {
+  const Storage& storage = storage_[static_cast<size_t>(root)];
+  const Value& value = graph_.value(root);
+  if (!storage.pixels) return byte_count(value.dtype, *value.shape);
+  constexpr size_t kOverread = 64;  // what kernels may read behind the last pixel
+  return static_cast<size_t>(storage.images) * storage.image_stride + kOverread;
 }
 
 }  // namespace quantize

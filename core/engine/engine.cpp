@@ -21,7 +21,7 @@ struct Engine::Entry {
 };
 
 Engine::Engine(Graph graph, CompileOptions options)
-    : graph_(std::move(graph)), options_(std::move(options)) {}
+    : graph_(lower_to_qoperator(std::move(graph), options.keep)), options_(std::move(options)) {}
 Engine::~Engine() = default;
 
 std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shapes) {
@@ -41,9 +41,15 @@ std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shape
     }
   }
   std::call_once(entry->compiled, [&] {
-    entry->program = std::make_unique<const Program>(compile(specialize(graph_, shapes), options_));
+    entry->program =
+        std::make_unique<const Program>(compile(specialize(graph_, shapes, options_.keep), options_));
   });
   return entry;
+}
+
+std::shared_ptr<const Program> Engine::program(const std::vector<Shape>& shapes) {
+  const std::shared_ptr<Entry> entry = entry_for(shapes);
+  return {entry, entry->program.get()};
 }
 
 std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {

@@ -12,13 +12,18 @@ namespace quantize {
 
 class Engine {
  public:
-  /// `graph` must be valid; its shapes may be unknown. Compiles nothing yet.
+  /// `graph` must be valid; its shapes may be unknown. Islands of QDQ become integer operators; compiles
+  /// nothing yet.
   Engine(Graph graph, CompileOptions options);
   ~Engine();
 
   /// Runs the model once on the calling thread. Thread-safe. inputs[i] belongs to graph().inputs[i].
   /// Errors: Error(kInvalidArgument) for a wrong type or shape; those of compile and specialize.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer = nullptr);
+
+  /// The program for inputs of these shapes, compiled if it was not yet. Errors: those of compile and
+  /// specialize.
+  std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
 
   const Graph& graph() const { return graph_; }
 

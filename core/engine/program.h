@@ -15,7 +15,8 @@ struct CompileOptions {
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   /// Values, by id, that an observer wants to see: they are never fused away. Empty: none.
   std::vector<bool> keep = {};
-  /// That work on one inference together. The results do not depend on it.
+  /// Threads that share one run; the results do not depend on it. Steps that cannot be split run on one of
+  /// them.
   int threads = 1;
 };
 
@@ -62,6 +63,9 @@ class Program {
   void run(std::span<const TensorView> inputs, Workspace& workspace,
            ExecutionObserver* observer = nullptr) const;
 
+  /// The same, with the milliseconds that each step took.
+  std::vector<double> run_timed(std::span<const TensorView> inputs, Workspace& workspace) const;
+
   const Graph& graph() const { return graph_; }
   const std::vector<Step>& steps() const { return steps_; }
   size_t arena_bytes() const { return arena_bytes_; }
@@ -70,12 +74,17 @@ class Program {
   friend Program compile(Graph graph, const CompileOptions& options);
   friend class Workspace;
   struct Inference;
+  void copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const;
+  void place_values();
+  size_t bytes_of(ValueId root) const;
+
   Graph graph_;
   const KernelTable* kernels_ = nullptr;
-  int threads_ = 1;
   std::vector<bool> keep_;
+  int threads_ = 1;
   std::vector<Step> steps_;
-  std::vector<size_t> offsets_;                                      // per value: place in the arena
+  std::vector<Storage> storage_;                                     // per value: how it lies in memory
+  std::vector<size_t> offsets_;                                      // per root: place in the arena
   size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;  // scratch_bytes_: of each thread
 };
 

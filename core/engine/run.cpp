@@ -1,4 +1,5 @@
 // Running a Program: bind views once per workspace, then call the steps in order.
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -19,7 +20,9 @@ Workspace::Workspace(const Program& program) {
   const auto place = [&](ValueId id) -> MutableTensorView {
     if (id == kNoValue) return {};
     const Value& value = graph.value(id);
-    return {value.dtype, *value.shape, memory + program.offsets_[static_cast<size_t>(id)]};
+    const Storage& storage = program.storage_[static_cast<size_t>(id)];
+    return {value.dtype, *value.shape,
+            memory + program.offsets_[static_cast<size_t>(storage.root)] + storage.offset};
   };
   const auto read = [&](ValueId id) -> TensorView {
     if (id != kNoValue && graph.value(id).is_constant()) return graph.value(id).initializer.view();
@@ -37,9 +40,12 @@ Workspace::Workspace(const Program& program) {
 
 /// What the team of one inference shares.
 struct Program::Inference {
+  using Clock = std::chrono::steady_clock;
+
   const Program& program;
   const Workspace& workspace;
-  ExecutionObserver* observer;
+  ExecutionObserver* observer = nullptr;
+  Clock::time_point* ends = nullptr;  // when each step ended, if somebody wants to know
 
   size_t chunks(size_t s) const { return program.steps_[s].chunks; }
 
@@ -64,6 +70,7 @@ struct Program::Inference {
   void finish(size_t s) const {
     const Workspace::StepViews& views = workspace.steps_[s];
     for (size_t i = 0; i < views.outputs.size(); ++i) observe(program.steps_[s].outputs[i], views.outputs[i]);
+    if (ends != nullptr) ends[s] = Clock::now();
   }
 
   void observe(ValueId id, const TensorView& view) const {
@@ -72,9 +79,7 @@ struct Program::Inference {
   }
 };
 
-void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
-                  ExecutionObserver* observer) const {
-  const Inference inference{*this, workspace, observer};
+void Program::copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const {
   for (size_t i = 0; i < workspace.inputs_.size(); ++i) {
     const MutableTensorView& target = workspace.inputs_[i];
     const bool fits =
@@ -86,9 +91,31 @@ void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
                                                    to_string(target.shape));
     const size_t bytes = static_cast<size_t>(target.size()) * size_of(target.dtype);
     if (bytes != 0) std::memcpy(target.data, inputs[i].data, bytes);
-    inference.observe(graph_.inputs[i], target);
   }
+}
+
+void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
+                  ExecutionObserver* observer) const {
+  copy_inputs(inputs, workspace);
+  const Inference inference{*this, workspace, observer};
+  for (size_t i = 0; i < workspace.inputs_.size(); ++i)
+    inference.observe(graph_.inputs[i], workspace.inputs_[i]);
   parallel_steps(steps_.size(), threads_, inference);
+}
+
+std::vector<double> Program::run_timed(std::span<const TensorView> inputs, Workspace& workspace) const {
+  using Clock = Inference::Clock;
+  copy_inputs(inputs, workspace);
+  std::vector<Clock::time_point> ends(steps_.size());
+  const Inference inference{*this, workspace, nullptr, ends.data()};
+  Clock::time_point before = Clock::now();
+  parallel_steps(steps_.size(), threads_, inference);
+  std::vector<double> times;
+  for (const Clock::time_point end : ends) {
+    times.push_back(std::chrono::duration<double, std::milli>(end - before).count());
+    before = end;
+  }
+  return times;
 }
 
 }  // namespace quantize

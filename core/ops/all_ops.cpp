@@ -12,6 +12,7 @@
   X(batch_normalization) \
   X(binary) \
   X(cast) \
+  X(change_layout) \
   X(clip) \
   X(concat) \
   X(constant) \
@@ -20,15 +21,24 @@
   X(depth_to_space) \
   X(dropout) \
   X(expand) \
+  X(fused_conv) \
   X(gather) \
   X(gemm) \
   X(global_pool) \
+  X(lookup_table) \
   X(lrn) \
   X(matmul) \
   X(max_pool) \
   X(normalization) \
   X(pad) \
   X(pow) \
+  X(qgemm) \
+  X(qlinear_activation) \
+  X(qlinear_concat) \
+  X(qlinear_conv) \
+  X(qlinear_matmul) \
+  X(qlinear_pair) \
+  X(qlinear_pool) \
   X(quantize_linear) \
   X(range) \
   X(reduce) \

@@ -17,13 +17,6 @@ void infer(InferContext& context) {
   context.set_output(0, context.input(0).dtype, window.output_shape((*x)[0], (*x)[1]));
 }
 
-/// Taps of output `o` that the divisor counts.
-int64_t counted_taps(const WindowAxis& axis, int64_t o, bool include_padding) {
-  if (!include_padding) return axis.last_tap(o) - axis.first_tap(o);
-  const int64_t room = axis.in + axis.pad_end - axis.start(o);
-  return std::min(axis.kernel, (room + axis.dilation - 1) / axis.dilation);
-}
-
 /// Turns the sums of one channel into averages.
 void divide(const Window& window, bool include_padding, float* y) {
   const auto& [d, h, w] = window.axes;

@@ -45,7 +45,8 @@ OpDef binary(const char* op_type, int min_opset, void (*infer)(InferContext&),
           .max_inputs = 2,
           .infer = infer,
           .evaluate = evaluate,
-          .quantization = rule};
+          .quantization = rule,
+          .elementwise = true};
 }
 
 // `Function` is a lambda without captures.

@@ -53,7 +53,8 @@ void add_clip(std::vector<OpDef>& ops) {
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kActivation});
+                 .quantization = QuantizationRule::kActivation,
+                 .elementwise = true});
 }
 
 }  // namespace quantize

@@ -1,8 +1,11 @@
 // Concat: the inputs one after the other along an axis.
+#include "core/ops/concat.h"
+
 #include <cstring>
 
 #include "core/ops/element_types.h"
 #include "core/ops/operands.h"
+#include "core/ops/pixel_move.h"
 
 namespace quantize {
 
@@ -24,37 +27,49 @@ void append(Shape& y, const Shape& x, size_t axis) {
 }
 
 void infer(InferContext& context) {
-  if (!context.node.has_attribute("axis")) invalid_model("attribute 'axis' is missing");
-  std::optional<Shape> y;
-  bool all_known = true;
+  std::vector<std::optional<Shape>> shapes;
   for (size_t i = 0; i < context.input_count(); ++i) {
     if (!context.has_input(i)) invalid_model("input " + std::to_string(i) + " is missing");
     require_same_type(context, 0, i);
-    const auto x = context.shape(i);
-    if (!x) {
-      all_known = false;
-      continue;
-    }
-    const auto axis = static_cast<size_t>(normalize_axis(context.node.int_attribute("axis", 0), x->size()));
-    if (y)
-      append(*y, *x, axis);
-    else
-      y = x;
+    shapes.push_back(context.shape(i));
   }
-  if (y && !all_known)
-    (*y)[static_cast<size_t>(normalize_axis(context.node.int_attribute("axis", 0), y->size()))] = kUnknownDim;
-  context.set_output(0, context.input(0).dtype, std::move(y));
+  context.set_output(0, context.input(0).dtype, concat_shape(context.node, shapes));
 }
 
 void evaluate(const EvaluateContext& context) {
-  const MutableTensorView& y = context.outputs[0];
-  const auto axis =
-      static_cast<size_t>(normalize_axis(context.node.int_attribute("axis", 0), y.shape.size()));
+  concat_views(context.node, context.inputs, context.outputs[0]);
+}
+
+}  // namespace
+
+std::optional<Shape> concat_shape(const Node& node, const std::vector<std::optional<Shape>>& inputs) {
+  if (!node.has_attribute("axis")) invalid_model("attribute 'axis' is missing");
+  std::optional<Shape> y;
+  const auto axis = [&] {
+    return static_cast<size_t>(normalize_axis(node.int_attribute("axis", 0), y->size()));
+  };
+  bool all_known = true;
+  for (const std::optional<Shape>& x : inputs) {
+    if (!x) {
+      all_known = false;
+    } else if (y) {
+      append(*y, *x, axis());
+    } else {
+      y = x;
+      axis();  // must be one of its axes
+    }
+  }
+  if (y && !all_known) (*y)[axis()] = kUnknownDim;
+  return y;
+}
+
+void concat_views(const Node& node, std::span<const TensorView> inputs, const MutableTensorView& y) {
+  const auto axis = static_cast<size_t>(normalize_axis(node.int_attribute("axis", 0), y.shape.size()));
   const auto width = static_cast<int64_t>(size_of(y.dtype));
   const int64_t outer = extent_product(y.shape, 0, axis);
   auto* to = static_cast<std::byte*>(y.data);
   const int64_t pitch = extent_product(y.shape, axis, y.shape.size()) * width;
-  for (const TensorView& x : context.inputs) {
+  for (const TensorView& x : inputs) {
     const int64_t bytes = extent_product(x.shape, axis, x.shape.size()) * width;
     if (bytes == 0) continue;
     const auto* from = static_cast<const std::byte*>(x.data);
@@ -63,8 +78,6 @@ void evaluate(const EvaluateContext& context) {
     to += bytes;
   }
 }
-
-}  // namespace
 
 void add_concat(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Concat",
@@ -75,7 +88,9 @@ void add_concat(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kArithmetic,
-                 .moves_data = true});
+                 .moves_data = true,
+                 .compile = compile_concat,
+                 .pixels = {.takes = takes_pixel_concat, .joins = joins_concat}});
 }
 
 }  // namespace quantize

@@ -24,48 +24,19 @@ void infer(InferContext& context) {
   require_f32(context);
   const auto x = context.shape(0), w = context.shape(1), bias = context.shape(2);
   if (!x || !w) return context.set_output(0, context.input(0).dtype, std::nullopt);
-  check_extents(*x, *w, context.node.int_attribute("group", 1));
-  require(!bias || (bias->size() == 1 && compatible((*bias)[0], (*w)[0])),
-          "the bias does not have one element per output channel");
-  const Window window = conv_window(context.node, *x, *w);
-  context.set_output(0, context.input(0).dtype, window.output_shape((*x)[0], (*w)[0]));
-}
-
-/// One output element: the sum over the taps of its window that lie inside the image.
-float convolve(const Window& window, const float* x, const float* w, int64_t channels,
-               const int64_t (&o)[3]) {
-  const auto& [d, h, v] = window.axes;
-  float sum = 0;
-  for (int64_t c = 0; c < channels; ++c, x += window.in_size(), w += window.kernel_size())
-    for (int64_t kd = d.first_tap(o[0]); kd < d.last_tap(o[0]); ++kd)
-      for (int64_t kh = h.first_tap(o[1]); kh < h.last_tap(o[1]); ++kh)
-        for (int64_t kw = v.first_tap(o[2]); kw < v.last_tap(o[2]); ++kw) {
-          const int64_t in_row = (d.start(o[0]) + kd * d.dilation) * h.in + h.start(o[1]) + kh * h.dilation;
-          sum += w[(kd * h.kernel + kh) * v.kernel + kw] * x[in_row * v.in + v.start(o[2]) + kw * v.dilation];
-        }
-  return sum;
+  context.set_output(0, context.input(0).dtype, conv_output_shape(context.node, *x, *w, bias));
 }
 
 void evaluate(const EvaluateContext& context) {
   const TensorView x = context.inputs[0], w = context.inputs[1], bias = context.input(2);
-  const Window window = conv_window(context.node, x.shape, w.shape);
-  const int64_t group = context.node.int_attribute("group", 1);
-  const int64_t outputs = w.shape[0], channels = w.shape[1];
   float* y = context.outputs[0].as<float>();
-  for (int64_t n = 0; n < x.shape[0]; ++n)
-    for (int64_t m = 0; m < outputs; ++m) {
-      const int64_t first_channel = n * x.shape[1] + m / (outputs / group) * channels;
-      const float* image = x.as<float>() + first_channel * window.in_size();
-      const float* weights = w.as<float>() + m * channels * window.kernel_size();
-      for (int64_t od = 0; od < window.depth().out; ++od)
-        for (int64_t oh = 0; oh < window.height().out; ++oh)
-          for (int64_t ow = 0; ow < window.width().out; ++ow)
-            *y++ = convolve(window, image, weights, channels, {od, oh, ow}) +
-                   (bias ? bias.as<float>()[m] : 0.0f);
-    }
+  convolve(context.node, x.shape, w.shape, x.as<float>(), w.as<float>(),
+           [&](float sum, int64_t channel) { *y++ = sum + (bias ? bias.as<float>()[channel] : 0.0f); });
 }
 
-std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
+}  // namespace
+
+std::optional<WeightLayout> conv_weight_layout(const Node& node, Dims shape) {
   WeightLayout layout;
   layout.groups = node.int_attribute("group", 1);
   if (shape.size() < 3 || layout.groups < 1 || shape[0] % layout.groups != 0) return std::nullopt;
@@ -78,7 +49,12 @@ std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
   return layout;
 }
 
-}  // namespace
+Shape conv_output_shape(const Node& node, Dims x, Dims w, const std::optional<Shape>& bias) {
+  check_extents(x, w, node.int_attribute("group", 1));
+  require(!bias || (bias->size() == 1 && compatible((*bias)[0], w[0])),
+          "the bias does not have one element per output channel");
+  return conv_window(node, x, w).output_shape(x[0], w[0]);
+}
 
 void add_conv(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Conv",
@@ -90,7 +66,7 @@ void add_conv(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = weight_layout,
+                 .weight_layout = conv_weight_layout,
                  .compile = compile_conv,
                  .fuses_clamp = true});
 }

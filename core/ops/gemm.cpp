@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/ops/gemm.h"
 #include "core/ops/matrix_product.h"
 #include "core/ops/require.h"
 
@@ -117,7 +118,9 @@ StepFunction compile_gemm(CompileContext& context) {
   };
 }
 
-std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
+}  // namespace
+
+std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape) {
   if (shape.size() != 2) return std::nullopt;
   const bool transposed = node.int_attribute("transB", 0) != 0;
   WeightLayout layout;
@@ -129,8 +132,6 @@ std::optional<WeightLayout> weight_layout(const Node& node, Dims shape) {
   return layout;
 }
 
-}  // namespace
-
 void add_gemm(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Gemm",
                  .domain = "",
@@ -141,7 +142,7 @@ void add_gemm(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = weight_layout,
+                 .weight_layout = gemm_weight_layout,
                  .compile = compile_gemm,
                  .fuses_clamp = true});
 }

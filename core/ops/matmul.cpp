@@ -3,23 +3,15 @@
 #include <string>
 #include <utility>
 
+#include "core/ops/matmul.h"
 #include "core/ops/matrix_product.h"
 #include "core/ops/require.h"
 
 namespace quantize {
 
-namespace {
-
-/// Both operands with at least two axes, and what they make.
-struct Operands {
-  Shape a, b;    // a one-dimensional a is a row, b a column
-  Shape batch;   // broadcast of the axes before the last two
-  Shape output;  // as ONNX has it: without the axes that were added
-};
-
-Operands operands_of(Dims a, Dims b) {
+MatMulOperands matmul_operands(Dims a, Dims b) {
   require(!a.empty() && !b.empty(), "the operands of MatMul must have at least one axis");
-  Operands result{{a.begin(), a.end()}, {b.begin(), b.end()}, {}, {}};
+  MatMulOperands result{{a.begin(), a.end()}, {b.begin(), b.end()}, {}, {}};
   if (a.size() == 1) result.a.insert(result.a.begin(), 1);
   if (b.size() == 1) result.b.push_back(1);
   const size_t a_batch = result.a.size() - 2, b_batch = result.b.size() - 2;
@@ -32,7 +24,6 @@ Operands operands_of(Dims a, Dims b) {
   return result;
 }
 
-/// Which matrix of an operand belongs to the i-th matrix of the output.
 int64_t matrix_index(const Shape& batch, const Shape& operand, int64_t i) {
   const size_t axes = operand.size() - 2;
   int64_t index = 0, step = 1;
@@ -48,15 +39,17 @@ int64_t matrix_index(const Shape& batch, const Shape& operand, int64_t i) {
   return index;
 }
 
+namespace {
+
 void infer(InferContext& context) {
   require_f32(context);
   const auto a = context.shape(0), b = context.shape(1);
   if (!a || !b) return context.set_output(0, context.input(0).dtype, std::nullopt);
-  context.set_output(0, context.input(0).dtype, operands_of(*a, *b).output);
+  context.set_output(0, context.input(0).dtype, matmul_operands(*a, *b).output);
 }
 
 void evaluate(const EvaluateContext& context) {
-  const Operands operands = operands_of(context.inputs[0].shape, context.inputs[1].shape);
+  const MatMulOperands operands = matmul_operands(context.inputs[0].shape, context.inputs[1].shape);
   const int64_t m = operands.a[operands.a.size() - 2], k = operands.a.back(), n = operands.b.back();
   float* y = context.outputs[0].as<float>();
   for (int64_t batch = 0; batch < element_count(operands.batch); ++batch) {
@@ -73,7 +66,7 @@ void evaluate(const EvaluateContext& context) {
 
 /// Constant B is packed once. If B is one matrix, the batches of A are more rows of one product.
 StepFunction compile_matmul(CompileContext& context) {
-  const Operands operands = operands_of(context.shape(0), context.shape(1));
+  const MatMulOperands operands = matmul_operands(context.shape(0), context.shape(1));
   const int64_t k = operands.a.back(), n = operands.b.back();
   const int64_t b_matrices = element_count(Dims(operands.b).first(operands.b.size() - 2));
   int64_t batches = element_count(operands.batch), m = operands.a[operands.a.size() - 2];
@@ -109,7 +102,9 @@ StepFunction compile_matmul(CompileContext& context) {
   };
 }
 
-std::optional<WeightLayout> weight_layout(const Node&, Dims shape) {
+}  // namespace
+
+std::optional<WeightLayout> matmul_weight_layout(const Node&, Dims shape) {
   if (shape.size() < 2) return std::nullopt;
   WeightLayout layout;
   layout.outputs = shape.back();
@@ -119,8 +114,6 @@ std::optional<WeightLayout> weight_layout(const Node&, Dims shape) {
   layout.channel_axis = static_cast<int64_t>(shape.size()) - 1;
   return layout;
 }
-
-}  // namespace
 
 void add_matmul(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "MatMul",
@@ -132,7 +125,7 @@ void add_matmul(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = weight_layout,
+                 .weight_layout = matmul_weight_layout,
                  .compile = compile_matmul,
                  .fuses_clamp = true});
 }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/ops/element_types.h"
+#include "core/ops/pixel_pool.h"
 #include "core/ops/pool.h"
 
 namespace quantize {
@@ -55,7 +56,9 @@ void add_max_pool(std::vector<OpDef>& ops) {
                  .max_outputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough});
+                 .quantization = QuantizationRule::kPassThrough,
+                 .compile = compile_max_pool,
+                 .pixels = {.takes = takes_pixel_max_pool}});
 }
 
 }  // namespace quantize

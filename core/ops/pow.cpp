@@ -41,7 +41,8 @@ void add_pow(std::vector<OpDef>& ops) {
                  .min_inputs = 2,
                  .max_inputs = 2,
                  .infer = infer,
-                 .evaluate = evaluate});
+                 .evaluate = evaluate,
+                 .elementwise = true});
 }
 
 }  // namespace quantize

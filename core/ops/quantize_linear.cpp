@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/ops/element_types.h"
 #include "core/ops/operands.h"
+#include "core/ops/pixel_quantize.h"
 #include "core/quant_params.h"
 
 namespace quantize {
@@ -153,14 +154,19 @@ OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evalua
           .min_inputs = 2,
           .max_inputs = 3,
           .infer = infer,
-          .evaluate = evaluate};
+          .evaluate = evaluate,
+          .elementwise = true};
 }
 
 }  // namespace
 
 void add_quantize_linear(std::vector<OpDef>& ops) {
   ops.push_back(quantizer("DequantizeLinear", infer_dequantize, evaluate_dequantize));
+  ops.back().compile = compile_dequantize_linear;
+  ops.back().pixels = {.takes = takes_pixel_dequantize};
   ops.push_back(quantizer("QuantizeLinear", infer_quantize, evaluate_quantize));
+  ops.back().compile = compile_quantize_linear;
+  ops.back().pixels = {.takes = takes_pixel_quantize};
 }
 
 }  // namespace quantize

@@ -6,6 +6,8 @@
 #include "core/ops/convert.h"
 #include "core/ops/element_types.h"
 #include "core/ops/operands.h"
+#include "core/ops/pixel_move.h"
+#include "core/ops/pixel_steps.h"
 #include "core/ops/resample.h"
 #include "core/ops/strided.h"
 
@@ -225,6 +227,41 @@ void evaluate(const EvaluateContext& context) {
     resize_by_taps(context, options, axes);
 }
 
+/// The node as `evaluate` sees it, as far as it is known before a run: the operands that are constant.
+std::optional<EvaluateContext> constant_operands(const Graph& graph, const Node& node,
+                                                 const KernelTable& kernels,
+                                                 std::vector<TensorView>& inputs) {
+  inputs = {{graph.value(node.inputs[0]).dtype, *graph.value(node.inputs[0]).shape, nullptr}};
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    const Tensor* constant = graph.constant(node.inputs[i]);
+    if (constant == nullptr && node.inputs[i] != kNoValue) return std::nullopt;
+    inputs.push_back(constant == nullptr ? TensorView() : constant->view());
+  }
+  return EvaluateContext{node, graph.opset_of(node), kernels, inputs, {}, {}};
+}
+
+/// Images that keep their channels and take each pixel from another.
+bool takes_pixels(const Graph& graph, const Node& node) {
+  const ResizeOptions options = resize_options(node, graph.opset_of(node));
+  if (options.mode != ResizeOptions::Mode::kNearest ||
+      options.coordinates == ResizeOptions::Coordinates::kTfCropAndResize ||
+      !is_u8_image(graph, node.inputs[0]) || !is_u8_image(graph, node.outputs[0]))
+    return false;
+  const Shape &x = *graph.value(node.inputs[0]).shape, &y = *graph.value(node.outputs[0]).shape;
+  std::vector<TensorView> inputs;
+  return x[0] == y[0] && x[1] == y[1] &&
+         constant_operands(graph, node, kernels_for(Isa::kScalar), inputs).has_value();
+}
+
+StepFunction compile(CompileContext& context) {
+  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
+  std::vector<TensorView> inputs;
+  const EvaluateContext operands = *constant_operands(context.graph, context.node, context.kernels, inputs);
+  const auto axes = resize_axes(context.node, context.shape(0), request_of(operands));
+  const ResizeOptions options = resize_options(context.node, context.opset);
+  return gather_pixels(context, nearest_indices(options, axes[2]), nearest_indices(options, axes[3]));
+}
+
 }  // namespace
 
 void add_resize(std::vector<OpDef>& ops) {
@@ -235,7 +272,9 @@ void add_resize(std::vector<OpDef>& ops) {
                  .max_inputs = 4,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough});
+                 .quantization = QuantizationRule::kPassThrough,
+                 .compile = compile,
+                 .pixels = {.takes = takes_pixels}});
   ops.push_back({.op_type = "Upsample",
                  .domain = "",
                  .min_opset = 7,
@@ -243,7 +282,9 @@ void add_resize(std::vector<OpDef>& ops) {
                  .max_inputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough});
+                 .quantization = QuantizationRule::kPassThrough,
+                 .compile = compile,
+                 .pixels = {.takes = takes_pixels}});
 }
 
 }  // namespace quantize

@@ -24,7 +24,8 @@ void add_sigmoid(std::vector<OpDef>& ops) {
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kArithmetic});
+                 .quantization = QuantizationRule::kArithmetic,
+                 .elementwise = true});
 }
 
 }  // namespace quantize

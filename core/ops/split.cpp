@@ -2,6 +2,7 @@
 // without them all parts are equal, but for a smaller last one where opset 18 allows it.
 #include "core/ops/element_types.h"
 #include "core/ops/operands.h"
+#include "core/ops/pixel_move.h"
 #include "core/ops/strided.h"
 
 namespace quantize {
@@ -88,7 +89,9 @@ void add_split(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
-                 .moves_data = true});
+                 .moves_data = true,
+                 .compile = compile_split,
+                 .pixels = {.takes = takes_pixel_split, .splits = true}});
 }
 
 }  // namespace quantize

@@ -36,7 +36,8 @@ OpDef unary(const char* op_type, int min_opset, void (*infer)(InferContext&),
           .max_opset = 21,
           .infer = infer,
           .evaluate = evaluate,
-          .quantization = rule};
+          .quantization = rule,
+          .elementwise = true};
 }
 
 /// y = function(x) on floats. `Function` is a lambda without captures.

@@ -61,7 +61,8 @@ OpDef variadic(const char* op_type, void (*infer)(InferContext&), void (*evaluat
           .max_opset = 21,
           .max_inputs = kAnyNumber,
           .infer = infer,
-          .evaluate = evaluate};
+          .evaluate = evaluate,
+          .elementwise = true};
 }
 
 }  // namespace

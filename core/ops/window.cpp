@@ -179,6 +179,12 @@ WindowAxis::Outputs WindowAxis::outputs_of(int64_t t) const {
   return {first, std::max(first, below(in + shift))};
 }
 
+int64_t counted_taps(const WindowAxis& axis, int64_t o, bool with_padding) {
+  if (!with_padding) return axis.last_tap(o) - axis.first_tap(o);
+  const int64_t room = axis.in + axis.pad_end - axis.start(o);
+  return std::min(axis.kernel, (room + axis.dilation - 1) / axis.dilation);
+}
+
 int64_t Window::in_size() const {
   return product(*this, &WindowAxis::in);
 }

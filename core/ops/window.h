@@ -30,6 +30,10 @@ struct WindowAxis {
   Outputs outputs_of(int64_t t) const;
 };
 
+/// How many taps of output position `o` a mean counts: those inside the input, or inside its padding too.
+/// What ceil_mode adds behind the padding never counts.
+int64_t counted_taps(const WindowAxis& axis, int64_t o, bool with_padding);
+
 /// Calls body(stride) with 1 and 2 as constants of their type, so that the compiler makes vectors of the loop
 /// in it.
 template <typename Body>

@@ -9,6 +9,11 @@ bool is_integer_operator(const std::string& op_type) {
   return op_type.starts_with("QLinear") || op_type == "QGemm" || op_type.ends_with("Integer");
 }
 
+// True for a product of codes whose result is no code: a QGemm without an output scale.
+bool is_real(const Node& node) {
+  return node.op_type == "QGemm" && node.input(7) == kNoValue;
+}
+
 bool reads_dequantized_only(const Graph& graph, const GraphIndex& index, const Node& node) {
   bool any = false;
   for (const ValueId id : node.inputs) {
@@ -38,15 +43,20 @@ QuantizationFacts quantization_facts(const Graph& graph) {
   const GraphIndex index(graph);
   QuantizationFacts facts;
   bool integer_operators = false, qdq = false;
+  std::vector<bool> codes(graph.values.size(),
+                          false);  // values that integer operators or Q made, or were moved
   for (const Node& node : graph.nodes) {
     if (node.op_type == "Constant") continue;
-    if (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear") {
-      qdq = true;
-      continue;
-    }
+    const bool quantizes = node.op_type == "QuantizeLinear", dequantizes = node.op_type == "DequantizeLinear";
     const bool integer = is_integer_operator(node.op_type);
+    const bool moves =
+        !dequantizes && node.input(0) != kNoValue && codes[static_cast<size_t>(node.inputs[0])];
+    for (const ValueId id : node.outputs)
+      if (id != kNoValue) codes[static_cast<size_t>(id)] = quantizes || moves || (integer && !is_real(node));
+    qdq |= quantizes || dequantizes;
+    if (quantizes || dequantizes) continue;
     integer_operators |= integer;
-    ++(integer || reads_dequantized_only(graph, index, node) ? facts.int8_nodes : facts.float_nodes);
+    ++(integer || moves || reads_dequantized_only(graph, index, node) ? facts.int8_nodes : facts.float_nodes);
   }
   if (integer_operators)
     facts.format = "int8";
@@ -63,22 +73,27 @@ ValueId behind_quantization(const Graph& graph, const GraphIndex& index, ValueId
 }
 
 std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id) {
-  const Node* dequantize = reader(graph, GraphIndex(graph), id, "DequantizeLinear");
-  const Tensor* scale = dequantize == nullptr ? nullptr : graph.constant(dequantize->input(1));
-  if (scale == nullptr) return std::nullopt;
-  QuantParams params;
-  params.dtype = graph.value(id).dtype;
-  params.scale = scale->to_vector<float>();
-  params.zero_point.assign(params.scale.size(), 0);
-  const Range codes = code_range({.dtype = params.dtype});
-  params.quant_min = static_cast<int32_t>(codes.min);
-  params.quant_max = static_cast<int32_t>(codes.max);
-  if (scale->size() != 1) params.axis = dequantize->int_attribute("axis", 1);
-  if (const Tensor* zero_point = graph.constant(dequantize->input(2))) {
-    const std::vector<int64_t> values = zero_point->to_vector<int64_t>();
-    params.zero_point.assign(values.begin(), values.end());
+  const GraphIndex index(graph);
+  for (const GraphIndex::Use& use : index.uses(id)) {
+    const Node& node = graph.nodes[static_cast<size_t>(use.node)];
+    const bool dequantizes = node.op_type == "DequantizeLinear" && use.input == 0;
+    if (!dequantizes && !is_integer_operator(node.op_type)) continue;
+    // Wherever codes are an operand, their scale and zero point stand behind them.
+    const Tensor* scale = graph.constant(node.input(use.input + 1));
+    if (scale == nullptr || scale->dtype() != DataType::kF32) continue;
+    QuantParams params;
+    params.dtype = graph.value(id).dtype;
+    params.scale = scale->to_vector<float>();
+    params.zero_point.assign(params.scale.size(), 0);
+    const Range codes = code_range({.dtype = params.dtype});
+    params.quant_min = static_cast<int32_t>(codes.min);
+    params.quant_max = static_cast<int32_t>(codes.max);
+    if (scale->size() != 1) params.axis = node.int_attribute("axis", 1);
+    if (const Tensor* zero_point = graph.constant(node.input(use.input + 2)))
+      params.zero_point = zero_point->to_vector<int32_t>();
+    return params;
   }
-  return params;
+  return std::nullopt;
 }
 
 }  // namespace quantize

@@ -14,7 +14,8 @@ namespace quantize {
 struct QuantizationFacts {
   std::string format =
       "float";  // "qdq" with QuantizeLinear or DequantizeLinear, "int8" with integer operators, else "float"
-  size_t int8_nodes = 0;  // compute on integers: integer operators, and those that read DequantizeLinear only
+  size_t int8_nodes =
+      0;  // integer operators, those that move codes, and those that read DequantizeLinear only
   size_t float_nodes = 0;  // all others but QuantizeLinear, DequantizeLinear and Constant
 };
 QuantizationFacts quantization_facts(const Graph& graph);
@@ -23,8 +24,8 @@ QuantizationFacts quantization_facts(const Graph& graph);
 /// where it has none.
 ValueId behind_quantization(const Graph& graph, const GraphIndex& index, ValueId id);
 
-/// How the integers of a value are read: from a DequantizeLinear with constant parameters that reads it;
-/// nothing if there is none.
+/// How the integers of a value are read: by a DequantizeLinear or an integer operator with constant
+/// parameters; nothing if there is none.
 std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id);
 
 }  // namespace quantize

@@ -43,8 +43,8 @@ void fold_channel_affine(Graph& graph);
 /// Lets nodes read one of several equal constants.
 void merge_constants(Graph& graph);
 
-/// Removes nodes whose outputs nobody reads. Values and ids stay.
-void remove_dead_nodes(Graph& graph);
+/// Removes nodes whose outputs nobody reads. Values and ids stay. Values with keep[id] count as read.
+void remove_dead_nodes(Graph& graph, const std::vector<bool>& keep = {});
 
 /// Removes values that nothing refers to. Ids change.
 void remove_unused_values(Graph& graph);
@@ -66,7 +66,16 @@ Graph prepare(const Graph& source, int64_t min_opset = kMinOutputOpset);
 /// Errors:  Error(kInvalidArgument) if a shape contradicts the model; Error(kUnsupported) if a shape still
 /// depends
 ///          on data afterwards.
-/// The ids of all values stay what they were.
-Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes);
+/// The ids of all values stay what they were; values with keep[id] are still computed.
+Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
+                 const std::vector<bool>& keep = {});
+
+/// Turns a QDQ graph, of ours or of others, into one of integer operators: DequantizeLinear, operator,
+/// (clamp,) QuantizeLinear become one operator on codes: QLinearConv, QLinearMatMul, the QLinear* and QGemm
+/// of ONNX Runtime (domain com.microsoft), and, where only places change, the operator itself. What has no
+/// such form stays float between DequantizeLinear and QuantizeLinear. Values keep their ids; one with
+/// keep[id] is still computed, so an island around it stays as it is. Types of codes are set; shapes are not
+/// needed.
+Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep = {});
 
 }  // namespace quantize

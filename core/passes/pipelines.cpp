@@ -16,6 +16,7 @@ void infer_and_fold(Graph& graph) {
 
 Graph prepare(const Graph& source, int64_t min_opset) {
   const auto upgrade = [min_opset](Graph& graph) { upgrade_opset(graph, min_opset); };
+  const auto remove_dead = [](Graph& graph) { remove_dead_nodes(graph); };
   const std::function<void(Graph&)> passes[] = {
       infer_and_fold,        // no node is left that depends on constants alone
       upgrade,               // every node is of the opset that is written
@@ -24,7 +25,7 @@ Graph prepare(const Graph& source, int64_t min_opset) {
       fold_pads,             // Conv and pooling read unpadded inputs where they can pad by themselves
       fold_channel_affine,   // no affine with constants stands behind a Conv, ConvTranspose or Gemm
       merge_constants,       // no two constants are equal
-      remove_dead_nodes,     // every node is needed
+      remove_dead,           // every node is needed
       remove_unused_values,  // every value is needed
       name_nodes,            // node names are unique
       infer_shapes,          // types and shapes are those of the graph as it is now

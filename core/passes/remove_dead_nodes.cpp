@@ -5,8 +5,9 @@
 
 namespace quantize {
 
-void remove_dead_nodes(Graph& graph) {
-  std::vector<bool> needed(graph.values.size(), false);
+void remove_dead_nodes(Graph& graph, const std::vector<bool>& keep) {
+  std::vector<bool> needed = keep;
+  needed.resize(graph.values.size(), false);
   for (ValueId id : graph.outputs) needed[static_cast<size_t>(id)] = true;
   std::vector<Node> alive;
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {

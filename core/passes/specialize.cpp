@@ -32,14 +32,14 @@ void require_static(const Graph& graph) {
 
 }  // namespace
 
-Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes) {
+Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes, const std::vector<bool>& keep) {
   Graph result = graph;
   if (input_shapes.size() != graph.inputs.size())
     throw Error(ErrorKind::kInvalidArgument, "the model takes " + std::to_string(graph.inputs.size()) +
                                                  " inputs, not " + std::to_string(input_shapes.size()));
   for (size_t i = 0; i < input_shapes.size(); ++i) fix_input(result.value(graph.inputs[i]), input_shapes[i]);
   infer_and_fold(result);
-  remove_dead_nodes(result);
+  remove_dead_nodes(result, keep);
   require_static(result);
   return result;
 }

@@ -2,6 +2,7 @@
 #include "kernels/avx2/vector.h"
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
+#include "kernels/simd/codes.h"
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
@@ -15,6 +16,7 @@ constexpr int kMr = 4, kVectors = 3;  // 12 of the 16 registers hold sums
 }  // namespace
 
 void plug_avx2(KernelTable& table) {
+  plug_avx2_conv(table);
   table.gemm_mr = kMr;
   table.gemm_nr = F32x8::kLanes * kVectors;
   table.gemm_f32 = simd::gemm<F32x8, kMr, kVectors>;
@@ -25,6 +27,7 @@ void plug_avx2(KernelTable& table) {
   table.histogram_f32 = simd::histogram<F32x8>;
   table.quantize_f32_u8 = simd::quantize<F32x8, uint8_t, 0, 255>;
   table.quantize_f32_s8 = simd::quantize<F32x8, int8_t, -128, 127>;
+  simd::plug_codes<F32x8, U8x32>(table);
 }
 
 }  // namespace quantize

@@ -2,6 +2,7 @@
 #include "kernels/avx512/vector.h"
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
+#include "kernels/simd/codes.h"
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
@@ -36,6 +37,7 @@ void plug_avx512(KernelTable& table) {
   table.histogram_f32 = simd::histogram<F32x16>;
   table.quantize_f32_u8 = simd::quantize<F32x16, uint8_t, 0, 255>;
   table.quantize_f32_s8 = simd::quantize<F32x16, int8_t, -128, 127>;
+  simd::plug_codes<F32x16, U8x64>(table);
 }
 
 }  // namespace quantize

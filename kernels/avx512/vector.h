@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simd/interleave.h"
+
 #define QUANTIZE_INLINE [[gnu::always_inline]] static inline
 
 namespace quantize {
@@ -77,6 +79,31 @@ struct F32x16 {
   QUANTIZE_INLINE void store_bytes(void* p, Int x) {
     _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
   }
+
+  /// Sixteen codes.
+  QUANTIZE_INLINE Reg codes(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  /// Every lane, clamped to [0, 255].
+  QUANTIZE_INLINE void store_saturated(uint8_t* p, Int x) {
+    const __m128i bytes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(x, _mm512_setzero_si512()));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  }
+  QUANTIZE_INLINE Int zero_ints() { return _mm512_setzero_si512(); }
+  QUANTIZE_INLINE Int add_ints(Int a, Int b) { return _mm512_add_epi32(a, b); }
+  QUANTIZE_INLINE Reg to_floats(Int x) { return _mm512_cvtepi32_ps(x); }
+  QUANTIZE_INLINE void store_interleaved(const uint8_t* a, const uint8_t* b, const uint8_t* c, uint8_t* y) {
+    interleave_16(a, b, c, y);
+  }
+  /// Lets the compiler believe that x is used.
+  QUANTIZE_INLINE void keep(Reg x) { asm volatile("" : : "v"(x)); }
+};
+
+struct U8x64 {
+  static constexpr size_t kBytes = 64;
+  QUANTIZE_INLINE __m512i load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  QUANTIZE_INLINE void store(uint8_t* p, __m512i x) { _mm512_storeu_si512(p, x); }
+  QUANTIZE_INLINE __m512i max(__m512i a, __m512i b) { return _mm512_max_epu8(a, b); }
 };
 
 /// Half a vector, with all 32 registers: for images not wider than it. What gemm and depthwise need.

@@ -98,6 +98,8 @@ void quantize_f32(const float* x, size_t n, float scale, int32_t zero_point, T* 
 }  // namespace
 
 void plug_scalar(KernelTable& table) {
+  plug_scalar_conv(table);
+  plug_scalar_elementwise(table);
   table.gemm_mr = kMr;
   table.gemm_nr = kNr;
   table.gemm_f32 = gemm_f32;

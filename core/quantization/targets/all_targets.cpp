@@ -6,10 +6,11 @@
 
 namespace quantize {
 
+extern const TargetProfile kNative;
 extern const TargetProfile kOrtX86;
 
 std::span<const TargetProfile* const> all_targets() {
-  static constexpr const TargetProfile* kTargets[] = {&kOrtX86};
+  static constexpr const TargetProfile* kTargets[] = {&kOrtX86, &kNative};
   return kTargets;
 }
 

@@ -1,0 +1,236 @@
+// The rounds. Read measure() first.
+#include "cli/bench_measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "core/macs.h"
+
+namespace quantize {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kSlotMs = 30;      // one visit to one model
+constexpr double kProbeMs = 2;      // one probe
+constexpr double kAccepted = 0.97;  // of the best probe
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// The value below which a share of the numbers lies; they are sorted here.
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+}
+
+/// Numbers between -2 and 2, or codes, without a pattern; the same every time.
+Tensor random_input(const Value& input) {
+  Tensor tensor(input.dtype, *input.shape);
+  uint32_t state = 12345;
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    state = state * 1664525 + 1013904223;
+    if (input.dtype == DataType::kF32)
+      tensor.mutable_data<float>()[i] = static_cast<float>(state >> 8) / static_cast<float>(1 << 22) - 2.0f;
+    else
+      std::memset(
+          static_cast<std::byte*>(tensor.mutable_bytes()) + static_cast<size_t>(i) * size_of(input.dtype),
+          static_cast<int>(state >> 25), size_of(input.dtype) == 1 ? 1 : 0);
+  }
+  return tensor;
+}
+
+/// A model ready to run.
+struct Subject {
+  Subject(const std::string& path, const BenchPlan& plan) : file(path) {
+    const auto start = Clock::now();
+    Graph graph = load_model(path, plan.input_shapes);
+    for (ValueId id : graph.inputs) {
+      Value& input = graph.value(id);
+      if (input.shape && !input.shape->empty() && input.shape->front() == kUnknownDim)
+        input.shape->front() = 1;
+      if (!input.shape || !is_static(*input.shape))
+        throw Error(ErrorKind::kInvalidArgument, "'" + path + "' leaves the shape of input '" + input.name +
+                                                     "' open; fix it with --input-shape " + input.name +
+                                                     "=1x3x224x224");
+      inputs.push_back(random_input(input));
+      shapes.push_back(*input.shape);
+    }
+    for (const Tensor& input : inputs) views.push_back(input.view());
+    CompileOptions options;
+    options.kernels = plan.kernels;
+    options.threads = plan.threads;
+    engine = std::make_unique<Engine>(std::move(graph), options);
+    program = engine->program(shapes);
+    workspace = std::make_unique<Workspace>(*program);
+    load_ms = ms_since(start);
+    first_ms = run();
+  }
+
+  double run() {
+    const auto start = Clock::now();
+    program->run(views, *workspace);
+    return ms_since(start);
+  }
+
+  std::string file;
+  std::vector<Tensor> inputs;
+  std::vector<Shape> shapes;
+  std::vector<TensorView> views;
+  std::unique_ptr<Engine> engine;
+  std::shared_ptr<const Program> program;
+  std::unique_ptr<Workspace> workspace;
+  double load_ms = 0, first_ms = 0;
+  std::vector<std::vector<double>> rounds;  // times of every round
+};
+
+/// What the CPU does in registers alone, in multiply-accumulates per second.
+class Probe {
+ public:
+  explicit Probe(uint64_t (*kernel)(uint64_t) noexcept) : kernel_(kernel) {
+    while (timed(rounds_).first < kProbeMs / 2 && rounds_ < (uint64_t{1} << 40)) rounds_ *= 2;
+  }
+  double measure() {
+    const auto [ms, macs] = timed(rounds_);
+    const double rate = static_cast<double>(macs) / ms * 1e3;
+    best = std::max(best, rate);
+    return rate;
+  }
+  double best = 0;
+
+ private:
+  std::pair<double, uint64_t> timed(uint64_t rounds) const {
+    const auto start = Clock::now();
+    const uint64_t macs = kernel_(rounds);
+    return {ms_since(start), macs};
+  }
+  uint64_t (*kernel_)(uint64_t) noexcept;
+  uint64_t rounds_ = 1000;
+};
+
+/// One visit: inferences until the slot is full.
+std::vector<double> visit(Subject& subject) {
+  std::vector<double> times;
+  for (const auto start = Clock::now(); times.empty() || ms_since(start) < kSlotMs;)
+    times.push_back(subject.run());
+  return times;
+}
+
+/// Marks the rounds in which the CPU was as fast as it can be; all, where fewer than a third were.
+std::vector<bool> accepted_rounds(const std::vector<double>& probes, double best) {
+  std::vector<bool> accepted;
+  for (double probe : probes) accepted.push_back(probe >= kAccepted * best);
+  if (static_cast<size_t>(std::count(accepted.begin(), accepted.end(), true)) * 3 < probes.size())
+    accepted.assign(probes.size(), true);
+  return accepted;
+}
+
+bool is_integer(const Graph& graph, ValueId id) {
+  return id != kNoValue && (graph.value(id).dtype == DataType::kU8 || graph.value(id).dtype == DataType::kS8);
+}
+
+/// "int8" for a step that computes on codes, "float" for one on reals, "convert" between the two, "other".
+std::string kernel_of(const Graph& graph, const Step& step) {
+  const ValueId x = step.inputs.empty() ? kNoValue : step.inputs[0],
+                y = step.outputs.empty() ? kNoValue : step.outputs[0];
+  const bool from = std::any_of(step.inputs.begin(), step.inputs.end(), [&](ValueId id) {
+    return is_integer(graph, id) && !graph.value(id).is_constant();
+  });
+  const bool to = is_integer(graph, y);
+  if (from && to) return "int8";
+  const bool reads_real = x != kNoValue && graph.value(x).dtype == DataType::kF32;
+  if (from && macs_of(graph, step.node) > 0) return "int8";
+  if (from || to) return "convert";
+  return reads_real ? "float" : "other";
+}
+
+std::vector<LayerTime> measure_layers(const Subject& subject, const BenchPlan& plan) {
+  const Program& program = *subject.program;
+  std::vector<std::vector<double>> times(program.steps().size());
+  for (size_t round = 0; round < plan.rounds * 2; ++round) {
+    throw_if_interrupted();
+    std::vector<double> steps = program.run_timed(subject.views, *subject.workspace);
+    for (size_t s = 0; s < steps.size(); ++s) times[s].push_back(steps[s]);
+  }
+  std::vector<LayerTime> layers;
+  const Graph& graph = program.graph();
+  for (size_t s = 0; s < times.size(); ++s) {
+    const Step& step = program.steps()[s];
+    const ValueId y = step.outputs.empty() ? kNoValue : step.outputs[0];
+    layers.push_back({step.node.name, step.node.op_type,
+                      y == kNoValue ? "" : to_string(*graph.value(y).shape), kernel_of(graph, step),
+                      macs_of(graph, step.node), quantile(times[s], 0.5)});
+  }
+  return layers;
+}
+
+ModelTime summary(const Subject& subject, const Subject& first, const std::vector<bool>& accepted) {
+  std::vector<double> times, ratios;
+  for (size_t r = 0; r < accepted.size(); ++r) {
+    if (!accepted[r]) continue;
+    times.insert(times.end(), subject.rounds[r].begin(), subject.rounds[r].end());
+    ratios.push_back(quantile(subject.rounds[r], 0.5) / quantile(first.rounds[r], 0.5));
+  }
+  ModelTime result;
+  result.file = subject.file;
+  result.median_ms = quantile(times, 0.5);
+  result.min_ms = quantile(times, 0);
+  result.p95_ms = quantile(times, 0.95);
+  result.ratio = quantile(ratios, 0.5);
+  result.ratio_low = quantile(ratios, 0.25);
+  result.ratio_high = quantile(ratios, 0.75);
+  result.load_ms = subject.load_ms;
+  result.first_ms = subject.first_ms;
+  result.memory_bytes = subject.program->arena_bytes();
+  uint64_t integer_macs = 0;
+  for (const Step& step : subject.program->steps()) {
+    const uint64_t macs = macs_of(subject.program->graph(), step.node);
+    result.macs += macs;
+    if (kernel_of(subject.program->graph(), step) == "int8") integer_macs += macs;
+  }
+  result.is_int8 = integer_macs * 2 > result.macs;
+  return result;
+}
+
+}  // namespace
+
+BenchResult measure(const BenchPlan& plan, Console& console) {
+  std::vector<Subject> subjects;
+  for (const std::string& file : plan.files) subjects.emplace_back(file, plan);
+  Probe f32(plan.kernels->probe_f32), u8s8(plan.kernels->probe_u8s8);
+  for (Subject& subject : subjects) visit(subject);  // warms up
+  std::vector<double> probes;
+  BenchResult result;
+  Progress progress = console.progress("measuring");
+  for (size_t r = 0; r < plan.rounds * 2; ++r) {
+    throw_if_interrupted();
+    const double before = f32.measure();
+    u8s8.measure();
+    for (Subject& subject : subjects) subject.rounds.push_back(visit(subject));
+    probes.push_back(std::min(before, f32.measure()));
+    const std::vector<bool> accepted = accepted_rounds(probes, f32.best);
+    progress.update(r + 1, plan.rounds);
+    const auto good =
+        std::count_if(probes.begin(), probes.end(), [&](double p) { return p >= kAccepted * f32.best; });
+    if (r + 1 >= plan.rounds && static_cast<size_t>(good) >= plan.rounds) break;
+  }
+  const std::vector<bool> accepted = accepted_rounds(probes, f32.best);
+  result.accepted_rounds = static_cast<size_t>(std::count(accepted.begin(), accepted.end(), true));
+  result.noisy_rounds = static_cast<size_t>(
+      std::count_if(probes.begin(), probes.end(), [&](double p) { return p < kAccepted * f32.best; }));
+  result.peak_f32 = f32.best;
+  result.peak_u8s8 = u8s8.best;
+  for (const Subject& subject : subjects) {
+    result.models.push_back(summary(subject, subjects.front(), accepted));
+    if (plan.layers) result.models.back().layers = measure_layers(subject, plan);
+  }
+  return result;
+}
+
+}  // namespace quantize

@@ -1,0 +1,55 @@
+// The 8-bit operands of integer operators, u8 or s8, as their reference code reads and writes them.
+#pragma once
+
+#include <vector>
+
+#include "core/op.h"
+#include "core/ops/quantized_operand.h"
+
+namespace quantize {
+
+/// Requires inputs of u8 or s8 at `codes`, each followed by its f32 scale and its zero point.
+/// Errors: Error(kUnsupported) for other types.
+void require_codes(const InferContext& context, size_t codes);
+
+/// The type of the output, that of the zero point at input i (u8 if it is left out).
+DataType code_type(const InferContext& context, size_t zero_point);
+
+/// Scale at input `scale` and zero point behind it, of one element each. Errors: Error(kInvalidModel) if the
+/// scale is no positive finite number or there are several.
+ScalarParams scalar_operand(const EvaluateContext& context, size_t scale);
+
+/// The same with one per channel.
+OperandParams channel_operand(const EvaluateContext& context, size_t scale);
+
+/// code - zero point of every element as a number that wraps; element i has zero point
+/// [i / inner % number of zero points].
+std::vector<uint32_t> centred_codes(const TensorView& codes, const std::vector<int32_t>& zero_point,
+                                    int64_t inner);
+
+/// The codes as numbers.
+std::vector<int32_t> codes_of(const TensorView& codes);
+
+/// Smallest and largest code of u8 or s8.
+struct CodeLimits {
+  int32_t low, high;
+};
+CodeLimits code_limits(DataType dtype);
+
+/// Writes codes: element i becomes clamp(round_half_even(x) + zero_point), x a float already in steps of the
+/// output's scale.
+class CodeWriter {
+ public:
+  CodeWriter(const MutableTensorView& y, int32_t zero_point)
+      : to_(static_cast<uint8_t*>(y.data)), limits_(code_limits(y.dtype)), zero_point_(zero_point) {}
+  void write(int64_t i, float steps) const;
+  void append(float steps) { write(next_++, steps); }
+
+ private:
+  uint8_t* to_;
+  CodeLimits limits_;
+  int32_t zero_point_;
+  int64_t next_ = 0;
+};
+
+}  // namespace quantize

@@ -1,0 +1,33 @@
+// QLinearConv as the engine runs it: on pixels, with what follows it element by element.
+#pragma once
+
+#include "core/op.h"
+
+namespace quantize {
+
+/// The inputs of a FusedConv (domain "quantize", attributes of QLinearConv): the nine of QLinearConv; then,
+/// if it adds a residual, the scale and zero point of the convolution's result as QLinearAdd reads it, the
+/// residual with its scale and zero point, and those of the sum; last, if there is one, a table of 256 codes.
+/// The attribute "residual_first" is 1 if the residual is the sum's first operand.
+constexpr size_t kFusedConvAddition = 9;
+constexpr size_t kFusedConvResidual = kFusedConvAddition + 2;
+constexpr size_t kFusedConvTable = kFusedConvAddition + 7;
+constexpr size_t kFusedConvInputs = kFusedConvTable + 1;
+
+/// True for a QLinearConv whose image the engine reads as pixels: two spatial axes, u8 image, constant
+/// weights of zero point 0 and constant scales.
+bool is_pixel_conv(const Graph& graph, const Node& node);
+
+bool is_fused_conv(const Node& node);
+bool has_table(const Node& fused_conv);
+
+/// The same convolution as a FusedConv whose additional inputs are left out.
+Node as_fused_conv(const Node& conv);
+
+/// PixelSupport::border of both: what the kernel reads outside the image, with the image's zero point.
+PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node);
+
+/// The step of a QLinearConv or FusedConv whose operands lie as pixels.
+StepFunction compile_pixel_conv(CompileContext& context);
+
+}  // namespace quantize

@@ -1,0 +1,11 @@
+// What Gemm and QGemm share.
+#pragma once
+
+#include "core/op.h"
+
+namespace quantize {
+
+/// OpDef::weight_layout of both.
+std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape);
+
+}  // namespace quantize

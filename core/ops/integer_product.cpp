@@ -1,0 +1,76 @@
+// A product is a convolution whose image has one pixel per row of A.
+#include "core/ops/integer_product.h"
+
+#include <memory>
+
+#include "core/ops/packed_conv.h"
+#include "core/ops/pixel_steps.h"
+
+namespace quantize {
+
+namespace {
+
+struct ProductStep {
+  void run(const EvaluateContext& context) const {
+    ConvU8S8 call;
+    const int32_t tap_offset = 0;
+    call.tap_offsets = &tap_offset;
+    call.packed = weights.packed.bytes();
+    call.x_pixel_stride = depth;
+    call.y_pixel_stride = columns;
+    call.rows = 1;
+    call.channel_end = columns;
+    const auto bound = [&](size_t chunk) { return chunk * rows / chunks; };
+    const size_t first = by_columns ? 0 : bound(context.chunk_begin);
+    call.width = (by_columns ? rows : bound(context.chunk_end)) - first;
+    if (by_columns) {
+      call.channel_begin = std::min(context.chunk_begin * chunk_columns, columns);
+      call.channel_end = std::min(context.chunk_end * chunk_columns, columns);
+    }
+    if (call.width == 0 || call.channel_begin >= call.channel_end) return;
+    call.x = static_cast<const uint8_t*>(context.inputs[a].data) + first * depth;
+    if (is_real)
+      call.real = context.outputs[0].as<float>() + first * columns;
+    else
+      call.y = static_cast<uint8_t*>(context.outputs[0].data) + first * columns;
+    context.kernels.conv_u8s8(call);
+  }
+
+  PackedConv weights;
+  size_t a, rows, depth, columns;
+  size_t chunks = 1, chunk_columns = 0;
+  bool is_real = false, by_columns = false;
+};
+
+}  // namespace
+
+StepFunction compile_integer_product(CompileContext& context, const IntegerProduct& product) {
+  const Value &a = context.graph.value(context.node.inputs[product.a]),
+              &y = context.graph.value(context.node.outputs[0]);
+  if (a.dtype != DataType::kU8 || y.dtype == DataType::kS8) return nullptr;
+  const auto constants = conv_constants(context, {.x_scale = product.a + 1,
+                                                  .w = product.b,
+                                                  .bias = product.c,
+                                                  .y_scale = product.y_scale,
+                                                  .channels = static_cast<size_t>(product.columns),
+                                                  .channels_last = !product.transposed});
+  if (!constants) return nullptr;
+  auto step = std::make_shared<ProductStep>();
+  step->a = product.a;
+  step->depth = static_cast<size_t>(product.rows);
+  step->columns = static_cast<size_t>(product.columns);
+  step->rows = static_cast<size_t>(element_count(*a.shape)) / std::max<size_t>(step->depth, 1);
+  step->is_real = y.dtype == DataType::kF32;
+  step->weights =
+      PackedConv(context.kernels, *constants, 0, step->columns, 1, step->depth, constants->weights.data());
+  const double macs = static_cast<double>(step->rows) * static_cast<double>(step->depth * step->columns);
+  const size_t panel = std::max<size_t>(context.kernels.conv_u8s8_panel, 64);
+  const size_t panels = (step->columns + panel - 1) / panel;
+  step->by_columns = panels > step->rows / 8;
+  step->chunks = chunk_count(macs / 100, static_cast<int64_t>(step->by_columns ? panels : step->rows));
+  step->chunk_columns = (panels + step->chunks - 1) / step->chunks * panel;
+  context.chunks = step->chunks;
+  return [step](const EvaluateContext& run) { step->run(run); };
+}
+
+}  // namespace quantize

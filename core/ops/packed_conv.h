@@ -1,0 +1,49 @@
+// The constants of an integer convolution or product, per output channel, and their packed form.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/op.h"
+
+namespace quantize {
+
+/// Where they stand among a node's inputs.
+struct ConvOperands {
+  size_t x_scale = 0;  // its zero point stands behind it
+  size_t w = 0;        // its scales and zero points stand behind it
+  size_t bias = kAnyNumber;
+  size_t y_scale = 0;  // left out: the results are real
+  size_t channels = 0;
+  bool channels_last = false;  // the weights' output channels are their last axis, else their first
+};
+
+/// Everything the kernels need besides the shape.
+struct ConvConstants {
+  RequantizeU8 requantize(size_t first_channel) const {
+    return {bias.data() + first_channel, multiplier.data() + first_channel, zero_point.data() + first_channel,
+            low.data() + first_channel, high.data() + first_channel};
+  }
+
+  std::vector<int8_t> weights;  // [channels][all else, in the node's order]
+  std::vector<int32_t> bias, zero_point;
+  std::vector<float> multiplier;  // for real results, x_scale * w_scale
+  std::vector<uint8_t> low, high;
+};
+
+/// Nothing if a scale, the weights or the bias are computed, or the weights have a zero point: 0 of s8, or
+/// 128 of u8, which are read as s8, is none.
+std::optional<ConvConstants> conv_constants(const CompileContext& context, const ConvOperands& operands);
+
+/// The same question without the answer.
+bool has_conv_constants(const Graph& graph, const Node& node, const ConvOperands& operands);
+
+/// Channels [first, first + count) packed for conv_u8s8; weights [count][taps][depth].
+struct PackedConv {
+  PackedConv() = default;
+  PackedConv(const KernelTable& kernels, const ConvConstants& constants, size_t first, size_t count,
+             size_t taps, size_t depth, const int8_t* weights);
+  Tensor packed;
+};
+
+}  // namespace quantize

@@ -1,0 +1,278 @@
+// QLinearConv and FusedConv on pixels: weights packed once, rows or channels computed by the kernels.
+// Read compile_pixel_conv() first.
+#include <cstring>
+#include <memory>
+
+#include "core/ops/fused_conv.h"
+#include "core/ops/packed_conv.h"
+#include "core/ops/pixel_elementwise.h"
+#include "core/ops/pixel_steps.h"
+#include "core/ops/quantized_operand.h"
+#include "core/ops/window.h"
+
+namespace quantize {
+
+namespace {
+
+/// Where the inputs of QLinearConv stand.
+enum : size_t { kX = 0, kXScale = 1, kW = 3, kYScale = 6, kBias = 8 };
+
+ConvOperands operands_of(const Tensor& weights) {
+  return {.x_scale = kXScale,
+          .w = kW,
+          .bias = kBias,
+          .y_scale = kYScale,
+          .channels = static_cast<size_t>(weights.shape()[0])};
+}
+
+/// Additions and tables, with the residual's place.
+struct ConvEpilogue {
+  explicit ConvEpilogue(const CompileContext& context);
+  /// That of the output row at `y_offset` of this residual and image.
+  EpilogueU8 at(const EvaluateContext& run, int64_t row) const;
+
+  EpilogueU8 fixed;
+  Storage residual;
+  bool adds = false;
+};
+
+ConvEpilogue::ConvEpilogue(const CompileContext& context) {
+  if (const Tensor* table = context.constant(kFusedConvTable)) fixed.table = table->data<uint8_t>();
+  adds = context.node.input(kFusedConvResidual) != kNoValue;
+  if (!adds) return;
+  residual = context.storage_of(context.node.input(kFusedConvResidual));
+  const auto params = [&](size_t i) { return scalar_params(context.graph, context.node, i); };
+  const ScalarParams a = params(kFusedConvAddition), b = params(kFusedConvResidual + 1),
+                     sum = params(kFusedConvResidual + 3);
+  // The offset is computed as QLinearAdd does, in the order of its operands.
+  fixed.b_first = context.node.int_attribute("residual_first", 0) != 0;
+  AddU8 form = fixed.b_first ? add_form(b, a, sum) : add_form(a, b, sum);
+  if (fixed.b_first) std::swap(form.a_ratio, form.b_ratio);
+  fixed.a_ratio = form.a_ratio;
+  fixed.b_ratio = form.b_ratio;
+  fixed.offset = form.offset;
+  fixed.b_pixel_stride = residual.pixel_stride;
+  fixed.b_row_stride = residual.row_stride;
+}
+
+EpilogueU8 ConvEpilogue::at(const EvaluateContext& run, int64_t row) const {
+  EpilogueU8 result = fixed;
+  if (adds)
+    result.b = static_cast<const uint8_t*>(run.inputs[kFusedConvResidual].data) + residual.row_offset(row);
+  return result;
+}
+
+/// What dense and depthwise convolutions have in common.
+struct PixelConv {
+  explicit PixelConv(const CompileContext& context)
+      : window(conv_window(context.node, context.shape(kX), context.shape(kW))),
+        x(context.storage_of(context.node.inputs[kX])),
+        y(context.storage_of(context.node.outputs[0])),
+        epilogue(context),
+        table(context.constant(kFusedConvTable) == nullptr ? Tensor() : *context.constant(kFusedConvTable)) {}
+
+  /// The first byte that output row `row` of an image reads.
+  const uint8_t* x_row(const EvaluateContext& run, int64_t image, int64_t row) const {
+    const auto* data = static_cast<const uint8_t*>(run.inputs[kX].data);
+    const int64_t offset = image * static_cast<int64_t>(x.image_stride) +
+                           window.height().start(row) * static_cast<int64_t>(x.row_stride) +
+                           window.width().start(0) * static_cast<int64_t>(x.pixel_stride);
+    return data + offset;
+  }
+  uint8_t* y_data(const EvaluateContext& run) const { return static_cast<uint8_t*>(run.outputs[0].data); }
+
+  Window window;
+  Storage x, y;
+  ConvEpilogue epilogue;
+  Tensor table;  // owns what the epilogue points to
+  size_t chunks = 1;
+};
+
+struct DenseConv : PixelConv {
+  explicit DenseConv(CompileContext& context);
+  void lay_out_taps(int64_t channels);
+  std::vector<int8_t> group_weights(const ConvConstants& all, size_t group) const;
+  void run(const EvaluateContext& context) const;
+  void run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const;
+
+  size_t groups, group_channels, group_outputs;
+  bool whole_rows = false;  // a run is a row of the kernel, else one tap
+  size_t depth = 0;
+  std::vector<int32_t> tap_offsets;
+  std::vector<PackedConv> packed;  // per group
+  bool by_channels = false;        // chunks are ranges of output channels, else of rows
+  size_t chunk_channels = 0;
+};
+
+DenseConv::DenseConv(CompileContext& context)
+    : PixelConv(context),
+      groups(static_cast<size_t>(context.node.int_attribute("group", 1))),
+      group_channels(static_cast<size_t>(context.shape(kW)[1])),
+      group_outputs(static_cast<size_t>(context.shape(kW)[0]) / groups) {
+  lay_out_taps(context.shape(kX)[1]);
+  const ConvConstants all = *conv_constants(context, operands_of(*context.constant(kW)));
+  for (size_t g = 0; g < groups; ++g)
+    packed.emplace_back(context.kernels, all, g * group_outputs, group_outputs, tap_offsets.size(), depth,
+                        group_weights(all, g).data());
+  const double weights = static_cast<double>(all.weights.size());
+  const double macs = weights * static_cast<double>(y.rows() * y.width);
+  by_channels = groups == 1 && (weights > (256 << 10) || y.rows() < 8);
+  const size_t panel = std::max<size_t>(context.kernels.conv_u8s8_panel, 64);
+  const size_t panels = (group_outputs + panel - 1) / panel;
+  chunks = chunk_count(macs / 100, by_channels ? static_cast<int64_t>(panels) : y.rows());
+  chunk_channels = (panels + chunks - 1) / chunks * panel;
+  context.chunks = chunks;
+}
+
+/// A whole row of the kernel lies side by side in the image unless channels are left out or taps dilated.
+void DenseConv::lay_out_taps(int64_t channels) {
+  const WindowAxis &h = window.height(), &w = window.width();
+  whole_rows = groups == 1 && w.dilation == 1 && x.pixel_stride == static_cast<size_t>(channels);
+  depth = whole_rows ? group_channels * static_cast<size_t>(w.kernel) : group_channels;
+  for (int64_t i = 0; i < h.kernel; ++i) {
+    const size_t row = static_cast<size_t>(i * h.dilation) * x.row_stride;
+    for (int64_t j = 0; j < (whole_rows ? 1 : w.kernel); ++j)
+      tap_offsets.push_back(static_cast<int32_t>(row + static_cast<size_t>(j * w.dilation) * x.pixel_stride));
+  }
+}
+
+/// From [outputs][channels][kernel] to [outputs][taps][depth]: channels come last, as in the image.
+std::vector<int8_t> DenseConv::group_weights(const ConvConstants& all, size_t group) const {
+  const size_t kernel = static_cast<size_t>(window.kernel_size());
+  std::vector<int8_t> result(group_outputs * kernel * group_channels);
+  const int8_t* from = all.weights.data() + group * result.size();
+  for (size_t o = 0; o < group_outputs; ++o)
+    for (size_t c = 0; c < group_channels; ++c)
+      for (size_t t = 0; t < kernel; ++t)
+        result[(o * kernel + t) * group_channels + c] = from[(o * group_channels + c) * kernel + t];
+  return result;
+}
+
+void DenseConv::run(const EvaluateContext& context) const {
+  ConvU8S8 call;
+  call.tap_offsets = tap_offsets.data();
+  call.x_pixel_stride = static_cast<size_t>(window.width().stride) * x.pixel_stride;
+  call.x_row_stride = static_cast<size_t>(window.height().stride) * x.row_stride;
+  call.y_pixel_stride = y.pixel_stride;
+  call.y_row_stride = y.row_stride;
+  call.width = static_cast<size_t>(y.width);
+  call.channel_end = group_outputs;
+  RowRange rows{0, y.rows()};
+  if (by_channels) {
+    call.channel_begin = std::min(context.chunk_begin * chunk_channels, group_outputs);
+    call.channel_end = std::min(context.chunk_end * chunk_channels, group_outputs);
+  } else {
+    rows = rows_of(context, y.rows(), chunks);
+  }
+  for_each_image(rows, y.height, [&](int64_t image, int64_t row, int64_t count) {
+    call.rows = static_cast<size_t>(count);
+    run_block(context, image, row, call);
+  });
+  if (!by_channels || context.chunk_begin == 0) fill_border(y, y_data(context), rows.begin, rows.end);
+}
+
+void DenseConv::run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const {
+  call.x = x_row(context, image, row);
+  call.y = y_data(context) + y.row_offset(image * y.height + row);
+  call.epilogue = epilogue.at(context, image * y.height + row);
+  for (size_t g = 0; g < groups; ++g) {
+    call.packed = packed[g].packed.bytes();
+    if (call.channel_begin < call.channel_end) context.kernels.conv_u8s8(call);
+    call.x += group_channels;
+    call.y += group_outputs;
+    if (call.epilogue.b != nullptr) call.epilogue.b += group_outputs;
+  }
+}
+
+struct DepthwiseConv : PixelConv {
+  explicit DepthwiseConv(CompileContext& context);
+  void run(const EvaluateContext& context) const;
+
+  Tensor packed;
+};
+
+DepthwiseConv::DepthwiseConv(CompileContext& context) : PixelConv(context) {
+  const ConvConstants all = *conv_constants(context, operands_of(*context.constant(kW)));
+  const DepthwiseWeightsU8S8 source{
+      static_cast<size_t>(y.channels), static_cast<size_t>(window.height().kernel),
+      static_cast<size_t>(window.width().kernel), all.weights.data(), all.requantize(0)};
+  packed = Tensor(DataType::kU8, {static_cast<int64_t>(context.kernels.depthwise_u8s8_bytes(source))});
+  context.kernels.depthwise_u8s8_pack(source, packed.mutable_bytes());
+  const double macs = static_cast<double>(all.weights.size()) * static_cast<double>(y.rows() * y.width);
+  chunks = chunk_count(macs / 30, y.rows());
+  context.chunks = chunks;
+}
+
+void DepthwiseConv::run(const EvaluateContext& context) const {
+  const WindowAxis &h = window.height(), &w = window.width();
+  DepthwiseU8S8 call;
+  call.packed = packed.bytes();
+  call.x_pixel_stride = x.pixel_stride;
+  call.x_row_stride = x.row_stride;
+  call.stride_h = static_cast<size_t>(h.stride);
+  call.stride_w = static_cast<size_t>(w.stride);
+  call.dilation_h = static_cast<size_t>(h.dilation);
+  call.dilation_w = static_cast<size_t>(w.dilation);
+  call.y_pixel_stride = y.pixel_stride;
+  call.y_row_stride = y.row_stride;
+  call.width = static_cast<size_t>(y.width);
+  const RowRange rows = rows_of(context, y.rows(), chunks);
+  for_each_image(rows, y.height, [&](int64_t image, int64_t row, int64_t count) {
+    call.rows = static_cast<size_t>(count);
+    call.x = x_row(context, image, row);
+    call.y = y_data(context) + y.row_offset(image * y.height + row);
+    call.epilogue = epilogue.at(context, image * y.height + row);
+    context.kernels.depthwise_u8s8(call);
+  });
+  fill_border(y, y_data(context), rows.begin, rows.end);
+}
+
+template <typename Conv>
+StepFunction step_of(CompileContext& context) {
+  const auto conv = std::make_shared<const Conv>(context);
+  return [conv](const EvaluateContext& run) { conv->run(run); };
+}
+
+}  // namespace
+
+bool is_pixel_conv(const Graph& graph, const Node& node) {
+  if (node.op_type != "QLinearConv") return false;
+  const Tensor* weights = graph.constant(node.input(kW));
+  return weights != nullptr && weights->shape().size() == 4 && is_u8_image(graph, node.inputs[kX]) &&
+         is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(*weights));
+}
+
+bool is_fused_conv(const Node& node) {
+  return node.op_type == "FusedConv";
+}
+
+bool has_table(const Node& fused_conv) {
+  return fused_conv.input(kFusedConvTable) != kNoValue;
+}
+
+Node as_fused_conv(const Node& conv) {
+  Node fused = conv;
+  fused.op_type = "FusedConv";
+  fused.domain = "quantize";
+  fused.inputs.resize(kFusedConvInputs, kNoValue);
+  return fused;
+}
+
+PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node) {
+  const Window window = conv_window(node, *graph.value(node.inputs[kX]).shape,
+                                    graph.value(node.inputs[kW]).initializer.shape());
+  const auto behind = [](const WindowAxis& axis) {
+    return std::max<int64_t>(axis.start(axis.out - 1) + axis.span() - axis.in, 0);
+  };
+  const WindowAxis &h = window.height(), &w = window.width();
+  return {{h.pad_begin, w.pad_begin, behind(h), behind(w)},
+          static_cast<uint8_t>(scalar_params(graph, node, kXScale).zero_point)};
+}
+
+StepFunction compile_pixel_conv(CompileContext& context) {
+  const Shape &x = context.shape(kX), &w = context.shape(kW);
+  const bool depthwise = w[1] == 1 && w[0] == x[1] && context.node.int_attribute("group", 1) == x[1];
+  return depthwise ? step_of<DepthwiseConv>(context) : step_of<DenseConv>(context);
+}
+
+}  // namespace quantize

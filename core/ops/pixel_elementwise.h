@@ -1,0 +1,21 @@
+// The steps of QLinearAdd and QLinearMul.
+#pragma once
+
+#include "core/op.h"
+#include "core/ops/quantized_operand.h"
+
+namespace quantize {
+
+/// The constants of the kernels: operands, sizes and results are left open.
+AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y);
+MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y);
+
+/// PixelSupport::takes of QLinearAdd and QLinearMul: computed u8 images of one shape, or one of them a vector
+/// [N or 1, C, 1, 1]; constant scales.
+bool takes_pixel_pair(const Graph& graph, const Node& node);
+
+/// OpDef::compile of both; nullptr where only the reference code will do.
+StepFunction compile_qlinear_add(CompileContext& context);
+StepFunction compile_qlinear_mul(CompileContext& context);
+
+}  // namespace quantize

@@ -1,0 +1,22 @@
+// The pools on pixels.
+#pragma once
+
+#include "core/op.h"
+#include "core/ops/quantized_operand.h"
+
+namespace quantize {
+
+/// From a sum of x's codes to steps of y, for a mean of `count` elements: x_scale / (y_scale * count).
+float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t count);
+
+/// PixelSupport::takes of MaxPool, and of QLinearAveragePool and QLinearGlobalAveragePool: u8 images;
+/// constant scales.
+bool takes_pixel_max_pool(const Graph& graph, const Node& node);
+bool takes_pixel_average_pool(const Graph& graph, const Node& node);
+
+/// OpDef::compile of the three; nullptr where only the reference code will do.
+StepFunction compile_max_pool(CompileContext& context);
+StepFunction compile_qlinear_average_pool(CompileContext& context);
+StepFunction compile_qlinear_global_average_pool(CompileContext& context);
+
+}  // namespace quantize

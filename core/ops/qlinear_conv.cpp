@@ -1,0 +1,61 @@
+// QLinearConv: a convolution of codes. The sums are integers, multiplied once and rounded once.
+#include "core/ops/codes.h"
+#include "core/ops/conv.h"
+#include "core/ops/element_types.h"
+#include "core/ops/fused_conv.h"
+#include "core/ops/operands.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr std::array kBiasTypes{DataType::kS32};
+enum : size_t { kX = 0, kW = 3, kYScale = 6, kBias = 8 };
+
+void infer(InferContext& context) {
+  require_codes(context, kX);
+  require_codes(context, kW);
+  if (context.has_input(kBias)) require_type(context, kBias, kBiasTypes);
+  const DataType dtype = code_type(context, kYScale + 1);
+  const auto x = context.shape(kX), w = context.shape(kW);
+  if (!x || !w) return context.set_output(0, dtype, std::nullopt);
+  context.set_output(0, dtype, conv_output_shape(context.node, *x, *w, context.shape(kBias)));
+}
+
+void evaluate(const EvaluateContext& context) {
+  const TensorView &x = context.inputs[kX], &w = context.inputs[kW], bias = context.input(kBias);
+  const ScalarParams x_params = scalar_operand(context, kX + 1), y_params = scalar_operand(context, kYScale);
+  const OperandParams w_params = channel_operand(context, kW + 1);
+  if (!w_params.per_tensor() && static_cast<int64_t>(w_params.scale.size()) != w.shape[0])
+    invalid_model("the weights have neither one scale nor one per output channel");
+  const auto image = centred_codes(x, {x_params.zero_point}, 1);
+  const auto weights = centred_codes(w, w_params.zero_point, std::max<int64_t>(w.size() / w.shape[0], 1));
+  CodeWriter y(context.outputs[0], y_params.zero_point);
+  convolve(context.node, x.shape, w.shape, image.data(), weights.data(), [&](uint32_t sum, int64_t channel) {
+    if (bias) sum += static_cast<uint32_t>(bias.as<int32_t>()[channel]);
+    const float w_scale = w_params.scale[w_params.per_tensor() ? 0 : static_cast<size_t>(channel)];
+    const float multiplier = (x_params.scale * w_scale) / y_params.scale;
+    y.append(static_cast<float>(static_cast<int32_t>(sum)) * multiplier);
+  });
+}
+
+}  // namespace
+
+void add_qlinear_conv(std::vector<OpDef>& ops) {
+  ops.push_back({.op_type = "QLinearConv",
+                 .domain = "",
+                 .min_opset = 10,
+                 .max_opset = 21,
+                 .min_inputs = 8,
+                 .max_inputs = 9,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .weight_layout = conv_weight_layout,
+                 .weight_input = kW,
+                 .compile = [](CompileContext& context) -> StepFunction {
+                   return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
+                 },
+                 .pixels = {.takes = is_pixel_conv, .border = pixel_conv_border}});
+}
+
+}  // namespace quantize

@@ -1,0 +1,34 @@
+// Scales and zero points of integer operators, read from the constants among their inputs.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/graph.h"
+
+namespace quantize {
+
+/// Scales and zero points of an operand: one of each, or one per channel.
+struct OperandParams {
+  std::vector<float> scale;
+  std::vector<int32_t> zero_point;
+
+  bool per_tensor() const { return scale.size() == 1; }
+};
+
+/// Those that inputs `scale` and `scale + 1` of the node hold; nothing if they are computed, or are no
+/// positive finite numbers, or their numbers differ. A zero point that is left out is 0.
+std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale);
+
+/// The same where one scale and zero point are known to be constant. Errors: Error(kInternal) if they are
+/// not.
+struct ScalarParams {
+  float scale = 1;
+  int32_t zero_point = 0;
+};
+ScalarParams scalar_params(const Graph& graph, const Node& node, size_t scale);
+
+/// True if the params at `scale` are constant and per tensor.
+bool has_scalar_params(const Graph& graph, const Node& node, size_t scale);
+
+}  // namespace quantize

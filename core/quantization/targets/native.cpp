@@ -1,0 +1,47 @@
+// Our own engine, and the files of integer operators it shares with ONNX Runtime: what either of the two
+// computes on codes. Functions of one code need no operator of their own: the engine makes tables of them.
+#include "core/quantization/target.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr IntegerOperator kOperators[] = {
+    {.op_type = "Conv"},
+    {.op_type = "Gemm", .float_output = true},
+    {.op_type = "MatMul", .float_output = true},
+
+    {.op_type = "Add"},
+    {.op_type = "AveragePool"},
+    {.op_type = "Concat"},
+    {.op_type = "GlobalAveragePool"},
+    {.op_type = "HardSigmoid"},
+    {.op_type = "HardSwish"},
+    {.op_type = "LeakyRelu"},
+    {.op_type = "Mul"},
+    {.op_type = "Sigmoid"},
+
+    {.op_type = "Flatten"},
+    {.op_type = "Gather"},
+    {.op_type = "MaxPool"},
+    {.op_type = "Reshape"},
+    {.op_type = "Resize", .attribute = "mode", .attribute_value = "nearest"},
+    {.op_type = "Slice"},
+    {.op_type = "Split"},
+    {.op_type = "Squeeze"},
+    {.op_type = "Transpose"},
+    {.op_type = "Unsqueeze"},
+};
+
+constexpr TypePair kTypePairs[] = {
+    {DataType::kU8, DataType::kS8}, {DataType::kU8, DataType::kU8}, {DataType::kS8, DataType::kS8}};
+
+}  // namespace
+
+extern const TargetProfile kNative;
+const TargetProfile kNative{.name = "native",
+                            .description = "the engine of this program",
+                            .operators = kOperators,
+                            .type_pairs = kTypePairs};
+
+}  // namespace quantize

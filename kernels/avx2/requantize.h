@@ -1,0 +1,147 @@
+// From s32 sums to codes, sixteen channels at a time. Everything in an anonymous namespace: see
+// kernels/README.md.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/integer.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr size_t kPanel = 16;
+
+/// Beyond this, every code is at the end of its range anyway; a float up to it converts to s32.
+constexpr float kSafe = 1e9f;
+
+/// Where channel `c` of a panel has its sum, so that saturating packs bring the channels into their order:
+/// element e of 128-bit lane l of vector j is channel 8 l + 4 j + e.
+constexpr size_t slot_of(size_t c) {
+  return 8 * (c / 4 % 2) + 4 * (c / 8) + c % 4;
+}
+
+/// The constants of a panel.
+struct alignas(64) PanelConstants {
+  int32_t bias[kPanel];        // by slot
+  float multiplier[kPanel];    // by slot
+  int16_t zero_point[kPanel];  // by channel, as the other two
+  uint8_t low[kPanel], high[kPanel];
+};
+
+/// What a layer's constants ask for beyond the plain case.
+struct PanelFlags {
+  bool clamps;  // a low or high is not the end of u8
+  bool wide;    // products may leave the range of s32
+};
+
+inline void pack_constants(const RequantizeU8& r, size_t first, size_t count, PanelConstants& to,
+                           PanelFlags& flags) {
+  for (size_t c = 0; c < kPanel; ++c) {
+    const bool used = c < count;
+    to.bias[slot_of(c)] = used ? r.bias[first + c] : 0;
+    to.multiplier[slot_of(c)] = used ? r.multiplier[first + c] : 0;
+    to.zero_point[c] = used ? static_cast<int16_t>(r.zero_point[first + c]) : int16_t{0};
+    to.low[c] = used ? r.low[first + c] : 0;
+    to.high[c] = used ? r.high[first + c] : 255;
+    flags.clamps = flags.clamps || to.low[c] != 0 || to.high[c] != 255;
+  }
+}
+
+/// True if no sum of these weights times the multiplier can leave the range of s32.
+inline bool is_narrow(const int8_t* weights, size_t count, int32_t bias, float multiplier) {
+  double bound = __builtin_fabs(static_cast<double>(bias));
+  for (size_t i = 0; i < count; ++i) bound += 255.0 * __builtin_abs(weights[i]);
+  return bound * static_cast<double>(multiplier) < static_cast<double>(kSafe);
+}
+
+[[gnu::always_inline]] inline __m256 limit(__m256 x) {
+  // A NaN becomes the upper end, as the reference has it.
+  return _mm256_max_ps(_mm256_min_ps(x, _mm256_set1_ps(kSafe)), _mm256_set1_ps(-kSafe));
+}
+
+[[gnu::always_inline]] inline __m256i load_256(const void* p) {
+  return _mm256_load_si256(static_cast<const __m256i*>(p));
+}
+[[gnu::always_inline]] inline __m256 scaled(__m256i sums, const PanelConstants& constants, int j) {
+  return _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_load_ps(constants.multiplier + 8 * j));
+}
+
+/// The sums of one pixel.
+struct PixelSums {
+  __m256i v[2];
+};
+
+/// Up to `n` bytes; what is behind them is 0.
+[[gnu::always_inline]] inline __m128i load_bytes(const uint8_t* p, size_t n) {
+  if (n >= 16) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  alignas(16) uint8_t bytes[16] = {};
+  for (size_t i = 0; i < n; ++i) bytes[i] = p[i];
+  return _mm_load_si128(reinterpret_cast<const __m128i*>(bytes));
+}
+[[gnu::always_inline]] inline void store_bytes(uint8_t* p, size_t n, __m128i x) {
+  if (n >= 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), x);
+  alignas(16) uint8_t bytes[16];
+  _mm_store_si128(reinterpret_cast<__m128i*>(bytes), x);
+  for (size_t i = 0; i < n; ++i) p[i] = bytes[i];
+}
+
+/// The codes of two pixels: the first's sixteen, then the second's.
+[[gnu::always_inline]] inline __m256i requantized(const PixelSums& first, const PixelSums& second,
+                                                  const PanelConstants& constants, bool wide) {
+  const __m256i zero = load_256(constants.zero_point);
+  const auto words = [&](const PixelSums& sums) __attribute__((always_inline)) {
+    __m256 a = scaled(sums.v[0], constants, 0), b = scaled(sums.v[1], constants, 1);
+    if (wide) a = limit(a), b = limit(b);
+    return _mm256_adds_epi16(_mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)), zero);
+  };
+  return _mm256_permute4x64_epi64(_mm256_packus_epi16(words(first), words(second)), _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+/// Eight sums of codes, rounded.
+[[gnu::always_inline]] inline __m256i rounded_sums(__m128i a, __m128i b, const EpilogueU8& e) {
+  const __m256 p = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(e.b_first ? b : a)),
+               q = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(e.b_first ? a : b));
+  const float first_ratio = e.b_first ? e.b_ratio : e.a_ratio,
+              second_ratio = e.b_first ? e.a_ratio : e.b_ratio;
+  const __m256 right = _mm256_fmadd_ps(q, _mm256_set1_ps(second_ratio), _mm256_set1_ps(e.offset));
+  return _mm256_cvtps_epi32(limit(_mm256_fmadd_ps(p, _mm256_set1_ps(first_ratio), right)));
+}
+
+/// Sixteen codes plus sixteen of a residual.
+[[gnu::always_inline]] inline __m128i added(__m128i a, __m128i b, const EpilogueU8& e) {
+  const __m256i low = rounded_sums(a, b, e),
+                high = rounded_sums(_mm_srli_si128(a, 8), _mm_srli_si128(b, 8), e);
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), _MM_SHUFFLE(3, 1, 2, 0));
+  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+
+/// Clamps, adds and stores the sixteen codes of one pixel.
+template <bool kFull>
+[[gnu::always_inline]] inline void store_pixel(__m128i codes, const PanelConstants& constants, bool clamps,
+                                               const EpilogueU8& e, const uint8_t* b, size_t channels,
+                                               uint8_t* y) {
+  if constexpr (kFull) {
+    if (clamps)
+      codes =
+          _mm_min_epu8(_mm_max_epu8(codes, _mm_load_si128(reinterpret_cast<const __m128i*>(constants.low))),
+                       _mm_load_si128(reinterpret_cast<const __m128i*>(constants.high)));
+    if (b != nullptr) codes = added(codes, load_bytes(b, channels), e);
+  }
+  store_bytes(y, channels, codes);
+}
+
+inline void look_up(const TableU8& call) noexcept {
+  for (size_t r = 0; r < call.rows; ++r) {
+    const uint8_t* x = call.x + r * call.x_stride;
+    uint8_t* y = call.y + r * call.y_stride;
+    for (size_t i = 0; i < call.n; ++i) y[i] = call.table[x[i]];
+  }
+}
+
+}  // namespace
+
+}  // namespace quantize

@@ -1,0 +1,316 @@
+// conv_u8s8 with vpdpbusd: tiles of up to 7 pixels x 64 channels, straight from the padded image.
+// Read simd/conv.h first, then run_tile().
+#pragma once
+
+#include "kernels/avx512vnni/requantize.h"
+#include "kernels/simd/conv.h"
+
+namespace quantize {
+
+namespace {
+
+/// What stands in front of the panels.
+struct alignas(64) ConvHeader {
+  size_t channels, taps, groups;  // groups: dwords of a tap's run
+  PanelFlags flags;
+};
+
+/// A panel holds 64 channels; the last one as many vectors as it needs of 1, 2, 4.
+inline size_t vectors_of(size_t channels) {
+  return channels > 32 ? 4 : channels > 16 ? 2 : 1;
+}
+inline size_t panel_bytes(const ConvHeader& h, size_t vectors) {
+  return sizeof(PanelConstants) + h.taps * h.groups * vectors * 64;
+}
+inline size_t panel_count(const ConvHeader& h) {
+  return (h.channels + kPanel - 1) / kPanel;
+}
+inline size_t panel_channels(const ConvHeader& h, size_t panel) {
+  const size_t left = h.channels - panel * kPanel;
+  return left < kPanel ? left : kPanel;
+}
+inline ConvHeader header_of(const ConvWeightsU8S8& w) {
+  return {w.out_channels, w.taps, (w.depth + 3) / 4, {false, false}};
+}
+
+inline size_t conv_bytes(const ConvWeightsU8S8& w) noexcept {
+  const ConvHeader h = header_of(w);
+  size_t bytes = sizeof(ConvHeader);
+  for (size_t p = 0; p < panel_count(h); ++p) bytes += panel_bytes(h, vectors_of(panel_channels(h, p)));
+  return bytes;
+}
+
+/// [tap][group][vector][slot of the vector][4 of k]; what is beyond the channels or the run is 0.
+inline void pack_panel(const ConvWeightsU8S8& w, const ConvHeader& h, size_t first, size_t count,
+                       int8_t* to) {
+  const size_t vectors = vectors_of(count), width = vectors * 64;
+  __builtin_memset(to, 0, h.taps * h.groups * width);
+  for (size_t c = 0; c < count; ++c) {
+    const int8_t* from = w.weights + (first + c) * w.taps * w.depth;
+    for (size_t t = 0; t < w.taps; ++t)
+      for (size_t k = 0; k < w.depth; ++k)
+        to[(t * h.groups + k / 4) * width + slot_of(c, vectors) * 4 + k % 4] = *from++;
+  }
+}
+
+/// True if no sum of the channel times its multiplier can leave the range of s32.
+inline bool channel_is_narrow(const ConvWeightsU8S8& w, size_t c) {
+  const int8_t* from = w.weights + c * w.taps * w.depth;
+  double bound = __builtin_fabs(static_cast<double>(w.requantize.bias[c]));
+  for (size_t i = 0; i < w.taps * w.depth; ++i) bound += 255.0 * __builtin_abs(from[i]);
+  return is_narrow(bound, w.requantize.multiplier[c]);
+}
+
+inline void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
+  auto& header = *static_cast<ConvHeader*>(packed);
+  header = header_of(w);
+  for (size_t c = 0; c < w.out_channels; ++c)
+    header.flags.wide = header.flags.wide || !channel_is_narrow(w, c);
+  auto* at = reinterpret_cast<uint8_t*>(&header + 1);
+  for (size_t p = 0; p < panel_count(header); ++p) {
+    const size_t count = panel_channels(header, p), vectors = vectors_of(count);
+    pack_constants(w.requantize, p * kPanel, count, vectors, *reinterpret_cast<PanelConstants*>(at),
+                   header.flags);
+    pack_panel(w, header, p * kPanel, count, reinterpret_cast<int8_t*>(at + sizeof(PanelConstants)));
+    at += panel_bytes(header, vectors);
+  }
+}
+
+using Tile = simd::ConvTile<ConvHeader, PanelConstants>;
+
+/// GCC 12 keeps the sums of a large tile in memory if they are intrinsics' operands; in asm they stay
+/// registers.
+[[gnu::always_inline]] inline void dot(__m512i& sum, __m512i x, __m512i w) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+}
+
+[[gnu::always_inline]] inline __m512i broadcast_dword(const uint8_t* p) {
+  int dword;
+  __builtin_memcpy(&dword, p, sizeof dword);
+  return _mm512_set1_epi32(dword);
+}
+
+template <int kPixels, int kVectors>
+struct Sums {
+  __m512i v[kPixels][kVectors];
+};
+
+/// All products of a tile. Pixels are reached from every third one, so that addresses need few registers.
+template <int kPixels, int kVectors>
+[[gnu::always_inline]] inline void multiply(const Tile& tile, Sums<kPixels, kVectors>& sums) {
+  constexpr int kPointers = (kPixels + 2) / 3;
+#pragma GCC unroll 16
+  for (int j = 0; j < kVectors; ++j) {
+    const __m512i bias = _mm512_load_si512(tile.constants->bias + 16 * j);
+#pragma GCC unroll 16
+    for (int m = 0; m < kPixels; ++m) sums.v[m][j] = bias;
+  }
+  const auto* w = reinterpret_cast<const int8_t*>(tile.constants + 1);
+  const size_t stride = tile.call->x_pixel_stride;
+  for (size_t t = 0; t < tile.header->taps; ++t) {
+    const uint8_t* x = tile.x + tile.call->tap_offsets[t];
+    const uint8_t* p[kPointers];
+#pragma GCC unroll 8
+    for (int i = 0; i < kPointers; ++i) p[i] = x + 3 * static_cast<size_t>(i) * stride;
+    const auto step = [&](int k) __attribute__((always_inline)) {
+      __m512i weights[kVectors];
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) weights[j] = _mm512_load_si512(w + 64 * (k * kVectors + j));
+#pragma GCC unroll 16
+      for (int m = 0; m < kPixels; ++m) {
+        const __m512i pixel = broadcast_dword(p[m / 3] + static_cast<size_t>(m % 3) * stride + 4 * k);
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) dot(sums.v[m][j], pixel, weights[j]);
+      }
+    };
+    size_t groups = tile.header->groups;
+    for (; groups >= 4; groups -= 4) {
+      step(0), step(1), step(2), step(3);
+      w += 4 * 64 * kVectors;
+#pragma GCC unroll 8
+      for (int i = 0; i < kPointers; ++i) p[i] += 16;
+    }
+    for (; groups > 0; --groups) {
+      step(0);
+      w += 64 * kVectors;
+#pragma GCC unroll 8
+      for (int i = 0; i < kPointers; ++i) p[i] += 4;
+    }
+  }
+}
+
+/// Up to 64 codes of one pixel, or up to 32 of two: `full` does all that a layer may ask for.
+template <bool kFull>
+[[gnu::always_inline]] inline __m512i finish_codes(const Tile& tile, __m512i codes, __m512i b,
+                                                   const Addition& add) {
+  if constexpr (kFull) {
+    if (tile.header->flags.clamps) {
+      const bool two = vectors_of(tile.channels) == 2;
+      __m512i low = _mm512_load_si512(tile.constants->low), high = _mm512_load_si512(tile.constants->high);
+      if (two) {
+        low = _mm512_broadcast_i64x4(_mm512_castsi512_si256(low));
+        high = _mm512_broadcast_i64x4(_mm512_castsi512_si256(high));
+      }
+      codes = _mm512_min_epu8(_mm512_max_epu8(codes, low), high);
+    }
+    if (tile.b != nullptr) codes = add_codes(codes, b, add);
+  }
+  return codes;
+}
+
+/// float(sum) * multiplier of one vector of a pixel.
+[[gnu::always_inline]] inline __m512 scaled(__m512i sums, const PanelConstants& constants, int j) {
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_load_ps(constants.multiplier + 16 * j));
+}
+
+/// Real results: slots back to channels through memory.
+template <int kPixels, int kVectors>
+inline void store_reals(const Tile& tile, const Sums<kPixels, kVectors>& sums) {
+  for (int m = 0; m < kPixels; ++m) {
+    alignas(64) float slots[16 * kVectors];
+    for (int j = 0; j < kVectors; ++j)
+      _mm512_store_ps(slots + 16 * j, scaled(sums.v[m][j], *tile.constants, j));
+    float* y = tile.real + static_cast<size_t>(m) * tile.call->y_pixel_stride;
+    for (size_t c = 0; c < tile.channels; ++c) y[c] = slots[slot_of(c, kVectors)];
+  }
+}
+
+template <bool kFull, int kPixels>
+[[gnu::always_inline]] inline void store_64(const Tile& tile, const Sums<kPixels, 4>& sums,
+                                            const Addition& add) {
+  const PanelConstants& constants = *tile.constants;
+  const __mmask64 mask = first_bytes(tile.channels);
+  const bool wide = kFull && tile.header->flags.wide;
+  const __m512i zero_low = _mm512_load_si512(constants.zero_point),
+                zero_high = _mm512_load_si512(constants.zero_point + 32);
+#pragma GCC unroll 16
+  for (int m = 0; m < kPixels; ++m) {
+    __m512i q[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) q[j] = round_steps(scaled(sums.v[m][j], constants, j), wide);
+    __m512i codes = pack_codes(q[0], q[1], q[2], q[3], zero_low, zero_high), b = codes;
+    if (kFull && tile.b != nullptr)
+      b = _mm512_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(m) * tile.call->epilogue.b_pixel_stride);
+    codes = finish_codes<kFull>(tile, codes, b, add);
+    uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride;
+    _mm512_mask_storeu_epi8(y, mask, codes);
+  }
+}
+
+/// Two pixels share a vector of codes: bytes [0, 32) are the first's, the rest the second's.
+template <bool kFull, int kPixels>
+[[gnu::always_inline]] inline void store_32(const Tile& tile, const Sums<kPixels, 2>& sums,
+                                            const Addition& add) {
+  const PanelConstants& constants = *tile.constants;
+  const auto mask = static_cast<__mmask32>(first_bytes(tile.channels));
+  const bool wide = kFull && tile.header->flags.wide;
+  const __m512i zero = _mm512_load_si512(constants.zero_point);
+  const __m512i order = _mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0);
+  const size_t b_stride = tile.call->epilogue.b_pixel_stride;
+#pragma GCC unroll 16
+  for (int m = 0; m < kPixels; m += 2) {
+    const int second = m + 1 < kPixels ? m + 1 : m;
+    const auto rounded = [&](int pixel, int j) __attribute__((always_inline)) {
+      return round_steps(scaled(sums.v[pixel][j], constants, j), wide);
+    };
+    __m512i codes =
+        pack_codes(rounded(m, 0), rounded(m, 1), rounded(second, 0), rounded(second, 1), zero, zero);
+    codes = _mm512_permutexvar_epi64(order, codes);
+    __m512i b = codes;
+    if (kFull && tile.b != nullptr) {
+      const __m256i b0 = _mm256_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(m) * b_stride),
+                    b1 = _mm256_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(second) * b_stride);
+      b = _mm512_inserti64x4(_mm512_castsi256_si512(b0), b1, 1);
+    }
+    codes = finish_codes<kFull>(tile, codes, b, add);
+    uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride;
+    _mm256_mask_storeu_epi8(y, mask, _mm512_castsi512_si256(codes));
+    if (second != m)
+      _mm256_mask_storeu_epi8(y + tile.call->y_pixel_stride, mask, _mm512_extracti64x4_epi64(codes, 1));
+  }
+}
+
+/// One vector: sixteen channels in their order, four pixels share a vector of codes.
+template <bool kFull, int kPixels>
+[[gnu::always_inline]] inline void store_16(const Tile& tile, const Sums<kPixels, 1>& sums,
+                                            const Addition& add) {
+  const PanelConstants& constants = *tile.constants;
+  const auto mask = static_cast<__mmask16>(first_bytes(tile.channels));
+  const bool wide = kFull && tile.header->flags.wide;
+  const __m512i zero =
+      _mm512_cvtepi16_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(constants.zero_point)));
+#pragma GCC unroll 16
+  for (int m = 0; m < kPixels; ++m) {
+    const __m512i q = _mm512_add_epi32(round_steps(scaled(sums.v[m][0], constants, 0), wide), zero);
+    __m128i codes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
+    if (kFull) {
+      const uint8_t* b =
+          tile.b + (tile.b == nullptr ? 0 : static_cast<size_t>(m) * tile.call->epilogue.b_pixel_stride);
+      const __m128i residual = tile.b == nullptr ? codes : _mm_maskz_loadu_epi8(mask, b);
+      codes = _mm512_castsi512_si128(
+          finish_codes<true>(tile, _mm512_castsi128_si512(codes), _mm512_castsi128_si512(residual), add));
+    }
+    _mm_mask_storeu_epi8(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, mask, codes);
+  }
+}
+
+template <bool kFull, int kPixels, int kVectors>
+void run_tile(const Tile& tile) {
+  Sums<kPixels, kVectors> sums;
+  multiply(tile, sums);
+  if (kFull && tile.real != nullptr) return store_reals(tile, sums);
+  const EpilogueU8& e = tile.call->epilogue;
+  Addition add{};
+  if (kFull && tile.b != nullptr) add = addition_of(e);
+  if constexpr (kVectors == 4) store_64<kFull>(tile, sums, add);
+  if constexpr (kVectors == 2) store_32<kFull>(tile, sums, add);
+  if constexpr (kVectors == 1) store_16<kFull>(tile, sums, add);
+}
+
+using TileFunction = void (*)(const Tile&);
+
+/// Pixels of the largest tile: 28 sums fit in the registers beside weights and pixels.
+inline size_t max_pixels(size_t vectors) {
+  return vectors == 4 ? 7 : 14;
+}
+
+template <bool kFull, int kVectors>
+TileFunction tile_function(size_t pixels) {
+  static constexpr TileFunction kFew[] = {run_tile<kFull, 1, kVectors>, run_tile<kFull, 2, kVectors>,
+                                          run_tile<kFull, 3, kVectors>, run_tile<kFull, 4, kVectors>,
+                                          run_tile<kFull, 5, kVectors>, run_tile<kFull, 6, kVectors>,
+                                          run_tile<kFull, 7, kVectors>};
+  if constexpr (kVectors < 4) {
+    static constexpr TileFunction kMany[] = {run_tile<kFull, 8, kVectors>,  run_tile<kFull, 9, kVectors>,
+                                             run_tile<kFull, 10, kVectors>, run_tile<kFull, 11, kVectors>,
+                                             run_tile<kFull, 12, kVectors>, run_tile<kFull, 13, kVectors>,
+                                             run_tile<kFull, 14, kVectors>};
+    if (pixels > 7) return kMany[pixels - 8];
+  }
+  return kFew[pixels - 1];
+}
+
+template <bool kFull>
+TileFunction tile_function(size_t pixels, size_t vectors) {
+  if (vectors == 4) return tile_function<kFull, 4>(pixels);
+  return vectors == 2 ? tile_function<kFull, 2>(pixels) : tile_function<kFull, 1>(pixels);
+}
+
+/// What simd::conv needs of this level.
+struct ConvLevel {
+  static constexpr size_t kChannels = kPanel;
+  using Header = ConvHeader;
+  using Panel = PanelConstants;
+  static size_t bytes_before(const ConvHeader& h, size_t panels) {
+    return panels * panel_bytes(h, kMaxVectors);
+  }
+  static size_t most_pixels(size_t channels) { return max_pixels(vectors_of(channels)); }
+  static void run(const Tile& tile, size_t pixels, bool full) {
+    const size_t vectors = vectors_of(tile.channels);
+    (full ? tile_function<true>(pixels, vectors) : tile_function<false>(pixels, vectors))(tile);
+  }
+};
+
+}  // namespace
+
+}  // namespace quantize

@@ -1,0 +1,98 @@
+// The reference of the integer operations that take one code, or one pixel, at a time.
+#include <algorithm>
+
+#include "kernels/kernel_table.h"
+#include "kernels/plug.h"
+#include "kernels/requantize.h"
+
+namespace quantize {
+
+namespace {
+
+void add_u8(const AddU8& call) noexcept {
+  for (size_t i = 0; i < call.n; ++i)
+    call.y[i] = add_codes(call.a[i], call.b[i], call.a_ratio, call.b_ratio, call.offset);
+}
+
+void mul_u8(const MulU8& call) noexcept {
+  for (size_t i = 0; i < call.n; ++i) {
+    const int32_t product = (call.a[i] - call.a_zero_point) * (call.b[i] - call.b_zero_point);
+    const int32_t code = round_saturating(static_cast<float>(product) * call.multiplier);
+    call.y[i] = shifted_code(code, call.zero_point, 0, 255);
+  }
+}
+
+void table_u8(const TableU8& call) noexcept {
+  for (size_t r = 0; r < call.rows; ++r)
+    for (size_t i = 0; i < call.n; ++i)
+      call.y[r * call.y_stride + i] = call.table[call.x[r * call.x_stride + i]];
+}
+
+const uint8_t* pixel(const PoolU8& call, size_t row, size_t column) {
+  return call.x + row * call.x_row_stride + column * call.x_pixel_stride;
+}
+
+void max_pool_u8(const PoolU8& call) noexcept {
+  for (size_t c = 0; c < call.channels; ++c) {
+    uint8_t largest = 0;
+    for (size_t i = 0; i < call.rows; ++i)
+      for (size_t j = 0; j < call.width; ++j) largest = std::max(largest, pixel(call, i, j)[c]);
+    call.y[c] = largest;
+  }
+}
+
+void average_pool_u8(const PoolU8& call) noexcept {
+  for (size_t c = 0; c < call.channels; ++c) {
+    auto sum = static_cast<uint32_t>(call.offset);
+    for (size_t i = 0; i < call.rows; ++i)
+      for (size_t j = 0; j < call.width; ++j) sum += pixel(call, i, j)[c];
+    const float mean = static_cast<float>(static_cast<int32_t>(sum)) * call.multiplier;
+    call.y[c] = shifted_code(round_saturating(mean), call.zero_point, 0, 255);
+  }
+}
+
+void quantize_f32_u8_planes(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
+                            int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept {
+  for (size_t i = 0; i < n; ++i)
+    for (size_t c = 0; c < channels; ++c)
+      y[i * y_pixel_stride + c] =
+          shifted_code(round_saturating(x[c * x_plane_stride + i] / scale), zero_point, 0, 255);
+}
+
+void dequantize_u8_f32(const uint8_t* x, size_t n, float scale, int32_t zero_point, float* y) noexcept {
+  for (size_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] - zero_point) * scale;
+}
+
+uint64_t probe_f32(uint64_t rounds) noexcept {
+  volatile float factor = 0.999f;
+  const float f = factor;
+  float sum = 1;
+  for (uint64_t i = 0; i < rounds; ++i) sum = sum * f + f;
+  factor = sum;
+  return rounds;
+}
+
+uint64_t probe_u8s8(uint64_t rounds) noexcept {
+  volatile uint32_t factor = 77;
+  const uint32_t f = factor;
+  uint32_t sum = 1;
+  for (uint64_t i = 0; i < rounds; ++i) sum = sum * f + f;
+  factor = sum;
+  return rounds;
+}
+
+}  // namespace
+
+void plug_scalar_elementwise(KernelTable& table) {
+  table.add_u8 = add_u8;
+  table.mul_u8 = mul_u8;
+  table.table_u8 = table_u8;
+  table.max_pool_u8 = max_pool_u8;
+  table.average_pool_u8 = average_pool_u8;
+  table.quantize_f32_u8_planes = quantize_f32_u8_planes;
+  table.dequantize_u8_f32 = dequantize_u8_f32;
+  table.probe_f32 = probe_f32;
+  table.probe_u8s8 = probe_u8s8;
+}
+
+}  // namespace quantize
