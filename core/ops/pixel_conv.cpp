@@ -19,7 +19,10 @@ enum : size_t { kX = 0, kXScale = 1, kW = 3, kYScale = 6, kBias = 8 };
 
 ConvOperands operands_of(const Tensor& weights) {
   return {.x_scale = kXScale,
+          .x_zero_point = kXScale + 1,
           .w = kW,
+          .w_scale = kW + 1,
+          .w_zero_point = kW + 2,
           .bias = kBias,
           .y_scale = kYScale,
           .channels = static_cast<size_t>(weights.shape()[0])};

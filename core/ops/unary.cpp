@@ -47,7 +47,7 @@ void evaluate_float(const EvaluateContext& context) {
 }
 template <typename Function>
 OpDef on_floats(const char* op_type, Function, int min_opset = 7) {
-  return unary(op_type, min_opset, infer_float, evaluate_float<Function>, QuantizationRule::kFloat);
+  return unary(op_type, min_opset, infer_float, evaluate_float<Function>, QuantizationRule::kArithmetic);
 }
 
 /// The same on all numbers.
@@ -66,9 +66,8 @@ void evaluate_made(const EvaluateContext& context) {
   visit_float(context.inputs[0].dtype, [&]<typename T>() { map_elements<T>(context, Make()(context.node)); });
 }
 template <typename Make>
-OpDef with_attributes(const char* op_type, Make, int min_opset = 7,
-                      QuantizationRule rule = QuantizationRule::kFloat) {
-  return unary(op_type, min_opset, infer_float, evaluate_made<Make>, rule);
+OpDef with_attributes(const char* op_type, Make, int min_opset = 7) {
+  return unary(op_type, min_opset, infer_float, evaluate_made<Make>, QuantizationRule::kArithmetic);
 }
 
 template <typename T>
@@ -136,7 +135,7 @@ void add_activations(std::vector<OpDef>& ops) {
           return x < 0 ? static_cast<decltype(x)>(alpha) * x : x;
         };
       },
-      7, QuantizationRule::kArithmetic));
+      7));
   ops.push_back(on_floats(
       "Mish", [](auto x) { return x * std::tanh(softplus(x)); }, 18));
   ops.push_back(on_numbers(

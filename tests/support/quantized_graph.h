@@ -1,0 +1,35 @@
+// Quantizes a small float graph with the ranges of one random run.
+#pragma once
+
+#include "core/passes/passes.h"
+#include "core/quantization/insert_qdq.h"
+#include "core/quantization/plan_quantization.h"
+#include "tests/support/measured_ranges.h"
+
+namespace quantize::test {
+
+/// The QDQ graph of a float graph whose shapes are static, with every operator quantized that can be.
+inline Graph quantized_graph(Graph source, const char* target = "native") {
+  QuantizationScheme scheme;
+  scheme.max_noise = 1e30;  // random networks have channels of any range
+  scheme.bias_correction = false;
+  infer_shapes(source);
+  const RangeTable ranges = measured_ranges(source);
+  Graph qdq = insert_qdq(source, plan_quantization(source, ranges, scheme, find_target(target)));
+  infer_shapes(qdq);
+  validate(qdq);
+  return qdq;
+}
+
+/// What the operators' reference code computes: the inputs become constants, and the graph folds to its
+/// outputs.
+inline std::vector<Tensor> reference_outputs(Graph graph, const std::vector<Tensor>& inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) graph.value(graph.inputs[i]).initializer = inputs[i];
+  graph.inputs.clear();
+  infer_and_fold(graph);
+  std::vector<Tensor> outputs;
+  for (ValueId id : graph.outputs) outputs.push_back(graph.value(id).initializer);
+  return outputs;
+}
+
+}  // namespace quantize::test

@@ -1,0 +1,173 @@
+// Whole quantized networks: the integer steps of every level and number of threads compute the same bytes as
+// the reference code of the integer operators.
+#include <catch2/catch.hpp>
+
+#include "tests/support/quantized_graph.h"
+
+namespace quantize {
+
+using test::GraphBuilder;
+
+namespace {
+
+using Attributes = std::map<std::string, Attribute>;
+
+ValueId conv(GraphBuilder& b, ValueId x, int64_t inputs, int64_t outputs, int64_t kernel,
+             Attributes more = {}) {
+  const std::string name = std::to_string(b.graph().nodes.size());
+  const int64_t pad = kernel / 2, group = more.count("group") == 0 ? 1 : std::get<int64_t>(more["group"]);
+  more.emplace("pads", std::vector<int64_t>{pad, pad, pad, pad});
+  return b.node(
+      "Conv",
+      {x, b.random("w" + name, {outputs, inputs / group, kernel, kernel}), b.random("b" + name, {outputs})},
+      more);
+}
+
+Attributes strides(int64_t h, int64_t w) {
+  return {{"strides", std::vector<int64_t>{h, w}}};
+}
+
+/// Runs the engine at every level with several numbers of threads, twice each, against the reference.
+void check_engine(const Graph& qdq, const std::vector<Tensor>& inputs) {
+  const Graph lowered = lower_to_qoperator(qdq);
+  validate(lowered);
+  const std::vector<Tensor> expected = test::reference_outputs(lowered, inputs);
+  for (Isa isa : supported_isas())
+    for (int threads : {1, 2, 3, 7}) {
+      INFO("isa " << name_of(isa) << ", " << threads << " threads");
+      Engine engine(qdq, {.kernels = &kernels_for(isa), .threads = threads});
+      for (int run = 0; run < 2; ++run) {
+        const std::vector<Tensor> actual = engine.run(inputs);
+        REQUIRE(actual.size() == expected.size());
+        for (size_t i = 0; i < actual.size(); ++i) {
+          INFO("output " << i << ", run " << run);
+          CHECK(equal(actual[i], expected[i]));
+        }
+      }
+    }
+}
+
+void check_network(GraphBuilder& b, std::vector<ValueId> outputs) {
+  const Graph source = b.build(std::move(outputs));
+  check_engine(test::quantized_graph(source), test::random_inputs(source));
+}
+
+size_t steps_of(const Graph& qdq, const std::string& op_type) {
+  std::vector<Shape> shapes;
+  Engine engine(qdq, {});
+  for (ValueId id : engine.graph().inputs) shapes.push_back(*engine.graph().value(id).shape);
+  const auto program = engine.program(shapes);
+  return static_cast<size_t>(std::count_if(program->steps().begin(), program->steps().end(),
+                                           [&](const Step& step) { return step.node.op_type == op_type; }));
+}
+
+}  // namespace
+
+TEST_CASE("Integer engine: a residual network with strides and a classifier") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {2, 3, 17, 14});
+  const ValueId stem = b.node("Relu", {conv(b, x, 3, 20, 7, strides(2, 2))});
+  const ValueId pooled = b.node("MaxPool", {stem},
+                                {{"kernel_shape", std::vector<int64_t>{3, 3}},
+                                 {"strides", std::vector<int64_t>{2, 2}},
+                                 {"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  const ValueId branch = conv(b, b.node("Relu", {conv(b, pooled, 20, 9, 1)}), 9, 20, 3);
+  const ValueId first = b.node("Relu", {b.node("Add", {branch, pooled})});
+  const ValueId second = b.node("Add", {first, conv(b, first, 20, 20, 3)});
+  const ValueId flat = b.node("Flatten", {b.node("GlobalAveragePool", {second})});
+  check_network(
+      b, {b.node("Gemm", {flat, b.random("fc", {5, 20}), b.random("fcb", {5})}, {{"transB", int64_t{1}}})});
+}
+
+TEST_CASE("Integer engine: depthwise, grouped, dilated and asymmetric convolutions") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 4, 13, 15});
+  const ValueId wide = b.node("Clip", {conv(b, x, 4, 72, 1), b.constant("zero", Tensor::scalar(0.0f)),
+                                       b.constant("six", Tensor::scalar(6.0f))});
+  const ValueId deep =
+      conv(b, wide, 72, 72, 3, {{"group", int64_t{72}}, {"strides", std::vector<int64_t>{2, 1}}});
+  const ValueId five = conv(b, deep, 72, 72, 5, {{"group", int64_t{72}}});
+  const ValueId groups = conv(b, five, 72, 24, 3, {{"group", int64_t{6}}});
+  const ValueId dilated =
+      conv(b, groups, 24, 10, 3,
+           {{"dilations", std::vector<int64_t>{2, 3}}, {"pads", std::vector<int64_t>{2, 3, 2, 3}}});
+  const ValueId uneven = conv(b, dilated, 10, 7, 2, {{"pads", std::vector<int64_t>{0, 1, 2, 0}}});
+  check_network(b, {uneven, deep});
+}
+
+TEST_CASE("Integer engine: concatenated, split and resized images") {
+  GraphBuilder b(18);
+  const ValueId x = b.input("x", {1, 8, 6, 6});
+  const ValueId whole = b.node("Relu", {conv(b, x, 8, 32, 1)});
+  const auto halves = b.nodes("Split", {whole}, 2, {{"axis", int64_t{1}}, {"num_outputs", int64_t{2}}});
+  const ValueId deeper = b.node("Add", {conv(b, halves[1], 16, 16, 3), halves[1]});
+  const ValueId joined = b.node("Concat", {halves[0], halves[1], deeper}, {{"axis", int64_t{1}}});
+  const ValueId mixed = conv(b, joined, 48, 12, 1);
+  const ValueId large =
+      b.node("Resize", {mixed, kNoValue, b.constant("scales", Tensor::of<float>({4}, {1, 1, 2, 2}))},
+             {{"mode", std::string("nearest")},
+              {"coordinate_transformation_mode", std::string("asymmetric")},
+              {"nearest_mode", std::string("floor")}});
+  const ValueId skip = conv(b, large, 12, 5, 3);
+  check_network(b, {b.node("Concat", {skip, large}, {{"axis", int64_t{1}}}), joined});
+}
+
+TEST_CASE("Integer engine: functions of one value become tables, gates multiply") {
+  GraphBuilder b(14);
+  const ValueId x = b.input("x", {1, 6, 9, 7});
+  const ValueId swish = b.node("HardSwish", {conv(b, x, 6, 40, 3)});
+  const ValueId sigmoid = b.node("Sigmoid", {swish});
+  const ValueId silu = b.node("Mul", {swish, sigmoid});
+  const ValueId squeezed = b.node("Relu", {conv(b, b.node("GlobalAveragePool", {silu}), 40, 10, 1)});
+  const ValueId gate = b.node("HardSigmoid", {conv(b, squeezed, 10, 40, 1)});
+  const ValueId gated = b.node("Mul", {silu, gate});
+  const ValueId leaky = b.node("LeakyRelu", {conv(b, gated, 40, 3, 1)});
+  const ValueId average = b.node("AveragePool", {leaky},
+                                 {{"kernel_shape", std::vector<int64_t>{3, 2}},
+                                  {"strides", std::vector<int64_t>{2, 2}},
+                                  {"pads", std::vector<int64_t>{1, 0, 1, 1}},
+                                  {"count_include_pad", int64_t{1}}});
+  check_network(b, {average, leaky});
+}
+
+TEST_CASE("Integer engine: a SiLU with rounding between its operators is one convolution with a table") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId y = conv(b, x, 3, 16, 3);
+  const Graph source = b.build({b.node("Mul", {y, b.node("Sigmoid", {y})})});
+  const Graph qdq = test::quantized_graph(source, "ort-x86");
+  CHECK(steps_of(qdq, "FusedConv") == 1);
+  CHECK(steps_of(qdq, "QLinearMul") + steps_of(qdq, "LookupTable") == 0);
+  check_engine(qdq, test::random_inputs(source));
+}
+
+TEST_CASE("Integer engine: products of matrices, in rows and in batches") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {2, 7, 30});
+  const ValueId y = b.node("MatMul", {x, b.random("w", {30, 70})});
+  const ValueId z = b.node("MatMul", {y, b.random("v", {70, 5})});
+  check_network(b, {b.node("Transpose", {z}, {{"perm", std::vector<int64_t>{1, 2, 0}}})});
+}
+
+TEST_CASE("Integer engine: values that an observer keeps are computed as they stand in the graph") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId y = b.node("Relu", {conv(b, x, 3, 16, 3)});
+  const Graph source = b.build({conv(b, y, 16, 4, 1)});
+  const Graph qdq = test::quantized_graph(source);
+  CompileOptions options;
+  options.keep.assign(qdq.values.size(), false);
+  const ValueId kept = qdq.find_value("relu_1_out");
+  REQUIRE(kept != kNoValue);
+  options.keep[static_cast<size_t>(kept)] = true;
+  struct Listener : ExecutionObserver {
+    void on_value(ValueId id, const TensorView& value) override { seen.emplace_back(id, value.size()); }
+    std::vector<std::pair<ValueId, int64_t>> seen;
+  } listener;
+  Engine engine(qdq, options);
+  engine.run(test::random_inputs(source), &listener);
+  REQUIRE(listener.seen.size() == 1);
+  CHECK(listener.seen[0] == std::pair<ValueId, int64_t>(kept, 16 * 64));
+}
+
+}  // namespace quantize
