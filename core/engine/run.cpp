@@ -100,7 +100,7 @@ void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
   const Inference inference{*this, workspace, observer};
   for (size_t i = 0; i < workspace.inputs_.size(); ++i)
     inference.observe(graph_.inputs[i], workspace.inputs_[i]);
-  parallel_steps(steps_.size(), threads_, inference);
+  parallel_steps(steps_.size(), worthwhile_threads(threads_), inference);
 }
 
 std::vector<double> Program::run_timed(std::span<const TensorView> inputs, Workspace& workspace) const {
