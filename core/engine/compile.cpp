@@ -11,7 +11,7 @@ namespace quantize {
 namespace {
 
 Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels,
-               std::span<const Storage> storage) {
+               std::span<const Storage> storage, int threads) {
   const OpDef& def = find_op(graph, node);
   Step step;
   step.node = node;
@@ -19,8 +19,12 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
   step.inputs = node.inputs;
   step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
   if (def.compile != nullptr) {
-    CompileContext context{
-        .graph = graph, .node = node, .opset = step.opset, .kernels = kernels, .storage = storage};
+    CompileContext context{.graph = graph,
+                           .node = node,
+                           .opset = step.opset,
+                           .kernels = kernels,
+                           .threads = threads,
+                           .storage = storage};
     if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
       context.low = bounds->low;
       context.high = bounds->high;
@@ -41,7 +45,7 @@ bool is_empty(const Graph& graph, const Node& node) {
 }
 
 std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
-                             std::span<const Storage> storage) {
+                             std::span<const Storage> storage, int threads) {
   const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
   std::vector<Step> steps;
@@ -56,7 +60,7 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
           const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
           if (fuses) fused[static_cast<size_t>(id)] = true;
           steps.push_back(make_step(graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr,
-                                    kernels, storage));
+                                    kernels, storage, threads));
         });
   }
   return steps;
@@ -84,7 +88,8 @@ Program compile(Graph graph, const CompileOptions& options) {
   program.threads_ = std::max(1, options.threads);
   program.keep_.resize(graph.values.size(), false);
   program.graph_ = std::move(graph);
-  program.steps_ = make_steps(program.graph_, program.keep_, *program.kernels_, program.storage_);
+  program.steps_ =
+      make_steps(program.graph_, program.keep_, *program.kernels_, program.storage_, program.threads_);
   program.place_values();
   return program;
 }
@@ -113,7 +118,8 @@ void Program::place_values() {
   MemoryPlan plan = plan_memory(requests);
   offsets_ = std::move(plan.offsets);
   scratch_offset_ = plan.total_bytes;
-  arena_bytes_ = plan.total_bytes + scratch_bytes_ + 64;
+  scratch_bytes_ = (scratch_bytes_ + 63) / 64 * 64;
+  arena_bytes_ = plan.total_bytes + scratch_bytes_ * static_cast<size_t>(threads_) + 64;
 }
 
 size_t Program::bytes_of(ValueId root) const {
