@@ -179,17 +179,20 @@ CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<QuantizeFlags>();
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
   add_sample_options(app, flags->samples, false);
-  app.add_option("-o,--output", flags->output, "default: MODEL.qdq.onnx beside the model")->type_name("FILE");
+  app.add_option("-o,--output", flags->output, "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model")
+      ->type_name("FILE");
   add_scheme_options(app, flags->scheme);
   std::vector<std::string> targets;
   for (const TargetProfile* target : all_targets()) targets.push_back(target->name);
-  app.add_option("--target", flags->target, "for whom: " + join(targets, ", ") + " (default: the format's)")
+  app.add_option("--target", flags->target,
+                 "whose rules choose what is quantized: " + join(targets, ", ") +
+                     " (default: ort-x86 for qdq, native for int8)")
       ->type_name("NAME")
-      ->check(CLI::IsMember(targets));
-  app.add_option("--format", flags->format, "qdq, or int8: integer operators (default qdq)")
+      ->check(CLI::IsMember(targets))
+      ->group("Quantization");
+  app.add_option("--format", flags->format, "qdq, for many runtimes (default), or int8: integer operators")
       ->type_name("qdq|int8")
-      ->check(CLI::IsMember({"qdq", "int8"}))
-      ->group("Output file");
+      ->check(CLI::IsMember({"qdq", "int8"}));
   app.add_option("--input-type", flags->input_type, "u8: the model takes quantized pixels (default f32)")
       ->type_name("f32|u8")
       ->check(CLI::IsMember({"f32", "u8"}))
@@ -198,7 +201,7 @@ CommandBody define(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")
       ->type_name("FILE")
-      ->group("Output file");
+      ->group("Quantization");
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
   return [flags](Console& console) { return quantize(*flags, console); };

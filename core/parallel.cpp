@@ -42,12 +42,12 @@ class Crowding {
   /// A team took `elapsed`, of which one of its threads wanted a CPU for `held_up` and had none.
   void note(Nanoseconds elapsed, Nanoseconds held_up) {
     using std::chrono::milliseconds;
-    if (held_up < milliseconds(1) || held_up < elapsed / 4) {
+    if (held_up < milliseconds(1) || held_up < elapsed / 8) {
       pause_.store(0, std::memory_order_relaxed);
       return;
     }
     const Nanoseconds next = std::clamp<Nanoseconds>(2 * Nanoseconds(pause_.load(std::memory_order_relaxed)),
-                                                     milliseconds(20), milliseconds(160));
+                                                     milliseconds(40), milliseconds(320));
     pause_.store(next.count(), std::memory_order_relaxed);
     until_.store((Clock::now() + next).time_since_epoch().count(), std::memory_order_relaxed);
   }

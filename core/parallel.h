@@ -17,8 +17,8 @@ int available_threads();
 void parallel_for(size_t count, int threads, const std::function<void(size_t item, int thread)>& body);
 
 /// How many of `threads` parallel_steps should use now: all of them, or one for a while after other processes
-/// kept some of them from running, since then waiting costs more than help is worth. Tried again after 20 to
-/// 160 milliseconds.
+/// kept some of them from running, since then waiting costs more than help is worth. Tried again after 40 to
+/// 320 milliseconds.
 int worthwhile_threads(int threads);
 
 /// parallel_steps without its template: the functions get `work` back.

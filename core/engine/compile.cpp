@@ -3,6 +3,7 @@
 
 #include "core/engine/integer/integer_passes.h"
 #include "core/engine/program.h"
+#include "core/engine/split_elementwise.h"
 #include "core/error.h"
 #include "core/passes/patterns.h"
 
@@ -18,22 +19,21 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
   step.opset = graph.opset_of(node);
   step.inputs = node.inputs;
   step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
-  if (def.compile != nullptr) {
-    CompileContext context{.graph = graph,
-                           .node = node,
-                           .opset = step.opset,
-                           .kernels = kernels,
-                           .threads = threads,
-                           .storage = storage};
-    if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
-      context.low = bounds->low;
-      context.high = bounds->high;
-    }
-    step.function = def.compile(context);
-    step.scratch_bytes = context.scratch_bytes;
-    step.chunks = context.chunks;
+  CompileContext context{.graph = graph,
+                         .node = node,
+                         .opset = step.opset,
+                         .kernels = kernels,
+                         .threads = threads,
+                         .storage = storage};
+  if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
+    context.low = bounds->low;
+    context.high = bounds->high;
   }
+  if (def.compile != nullptr) step.function = def.compile(context);
+  if (!step.function) step.function = split_elementwise(def, context);
   if (!step.function) step.function = def.evaluate;
+  step.scratch_bytes = context.scratch_bytes;
+  step.chunks = context.chunks;
   return step;
 }
 

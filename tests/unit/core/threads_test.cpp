@@ -60,6 +60,25 @@ TEST_CASE("threads share a transposed convolution") {
                               {{"group", int64_t{2}}, {"strides", Ints{2, 2}}})}));
 }
 
+TEST_CASE("threads share pools and operators that work element by element") {
+  const auto check = [](const std::string& op_type, size_t inputs,
+                        std::map<std::string, Attribute> attributes) {
+    INFO(op_type);
+    GraphBuilder b;
+    std::vector<ValueId> operands;
+    for (size_t i = 0; i < inputs; ++i) operands.push_back(b.input("x" + std::to_string(i), {2, 19, 41, 37}));
+    check_split(b.build({b.node(op_type, operands, std::move(attributes))}));
+  };
+  for (const char* pool : {"MaxPool", "AveragePool"})
+    check(pool, 1, {{"kernel_shape", Ints{3, 2}}, {"strides", Ints{2, 1}}, {"pads", Ints{1, 0, 1, 1}}});
+  for (const char* op_type : {"Sigmoid", "Relu", "Tanh"}) check(op_type, 1, {});
+  for (const char* op_type : {"Add", "Mul", "Max"}) check(op_type, 2, {});
+  GraphBuilder b;
+  const ValueId x = b.input("x", {33, 1003});
+  check_split(b.build({b.node(
+      "Clip", {x, b.constant("low", Tensor::scalar(-0.5f)), b.constant("high", Tensor::scalar(0.5f))})}));
+}
+
 TEST_CASE("threads share a product's rows, columns or matrices") {
   {
     GraphBuilder b;
