@@ -94,10 +94,12 @@ void check(const ConvCase& c, uint32_t seed) {
 TEST_CASE("conv_u8s8: every number of channels and every width") {
   uint32_t seed = 1;
   for (size_t channels : {1, 3, 5, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100, 130})
-    for (size_t width : {1, 2, 3, 6, 7, 8, 13, 14, 15, 20})
+    for (size_t width : {1, 2, 3, 6, 7, 8, 13, 14, 15, 20}) {
       check({channels, 1 + seed % 3, 1 + seed % 9, 2, width, 1 + seed % 2, kFlavours[seed % 5],
              static_cast<int>(seed % 4), seed % 3 == 0 ? size_t{7} : 0},
-            seed++);
+            seed);
+      ++seed;
+    }
 }
 
 TEST_CASE("conv_u8s8: every flavour of constants with every epilogue") {
