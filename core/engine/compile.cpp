@@ -5,6 +5,7 @@
 #include "core/engine/program.h"
 #include "core/engine/split_elementwise.h"
 #include "core/error.h"
+#include "core/passes/passes.h"
 #include "core/passes/patterns.h"
 
 namespace quantize {
@@ -81,6 +82,7 @@ NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& nod
 Program compile(Graph graph, const CompileOptions& options) {
   Program program;
   program.kernels_ = options.kernels == nullptr ? &best_kernels() : options.kernels;
+  relabel_signed(graph, options.keep);
   fuse_tables(graph, options.keep);
   fuse_conv_epilogues(graph, options.keep);
   program.storage_ = assign_storage(graph, options.keep);

@@ -108,6 +108,10 @@ class QOperatorLowering {
     auto codes = dequantized(id);
     if (!codes || graph_.constant(codes->codes) == nullptr || !is_8_bit(graph_.value(codes->codes).dtype))
       return std::nullopt;
+    // Kernels take weights that are centred on 0; others are faster in float.
+    const int32_t middle = graph_.value(codes->codes).dtype == DataType::kU8 ? 128 : 0;
+    for (int32_t zero_point : codes->params.zero_point)
+      if (zero_point != middle) return std::nullopt;
     const auto rank = static_cast<int64_t>(graph_.constant(codes->codes)->shape().size());
     const int64_t own = codes->axis < 0 ? codes->axis + rank : codes->axis;
     return codes->params.per_tensor() || own == axis ? codes : std::nullopt;
@@ -237,7 +241,7 @@ class QOperatorLowering {
   void lower_conv(const Node& conv, NodeId place) {
     const auto x = operand(conv.inputs[0]);
     const auto w = weights(conv.inputs[1], 0);
-    if (!x || !w) return;
+    if (!x || !w || graph_.constant(w->codes)->shape().size() != 4) return;
     const auto b = bias(conv.input(2), *x, *w, graph_.constant(w->codes)->shape()[0]);
     const auto y = b ? result(conv.outputs[0]) : std::nullopt;
     if (!y) return;
@@ -249,14 +253,10 @@ class QOperatorLowering {
     replace(place, std::move(node), *y);
   }
 
+  /// Two activations are not multiplied in integers: attention needs its small differences.
   void lower_matmul(const Node& matmul, NodeId place) {
-    const auto a = operand(matmul.inputs[0]);
-    auto b = operand(matmul.inputs[1]);
-    if (!b) {
-      b = weights(matmul.inputs[1], 1);
-      if (b && graph_.constant(b->codes)->shape().size() != 2) return;
-    }
-    if (!a || !b) return;
+    const auto a = operand(matmul.inputs[0]), b = weights(matmul.inputs[1], 1);
+    if (!a || !b || graph_.constant(b->codes)->shape().size() != 2) return;
     const auto y = result(matmul.outputs[0]);
     if (!y) return lower_real_matmul(matmul, place, *a, *b);
     Node node = make_node(matmul, "QLinearMatMul", "");
@@ -268,12 +268,11 @@ class QOperatorLowering {
 
   /// A product with constants whose result is real takes the bias that is added to it.
   void lower_real_matmul(const Node& matmul, NodeId place, const Codes& a, const Codes& b) {
-    const Tensor* w = graph_.constant(b.codes);
-    if (w == nullptr || w->shape().size() != 2) return;
+    const Tensor& w = *graph_.constant(b.codes);
     Node node = make_node(matmul, "MatMulIntegerToFloat", kMicrosoft);
     node.inputs = {a.codes, b.codes, a.scale, b.scale, a.zero_point, b.zero_point};
     node.outputs = matmul.outputs;
-    if (const NodeId add = bias_behind(matmul.outputs[0], w->shape()[1]); add != kNoNode) {
+    if (const NodeId add = bias_behind(matmul.outputs[0], w.shape()[1]); add != kNoNode) {
       const Node& sum = graph_.nodes[static_cast<size_t>(add)];
       node.inputs.push_back(sum.inputs[*constant_addend(graph_, sum)]);
       node.outputs = sum.outputs;

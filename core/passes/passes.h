@@ -70,6 +70,11 @@ Graph prepare(const Graph& source, int64_t min_opset = kMinOutputOpset);
 Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
                  const std::vector<bool>& keep = {});
 
+/// Reads codes of s8 as u8: every computed s8 value becomes u8, every zero point of it 128 more, so that the
+/// kernels for u8 serve it. Graph inputs, outputs and values with keep[id] stay what they are, and with them
+/// the whole graph if an operator that reads or makes s8 is not known to the pass.
+void relabel_signed(Graph& graph, const std::vector<bool>& keep = {});
+
 /// Turns a QDQ graph, of ours or of others, into one of integer operators: DequantizeLinear, operator,
 /// (clamp,) QuantizeLinear become one operator on codes: QLinearConv, QLinearMatMul, the QLinear* and QGemm
 /// of ONNX Runtime (domain com.microsoft), and, where only places change, the operator itself. What has no

@@ -9,8 +9,7 @@
 namespace quantize::test {
 
 /// The QDQ graph of a float graph whose shapes are static, with every operator quantized that can be.
-inline Graph quantized_graph(Graph source, const char* target = "native") {
-  QuantizationScheme scheme;
+inline Graph quantized_graph(Graph source, const char* target = "native", QuantizationScheme scheme = {}) {
   scheme.max_noise = 1e30;  // random networks have channels of any range
   scheme.bias_correction = false;
   infer_shapes(source);

@@ -149,6 +149,20 @@ TEST_CASE("Integer engine: products of matrices, in rows and in batches") {
   check_network(b, {b.node("Transpose", {z}, {{"perm", std::vector<int64_t>{1, 2, 0}}})});
 }
 
+TEST_CASE("Integer engine: s8 activations run as u8") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 9, 9});
+  const ValueId first = conv(b, b.node("Relu", {conv(b, x, 3, 24, 3)}), 24, 16, 3);
+  const ValueId pooled = b.node("MaxPool", {first}, {{"kernel_shape", std::vector<int64_t>{2, 2}}});
+  const Graph source = b.build({conv(b, b.node("Add", {pooled, conv(b, pooled, 16, 16, 1)}), 16, 5, 1)});
+  QuantizationScheme scheme;
+  scheme.activations = {.dtype = DataType::kS8, .symmetric = true};
+  const Graph qdq = test::quantized_graph(source, "native", scheme);
+  CHECK(steps_of(qdq, "FusedConv") == 2);  // the Relu's table, the sum
+  CHECK(steps_of(qdq, "ToPixels") == 0);
+  check_engine(qdq, test::random_inputs(source));
+}
+
 TEST_CASE("Integer engine: values that an observer keeps are computed as they stand in the graph") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 3, 8, 8});
