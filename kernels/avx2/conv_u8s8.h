@@ -110,9 +110,8 @@ template <int kPixels>
   const auto* w = reinterpret_cast<const int8_t*>(tile.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
   const __m256i ones = _mm256_set1_epi16(1);
-  const auto [first, end] = simd::taps_of(*tile.call, *tile.header);
-  w += first * tile.header->groups * 64;
-  for (size_t t = first; t < end; ++t) {
+  w += tile.taps.begin * tile.header->groups * 64;
+  for (size_t t = tile.taps.begin; t < tile.taps.end; ++t) {
     const uint8_t* x = tile.x + tile.call->tap_offsets[t];
     for (size_t g = 0; g < tile.header->groups; ++g, x += 4, w += 64) {
       const __m256i w0 = load_256(w), w1 = load_256(w + 32);
@@ -148,9 +147,8 @@ template <int kPixels>
   const auto* w = reinterpret_cast<const int16_t*>(tile.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
   alignas(64) int16_t pixels[kPixels][4 * kWidened];
-  const auto [first, end] = simd::taps_of(*tile.call, *tile.header);
-  w += first * tile.header->groups * 64;
-  for (size_t t = first; t < end; ++t)
+  w += tile.taps.begin * tile.header->groups * 64;
+  for (size_t t = tile.taps.begin; t < tile.taps.end; ++t)
     for (size_t done = 0; done < tile.header->groups; done += kWidened) {
       const size_t left = tile.header->groups - done, groups = left < kWidened ? left : kWidened;
       const uint8_t* x = tile.x + tile.call->tap_offsets[t] + 4 * done;

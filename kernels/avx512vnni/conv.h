@@ -107,9 +107,8 @@ template <int kPixels, int kVectors>
   }
   const auto* w = reinterpret_cast<const int8_t*>(tile.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
-  const auto [first, end] = simd::taps_of(*tile.call, *tile.header);
-  w += first * tile.header->groups * 64 * kVectors;
-  for (size_t t = first; t < end; ++t) {
+  w += tile.taps.begin * tile.header->groups * 64 * kVectors;
+  for (size_t t = tile.taps.begin; t < tile.taps.end; ++t) {
     const uint8_t* x = tile.x + tile.call->tap_offsets[t];
     const uint8_t* p[kPointers];
 #pragma GCC unroll 8

@@ -15,21 +15,12 @@ struct ConvTile {
   const Header* header;
   const Panel* constants;  // the panel's weights follow
   size_t channels;         // of the panel that exist
+  TapRange taps;           // of the row
   const uint8_t* x;        // first pixel, tap 0
   uint8_t* y;              // first pixel, first channel of the panel
   float* real;
   const uint8_t* b;
 };
-
-/// The taps that a call adds.
-struct TapRange {
-  size_t begin, end;
-};
-template <typename Header>
-[[gnu::always_inline]] inline TapRange taps_of(const ConvU8S8& call, const Header& header) {
-  return call.tap_count == 0 ? TapRange{0, header.taps}
-                             : TapRange{call.tap_begin, call.tap_begin + call.tap_count};
-}
 
 template <typename T>
 [[gnu::always_inline]] inline T* moved(T* base, size_t by) {
@@ -48,6 +39,7 @@ void conv_row(const ConvU8S8& call, size_t panel, size_t row, typename Level::Mo
       &header,
       reinterpret_cast<const typename Level::Panel*>(panels + Level::bytes_before(header, panel)),
       left < Level::kChannels ? left : Level::kChannels,
+      call.row_taps == nullptr ? TapRange{0, header.taps} : call.row_taps[row],
       call.x + row * call.x_row_stride,
       moved(call.y, row * call.y_row_stride + first),
       moved(call.real, row * call.y_row_stride + first),
