@@ -81,20 +81,24 @@ TEST_CASE("depthwise_u8s8: 3x3 at every number of channels, width and stride") {
   uint32_t seed = 1;
   for (size_t channels : {1, 3, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 130})
     for (size_t width : {1, 2, 3, 4, 5, 7, 12})
-      for (size_t stride : {1, 2})
+      for (size_t stride : {1, 2}) {
         check({channels, 3, 3, 1 + seed % 5, width, stride, stride, 1, kFlavours[seed % 5],
                static_cast<int>(seed % 4)},
-              seed++);
+              seed);
+        ++seed;
+      }
 }
 
 TEST_CASE("depthwise_u8s8: kernels of every shape, strides and dilations") {
   uint32_t seed = 1000;
   for (size_t kernel_h : {1, 2, 3, 4, 5, 7, 9})
     for (size_t kernel_w : {1, 2, 3, 5, 7})
-      for (size_t stride : {1, 2, 3})
+      for (size_t stride : {1, 2, 3}) {
         check({20, kernel_h, kernel_w, 3, 5, stride, 1 + seed % 3, 1 + seed % 2, kFlavours[seed % 5],
                static_cast<int>(seed % 4)},
-              seed++);
+              seed);
+        ++seed;
+      }
 }
 
 TEST_CASE("depthwise_u8s8: every flavour of constants with every epilogue") {

@@ -25,7 +25,8 @@ TEST_CASE("add_u8: all pairs of codes") {
   const Pairs pairs;
   const float ratios[][3] = {
       {0.5f, 0.25f, 3}, {0.61f, 0.77f, -17.3f}, {1, 1, -128}, {1e-3f, 200, 0}, {1e30f, 1e30f, -1e32f}};
-  for (const auto& [a_ratio, b_ratio, offset] : ratios) {
+  for (const auto& ratio : ratios) {
+    const float a_ratio = ratio[0], b_ratio = ratio[1], offset = ratio[2];
     std::vector<uint8_t> expected(kPairs);
     scalar_kernels().add_u8(
         {pairs.a.data(), pairs.b.data(), expected.data(), kPairs, a_ratio, b_ratio, offset});
