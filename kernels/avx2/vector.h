@@ -119,8 +119,11 @@ struct F32x8 {
   QUANTIZE_INLINE void store_interleaved(const uint8_t* a, const uint8_t* b, const uint8_t* c, uint8_t* y) {
     for (size_t i = 0; i < kLanes; ++i, y += 3) y[0] = a[i], y[1] = b[i], y[2] = c[i];
   }
-  /// Lets the compiler believe that x is used.
-  QUANTIZE_INLINE void keep(Reg x) { asm volatile("" : : "x"(x)); }
+  /// x, of which the compiler is made to know nothing, and to believe that it is needed.
+  QUANTIZE_INLINE Reg unknown(Reg x) {
+    asm volatile("" : "+x"(x));
+    return x;
+  }
 
  private:
   /// Undoes that a shuffle works on the halves of two registers by themselves.

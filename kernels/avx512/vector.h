@@ -95,8 +95,11 @@ struct F32x16 {
   QUANTIZE_INLINE void store_interleaved(const uint8_t* a, const uint8_t* b, const uint8_t* c, uint8_t* y) {
     interleave_16(a, b, c, y);
   }
-  /// Lets the compiler believe that x is used.
-  QUANTIZE_INLINE void keep(Reg x) { asm volatile("" : : "v"(x)); }
+  /// x, of which the compiler is made to know nothing, and to believe that it is needed.
+  QUANTIZE_INLINE Reg unknown(Reg x) {
+    asm volatile("" : "+v"(x));
+    return x;
+  }
 };
 
 struct U8x64 {

@@ -140,19 +140,22 @@ void quantize_planes(const float* x, size_t n, size_t channels, size_t x_plane_s
       });
 }
 
-/// Twelve independent sums: more than the latency of a fused multiply-add times its two ports.
+/// Twelve independent sums: more than the latency of a fused multiply-add times its two ports. The compiler
+/// must take them for different ones, or it computes one for all.
 template <typename V>
 uint64_t probe_f32(uint64_t rounds) noexcept {
-  auto a = V::set1(1), b = a, c = a, d = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a;
+  constexpr int kSums = 12;
+  typename V::Reg sums[kSums];
+#pragma GCC unroll 12
+  for (int i = 0; i < kSums; ++i) sums[i] = V::unknown(V::set1(1));
   const auto x = V::set1(0.999f);
   for (uint64_t r = 0; r < rounds; ++r) {
-    a = V::fma(a, x, x), b = V::fma(b, x, x), c = V::fma(c, x, x), d = V::fma(d, x, x);
-    e = V::fma(e, x, x), f = V::fma(f, x, x), g = V::fma(g, x, x), h = V::fma(h, x, x);
-    i = V::fma(i, x, x), j = V::fma(j, x, x), k = V::fma(k, x, x), l = V::fma(l, x, x);
+#pragma GCC unroll 12
+    for (int i = 0; i < kSums; ++i) sums[i] = V::fma(sums[i], x, x);
   }
-  V::keep(V::add(V::add(V::add(a, b), V::add(c, d)), V::add(V::add(e, f), V::add(g, h))));
-  V::keep(V::add(V::add(i, j), V::add(k, l)));
-  return rounds * 12 * V::kLanes;
+#pragma GCC unroll 12
+  for (int i = 0; i < kSums; ++i) V::unknown(sums[i]);
+  return rounds * kSums * V::kLanes;
 }
 
 template <typename V, typename B>
