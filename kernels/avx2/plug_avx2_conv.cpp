@@ -30,7 +30,7 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 }  // namespace
 
 void plug_avx2_conv(KernelTable& table) {
-  table.conv_u8s8_panel = kPanel;
+  table.conv_u8s8_panel = ConvLevel::kChannels;
   table.conv_u8s8_bytes = conv_bytes;
   table.conv_u8s8_pack = conv_pack;
   table.conv_u8s8 = conv;
