@@ -14,6 +14,7 @@ constexpr size_t kParts = 4;
 
 struct alignas(64) ConvHeader {
   size_t channels, taps, groups;  // groups: dwords of a tap's run
+  size_t part_bytes;
   PanelFlags flags;
   bool words;  // some part multiplies words
 };
@@ -24,10 +25,6 @@ struct alignas(64) ConvPart {
   bool bytes;
 };
 
-/// Words take twice as much; if one part needs it, all have it, so that they stand at equal distances.
-inline size_t part_bytes(const ConvHeader& h) {
-  return sizeof(ConvPart) + h.taps * h.groups * kPanel * 4 * (h.words ? sizeof(int16_t) : sizeof(int8_t));
-}
 inline size_t part_count(size_t channels) {
   return (channels + kPanel - 1) / kPanel;
 }
@@ -58,9 +55,11 @@ inline size_t channels_from(const ConvWeightsU8S8& w, size_t first) {
 }
 
 inline ConvHeader header_of(const ConvWeightsU8S8& w) {
-  ConvHeader h{w.out_channels, w.taps, (w.depth + 3) / 4, {false, false}, false};
+  ConvHeader h{w.out_channels, w.taps, (w.depth + 3) / 4, 0, {false, false}, false};
   for (size_t first = 0; first < w.out_channels; first += kPanel)
     h.words = h.words || !part_is_safe(w, first, channels_from(w, first));
+  // Words take twice as much; if one part needs it, all have it, so that they stand at equal distances.
+  h.part_bytes = sizeof(ConvPart) + h.taps * h.groups * kPanel * 4 * (h.words ? 2 : 1);
   const size_t terms = w.taps * w.depth;
   for (size_t c = 0; c < w.out_channels; ++c)
     h.flags.wide = h.flags.wide ||
@@ -69,7 +68,7 @@ inline ConvHeader header_of(const ConvWeightsU8S8& w) {
 }
 
 inline size_t conv_bytes(const ConvWeightsU8S8& w) noexcept {
-  return sizeof(ConvHeader) + part_count(w.out_channels) * part_bytes(header_of(w));
+  return sizeof(ConvHeader) + part_count(w.out_channels) * header_of(w).part_bytes;
 }
 
 /// Bytes: [tap][group][slot][4 of k]. Words: [tap][group][2 pairs][slot][2 of k].
@@ -77,7 +76,7 @@ inline void pack_part(const ConvWeightsU8S8& w, const ConvHeader& h, size_t firs
                       ConvPart& part) {
   auto* bytes = reinterpret_cast<int8_t*>(&part + 1);
   auto* words = reinterpret_cast<int16_t*>(&part + 1);
-  __builtin_memset(bytes, 0, part_bytes(h) - sizeof(ConvPart));
+  __builtin_memset(bytes, 0, h.part_bytes - sizeof(ConvPart));
   for (size_t c = 0; c < count; ++c)
     for (size_t t = 0; t < w.taps; ++t)
       for (size_t k = 0; k < w.depth; ++k) {
@@ -94,7 +93,7 @@ inline void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
   auto& header = *static_cast<ConvHeader*>(packed);
   header = header_of(w);
   auto* at = reinterpret_cast<uint8_t*>(&header + 1);
-  for (size_t first = 0; first < w.out_channels; first += kPanel, at += part_bytes(header)) {
+  for (size_t first = 0; first < w.out_channels; first += kPanel, at += header.part_bytes) {
     const size_t count = channels_from(w, first);
     auto& part = *reinterpret_cast<ConvPart*>(at);
     pack_constants(w.requantize, first, count, part.constants, header.flags);
@@ -105,17 +104,15 @@ inline void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
 
 using Tile = simd::ConvTile<ConvHeader, ConvPart>;
 
-/// The part of a tile that begins at channel 16 i.
-[[gnu::always_inline]] inline Tile part_of(const Tile& tile, size_t i) {
-  Tile part = tile;
+/// Sixteen channels of a panel, or what there is of them.
+struct Part {
+  const ConvPart* constants;
+  size_t first, channels;
+};
+[[gnu::always_inline]] inline Part part_of(const Tile& tile, size_t i) {
   const size_t first = i * kPanel, left = tile.channels - first;
-  part.constants = reinterpret_cast<const ConvPart*>(reinterpret_cast<const uint8_t*>(tile.constants) +
-                                                     i * part_bytes(*tile.header));
-  part.channels = left < kPanel ? left : kPanel;
-  part.y = simd::moved(tile.y, first);
-  part.real = simd::moved(tile.real, first);
-  part.b = simd::moved(tile.b, first);
-  return part;
+  const auto* at = reinterpret_cast<const uint8_t*>(tile.constants) + i * tile.header->part_bytes;
+  return {reinterpret_cast<const ConvPart*>(at), first, left < kPanel ? left : kPanel};
 }
 
 [[gnu::always_inline]] inline __m256i broadcast_dword(const void* p) {
@@ -125,20 +122,21 @@ using Tile = simd::ConvTile<ConvHeader, ConvPart>;
 }
 
 template <int kPixels>
-[[gnu::always_inline]] inline void start_sums(const Tile& part, PixelSums (&sums)[kPixels]) {
+[[gnu::always_inline]] inline void start_sums(const Part& part, PixelSums (&sums)[kPixels]) {
 #pragma GCC unroll 4
   for (int m = 0; m < kPixels; ++m)
     for (int j = 0; j < 2; ++j) sums[m].v[j] = load_256(part.constants->constants.bias + 8 * j);
 }
 
 template <int kPixels>
-[[gnu::always_inline]] inline void multiply_bytes(const Tile& part, PixelSums (&sums)[kPixels]) {
+[[gnu::always_inline]] inline void multiply_bytes(const Tile& tile, const Part& part,
+                                                  PixelSums (&sums)[kPixels]) {
   const auto* w = reinterpret_cast<const int8_t*>(part.constants + 1);
-  const size_t stride = part.call->x_pixel_stride;
+  const size_t stride = tile.call->x_pixel_stride;
   const __m256i ones = _mm256_set1_epi16(1);
-  for (size_t t = 0; t < part.header->taps; ++t) {
-    const uint8_t* x = part.x + part.call->tap_offsets[t];
-    for (size_t g = 0; g < part.header->groups; ++g, x += 4, w += 64) {
+  for (size_t t = 0; t < tile.header->taps; ++t) {
+    const uint8_t* x = tile.x + tile.call->tap_offsets[t];
+    for (size_t g = 0; g < tile.header->groups; ++g, x += 4, w += 64) {
       const __m256i w0 = load_256(w), w1 = load_256(w + 32);
 #pragma GCC unroll 4
       for (int m = 0; m < kPixels; ++m) {
@@ -213,35 +211,36 @@ template <int kPixels>
 }
 
 template <int kPixels>
-void store_reals(const Tile& part, const PixelSums (&sums)[kPixels]) {
+[[gnu::noinline]] void store_reals(const Tile& tile, const Part& part, const PixelSums (&sums)[kPixels]) {
   for (int m = 0; m < kPixels; ++m) {
     alignas(32) float slots[kPanel];
     for (int j = 0; j < 2; ++j)
       _mm256_store_ps(slots + 8 * j, scaled(sums[m].v[j], part.constants->constants, j));
-    float* y = part.real + static_cast<size_t>(m) * part.call->y_pixel_stride;
+    float* y = tile.real + static_cast<size_t>(m) * tile.call->y_pixel_stride + part.first;
     for (size_t c = 0; c < part.channels; ++c) y[c] = slots[slot_of(c)];
   }
 }
 
 /// From the sums of a part to its results.
 template <bool kFull, int kPixels>
-[[gnu::always_inline]] inline void finish(const Tile& part, const PixelSums (&sums)[kPixels]) {
-  if (kFull && part.real != nullptr) return store_reals(part, sums);
+[[gnu::always_inline]] inline void finish(const Tile& tile, const Part& part,
+                                          const PixelSums (&sums)[kPixels]) {
+  if (kFull && tile.real != nullptr) return store_reals(tile, part, sums);
   const PanelConstants& constants = part.constants->constants;
-  const PanelFlags& flags = part.header->flags;
-  const EpilogueU8& e = part.call->epilogue;
-  const auto store = [&](int m, __m128i codes) __attribute__((always_inline)) {
-    const size_t pixel = static_cast<size_t>(m);
-    const uint8_t* b = kFull ? simd::moved(part.b, pixel * e.b_pixel_stride) : nullptr;
-    store_pixel<kFull>(codes, constants, flags.clamps, e, b, part.channels,
-                       part.y + pixel * part.call->y_pixel_stride);
-  };
+  const PanelFlags& flags = tile.header->flags;
+  const EpilogueU8& e = tile.call->epilogue;
 #pragma GCC unroll 2
   for (int m = 0; m < kPixels; m += 2) {
-    const int second = m + 1 < kPixels ? m + 1 : m;
-    const __m256i codes = requantized(sums[m], sums[second], constants, kFull && flags.wide);
-    store(m, _mm256_castsi256_si128(codes));
-    if (second != m) store(second, _mm256_extracti128_si256(codes, 1));
+    const bool two = m + 1 < kPixels;
+    __m256i codes = requantized(sums[m], sums[two ? m + 1 : m], constants, kFull && flags.wide);
+    if (kFull && flags.clamps) codes = clamped(codes, constants);
+    if (kFull && tile.b != nullptr) {
+      const uint8_t* b = tile.b + static_cast<size_t>(m) * e.b_pixel_stride + part.first;
+      codes = added(codes, load_pixels(b, two ? e.b_pixel_stride : 0, part.channels), e);
+    }
+    uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride + part.first;
+    store_bytes(y, part.channels, _mm256_castsi256_si128(codes));
+    if (two) store_bytes(y + tile.call->y_pixel_stride, part.channels, _mm256_extracti128_si256(codes, 1));
   }
 }
 
@@ -266,18 +265,19 @@ template <bool kFull, int kPixels>
     done += groups;
   }
   for (size_t i = 0; i < parts; ++i)
-    if (const Tile part = part_of(tile, i); !part.constants->bytes) finish<kFull>(part, sums[i]);
+    if (const Part part = part_of(tile, i); !part.constants->bytes) finish<kFull>(tile, part, sums[i]);
 }
 
 template <bool kFull, int kPixels>
 void run_tile(const Tile& tile) {
-  for (size_t i = 0; i < part_count(tile.channels); ++i) {
-    const Tile part = part_of(tile, i);
+  const size_t parts = part_count(tile.channels);
+  for (size_t i = 0; i < parts; ++i) {
+    const Part part = part_of(tile, i);
     if (!part.constants->bytes) continue;
     PixelSums sums[kPixels];
     start_sums(part, sums);
-    multiply_bytes(part, sums);
-    finish<kFull>(part, sums);
+    multiply_bytes(tile, part, sums);
+    finish<kFull>(tile, part, sums);
   }
   if (tile.header->words) run_words<kFull, kPixels>(tile);
 }
@@ -287,7 +287,7 @@ struct ConvLevel {
   static constexpr size_t kChannels = kParts * kPanel;
   using Header = ConvHeader;
   using Panel = ConvPart;
-  static size_t bytes_before(const ConvHeader& h, size_t panels) { return panels * kParts * part_bytes(h); }
+  static size_t bytes_before(const ConvHeader& h, size_t panels) { return panels * kParts * h.part_bytes; }
   static size_t most_pixels(size_t) { return 4; }
   static void run(const Tile& tile, size_t pixels, bool full) {
     static constexpr void (*kFunctions[2][4])(const Tile&) = {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "kernels/avx2/requantize.h"
+#include "kernels/avx2/vector.h"
+#include "kernels/simd/table.h"
 
 namespace quantize {
 
@@ -99,20 +101,22 @@ void run_row(const Block& block, size_t row) {
   const size_t step = call.stride_w * call.x_pixel_stride;
   uint8_t* y = block.y + row * call.y_row_stride;
   const uint8_t* b = block.b == nullptr ? nullptr : block.b + row * e.b_row_stride;
-  const auto store = [&](size_t p, __m128i codes) __attribute__((always_inline)) {
-    store_pixel<kFull>(codes, *block.constants, flags.clamps, e, b == nullptr ? b : b + p * e.b_pixel_stride,
-                       block.channels, y + p * call.y_pixel_stride);
-  };
   for (size_t p = 0; p < call.width; p += 2) {
     const PixelSums first = sums_at(block, x + p * step);
     const bool two = p + 1 < call.width;
     const PixelSums second = two ? sums_at(block, x + (p + 1) * step) : first;
-    const __m256i codes = requantized(first, second, *block.constants, kFull && flags.wide);
-    store(p, _mm256_castsi256_si128(codes));
-    if (two) store(p + 1, _mm256_extracti128_si256(codes, 1));
+    __m256i codes = requantized(first, second, *block.constants, kFull && flags.wide);
+    if (kFull && flags.clamps) codes = clamped(codes, *block.constants);
+    if (kFull && b != nullptr)
+      codes =
+          added(codes, load_pixels(b + p * e.b_pixel_stride, two ? e.b_pixel_stride : 0, block.channels), e);
+    uint8_t* to = y + p * call.y_pixel_stride;
+    store_bytes(to, block.channels, _mm256_castsi256_si128(codes));
+    if (two) store_bytes(to + call.y_pixel_stride, block.channels, _mm256_extracti128_si256(codes, 1));
   }
   if (kFull && e.table != nullptr)
-    look_up({y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, e.table});
+    simd::table_u8<U8x32>(
+        {y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, e.table});
 }
 
 inline void depthwise(const DepthwiseU8S8& call) noexcept {

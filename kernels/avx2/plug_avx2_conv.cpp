@@ -9,7 +9,7 @@ namespace quantize {
 namespace {
 
 void conv(const ConvU8S8& call) noexcept {
-  simd::conv<ConvLevel>(call, look_up);
+  simd::conv<ConvLevel>(call, simd::table_u8<U8x32>);
 }
 
 /// Eight independent sums of maddubs, maddwd, addd.
@@ -37,7 +37,6 @@ void plug_avx2_conv(KernelTable& table) {
   table.depthwise_u8s8_bytes = depthwise_bytes;
   table.depthwise_u8s8_pack = depthwise_pack;
   table.depthwise_u8s8 = depthwise;
-  table.table_u8 = look_up;
   table.probe_u8s8 = probe_u8s8;
 }
 

@@ -58,9 +58,10 @@ inline bool is_narrow(const int8_t* weights, size_t count, int32_t bias, float m
   return bound * static_cast<double>(multiplier) < static_cast<double>(kSafe);
 }
 
+/// Below the range of s32 a conversion gives INT32_MIN, as it should, and so it does above, which this
+/// prevents. A NaN becomes the upper end, as the reference has it.
 [[gnu::always_inline]] inline __m256 limit(__m256 x) {
-  // A NaN becomes the upper end, as the reference has it.
-  return _mm256_max_ps(_mm256_min_ps(x, _mm256_set1_ps(kSafe)), _mm256_set1_ps(-kSafe));
+  return _mm256_min_ps(x, _mm256_set1_ps(kSafe));
 }
 
 [[gnu::always_inline]] inline __m256i load_256(const void* p) {
@@ -101,45 +102,41 @@ struct PixelSums {
   return _mm256_permute4x64_epi64(_mm256_packus_epi16(words(first), words(second)), _MM_SHUFFLE(3, 1, 2, 0));
 }
 
-/// Eight sums of codes, rounded.
-[[gnu::always_inline]] inline __m256i rounded_sums(__m128i a, __m128i b, const EpilogueU8& e) {
-  const __m256 p = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(e.b_first ? b : a)),
-               q = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(e.b_first ? a : b));
-  const float first_ratio = e.b_first ? e.b_ratio : e.a_ratio,
-              second_ratio = e.b_first ? e.a_ratio : e.b_ratio;
-  const __m256 right = _mm256_fmadd_ps(q, _mm256_set1_ps(second_ratio), _mm256_set1_ps(e.offset));
-  return _mm256_cvtps_epi32(limit(_mm256_fmadd_ps(p, _mm256_set1_ps(first_ratio), right)));
+[[gnu::always_inline]] inline __m256i clamped(__m256i codes, const PanelConstants& constants) {
+  const auto both = [](const uint8_t* p) __attribute__((always_inline)) {
+    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+  };
+  return _mm256_min_epu8(_mm256_max_epu8(codes, both(constants.low)), both(constants.high));
 }
 
-/// Sixteen codes plus sixteen of a residual.
-[[gnu::always_inline]] inline __m128i added(__m128i a, __m128i b, const EpilogueU8& e) {
-  const __m256i low = rounded_sums(a, b, e),
-                high = rounded_sums(_mm_srli_si128(a, 8), _mm_srli_si128(b, 8), e);
-  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), _MM_SHUFFLE(3, 1, 2, 0));
-  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+/// Sixteen bytes of two pixels, `stride` apart.
+[[gnu::always_inline]] inline __m256i load_pixels(const uint8_t* p, size_t stride, size_t channels) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes(p, channels)),
+                                 load_bytes(p + stride, channels), 1);
 }
 
-/// Clamps, adds and stores the sixteen codes of one pixel.
-template <bool kFull>
-[[gnu::always_inline]] inline void store_pixel(__m128i codes, const PanelConstants& constants, bool clamps,
-                                               const EpilogueU8& e, const uint8_t* b, size_t channels,
-                                               uint8_t* y) {
-  if constexpr (kFull) {
-    if (clamps)
-      codes =
-          _mm_min_epu8(_mm_max_epu8(codes, _mm_load_si128(reinterpret_cast<const __m128i*>(constants.low))),
-                       _mm_load_si128(reinterpret_cast<const __m128i*>(constants.high)));
-    if (b != nullptr) codes = added(codes, load_bytes(b, channels), e);
-  }
-  store_bytes(y, channels, codes);
+/// Eight codes as floats.
+[[gnu::always_inline]] inline __m256 floats(__m128i codes) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(codes));
 }
 
-inline void look_up(const TableU8& call) noexcept {
-  for (size_t r = 0; r < call.rows; ++r) {
-    const uint8_t* x = call.x + r * call.x_stride;
-    uint8_t* y = call.y + r * call.y_stride;
-    for (size_t i = 0; i < call.n; ++i) y[i] = call.table[x[i]];
-  }
+/// Codes plus those of a residual, for two pixels.
+[[gnu::always_inline]] inline __m256i added(__m256i a, __m256i b, const EpilogueU8& e) {
+  const __m256i last = e.b_first ? b : a, first = e.b_first ? a : b;
+  const __m256 last_ratio = _mm256_set1_ps(e.b_first ? e.b_ratio : e.a_ratio),
+               first_ratio = _mm256_set1_ps(e.b_first ? e.a_ratio : e.b_ratio),
+               offset = _mm256_set1_ps(e.offset);
+  const auto rounded = [&](__m128i p, __m128i q) __attribute__((always_inline)) {
+    const __m256 right = _mm256_fmadd_ps(floats(q), first_ratio, offset);
+    return _mm256_cvtps_epi32(limit(_mm256_fmadd_ps(floats(p), last_ratio, right)));
+  };
+  const auto words = [&](__m128i p, __m128i q) __attribute__((always_inline)) {
+    return _mm256_packs_epi32(rounded(p, q), rounded(_mm_srli_si128(p, 8), _mm_srli_si128(q, 8)));
+  };
+  const __m256i low = words(_mm256_castsi256_si128(last), _mm256_castsi256_si128(first)),
+                high = words(_mm256_extracti128_si256(last, 1), _mm256_extracti128_si256(first, 1));
+  return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high),
+                                     _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 }  // namespace
