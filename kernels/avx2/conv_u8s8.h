@@ -81,7 +81,7 @@ inline void pack_part(const ConvWeightsU8S8& w, const ConvHeader& h, size_t firs
     for (size_t t = 0; t < w.taps; ++t)
       for (size_t k = 0; k < w.depth; ++k) {
         const int8_t weight = weight_at(w, first + c, t, k);
-        const size_t group = (t * h.groups + k / 4) * kPanel * 4, slot = slot_of(c);
+        const size_t group = (t * h.groups + k / 4) * kPanel * 4, slot = slot_of<kPanel>(c);
         if (part.bytes)
           bytes[group + slot * 4 + k % 4] = weight;
         else
@@ -217,7 +217,7 @@ template <int kPixels>
     for (int j = 0; j < 2; ++j)
       _mm256_store_ps(slots + 8 * j, scaled(sums[m].v[j], part.constants->constants, j));
     float* y = tile.real + static_cast<size_t>(m) * tile.call->y_pixel_stride + part.first;
-    for (size_t c = 0; c < part.channels; ++c) y[c] = slots[slot_of(c)];
+    for (size_t c = 0; c < part.channels; ++c) y[c] = slots[slot_of<kPanel>(c)];
   }
 }
 
@@ -232,15 +232,15 @@ template <bool kFull, int kPixels>
 #pragma GCC unroll 2
   for (int m = 0; m < kPixels; m += 2) {
     const bool two = m + 1 < kPixels;
+    const size_t second = two ? part.channels : 0;
     __m256i codes = requantized(sums[m], sums[two ? m + 1 : m], constants, kFull && flags.wide);
     if (kFull && flags.clamps) codes = clamped(codes, constants);
     if (kFull && tile.b != nullptr) {
       const uint8_t* b = tile.b + static_cast<size_t>(m) * e.b_pixel_stride + part.first;
-      codes = added(codes, load_pixels(b, two ? e.b_pixel_stride : 0, part.channels), e);
+      codes = added(codes, load_halves(b, two ? e.b_pixel_stride : 0, part.channels, second), e);
     }
     uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride + part.first;
-    store_bytes(y, part.channels, _mm256_castsi256_si128(codes));
-    if (two) store_bytes(y + tile.call->y_pixel_stride, part.channels, _mm256_extracti128_si256(codes, 1));
+    store_halves(y, tile.call->y_pixel_stride, part.channels, second, codes);
   }
 }
 

@@ -1,13 +1,19 @@
-// depthwise_u8s8 in AVX2: pairs of taps as words, sixteen channels at a time. Read depthwise() first.
+// depthwise_u8s8 in AVX2: pairs of taps as words, thirty-two channels at a time. Read depthwise() first.
 #pragma once
 
 #include "kernels/avx2/requantize.h"
 #include "kernels/avx2/vector.h"
+#include "kernels/simd/conv.h"
 #include "kernels/simd/table.h"
 
 namespace quantize {
 
 namespace {
+
+/// Channels of a block: the unpacks that pair and widen their bytes leave the order that the packs need.
+constexpr size_t kBlock = 32;
+using BlockConstants = ConstantsOf<kBlock>;
+using BlockSums = SumsOf<kBlock>;
 
 struct alignas(64) DepthwiseHeader {
   size_t channels, kernel_h, kernel_w;
@@ -18,13 +24,13 @@ struct alignas(64) DepthwiseHeader {
 inline size_t tap_pairs(const DepthwiseHeader& h) {
   return (h.kernel_h * h.kernel_w + 1) / 2;
 }
-/// Weights of a block of sixteen channels: [pair][slot][2 taps] as words.
+/// Weights of a block: [pair][slot][2 taps] as words.
 inline size_t block_bytes(const DepthwiseHeader& h) {
-  return sizeof(PanelConstants) + tap_pairs(h) * kPanel * 2 * sizeof(int16_t);
+  return sizeof(BlockConstants) + tap_pairs(h) * kBlock * 2 * sizeof(int16_t);
 }
 inline size_t depthwise_bytes(const DepthwiseWeightsU8S8& w) noexcept {
   const DepthwiseHeader h{w.channels, w.kernel_h, w.kernel_w, {}};
-  return sizeof(DepthwiseHeader) + (w.channels + kPanel - 1) / kPanel * block_bytes(h);
+  return sizeof(DepthwiseHeader) + (w.channels + kBlock - 1) / kBlock * block_bytes(h);
 }
 
 inline void depthwise_pack(const DepthwiseWeightsU8S8& w, void* packed) noexcept {
@@ -36,13 +42,13 @@ inline void depthwise_pack(const DepthwiseWeightsU8S8& w, void* packed) noexcept
     header.flags.wide = header.flags.wide || !is_narrow(w.weights + c * taps, taps, w.requantize.bias[c],
                                                         w.requantize.multiplier[c]);
   auto* at = reinterpret_cast<uint8_t*>(&header + 1);
-  for (size_t first = 0; first < w.channels; first += kPanel, at += block_bytes(header)) {
-    const size_t count = w.channels - first < kPanel ? w.channels - first : kPanel;
-    pack_constants(w.requantize, first, count, *reinterpret_cast<PanelConstants*>(at), header.flags);
-    auto* words = reinterpret_cast<int16_t*>(at + sizeof(PanelConstants));
+  for (size_t first = 0; first < w.channels; first += kBlock, at += block_bytes(header)) {
+    const size_t count = w.channels - first < kBlock ? w.channels - first : kBlock;
+    pack_constants(w.requantize, first, count, *reinterpret_cast<BlockConstants*>(at), header.flags);
+    auto* words = reinterpret_cast<int16_t*>(at + sizeof(BlockConstants));
     for (size_t c = 0; c < count; ++c)
       for (size_t t = 0; t < taps; ++t)
-        words[(t / 2 * kPanel + slot_of(c)) * 2 + t % 2] = w.weights[(first + c) * taps + t];
+        words[(t / 2 * kBlock + slot_of<kBlock>(c)) * 2 + t % 2] = w.weights[(first + c) * taps + t];
   }
 }
 
@@ -50,92 +56,118 @@ inline void depthwise_pack(const DepthwiseWeightsU8S8& w, void* packed) noexcept
 struct Block {
   const DepthwiseU8S8* call;
   const DepthwiseHeader* header;
-  const PanelConstants* constants;  // the weights follow
+  const BlockConstants* constants;  // the weights follow
   size_t channels;
   const uint8_t* x;
   uint8_t* y;
   const uint8_t* b;
 };
 
-/// Steps through the taps in order, row by row.
-struct TapWalk {
-  size_t row_step, column_step, columns, column = 0;
-  const uint8_t* row;
-  [[gnu::always_inline]] const uint8_t* next() {
-    const uint8_t* at = row + column * column_step;
-    if (++column == columns) {
-      column = 0;
-      row += row_step;
+/// Adds the products of two taps, whose weights are `w`. All bytes of a block may be read: the contract
+/// allows 63 behind the last channel.
+[[gnu::always_inline]] inline void multiply_taps(const uint8_t* first, const uint8_t* second,
+                                                 const int16_t* w, BlockSums& sums) {
+  const __m256i a = U8x32::load(first), b = U8x32::load(second), zero = _mm256_setzero_si256();
+  const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+  const __m256i pairs[4] = {_mm256_unpacklo_epi8(low, zero), _mm256_unpackhi_epi8(low, zero),
+                            _mm256_unpacklo_epi8(high, zero), _mm256_unpackhi_epi8(high, zero)};
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    sums.v[j] = _mm256_add_epi32(sums.v[j], _mm256_madd_epi16(pairs[j], load_256(w + 16 * j)));
+    asm("" : "+x"(sums.v[j]));  // GCC 12 would first collect products of many taps, in memory
+  }
+}
+
+/// A kernel whose shape is known when compiled.
+template <size_t kHeight, size_t kWidth>
+struct KernelOf {
+  [[gnu::always_inline]] static void sum(const Block& block, const uint8_t* x, BlockSums& sums) {
+    const DepthwiseU8S8& call = *block.call;
+    const size_t row_step = call.dilation_h * call.x_row_stride,
+                 column_step = call.dilation_w * call.x_pixel_stride;
+    const auto* w = reinterpret_cast<const int16_t*>(block.constants + 1);
+    constexpr size_t kTaps = kHeight * kWidth;
+#pragma GCC unroll 16
+    for (size_t t = 0; t < kTaps; t += 2) {
+      const size_t u = t + 1 < kTaps ? t + 1 : t;  // whose weights are 0
+      multiply_taps(x + t / kWidth * row_step + t % kWidth * column_step,
+                    x + u / kWidth * row_step + u % kWidth * column_step, w + kBlock * t, sums);
     }
-    return at;
   }
 };
 
-/// The sums of one pixel. All sixteen bytes of a block may be read: the contract allows 63 behind the last
-/// channel.
-[[gnu::always_inline]] inline PixelSums sums_at(const Block& block, const uint8_t* x) {
-  const DepthwiseU8S8& call = *block.call;
-  const size_t taps = block.header->kernel_h * block.header->kernel_w;
-  TapWalk walk{call.dilation_h * call.x_row_stride, call.dilation_w * call.x_pixel_stride,
-               block.header->kernel_w, 0, x};
-  const auto load = [](const uint8_t* p) __attribute__((always_inline)) {
-    return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-  };
-  PixelSums sums{{load_256(block.constants->bias), load_256(block.constants->bias + 8)}};
-  const auto* w = reinterpret_cast<const int16_t*>(block.constants + 1);
-  for (size_t t = 0; t < taps; t += 2, w += 32) {
-    const __m256i a = load(walk.next());
-    const __m256i b = t + 1 < taps ? load(walk.next()) : _mm256_setzero_si256();
-    sums.v[0] = _mm256_add_epi32(sums.v[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), load_256(w)));
-    sums.v[1] = _mm256_add_epi32(sums.v[1], _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), load_256(w + 16)));
+struct AnyKernel {
+  [[gnu::always_inline]] static void sum(const Block& block, const uint8_t* x, BlockSums& sums) {
+    const DepthwiseU8S8& call = *block.call;
+    const size_t columns = block.header->kernel_w, pairs = tap_pairs(*block.header),
+                 taps = block.header->kernel_h * columns;
+    const size_t row_step = call.dilation_h * call.x_row_stride,
+                 column_step = call.dilation_w * call.x_pixel_stride;
+    const auto* w = reinterpret_cast<const int16_t*>(block.constants + 1);
+    size_t column = 0;
+    const auto next = [&]() __attribute__((always_inline)) {
+      const uint8_t* tap = x + column * column_step;
+      if (++column == columns) column = 0, x += row_step;
+      return tap;
+    };
+    for (size_t i = 0; i < pairs; ++i, w += 2 * kBlock) {
+      const uint8_t* first = next();
+      multiply_taps(first, 2 * i + 1 < taps ? next() : first, w, sums);
+    }
   }
-  return sums;
-}
+};
 
-template <bool kFull>
-void run_row(const Block& block, size_t row) {
+template <bool kFull, typename Kernel>
+[[gnu::noinline]] void run_row(const Block& block, size_t row) {
   const DepthwiseU8S8& call = *block.call;
   const EpilogueU8& e = call.epilogue;
-  const PanelFlags& flags = block.header->flags;
+  const BlockConstants& constants = *block.constants;
+  const PanelFlags flags = block.header->flags;
+  const size_t first = block.channels < 16 ? block.channels : 16, second = block.channels - first;
   const uint8_t* x = block.x + row * call.stride_h * call.x_row_stride;
-  const size_t step = call.stride_w * call.x_pixel_stride;
   uint8_t* y = block.y + row * call.y_row_stride;
-  const uint8_t* b = block.b == nullptr ? nullptr : block.b + row * e.b_row_stride;
-  for (size_t p = 0; p < call.width; p += 2) {
-    const PixelSums first = sums_at(block, x + p * step);
-    const bool two = p + 1 < call.width;
-    const PixelSums second = two ? sums_at(block, x + (p + 1) * step) : first;
-    __m256i codes = requantized(first, second, *block.constants, kFull && flags.wide);
-    if (kFull && flags.clamps) codes = clamped(codes, *block.constants);
-    if (kFull && b != nullptr)
-      codes =
-          added(codes, load_pixels(b + p * e.b_pixel_stride, two ? e.b_pixel_stride : 0, block.channels), e);
-    uint8_t* to = y + p * call.y_pixel_stride;
-    store_bytes(to, block.channels, _mm256_castsi256_si128(codes));
-    if (two) store_bytes(to + call.y_pixel_stride, block.channels, _mm256_extracti128_si256(codes, 1));
+  const uint8_t* b = simd::moved(block.b, row * e.b_row_stride);
+  for (size_t p = 0; p < call.width; ++p) {
+    BlockSums sums;
+    for (int j = 0; j < 4; ++j) sums.v[j] = load_256(constants.bias + 8 * j);
+    Kernel::sum(block, x + p * call.stride_w * call.x_pixel_stride, sums);
+    __m256i codes = requantized(sums, constants, kFull && flags.wide);
+    if (kFull && flags.clamps) codes = clamped(codes, constants);
+    if (kFull && e.b != nullptr)
+      codes = added(codes, load_halves(b + p * e.b_pixel_stride, second > 0 ? 16 : 0, first, second), e);
+    store_halves(y + p * call.y_pixel_stride, 16, first, second, codes);
   }
   if (kFull && e.table != nullptr)
-    simd::table_u8<U8x32>(
-        {y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, e.table});
+    simd::table_u8<U8x32>({y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, e.table});
+}
+
+/// All channels of a row, then the next row: the rows of x that both read are in the L1 cache.
+template <typename Kernel>
+void run_rows(const DepthwiseU8S8& call) {
+  const auto& header = *static_cast<const DepthwiseHeader*>(call.packed);
+  const EpilogueU8& e = call.epilogue;
+  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr;
+  for (size_t row = 0; row < call.rows; ++row) {
+    const auto* at = reinterpret_cast<const uint8_t*>(&header + 1);
+    for (size_t first = 0; first < header.channels; first += kBlock, at += block_bytes(header)) {
+      const size_t left = header.channels - first;
+      const Block block{&call,
+                        &header,
+                        reinterpret_cast<const BlockConstants*>(at),
+                        left < kBlock ? left : kBlock,
+                        call.x + first,
+                        call.y + first,
+                        simd::moved(e.b, first)};
+      full ? run_row<true, Kernel>(block, row) : run_row<false, Kernel>(block, row);
+    }
+  }
 }
 
 inline void depthwise(const DepthwiseU8S8& call) noexcept {
   const auto& header = *static_cast<const DepthwiseHeader*>(call.packed);
-  const auto* at = reinterpret_cast<const uint8_t*>(&header + 1);
-  const EpilogueU8& e = call.epilogue;
-  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr;
-  for (size_t first = 0; first < header.channels; first += kPanel, at += block_bytes(header)) {
-    const size_t left = header.channels - first;
-    const Block block{&call,
-                      &header,
-                      reinterpret_cast<const PanelConstants*>(at),
-                      left < kPanel ? left : kPanel,
-                      call.x + first,
-                      call.y + first,
-                      e.b == nullptr ? nullptr : e.b + first};
-    for (size_t row = 0; row < call.rows; ++row)
-      full ? run_row<true>(block, row) : run_row<false>(block, row);
-  }
+  if (header.kernel_h == 3 && header.kernel_w == 3) return run_rows<KernelOf<3, 3>>(call);
+  if (header.kernel_h == 5 && header.kernel_w == 5) return run_rows<KernelOf<5, 5>>(call);
+  run_rows<AnyKernel>(call);
 }
 
 }  // namespace

@@ -18,19 +18,29 @@ constexpr size_t kPanel = 16;
 /// Beyond this, every code is at the end of its range anyway; a float up to it converts to s32.
 constexpr float kSafe = 1e9f;
 
-/// Where channel `c` of a panel has its sum, so that saturating packs bring the channels into their order:
-/// element e of 128-bit lane l of vector j is channel 8 l + 4 j + e.
+/// Sums of kChannels channels stand so that saturating packs bring the channels into their order. Element e
+/// of 128-bit lane l of vector j is channel 4 (l * kChannels / 8 + j) + e.
+template <size_t kChannels>
 constexpr size_t slot_of(size_t c) {
-  return 8 * (c / 4 % 2) + 4 * (c / 8) + c % 4;
+  constexpr size_t kVectors = kChannels / 8;
+  return 8 * (c / 4 % kVectors) + 4 * (c / 4 / kVectors) + c % 4;
+}
+/// The same after the first packs.
+template <size_t kChannels>
+constexpr size_t word_slot_of(size_t c) {
+  constexpr size_t kVectors = kChannels / 16;
+  return 16 * (c / 8 % kVectors) + 8 * (c / 8 / kVectors) + c % 8;
 }
 
-/// The constants of a panel.
-struct alignas(64) PanelConstants {
-  int32_t bias[kPanel];        // by slot
-  float multiplier[kPanel];    // by slot
-  int16_t zero_point[kPanel];  // by channel, as the other two
-  uint8_t low[kPanel], high[kPanel];
+/// The constants of some channels.
+template <size_t kChannels>
+struct alignas(64) ConstantsOf {
+  int32_t bias[kChannels];        // by slot
+  float multiplier[kChannels];    // by slot
+  int16_t zero_point[kChannels];  // by slot of words
+  uint8_t low[kChannels], high[kChannels];
 };
+using PanelConstants = ConstantsOf<kPanel>;
 
 /// What a layer's constants ask for beyond the plain case.
 struct PanelFlags {
@@ -38,13 +48,15 @@ struct PanelFlags {
   bool wide;    // products may leave the range of s32
 };
 
-inline void pack_constants(const RequantizeU8& r, size_t first, size_t count, PanelConstants& to,
-                           PanelFlags& flags) {
-  for (size_t c = 0; c < kPanel; ++c) {
+template <size_t kChannels>
+void pack_constants(const RequantizeU8& r, size_t first, size_t count, ConstantsOf<kChannels>& to,
+                    PanelFlags& flags) {
+  for (size_t c = 0; c < kChannels; ++c) {
     const bool used = c < count;
-    to.bias[slot_of(c)] = used ? r.bias[first + c] : 0;
-    to.multiplier[slot_of(c)] = used ? r.multiplier[first + c] : 0;
-    to.zero_point[c] = used ? static_cast<int16_t>(r.zero_point[first + c]) : int16_t{0};
+    to.bias[slot_of<kChannels>(c)] = used ? r.bias[first + c] : 0;
+    to.multiplier[slot_of<kChannels>(c)] = used ? r.multiplier[first + c] : 0;
+    to.zero_point[word_slot_of<kChannels>(c)] =
+        used ? static_cast<int16_t>(r.zero_point[first + c]) : int16_t{0};
     to.low[c] = used ? r.low[first + c] : 0;
     to.high[c] = used ? r.high[first + c] : 255;
     flags.clamps = flags.clamps || to.low[c] != 0 || to.high[c] != 255;
@@ -67,14 +79,17 @@ inline bool is_narrow(const int8_t* weights, size_t count, int32_t bias, float m
 [[gnu::always_inline]] inline __m256i load_256(const void* p) {
   return _mm256_load_si256(static_cast<const __m256i*>(p));
 }
-[[gnu::always_inline]] inline __m256 scaled(__m256i sums, const PanelConstants& constants, int j) {
+template <size_t kChannels>
+[[gnu::always_inline]] inline __m256 scaled(__m256i sums, const ConstantsOf<kChannels>& constants, int j) {
   return _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_load_ps(constants.multiplier + 8 * j));
 }
 
 /// The sums of one pixel.
-struct PixelSums {
-  __m256i v[2];
+template <size_t kChannels>
+struct SumsOf {
+  __m256i v[kChannels / 8];
 };
+using PixelSums = SumsOf<kPanel>;
 
 /// Up to `n` bytes; what is behind them is 0.
 [[gnu::always_inline]] inline __m128i load_bytes(const uint8_t* p, size_t n) {
@@ -85,21 +100,49 @@ struct PixelSums {
 }
 [[gnu::always_inline]] inline void store_bytes(uint8_t* p, size_t n, __m128i x) {
   if (n >= 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), x);
-  alignas(16) uint8_t bytes[16];
-  _mm_store_si128(reinterpret_cast<__m128i*>(bytes), x);
-  for (size_t i = 0; i < n; ++i) p[i] = bytes[i];
+  if (n & 8) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), x);
+    x = _mm_unpackhi_epi64(x, x);
+    p += 8;
+  }
+  auto rest = static_cast<uint64_t>(_mm_cvtsi128_si64(x));
+  for (n &= 7; n > 0; --n, rest >>= 8) *p++ = static_cast<uint8_t>(rest);
 }
 
-/// The codes of two pixels: the first's sixteen, then the second's.
+/// The same for two halves of 16 bytes, `stride` apart, of which `first` and `second` bytes exist.
+[[gnu::always_inline]] inline __m256i load_halves(const uint8_t* p, size_t stride, size_t first,
+                                                  size_t second) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes(p, first)),
+                                 load_bytes(p + stride, second), 1);
+}
+[[gnu::always_inline]] inline void store_halves(uint8_t* p, size_t stride, size_t first, size_t second,
+                                                __m256i x) {
+  store_bytes(p, first, _mm256_castsi256_si128(x));
+  if (second > 0) store_bytes(p + stride, second, _mm256_extracti128_si256(x, 1));
+}
+
+/// Sixteen words of two vectors of sums, with vector j of the zero points.
+template <size_t kChannels>
+[[gnu::always_inline]] inline __m256i requantized_words(const __m256i* sums, int j, bool wide,
+                                                        const ConstantsOf<kChannels>& constants) {
+  __m256 a = scaled(sums[0], constants, 2 * j), b = scaled(sums[1], constants, 2 * j + 1);
+  if (wide) a = limit(a), b = limit(b);
+  return _mm256_adds_epi16(_mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)),
+                           load_256(constants.zero_point + 16 * j));
+}
+
+/// The codes of sixteen channels of two pixels: the first's, then the second's.
 [[gnu::always_inline]] inline __m256i requantized(const PixelSums& first, const PixelSums& second,
                                                   const PanelConstants& constants, bool wide) {
-  const __m256i zero = load_256(constants.zero_point);
-  const auto words = [&](const PixelSums& sums) __attribute__((always_inline)) {
-    __m256 a = scaled(sums.v[0], constants, 0), b = scaled(sums.v[1], constants, 1);
-    if (wide) a = limit(a), b = limit(b);
-    return _mm256_adds_epi16(_mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b)), zero);
-  };
-  return _mm256_permute4x64_epi64(_mm256_packus_epi16(words(first), words(second)), _MM_SHUFFLE(3, 1, 2, 0));
+  const __m256i bytes = _mm256_packus_epi16(requantized_words(first.v, 0, wide, constants),
+                                            requantized_words(second.v, 0, wide, constants));
+  return _mm256_permute4x64_epi64(bytes, _MM_SHUFFLE(3, 1, 2, 0));
+}
+/// The codes of thirty-two channels.
+[[gnu::always_inline]] inline __m256i requantized(const SumsOf<32>& sums, const ConstantsOf<32>& constants,
+                                                  bool wide) {
+  return _mm256_packus_epi16(requantized_words(sums.v, 0, wide, constants),
+                             requantized_words(sums.v + 2, 1, wide, constants));
 }
 
 [[gnu::always_inline]] inline __m256i clamped(__m256i codes, const PanelConstants& constants) {
@@ -108,11 +151,8 @@ struct PixelSums {
   };
   return _mm256_min_epu8(_mm256_max_epu8(codes, both(constants.low)), both(constants.high));
 }
-
-/// Sixteen bytes of two pixels, `stride` apart.
-[[gnu::always_inline]] inline __m256i load_pixels(const uint8_t* p, size_t stride, size_t channels) {
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes(p, channels)),
-                                 load_bytes(p + stride, channels), 1);
+[[gnu::always_inline]] inline __m256i clamped(__m256i codes, const ConstantsOf<32>& constants) {
+  return _mm256_min_epu8(_mm256_max_epu8(codes, load_256(constants.low)), load_256(constants.high));
 }
 
 /// Eight codes as floats.
@@ -120,7 +160,7 @@ struct PixelSums {
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(codes));
 }
 
-/// Codes plus those of a residual, for two pixels.
+/// Codes plus those of a residual.
 [[gnu::always_inline]] inline __m256i added(__m256i a, __m256i b, const EpilogueU8& e) {
   const __m256i last = e.b_first ? b : a, first = e.b_first ? a : b;
   const __m256 last_ratio = _mm256_set1_ps(e.b_first ? e.b_ratio : e.a_ratio),
