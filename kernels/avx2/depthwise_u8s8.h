@@ -63,25 +63,38 @@ struct Block {
   const uint8_t* b;
 };
 
-/// Adds the products of two taps, whose weights are `w`. All bytes of a block may be read: the contract
-/// allows 63 behind the last channel.
-[[gnu::always_inline]] inline void multiply_taps(const uint8_t* first, const uint8_t* second,
-                                                 const int16_t* w, BlockSums& sums) {
-  const __m256i a = U8x32::load(first), b = U8x32::load(second), zero = _mm256_setzero_si256();
-  const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
-  const __m256i pairs[4] = {_mm256_unpacklo_epi8(low, zero), _mm256_unpackhi_epi8(low, zero),
-                            _mm256_unpacklo_epi8(high, zero), _mm256_unpackhi_epi8(high, zero)};
+/// Adds the products of two taps, whose weights are `w`, of pixels `step` apart. All bytes of a block may be
+/// read: the contract allows 63 behind the last channel.
+template <int kPixels>
+[[gnu::always_inline]] inline void multiply_taps(const uint8_t* first, const uint8_t* second, size_t step,
+                                                 const int16_t* w, BlockSums (&sums)[kPixels]) {
+  const __m256i zero = _mm256_setzero_si256();
+  __m256i low[kPixels], high[kPixels];
+  for (int m = 0; m < kPixels; ++m) {
+    const size_t at = static_cast<size_t>(m) * step;
+    const __m256i a = U8x32::load(first + at), b = U8x32::load(second + at);
+    low[m] = _mm256_unpacklo_epi8(a, b);
+    high[m] = _mm256_unpackhi_epi8(a, b);
+  }
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) {
-    sums.v[j] = _mm256_add_epi32(sums.v[j], _mm256_madd_epi16(pairs[j], load_256(w + 16 * j)));
-    asm("" : "+x"(sums.v[j]));  // GCC 12 would first collect products of many taps, in memory
+    const __m256i weights = load_256(w + 16 * j);
+#pragma GCC unroll 2
+    for (int m = 0; m < kPixels; ++m) {
+      const __m256i bytes = j < 2 ? low[m] : high[m];
+      const __m256i pair = j % 2 == 0 ? _mm256_unpacklo_epi8(bytes, zero) : _mm256_unpackhi_epi8(bytes, zero);
+      sums[m].v[j] = _mm256_add_epi32(sums[m].v[j], _mm256_madd_epi16(pair, weights));
+      asm("" : "+x"(sums[m].v[j]));  // GCC 12 would first collect products of many taps, in memory
+    }
   }
 }
 
 /// A kernel whose shape is known when compiled.
 template <size_t kHeight, size_t kWidth>
 struct KernelOf {
-  [[gnu::always_inline]] static void sum(const Block& block, const uint8_t* x, BlockSums& sums) {
+  template <int kPixels>
+  [[gnu::always_inline]] static void sum(const Block& block, const uint8_t* x, size_t step,
+                                         BlockSums (&sums)[kPixels]) {
     const DepthwiseU8S8& call = *block.call;
     const size_t row_step = call.dilation_h * call.x_row_stride,
                  column_step = call.dilation_w * call.x_pixel_stride;
@@ -91,13 +104,15 @@ struct KernelOf {
     for (size_t t = 0; t < kTaps; t += 2) {
       const size_t u = t + 1 < kTaps ? t + 1 : t;  // whose weights are 0
       multiply_taps(x + t / kWidth * row_step + t % kWidth * column_step,
-                    x + u / kWidth * row_step + u % kWidth * column_step, w + kBlock * t, sums);
+                    x + u / kWidth * row_step + u % kWidth * column_step, step, w + kBlock * t, sums);
     }
   }
 };
 
 struct AnyKernel {
-  [[gnu::always_inline]] static void sum(const Block& block, const uint8_t* x, BlockSums& sums) {
+  template <int kPixels>
+  [[gnu::always_inline]] static void sum(const Block& block, const uint8_t* x, size_t step,
+                                         BlockSums (&sums)[kPixels]) {
     const DepthwiseU8S8& call = *block.call;
     const size_t columns = block.header->kernel_w, pairs = tap_pairs(*block.header),
                  taps = block.header->kernel_h * columns;
@@ -112,33 +127,46 @@ struct AnyKernel {
     };
     for (size_t i = 0; i < pairs; ++i, w += 2 * kBlock) {
       const uint8_t* first = next();
-      multiply_taps(first, 2 * i + 1 < taps ? next() : first, w, sums);
+      multiply_taps(first, 2 * i + 1 < taps ? next() : first, step, w, sums);
     }
   }
 };
 
-template <bool kFull, typename Kernel>
-[[gnu::noinline]] void run_row(const Block& block, size_t row) {
+/// Pixels p, p + 1, ... of a row.
+template <bool kFull, typename Kernel, int kPixels>
+[[gnu::always_inline]] inline void run_pixels(const Block& block, size_t row, size_t p) {
   const DepthwiseU8S8& call = *block.call;
   const EpilogueU8& e = call.epilogue;
   const BlockConstants& constants = *block.constants;
-  const PanelFlags flags = block.header->flags;
+  const size_t step = call.stride_w * call.x_pixel_stride;
+  BlockSums sums[kPixels];
+  for (int m = 0; m < kPixels; ++m)
+    for (int j = 0; j < 4; ++j) sums[m].v[j] = load_256(constants.bias + 8 * j);
+  Kernel::sum(block, block.x + row * call.stride_h * call.x_row_stride + p * step, step, sums);
   const size_t first = block.channels < 16 ? block.channels : 16, second = block.channels - first;
-  const uint8_t* x = block.x + row * call.stride_h * call.x_row_stride;
-  uint8_t* y = block.y + row * call.y_row_stride;
-  const uint8_t* b = simd::moved(block.b, row * e.b_row_stride);
-  for (size_t p = 0; p < call.width; ++p) {
-    BlockSums sums;
-    for (int j = 0; j < 4; ++j) sums.v[j] = load_256(constants.bias + 8 * j);
-    Kernel::sum(block, x + p * call.stride_w * call.x_pixel_stride, sums);
-    __m256i codes = requantized(sums, constants, kFull && flags.wide);
-    if (kFull && flags.clamps) codes = clamped(codes, constants);
-    if (kFull && e.b != nullptr)
-      codes = added(codes, load_halves(b + p * e.b_pixel_stride, second > 0 ? 16 : 0, first, second), e);
-    store_halves(y + p * call.y_pixel_stride, 16, first, second, codes);
+#pragma GCC unroll 2
+  for (size_t m = 0; m < kPixels; ++m) {
+    __m256i codes = requantized(sums[m], constants, kFull && block.header->flags.wide);
+    if (kFull && block.header->flags.clamps) codes = clamped(codes, constants);
+    if (kFull && e.b != nullptr) {
+      const uint8_t* b = block.b + row * e.b_row_stride + (p + m) * e.b_pixel_stride;
+      codes = added(codes, load_halves(b, second > 0 ? 16 : 0, first, second), e);
+    }
+    store_halves(block.y + row * call.y_row_stride + (p + m) * call.y_pixel_stride, 16, first, second, codes);
   }
-  if (kFull && e.table != nullptr)
-    simd::table_u8<U8x32>({y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, e.table});
+}
+
+template <bool kFull, typename Kernel>
+[[gnu::noinline]] void run_row(const Block& block, size_t row) {
+  const DepthwiseU8S8& call = *block.call;
+  size_t p = 0;
+  for (; p + 2 <= call.width; p += 2) run_pixels<kFull, Kernel, 2>(block, row, p);
+  if (p < call.width) run_pixels<kFull, Kernel, 1>(block, row, p);
+  if (kFull && call.epilogue.table != nullptr) {
+    uint8_t* y = block.y + row * call.y_row_stride;
+    simd::table_u8<U8x32>(
+        {y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, call.epilogue.table});
+  }
 }
 
 /// All channels of a row, then the next row: the rows of x that both read are in the L1 cache.

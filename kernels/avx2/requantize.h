@@ -112,8 +112,8 @@ using PixelSums = SumsOf<kPanel>;
 /// The same for two halves of 16 bytes, `stride` apart, of which `first` and `second` bytes exist.
 [[gnu::always_inline]] inline __m256i load_halves(const uint8_t* p, size_t stride, size_t first,
                                                   size_t second) {
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes(p, first)),
-                                 load_bytes(p + stride, second), 1);
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes(p, first)), load_bytes(p + stride, second),
+                                 1);
 }
 [[gnu::always_inline]] inline void store_halves(uint8_t* p, size_t stride, size_t first, size_t second,
                                                 __m256i x) {
