@@ -54,6 +54,8 @@ Json json_of(const BenchOptions& options, const BenchResult& result) {
   json["isa"] = name_of(options.engine.kernels().isa);
   json["rounds"] = result.accepted_rounds;
   json["noisy_rounds"] = result.noisy_rounds;
+  json["inferences"] = result.inferences;
+  json["inferences_on_one_thread"] = threads == 1 ? result.inferences : result.alone;
   json["probe_gmacs_per_second"] = {{"f32", result.peak_f32 * 1e-9}, {"u8s8", result.peak_u8s8 * 1e-9}};
   json["models"] = Json::array();
   for (const ModelTime& model : result.models) {
@@ -67,10 +69,17 @@ Json json_of(const BenchOptions& options, const BenchResult& result) {
     entry["macs"] = model.macs;
     entry["gmacs_per_second"] = gmacs_per_second(model.macs, model.median_ms);
     entry["probe_share"] = probe_share(result, model, threads);
-    entry["memory_bytes"] = model.memory_bytes;
+    entry["memory_mib"] = static_cast<double>(model.memory_bytes) / (1 << 20);
+    entry["model_bytes"] = model.model_bytes;
     entry["load_ms"] = model.load_ms;
     entry["first_ms"] = model.first_ms;
-    if (options.layers) entry["layers"] = layers_json(model);
+    if (options.layers) {
+      entry["layers"] = layers_json(model);
+      entry["slower_than_float"] = Json::array();
+      for (const SlowerStep& step : slower_steps(result.models.front(), model))
+        entry["slower_than_float"].push_back(
+            {{"name", step.name}, {"int8_ms", step.int8_ms}, {"float_ms", step.float_ms}});
+    }
     json["models"].push_back(std::move(entry));
   }
   return json;
@@ -93,20 +102,34 @@ std::string layers_text(const ModelTime& model, const Style& style) {
                format_fixed(100 * layer.median_ms / total, 1) + " %",
                layer.macs == 0 ? "" : format_fixed(gmacs_per_second(layer.macs, layer.median_ms), 1)});
   }
-  std::string text =
-      "\n" + style.bold(printable(model.file)) + ", step by step on one thread\n" + table.text(style);
+  std::string text = "\n" + style.bold(printable(model.file)) + ", step by step\n" + table.text(style);
   std::vector<std::string> parts;
   for (const auto& [kind, ms] : kinds) parts.push_back(kind + " " + format_fixed(100 * ms / total, 1) + " %");
   return text + "  in all " + format_fixed(total, 3) + " ms: " + join(parts, ", ") + "\n";
+}
+
+// Where int8 does not pay, and the option that leaves those nodes in float.
+std::string slower_text(const BenchResult& result, const ModelTime& model) {
+  const std::vector<SlowerStep> slower = slower_steps(result.models.front(), model);
+  if (slower.empty()) return "";
+  constexpr size_t kMost = 5;
+  std::string text = "  slower than in '" + printable(result.models.front().file) + "':", names;
+  for (size_t i = 0; i < slower.size() && i < kMost; ++i) {
+    text += (i == 0 ? " " : ", ") + printable(slower[i].name) + " (" + format_fixed(slower[i].int8_ms, 4) +
+            " ms, float " + format_fixed(slower[i].float_ms, 4) + ")";
+    names += (i == 0 ? "" : "|") + printable(slower[i].name);
+  }
+  if (slower.size() > kMost) text += " and " + std::to_string(slower.size() - kMost) + " more";
+  return text + "; to leave them in float: --exclude '^(" + names + ")$'\n";
 }
 
 std::string text_of(const BenchOptions& options, const BenchResult& result, const Style& style) {
   const int threads = options.engine.thread_count();
   std::string text = format_plural(static_cast<size_t>(threads), "thread") + ", " +
                      name_of(options.engine.kernels().isa) + ", " +
-                     format_plural(result.accepted_rounds, "round") + "; the CPU does " +
+                     format_plural(result.accepted_rounds, "round") + "; in registers a thread does " +
                      format_fixed(result.peak_u8s8 * 1e-9, 0) + " GMAC/s on u8 x s8 and " +
-                     format_fixed(result.peak_f32 * 1e-9, 0) + " on f32 in a thread's registers\n\n";
+                     format_fixed(result.peak_f32 * 1e-9, 0) + " on f32\n\n";
   Table table({{"model"},
                {"median ms", Table::Align::kRight},
                {"min", Table::Align::kRight},
@@ -125,7 +148,7 @@ std::string text_of(const BenchOptions& options, const BenchResult& result, cons
                format_bytes(model.memory_bytes)});
   text += table.text(style);
   for (const ModelTime& model : result.models)
-    if (!model.layers.empty()) text += layers_text(model, style);
+    if (!model.layers.empty()) text += layers_text(model, style) + slower_text(result, model);
   return text;
 }
 
@@ -135,6 +158,10 @@ void warn(const BenchResult& result, Diagnostics& diagnostics) {
         format_plural(result.noisy_rounds, "round") +
         " ran while something else slowed the CPU down by more than 3 %; ratios hold, absolute times "
         "may not");
+  if (result.alone > 0)
+    diagnostics.warn(
+        format_plural(result.alone, "inference") + " of " + std::to_string(result.inferences) +
+        " ran on one thread, because other processes kept the others waiting; measure on an idle machine");
   for (const ModelTime& model : result.models)
     if (model.is_int8 && model.ratio > 1 && !result.models.front().is_int8)
       diagnostics.warn(

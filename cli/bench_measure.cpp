@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <map>
 
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "core/macs.h"
+#include "core/parallel.h"
 
 namespace quantize {
 
@@ -30,7 +32,8 @@ double quantile(std::vector<double> values, double share) {
   return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
 }
 
-/// Numbers between -2 and 2, or codes, without a pattern; the same every time.
+/// Numbers between -2 and 2, or codes, without a pattern; the same every time. Wider integers, which may be
+/// indices, are 0.
 Tensor random_input(const Value& input) {
   Tensor tensor(input.dtype, *input.shape);
   uint32_t state = 12345;
@@ -38,19 +41,18 @@ Tensor random_input(const Value& input) {
     state = state * 1664525 + 1013904223;
     if (input.dtype == DataType::kF32)
       tensor.mutable_data<float>()[i] = static_cast<float>(state >> 8) / static_cast<float>(1 << 22) - 2.0f;
-    else
-      std::memset(
-          static_cast<std::byte*>(tensor.mutable_bytes()) + static_cast<size_t>(i) * size_of(input.dtype),
-          static_cast<int>(state >> 25), size_of(input.dtype) == 1 ? 1 : 0);
+    else if (size_of(input.dtype) == 1)
+      static_cast<std::byte*>(tensor.mutable_bytes())[i] = static_cast<std::byte>(state >> 25);
   }
   return tensor;
 }
 
 /// A model ready to run.
 struct Subject {
-  Subject(const std::string& path, const BenchPlan& plan) : file(path) {
+  Subject(const std::string& path, const BenchPlan& plan) : file(path), threads(plan.threads) {
     const auto start = Clock::now();
     Graph graph = load_model(path, plan.input_shapes);
+    model_bytes = bytes_of_model(path, graph);
     for (ValueId id : graph.inputs) {
       Value& input = graph.value(id);
       if (input.shape && !input.shape->empty() && input.shape->front() == kUnknownDim)
@@ -74,12 +76,17 @@ struct Subject {
   }
 
   double run() {
+    ++inferences;
+    if (worthwhile_threads(threads) < threads) ++alone;
     const auto start = Clock::now();
     program->run(views, *workspace);
     return ms_since(start);
   }
 
   std::string file;
+  uint64_t model_bytes = 0;
+  int threads;
+  size_t inferences = 0, alone = 0;
   std::vector<Tensor> inputs;
   std::vector<Shape> shapes;
   std::vector<TensorView> views;
@@ -188,6 +195,7 @@ ModelTime summary(const Subject& subject, const Subject& first, const std::vecto
   result.load_ms = subject.load_ms;
   result.first_ms = subject.first_ms;
   result.memory_bytes = subject.program->arena_bytes();
+  result.model_bytes = subject.model_bytes;
   uint64_t integer_macs = 0;
   for (const Step& step : subject.program->steps()) {
     const uint64_t macs = macs_of(subject.program->graph(), step.node);
@@ -214,7 +222,6 @@ BenchResult measure(const BenchPlan& plan, Console& console) {
     u8s8.measure();
     for (Subject& subject : subjects) subject.rounds.push_back(visit(subject));
     probes.push_back(std::min(before, f32.measure()));
-    const std::vector<bool> accepted = accepted_rounds(probes, f32.best);
     progress.update(r + 1, plan.rounds);
     const auto good =
         std::count_if(probes.begin(), probes.end(), [&](double p) { return p >= kAccepted * f32.best; });
@@ -228,9 +235,29 @@ BenchResult measure(const BenchPlan& plan, Console& console) {
   result.peak_u8s8 = u8s8.best;
   for (const Subject& subject : subjects) {
     result.models.push_back(summary(subject, subjects.front(), accepted));
+    result.inferences += subject.inferences;
+    result.alone += subject.alone;
     if (plan.layers) result.models.back().layers = measure_layers(subject, plan);
   }
   return result;
+}
+
+std::vector<SlowerStep> slower_steps(const ModelTime& float_model, const ModelTime& int8_model) {
+  constexpr double kMuch = 1.1, kLittleMs = 1e-3;
+  std::map<std::string, double> float_times;
+  for (const LayerTime& layer : float_model.layers)
+    if (layer.kernel == "float") float_times[layer.name] = layer.median_ms;
+  std::vector<SlowerStep> slower;
+  for (const LayerTime& layer : int8_model.layers) {
+    const auto found = float_times.find(layer.name);
+    if (layer.kernel != "int8" || found == float_times.end()) continue;
+    const double limit = std::max(found->second * kMuch, found->second + kLittleMs);
+    if (layer.median_ms > limit) slower.push_back({layer.name, layer.median_ms, found->second});
+  }
+  std::sort(slower.begin(), slower.end(), [](const SlowerStep& a, const SlowerStep& b) {
+    return a.int8_ms - a.float_ms > b.int8_ms - b.float_ms;
+  });
+  return slower;
 }
 
 }  // namespace quantize

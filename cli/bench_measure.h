@@ -21,7 +21,8 @@ struct BenchPlan {
 
 /// One step of a model.
 struct LayerTime {
-  std::string name, op_type, shape, kernel;  // shape: of the output; kernel: "int8", "float" or "move"
+  std::string name, op_type, shape;  // shape: of the output
+  std::string kernel;                // "int8", "float", "convert" between the two, or "other"
   uint64_t macs = 0;
   double median_ms = 0;
 };
@@ -32,7 +33,8 @@ struct ModelTime {
   double median_ms = 0, min_ms = 0, p95_ms = 0;
   double ratio = 1, ratio_low = 1, ratio_high = 1;  // to the first model in the same round: median, quartiles
   double load_ms = 0, first_ms = 0;                 // reading and compiling; the first inference
-  uint64_t macs = 0, memory_bytes = 0;              // of one inference; arena and packed weights' source
+  uint64_t macs = 0, memory_bytes = 0;              // of one inference: work, and room for its values
+  uint64_t model_bytes = 0;                         // on disk
   bool is_int8 = false;                             // most of the work is on integers
   std::vector<LayerTime> layers;
 };
@@ -41,7 +43,18 @@ struct BenchResult {
   std::vector<ModelTime> models;
   double peak_f32 = 0, peak_u8s8 = 0;  // best of the probes, multiply-accumulates per second of one thread
   size_t accepted_rounds = 0, noisy_rounds = 0;
+  size_t inferences = 0, alone = 0;  // all that were timed; those that one thread did, for want of free CPUs
 };
+
+/// A step that costs more on integers than on floats.
+struct SlowerStep {
+  std::string name;
+  double int8_ms = 0, float_ms = 0;
+};
+
+/// The steps of the same name in both models, both measured with layers, that are int8 in one, float in the
+/// other, and slower on int8 by more than a tenth and a microsecond; the worst first.
+std::vector<SlowerStep> slower_steps(const ModelTime& float_model, const ModelTime& int8_model);
 
 /// Loads the models, warms up and measures. A round visits every model for a slot of about 30 ms; rounds
 /// whose probes fall more than 3 % below the best are repeated, up to twice as many, and left out where

@@ -8,7 +8,7 @@ namespace quantize {
 namespace {
 
 constexpr size_t kNameColumn = 26;
-constexpr size_t kLineWidth = 80;
+constexpr size_t kLineWidth = 88;
 
 bool is_default(const Command& command, std::span<const Command> commands) {
   return command.name == commands.front().name;

@@ -188,11 +188,9 @@ CommandBody define(CLI::App& app) {
                  "whose rules choose what is quantized: " + join(targets, ", ") +
                      " (default: ort-x86 for qdq, native for int8)")
       ->type_name("NAME")
-      ->check(CLI::IsMember(targets));
-  app.add_option(
-         "--format", flags->format,
-         "qdq: float operators between Q and DQ, for many runtimes; int8: integer operators, for our engine "
-         "and ONNX Runtime (default qdq)")
+      ->check(CLI::IsMember(targets))
+      ->group("Quantization");
+  app.add_option("--format", flags->format, "qdq, for many runtimes (default), or int8: integer operators")
       ->type_name("qdq|int8")
       ->check(CLI::IsMember({"qdq", "int8"}));
   app.add_option("--input-type", flags->input_type, "u8: the model takes quantized pixels (default f32)")
@@ -201,7 +199,9 @@ CommandBody define(CLI::App& app) {
       ->group("Output file");
   app.add_option("--statistics", flags->statistics, "read if it exists (no images needed then), else written")
       ->type_name("FILE");
-  app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")->type_name("FILE");
+  app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")
+      ->type_name("FILE")
+      ->group("Quantization");
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
   return [flags](Console& console) { return quantize(*flags, console); };

@@ -247,7 +247,11 @@ Report run(const RunOptions& options, Console& console) {
     check_folder_writable(options.folder);
     check_file_names(model);
   }
-  Engine engine(model, {&options.engine.kernels(), {}});
+  // Several samples have a thread each; a single one has them all.
+  const bool single = named_input(model, options.inputs.front()) != kNoValue ||
+                      (options.inputs.size() == 1 && !fs::is_directory(options.inputs.front()));
+  Engine engine(
+      model, {.kernels = &options.engine.kernels(), .threads = single ? options.engine.thread_count() : 1});
   const std::vector<Result> results = run_all(options, engine, console);
   throw_if_interrupted();
   std::vector<Output> outputs = outputs_of(model, results);

@@ -2,6 +2,7 @@
 // Read OpDef first.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -72,7 +73,7 @@ struct EvaluateContext {
   std::span<const TensorView> inputs;  // empty views for inputs that are left out
   std::span<const MutableTensorView> outputs;
   std::span<std::byte> scratch;           // what CompileContext::scratch_bytes asked for; 64-byte aligned
-  size_t chunk_begin = 0, chunk_end = 1;  // the part to compute, of CompileContext::chunks
+  size_t chunk_begin = 0, chunk_end = 1;  // the part of the work to do now, of CompileContext::chunks
 
   TensorView input(size_t i) const { return i < inputs.size() ? inputs[i] : TensorView{}; }
 };
@@ -85,9 +86,20 @@ struct CompileContext {
   const KernelTable& kernels;
   float low = -std::numeric_limits<float>::infinity();  // clamp of the output: a fused Relu or Clip
   float high = std::numeric_limits<float>::infinity();
-  size_t scratch_bytes = 0;  // set by compile: bytes of scratch memory each run needs
-  size_t chunks = 1;         // set by compile: parts that may be computed apart, by several threads at once
+  int threads = 1;           // that will share each step
+  size_t scratch_bytes = 0;  // set by compile: bytes of scratch memory each call needs
+  /// Set by compile: into how many independent chunks the step can be split. The step function is then called
+  /// for ranges of them that together are [0, chunks), from several threads at once, each with scratch memory
+  /// of its own; the output must not depend on the ranges.
+  size_t chunks = 1;
   std::span<const Storage> storage = {};  // how each value lies in memory; empty: all row-major
+
+  /// A number of chunks for a step that takes one thread about `microseconds` and can be cut into `units`
+  /// equal parts: enough that threads can help each other out, each worth being handed over.
+  size_t chunks_for(int64_t units, double microseconds) const {
+    const double most = std::min({static_cast<double>(units), microseconds / 10, 6.0 * threads});
+    return threads <= 1 || most < 2 ? 1 : static_cast<size_t>(most);
+  }
 
   const Shape& shape(size_t input) const { return *graph.value(node.inputs[input]).shape; }
   const Shape& output_shape(size_t i = 0) const { return *graph.value(node.outputs[i]).shape; }
@@ -96,6 +108,17 @@ struct CompileContext {
   /// True if a value lies as pixels.
   bool is_pixels(ValueId id) const { return !storage.empty() && id != kNoValue && storage_of(id).pixels; }
 };
+
+/// The part of `units` that [chunk_begin, chunk_end) of `chunks` stands for.
+struct UnitRange {
+  int64_t begin, end;
+};
+inline UnitRange units_of(const EvaluateContext& context, int64_t units, size_t chunks) {
+  const auto at = [&](size_t chunk) {
+    return units * static_cast<int64_t>(chunk) / static_cast<int64_t>(chunks);
+  };
+  return {at(context.chunk_begin), at(context.chunk_end)};
+}
 
 /// A compiled operator: attributes decoded, weights packed. Must be safe to call from several threads.
 using StepFunction = std::function<void(const EvaluateContext&)>;

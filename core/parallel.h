@@ -1,12 +1,8 @@
 // Threads. The only place of the program that knows OpenMP.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
-#include <exception>
 #include <functional>
-#include <vector>
 
 namespace quantize {
 
@@ -20,34 +16,43 @@ int available_threads();
 /// here.
 void parallel_for(size_t count, int threads, const std::function<void(size_t item, int thread)>& body);
 
-/// Walks a fixed list of steps with a team of threads, again and again: one parallel region per walk, no lock
-/// and no allocation in it.
-///
-/// Each step is a number of chunks that may run at once; a step begins when every chunk of the one before it
-/// has ended. Chunks are claimed one by one, so that a thread which another process keeps from running holds
-/// up at most the chunk it has, and waiting threads spin briefly, then give way.
-class StepTeam {
- public:
-  /// chunks[s]: how many step s has, at least 1.
-  explicit StepTeam(std::vector<size_t> chunks);
+/// How many of `threads` parallel_steps should use now: all of them, or one for a while after other processes
+/// kept some of them from running, since then waiting costs more than help is worth. Tried again after 40 to
+/// 320 milliseconds.
+int worthwhile_threads(int threads);
 
-  /// Calls body(context, s, begin, end) for ranges of chunks that make up every step. With one thread each
-  /// step is one range and the caller does all. Not to be called twice at once. The first exception of a body
-  /// ends the walk and is thrown again here.
-  using Body = void (*)(void* context, size_t step, size_t begin, size_t end);
-  void run(int threads, Body body, void* context);
-
- private:
-  void walk(Body body, void* context);
-  void take_part(size_t step, Body body, void* context);
-
-  struct Progress {
-    std::atomic<uint32_t> claimed{0}, ended{0};
-  };
-  std::vector<size_t> chunks_;
-  std::vector<Progress> progress_;
-  std::atomic<bool> failed_{false};
-  std::exception_ptr error_;
+/// parallel_steps without its template: the functions get `work` back.
+struct TeamWork {
+  size_t steps = 0;
+  const void* work = nullptr;
+  size_t (*chunks)(const void* work, size_t step) = nullptr;
+  void (*run)(const void* work, size_t step, size_t chunk_begin, size_t chunk_end, int thread) = nullptr;
+  void (*finish)(const void* work, size_t step) = nullptr;
 };
+void run_team(const TeamWork& work, int threads);
+
+/// Does steps one after another, the chunks of each on up to `threads` threads: one team for all the steps,
+/// much cheaper than a parallel_for per step. `Work` has
+///
+///   size_t chunks(size_t step) const                                how many chunks a step has, at least 1
+///   void run(size_t step, size_t begin, size_t end, int thread) const    does the chunks [begin, end)
+///   void finish(size_t step) const                                       runs alone, behind the last chunk
+///
+/// Every chunk is done exactly once, after all of the step before has finished; which thread does it is
+/// decided dynamically, `thread` is in [0, threads). With one thread everything runs on the caller and every
+/// step is one call of `run`. A thread that the system has put aside holds up no other, unless it is in the
+/// middle of a chunk.
+///
+/// The first exception that a function throws ends the work and is thrown again here.
+template <typename Work>
+void parallel_steps(size_t steps, int threads, const Work& work) {
+  run_team({.steps = steps,
+            .work = &work,
+            .chunks = [](const void* w, size_t step) { return static_cast<const Work*>(w)->chunks(step); },
+            .run = [](const void* w, size_t step, size_t begin, size_t end,
+                      int thread) { static_cast<const Work*>(w)->run(step, begin, end, thread); },
+            .finish = [](const void* w, size_t step) { static_cast<const Work*>(w)->finish(step); }},
+           threads);
+}
 
 }  // namespace quantize

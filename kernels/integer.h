@@ -49,6 +49,11 @@ struct ConvWeightsU8S8 {
   RequantizeU8 requantize;
 };
 
+/// Taps [begin, end) of a convolution.
+struct TapRange {
+  size_t begin, end;
+};
+
 /// A block of a convolution or matrix product:
 ///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k]
 ///   * w[c][t][k] y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
@@ -59,6 +64,7 @@ struct ConvU8S8 {
   const void* packed = nullptr;  // by conv_u8s8_pack of the same table, 64-byte aligned
   const uint8_t* x = nullptr;
   const int32_t* tap_offsets = nullptr;  // [taps]
+  const TapRange* row_taps = nullptr;    // [rows] or null: the taps of each row that may add something
   size_t x_pixel_stride = 0, x_row_stride = 0;
   uint8_t* y = nullptr;
   float* real = nullptr;  // if set, it takes float(sum) * multiplier[c] instead of y taking codes

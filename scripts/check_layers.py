@@ -38,7 +38,7 @@ THIRD_PARTY = {
 }
 
 # Headers of kernels that other folders may see in their own headers; the rest is for .cpp files.
-PUBLIC_KERNEL_HEADERS = {"kernels/kernel_table.h", "kernels/isa.h"}
+PUBLIC_KERNEL_HEADERS = {"kernels/integer.h", "kernels/kernel_table.h", "kernels/isa.h"}
 
 ISA_FOLDERS = ("kernels/avx2/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/simd/")
 ISA_HEADERS = {"cstddef", "cstdint", "immintrin.h", "kernels/integer.h", "kernels/kernel_table.h", "kernels/plug.h"}

@@ -22,6 +22,7 @@ add_test_program(test_calibration unit tests/unit/calibration quantize_calibrati
 add_test_program(test_onnx_io unit tests/unit/onnx_io quantize_onnx_io ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
 target_compile_definitions(test_onnx_io PRIVATE ONNX_ML=1 ONNX_NAMESPACE=onnx)
 add_test_program(test_cli unit tests/unit/cli quantize_cli)
+add_test_program(test_allocations unit tests/allocations quantize_onnx_io)  # replaces operator new
 add_test_program(test_fuzz unit tests/fuzz quantize_onnx_io)
 
 # Sanitizers add symbols of their own.

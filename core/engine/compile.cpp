@@ -3,6 +3,7 @@
 
 #include "core/engine/integer/integer_passes.h"
 #include "core/engine/program.h"
+#include "core/engine/split_elementwise.h"
 #include "core/error.h"
 #include "core/passes/patterns.h"
 
@@ -11,25 +12,28 @@ namespace quantize {
 namespace {
 
 Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels,
-               std::span<const Storage> storage) {
+               std::span<const Storage> storage, int threads) {
   const OpDef& def = find_op(graph, node);
   Step step;
   step.node = node;
   step.opset = graph.opset_of(node);
   step.inputs = node.inputs;
   step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
-  if (def.compile != nullptr) {
-    CompileContext context{
-        .graph = graph, .node = node, .opset = step.opset, .kernels = kernels, .storage = storage};
-    if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
-      context.low = bounds->low;
-      context.high = bounds->high;
-    }
-    step.function = def.compile(context);
-    step.scratch_bytes = context.scratch_bytes;
-    step.chunks = context.chunks;
+  CompileContext context{.graph = graph,
+                         .node = node,
+                         .opset = step.opset,
+                         .kernels = kernels,
+                         .threads = threads,
+                         .storage = storage};
+  if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
+    context.low = bounds->low;
+    context.high = bounds->high;
   }
+  if (def.compile != nullptr) step.function = def.compile(context);
+  if (!step.function) step.function = split_elementwise(def, context);
   if (!step.function) step.function = def.evaluate;
+  step.scratch_bytes = context.scratch_bytes;
+  step.chunks = context.chunks;
   return step;
 }
 
@@ -41,7 +45,7 @@ bool is_empty(const Graph& graph, const Node& node) {
 }
 
 std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
-                             std::span<const Storage> storage) {
+                             std::span<const Storage> storage, int threads) {
   const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
   std::vector<Step> steps;
@@ -56,7 +60,7 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
           const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
           if (fuses) fused[static_cast<size_t>(id)] = true;
           steps.push_back(make_step(graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr,
-                                    kernels, storage));
+                                    kernels, storage, threads));
         });
   }
   return steps;
@@ -84,7 +88,8 @@ Program compile(Graph graph, const CompileOptions& options) {
   program.threads_ = std::max(1, options.threads);
   program.keep_.resize(graph.values.size(), false);
   program.graph_ = std::move(graph);
-  program.steps_ = make_steps(program.graph_, program.keep_, *program.kernels_, program.storage_);
+  program.steps_ =
+      make_steps(program.graph_, program.keep_, *program.kernels_, program.storage_, program.threads_);
   program.place_values();
   return program;
 }
@@ -113,7 +118,8 @@ void Program::place_values() {
   MemoryPlan plan = plan_memory(requests);
   offsets_ = std::move(plan.offsets);
   scratch_offset_ = plan.total_bytes;
-  arena_bytes_ = plan.total_bytes + scratch_bytes_ + 64;
+  scratch_bytes_ = (scratch_bytes_ + 63) / 64 * 64;
+  arena_bytes_ = plan.total_bytes + scratch_bytes_ * static_cast<size_t>(threads_) + 64;
 }
 
 size_t Program::bytes_of(ValueId root) const {

@@ -8,7 +8,6 @@
 
 #include "core/engine/observer.h"
 #include "core/op.h"
-#include "core/parallel.h"
 
 namespace quantize {
 
@@ -16,8 +15,8 @@ struct CompileOptions {
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   /// Values, by id, that an observer wants to see: they are never fused away. Empty: none.
   std::vector<bool> keep = {};
-  /// Threads that share one run. Steps that cannot be split run on one of them; an observed run has one
-  /// thread.
+  /// Threads that share one run; the results do not depend on it. Steps that cannot be split run on one of
+  /// them.
   int threads = 1;
 };
 
@@ -29,7 +28,7 @@ struct Step {
   std::vector<ValueId> inputs,
       outputs;  // outputs may differ from the node's when a clamp was fused behind it
   size_t scratch_bytes = 0;
-  size_t chunks = 1;  // parts that may be computed apart
+  size_t chunks = 1;  // parts that different threads can do; see CompileContext::chunks
 };
 
 class Program;
@@ -53,19 +52,18 @@ class Workspace {
   std::vector<StepViews> steps_;
   std::vector<MutableTensorView> inputs_;
   std::vector<TensorView> outputs_;
-  std::unique_ptr<StepTeam> team_;
 };
 
 /// Immutable once compiled; run is const and may be called from several threads, each with its own Workspace.
 class Program {
  public:
-  /// Runs the steps in order. inputs[i] belongs to graph.inputs[i]: same type and shape (Errors:
-  /// Error(kInvalidArgument)). The observer is told of the kept values: inputs first, then as they are
-  /// computed.
+  /// Runs the steps in order, each on as many threads as CompileOptions said. inputs[i] belongs to
+  /// graph.inputs[i]: same type and shape (Errors: Error(kInvalidArgument)). The observer is told of the kept
+  /// values by one thread at a time: inputs first, then as they are computed.
   void run(std::span<const TensorView> inputs, Workspace& workspace,
            ExecutionObserver* observer = nullptr) const;
 
-  /// The same on the calling thread, with the milliseconds that each step took.
+  /// The same, with the milliseconds that each step took.
   std::vector<double> run_timed(std::span<const TensorView> inputs, Workspace& workspace) const;
 
   const Graph& graph() const { return graph_; }
@@ -75,8 +73,7 @@ class Program {
  private:
   friend Program compile(Graph graph, const CompileOptions& options);
   friend class Workspace;
-  struct Run;
-  void run_step(Run& run, size_t step, size_t chunk_begin, size_t chunk_end) const;
+  struct Inference;
   void copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const;
   void place_values();
   size_t bytes_of(ValueId root) const;
@@ -86,9 +83,9 @@ class Program {
   std::vector<bool> keep_;
   int threads_ = 1;
   std::vector<Step> steps_;
-  std::vector<Storage> storage_;  // per value: how it lies in memory
-  std::vector<size_t> offsets_;   // per root: place in the arena
-  size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;
+  std::vector<Storage> storage_;                                     // per value: how it lies in memory
+  std::vector<size_t> offsets_;                                      // per root: place in the arena
+  size_t scratch_offset_ = 0, scratch_bytes_ = 0, arena_bytes_ = 0;  // scratch_bytes_: of each thread
 };
 
 /// The Relu or Clip that `compile` fuses into `node` unless the value between them is kept: it has constant

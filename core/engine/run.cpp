@@ -5,14 +5,9 @@
 
 #include "core/engine/program.h"
 #include "core/error.h"
+#include "core/parallel.h"
 
 namespace quantize {
-
-/// One run of a program.
-struct Program::Run {
-  const Program* program;
-  Workspace* workspace;
-};
 
 Workspace::Workspace(const Program& program) {
   const size_t bytes = (program.arena_bytes_ + 63) / 64 * 64;
@@ -39,12 +34,50 @@ Workspace::Workspace(const Program& program) {
     for (ValueId id : step.outputs) views.outputs.push_back(place(id));
     steps_.push_back(std::move(views));
   }
-  std::vector<size_t> chunks;
-  for (const Step& step : program.steps_) chunks.push_back(step.chunks);
-  team_ = std::make_unique<StepTeam>(std::move(chunks));
   for (ValueId id : graph.inputs) inputs_.push_back(place(id));
   for (ValueId id : graph.outputs) outputs_.push_back(read(id));
 }
+
+/// What the team of one inference shares.
+struct Program::Inference {
+  using Clock = std::chrono::steady_clock;
+
+  const Program& program;
+  const Workspace& workspace;
+  ExecutionObserver* observer = nullptr;
+  Clock::time_point* ends = nullptr;  // when each step ended, if somebody wants to know
+
+  size_t chunks(size_t s) const { return program.steps_[s].chunks; }
+
+  void run(size_t s, size_t begin, size_t end, int thread) const {
+    const Step& step = program.steps_[s];
+    const Workspace::StepViews& views = workspace.steps_[s];
+    std::byte* scratch = workspace.arena_.get() + program.scratch_offset_ +
+                         static_cast<size_t>(thread) * program.scratch_bytes_;
+    with_context([&] { return describe(program.graph_, step.node); },
+                 [&] {
+                   step.function({.node = step.node,
+                                  .opset = step.opset,
+                                  .kernels = *program.kernels_,
+                                  .inputs = views.inputs,
+                                  .outputs = views.outputs,
+                                  .scratch = {scratch, program.scratch_bytes_},
+                                  .chunk_begin = begin,
+                                  .chunk_end = end});
+                 });
+  }
+
+  void finish(size_t s) const {
+    const Workspace::StepViews& views = workspace.steps_[s];
+    for (size_t i = 0; i < views.outputs.size(); ++i) observe(program.steps_[s].outputs[i], views.outputs[i]);
+    if (ends != nullptr) ends[s] = Clock::now();
+  }
+
+  void observe(ValueId id, const TensorView& view) const {
+    if (observer != nullptr && id != kNoValue && program.keep_[static_cast<size_t>(id)])
+      observer->on_value(id, view);
+  }
+};
 
 void Program::copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const {
   for (size_t i = 0; i < workspace.inputs_.size(); ++i) {
@@ -64,47 +97,25 @@ void Program::copy_inputs(std::span<const TensorView> inputs, Workspace& workspa
 void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
                   ExecutionObserver* observer) const {
   copy_inputs(inputs, workspace);
-  Run run{this, &workspace};
-  if (observer == nullptr) {
-    const auto body = [](void* context, size_t step, size_t begin, size_t end) {
-      auto& current = *static_cast<Run*>(context);
-      current.program->run_step(current, step, begin, end);
-    };
-    return workspace.team_->run(threads_, body, &run);
-  }
-  const auto observe = [&](ValueId id, const TensorView& view) {
-    if (id != kNoValue && keep_[static_cast<size_t>(id)]) observer->on_value(id, view);
-  };
-  for (size_t i = 0; i < workspace.inputs_.size(); ++i) observe(graph_.inputs[i], workspace.inputs_[i]);
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    run_step(run, s, 0, steps_[s].chunks);
-    const Workspace::StepViews& views = workspace.steps_[s];
-    for (size_t i = 0; i < views.outputs.size(); ++i) observe(steps_[s].outputs[i], views.outputs[i]);
-  }
+  const Inference inference{*this, workspace, observer};
+  for (size_t i = 0; i < workspace.inputs_.size(); ++i)
+    inference.observe(graph_.inputs[i], workspace.inputs_[i]);
+  parallel_steps(steps_.size(), worthwhile_threads(threads_), inference);
 }
 
 std::vector<double> Program::run_timed(std::span<const TensorView> inputs, Workspace& workspace) const {
-  using Clock = std::chrono::steady_clock;
+  using Clock = Inference::Clock;
   copy_inputs(inputs, workspace);
-  Run run{this, &workspace};
+  std::vector<Clock::time_point> ends(steps_.size());
+  const Inference inference{*this, workspace, nullptr, ends.data()};
+  Clock::time_point before = Clock::now();
+  parallel_steps(steps_.size(), threads_, inference);
   std::vector<double> times;
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    const auto start = Clock::now();
-    run_step(run, s, 0, steps_[s].chunks);
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  for (const Clock::time_point end : ends) {
+    times.push_back(std::chrono::duration<double, std::milli>(end - before).count());
+    before = end;
   }
   return times;
-}
-
-void Program::run_step(Run& run, size_t step, size_t chunk_begin, size_t chunk_end) const {
-  const Workspace::StepViews& views = run.workspace->steps_[step];
-  const std::span<std::byte> scratch{run.workspace->arena_.get() + scratch_offset_, scratch_bytes_};
-  const Step& s = steps_[step];
-  with_context([&] { return describe(graph_, s.node); },
-               [&] {
-                 s.function({s.node, s.opset, *kernels_, views.inputs, views.outputs, scratch, chunk_begin,
-                             chunk_end});
-               });
 }
 
 }  // namespace quantize

@@ -28,6 +28,7 @@
   X(lookup_table) \
   X(lrn) \
   X(matmul) \
+  X(matmul_integer_to_float) \
   X(max_pool) \
   X(normalization) \
   X(pad) \

@@ -1,6 +1,7 @@
 // AveragePool. Padding counts in the divisor if count_include_pad is set; what ceil_mode adds behind it never
 // does.
 #include <algorithm>
+#include <memory>
 
 #include "core/ops/pool.h"
 #include "core/ops/require.h"
@@ -43,6 +44,16 @@ void evaluate(const EvaluateContext& context) {
   }
 }
 
+StepFunction compile(CompileContext& context) {
+  const bool include_padding = context.node.int_attribute("count_include_pad", 0) != 0;
+  return [pool = std::make_shared<const ChannelPool>(context), include_padding](const EvaluateContext& run) {
+    pool->run(run, [&](const float* x, float* y, float* row) {
+      pool_channel(pool->window, x, y, row, 0.0f, [](float a, float b) { return a + b; });
+      divide(pool->window, include_padding, y);
+    });
+  };
+}
+
 }  // namespace
 
 void add_average_pool(std::vector<OpDef>& ops) {
@@ -52,7 +63,8 @@ void add_average_pool(std::vector<OpDef>& ops) {
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kArithmetic});
+                 .quantization = QuantizationRule::kArithmetic,
+                 .compile = compile});
 }
 
 }  // namespace quantize

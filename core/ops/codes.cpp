@@ -32,7 +32,7 @@ std::vector<int32_t> codes_of(const TensorView& codes) {
   return result;
 }
 
-OperandParams channel_operand(const EvaluateContext& context, size_t scale) {
+OperandParams channel_operand(const EvaluateContext& context, size_t scale, size_t zero_point_input) {
   const TensorView& scales = context.inputs[scale];
   OperandParams params{{scales.as<float>(), scales.as<float>() + scales.size()}, {}};
   if (params.scale.empty()) invalid_model("a scale has no elements");
@@ -40,7 +40,7 @@ OperandParams channel_operand(const EvaluateContext& context, size_t scale) {
     if (!(s > 0) || !std::isfinite(s))
       invalid_model("a scale is " + std::to_string(s) + ", but must be finite and above 0");
   params.zero_point.assign(params.scale.size(), 0);
-  if (const TensorView zero_point = context.input(scale + 1)) {
+  if (const TensorView zero_point = context.input(zero_point_input)) {
     params.zero_point = codes_of(zero_point);
     if (params.zero_point.size() != params.scale.size())
       invalid_model("scale and zero point have different numbers of elements");

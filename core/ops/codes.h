@@ -19,8 +19,11 @@ DataType code_type(const InferContext& context, size_t zero_point);
 /// scale is no positive finite number or there are several.
 ScalarParams scalar_operand(const EvaluateContext& context, size_t scale);
 
-/// The same with one per channel.
-OperandParams channel_operand(const EvaluateContext& context, size_t scale);
+/// The same with one per channel, and with the zero point elsewhere.
+OperandParams channel_operand(const EvaluateContext& context, size_t scale, size_t zero_point);
+inline OperandParams channel_operand(const EvaluateContext& context, size_t scale) {
+  return channel_operand(context, scale, scale + 1);
+}
 
 /// code - zero point of every element as a number that wraps; element i has zero point
 /// [i / inner % number of zero points].

@@ -91,7 +91,9 @@ void add_conv_transpose(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = weight_layout});
+                 .weight_layout = weight_layout,
+                 .compile = compile_conv_transpose,
+                 .fuses_clamp = true});
 }
 
 }  // namespace quantize

@@ -26,7 +26,8 @@ struct TransposedConv {
   float low, high;
   size_t product_floats, block_weights;
   std::vector<size_t> b_rows;
-  Tensor packed;  // nothing if the weights are not constant: then packed by every run
+  size_t chunks = 1;  // of the blocks of all groups and images
+  Tensor packed;      // nothing if the weights are not constant: then packed by every run
 };
 
 TransposedConv::TransposedConv(CompileContext& context)
@@ -40,7 +41,13 @@ TransposedConv::TransposedConv(CompileContext& context)
   const int64_t per_channel = element_count(Shape{window.kernel_size(), window.out_size()});
   block =
       std::clamp<int64_t>(kBlockFloats / std::max<int64_t>(per_channel, 1), 1, std::max<int64_t>(outputs, 1));
+  const auto macs = static_cast<double>(images * group * channels) * static_cast<double>(outputs) *
+                    static_cast<double>(per_channel);
+  if (context.constant(1) != nullptr) chunks = context.chunks_for(images * group * outputs, macs / 50e3);
+  if (chunks > 1)
+    block = std::min(block, std::max<int64_t>(1, images * group * outputs / static_cast<int64_t>(chunks)));
   blocks = (outputs + block - 1) / block;
+  chunks = context.chunks = std::min(chunks, static_cast<size_t>(images * group * blocks));
   product_floats = static_cast<size_t>(element_count(Shape{block, per_channel, 1}) + 15) / 16 * 16;
   for (int64_t c = 0; c < channels; ++c) b_rows.push_back(static_cast<size_t>(c * window.out_size()));
   block_weights = packed_gemm_a_bytes(context.kernels, static_cast<size_t>(block * window.kernel_size()),
@@ -81,19 +88,20 @@ void TransposedConv::run(const EvaluateContext& context) const {
   product.c = products;
   product.low = -kInf;
   product.high = kInf;
-  for (int64_t i = 0; i < images * group; ++i, x += channels * window.out_size()) {
-    product.b = x;
-    for (int64_t first = 0; first < outputs; first += block) {
-      const int64_t count = std::min(block, outputs - first);
-      product.m = static_cast<size_t>(count * window.kernel_size());
-      product.a = weights + static_cast<size_t>(i % group * blocks + first / block) * block_weights;
-      context.kernels.gemm_f32(product);
-      for (int64_t m = 0; m < count; ++m, y += window.in_size()) {
-        std::fill_n(y, window.in_size(), bias ? bias.as<float>()[i % group * outputs + first + m] : 0.0f);
-        add_taps(products + m * window.kernel_size() * window.out_size(), y);
-        if (low > -kInf || high < kInf)
-          for (int64_t j = 0; j < window.in_size(); ++j) y[j] = std::min(std::max(y[j], low), high);
-      }
+  const auto [begin, end] = units_of(context, images * group * blocks, chunks);
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t i = unit / blocks, g = i % group, first = unit % blocks * block;
+    const int64_t count = std::min(block, outputs - first);
+    product.b = x + i * channels * window.out_size();
+    product.m = static_cast<size_t>(count * window.kernel_size());
+    product.a = weights + static_cast<size_t>(g * blocks + unit % blocks) * block_weights;
+    context.kernels.gemm_f32(product);
+    for (int64_t m = 0; m < count; ++m) {
+      float* image = y + (i * outputs + first + m) * window.in_size();
+      std::fill_n(image, window.in_size(), bias ? bias.as<float>()[g * outputs + first + m] : 0.0f);
+      add_taps(products + m * window.kernel_size() * window.out_size(), image);
+      if (low > -kInf || high < kInf)
+        for (int64_t j = 0; j < window.in_size(); ++j) image[j] = std::min(std::max(image[j], low), high);
     }
   }
 }

@@ -95,13 +95,14 @@ StepFunction compile_gemm(CompileContext& context) {
     std::vector<float> bias(static_cast<size_t>(shape.b.columns), 0.0f);
     for (size_t j = 0; row && j < bias.size(); ++j)
       bias[j] = shape.beta * c->data<float>()[index_of_c(c->shape(), 0, static_cast<int64_t>(j))];
+    product->split(context);
     return [product, bias, low, high](const EvaluateContext& run) {
       product->run({.a = run.inputs[0].as<float>(),
                     .c = run.outputs[0].as<float>(),
                     .column_bias = bias.data(),
                     .low = low,
                     .high = high},
-                   run.scratch);
+                   run);
     };
   }
   const float alpha = b != nullptr ? 1.0f : shape.alpha;

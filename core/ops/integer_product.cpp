@@ -3,7 +3,6 @@
 
 #include <memory>
 
-#include "core/ops/packed_conv.h"
 #include "core/ops/pixel_steps.h"
 
 namespace quantize {
@@ -34,9 +33,19 @@ struct ProductStep {
     else
       call.y = static_cast<uint8_t*>(context.outputs[0].data) + first * columns;
     context.kernels.conv_u8s8(call);
+    if (real_bias) add_bias(call);
+  }
+
+  void add_bias(const ConvU8S8& call) const {
+    const float* bias = real_bias.data<float>();
+    for (size_t r = 0; r < call.width; ++r) {
+      float* y = call.real + r * columns;
+      for (size_t c = call.channel_begin; c < call.channel_end; ++c) y[c] += bias[c];
+    }
   }
 
   PackedConv weights;
+  Tensor real_bias;
   size_t a, rows, depth, columns;
   size_t chunks = 1, chunk_columns = 0;
   bool is_real = false, by_columns = false;
@@ -48,19 +57,18 @@ StepFunction compile_integer_product(CompileContext& context, const IntegerProdu
   const Value &a = context.graph.value(context.node.inputs[product.a]),
               &y = context.graph.value(context.node.outputs[0]);
   if (a.dtype != DataType::kU8 || y.dtype == DataType::kS8) return nullptr;
-  const auto constants = conv_constants(context, {.x_scale = product.a + 1,
-                                                  .w = product.b,
-                                                  .bias = product.c,
-                                                  .y_scale = product.y_scale,
-                                                  .channels = static_cast<size_t>(product.columns),
-                                                  .channels_last = !product.transposed});
+  const auto constants = conv_constants(context, product.constants);
   if (!constants) return nullptr;
+  const bool adds = context.node.input(product.real_bias) != kNoValue;
+  const Tensor* bias = context.constant(product.real_bias);
+  if (adds && (bias == nullptr || bias->size() != product.columns)) return nullptr;
   auto step = std::make_shared<ProductStep>();
   step->a = product.a;
   step->depth = static_cast<size_t>(product.rows);
   step->columns = static_cast<size_t>(product.columns);
   step->rows = static_cast<size_t>(element_count(*a.shape)) / std::max<size_t>(step->depth, 1);
   step->is_real = y.dtype == DataType::kF32;
+  if (adds) step->real_bias = *bias;
   step->weights =
       PackedConv(context.kernels, *constants, 0, step->columns, 1, step->depth, constants->weights.data());
   const double macs = static_cast<double>(step->rows) * static_cast<double>(step->depth * step->columns);

@@ -2,17 +2,16 @@
 #pragma once
 
 #include "core/op.h"
+#include "core/ops/packed_conv.h"
 
 namespace quantize {
 
-/// Where the operands stand among the node's inputs, and how B lies: rows x columns, stored transposed or
-/// not.
+/// A, what B and the scales are, and B's extents.
 struct IntegerProduct {
-  size_t a, b;
-  size_t c = kAnyNumber;  // s32 bias, one per column; kAnyNumber: none
-  size_t y_scale;         // left out: the result is real
+  size_t a;  // input of the node
+  ConvOperands constants;
+  size_t real_bias = kAnyNumber;  // f32, one per column, added to real results; kAnyNumber: none
   int64_t rows, columns;
-  bool transposed = false;
 };
 
 /// The step; nullptr where only the reference code will do: A is not u8, B has a zero point, or a scale or

@@ -79,18 +79,26 @@ StepFunction compile_matmul(CompileContext& context) {
   for (int64_t i = 0; i < batches; ++i)
     pairs.emplace_back(matrix_index(operands.batch, operands.a, i),
                        matrix_index(operands.batch, operands.b, i));
-  return [product, pairs, m, n, k, low = context.low, high = context.high](const EvaluateContext& run) {
-    float* y = run.outputs[0].as<float>();
-    for (const auto& [a, b] : pairs) {
-      product->run({.a = run.inputs[0].as<float>() + a * m * k,
-                    .b = run.inputs[1].as<float>() + b * k * n,
-                    .b_index = b,
-                    .c = y,
-                    .low = low,
-                    .high = high},
-                   run.scratch);
-      y += m * n;
-    }
+  if (batches == 1) {
+    product->split(context);
+  } else {
+    const double macs = static_cast<double>(batches) * static_cast<double>(m * n) * static_cast<double>(k);
+    context.chunks = context.chunks_for(batches, macs / 20e3);
+  }
+  return [product, pairs, m, n, k, low = context.low, high = context.high,
+          chunks = context.chunks](const EvaluateContext& run) {
+    const auto operands_at = [&](int64_t i) -> MatrixProduct::Operands {
+      const auto [a, b] = pairs[static_cast<size_t>(i)];
+      return {.a = run.inputs[0].as<float>() + a * m * k,
+              .b = run.inputs[1].as<float>() + b * k * n,
+              .b_index = b,
+              .c = run.outputs[0].as<float>() + i * m * n,
+              .low = low,
+              .high = high};
+    };
+    if (pairs.size() == 1) return product->run(operands_at(0), run);
+    const auto [begin, end] = units_of(run, static_cast<int64_t>(pairs.size()), chunks);
+    for (int64_t i = begin; i < end; ++i) product->run(operands_at(i), run.scratch);
   };
 }
 

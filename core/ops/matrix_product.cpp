@@ -48,29 +48,66 @@ void MatrixProduct::pack_panels(const float* b, float factor, float* panels) con
   }
 }
 
+void MatrixProduct::split(CompileContext& context) {
+  context.scratch_bytes = scratch_bytes();
+  const auto tiles = [](int64_t extent, size_t tile) {
+    return (extent + static_cast<int64_t>(tile) - 1) / static_cast<int64_t>(tile);
+  };
+  const int64_t rows = tiles(a_.rows, kernels_.gemm_mr), columns = tiles(b_.columns, kernels_.gemm_nr);
+  if (packed_count_ == 0 && !b_in_place_) return;  // every chunk would pack all of B
+  cut_rows_ = rows >= columns;
+  const double macs =
+      static_cast<double>(a_.rows) * static_cast<double>(a_.columns) * static_cast<double>(b_.columns);
+  chunks_ = context.chunks = context.chunks_for(std::max(rows, columns), macs / 20e3);
+}
+
 void MatrixProduct::run(const Operands& operands, std::span<std::byte> scratch) const {
+  run(operands, Block{0, a_.rows, 0, b_.columns}, scratch);
+}
+
+void MatrixProduct::run(const Operands& operands, const EvaluateContext& context) const {
+  const auto cut = [&](int64_t extent, size_t tile) {
+    const auto size = static_cast<int64_t>(tile);
+    const UnitRange range = units_of(context, (extent + size - 1) / size, chunks_);
+    return UnitRange{range.begin * size, std::min(range.end * size, extent)};
+  };
+  Block block{0, a_.rows, 0, b_.columns};
+  if (cut_rows_) {
+    const auto [begin, end] = cut(a_.rows, kernels_.gemm_mr);
+    block.first_row = begin;
+    block.last_row = end;
+  } else {
+    const auto [begin, end] = cut(b_.columns, kernels_.gemm_nr);
+    block.first_column = begin;
+    block.last_column = end;
+  }
+  run(operands, block, context.scratch);
+}
+
+void MatrixProduct::run(const Operands& operands, const Block& block, std::span<std::byte> scratch) const {
   GemmF32 gemm;
-  gemm.m = static_cast<size_t>(a_.rows);
-  gemm.n = static_cast<size_t>(b_.columns);
+  gemm.m = static_cast<size_t>(block.last_row - block.first_row);
+  gemm.n = static_cast<size_t>(block.last_column - block.first_column);
   gemm.k = static_cast<size_t>(a_.columns);
   auto* a = reinterpret_cast<float*>(scratch.data());
-  pack_gemm_a_f32(kernels_, gemm.m, gemm.k, operands.a, static_cast<size_t>(a_.row_stride),
-                  static_cast<size_t>(a_.column_stride), a);
+  pack_gemm_a_f32(kernels_, gemm.m, gemm.k, operands.a + block.first_row * a_.row_stride,
+                  static_cast<size_t>(a_.row_stride), static_cast<size_t>(a_.column_stride), a);
   gemm.a = a;
   gemm.b_rows = b_rows_.data();
   gemm.segment = b_in_place_ ? gemm.n : kernels_.gemm_nr;
   gemm.segment_stride = gemm.k * gemm.segment;
   if (packed_count_ > 0) {
-    gemm.b = packed_b_.data<float>() + operands.b_index * (packed_b_.size() / packed_count_);
+    gemm.b = packed_b_.data<float>() + operands.b_index * (packed_b_.size() / packed_count_) +
+             block.first_column * a_.columns;
   } else if (b_in_place_) {
-    gemm.b = operands.b;
+    gemm.b = operands.b + block.first_column;
   } else {
     pack_panels(operands.b, 1.0f, a + a_floats_);
     gemm.b = a + a_floats_;
   }
-  gemm.c = operands.c;
-  gemm.ldc = gemm.n;
-  gemm.column_bias = operands.column_bias;
+  gemm.c = operands.c + block.first_row * b_.columns + block.first_column;
+  gemm.ldc = static_cast<size_t>(b_.columns);
+  gemm.column_bias = operands.column_bias == nullptr ? nullptr : operands.column_bias + block.first_column;
   gemm.low = operands.low;
   gemm.high = operands.high;
   kernels_.gemm_f32(gemm);

@@ -24,6 +24,8 @@ class MatrixProduct {
   /// i-th.
   void pack_b(const float* b, int64_t count, float factor);
 
+  /// Sets the scratch memory that run needs and, for a step that is this product alone, how it is split.
+  void split(CompileContext& context);
   /// Bytes of scratch memory that run needs.
   size_t scratch_bytes() const { return (a_floats_ + b_floats_) * sizeof(float); }
 
@@ -35,9 +37,17 @@ class MatrixProduct {
     const float* column_bias = nullptr;  // or null
     float low = 0, high = 0;
   };
+  /// All of the product.
   void run(const Operands& operands, std::span<std::byte> scratch) const;
+  /// The chunks that `context` names, after split().
+  void run(const Operands& operands, const EvaluateContext& context) const;
 
  private:
+  /// A part of C.
+  struct Block {
+    int64_t first_row, last_row, first_column, last_column;
+  };
+  void run(const Operands& operands, const Block& block, std::span<std::byte> scratch) const;
   void pack_panels(const float* b, float factor, float* panels) const;
 
   const KernelTable& kernels_;
@@ -47,6 +57,8 @@ class MatrixProduct {
   std::vector<size_t> b_rows_;
   Tensor packed_b_;
   int64_t packed_count_ = 0;
+  bool cut_rows_ = false;  // for threads: C is cut between rows, else between panels of columns
+  size_t chunks_ = 1;
 };
 
 }  // namespace quantize

@@ -1,6 +1,7 @@
 // MaxPool on f32, s8 and u8; without its second output, the indices.
 #include <algorithm>
 #include <limits>
+#include <memory>
 
 #include "core/ops/element_types.h"
 #include "core/ops/pixel_pool.h"
@@ -46,6 +47,17 @@ void evaluate(const EvaluateContext& context) {
   }
 }
 
+StepFunction compile(CompileContext& context) {
+  if (StepFunction on_pixels = compile_max_pool(context)) return on_pixels;
+  if (context.graph.value(context.node.inputs[0]).dtype != DataType::kF32) return nullptr;
+  return [pool = std::make_shared<const ChannelPool>(context)](const EvaluateContext& run) {
+    pool->run(run, [&](const float* x, float* y, float* row) {
+      pool_channel(pool->window, x, y, row, std::numeric_limits<float>::lowest(),
+                   [](float a, float b) { return std::max(a, b); });
+    });
+  };
+}
+
 }  // namespace
 
 void add_max_pool(std::vector<OpDef>& ops) {
@@ -57,7 +69,7 @@ void add_max_pool(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
-                 .compile = compile_max_pool,
+                 .compile = compile,
                  .pixels = {.takes = takes_pixel_max_pool}});
 }
 

@@ -40,14 +40,15 @@ bool has_conv_constants(const Graph& graph, const Node& node, const ConvOperands
   const Tensor* w = graph.constant(node.input(operands.w));
   if (w == nullptr || operands.channels == 0 || (w->dtype() != DataType::kU8 && w->dtype() != DataType::kS8))
     return false;
-  const auto w_params = constant_params(graph, node, operands.w + 1);
+  const auto w_params = constant_params(graph, node, operands.w_scale, operands.w_zero_point);
   if (!w_params || (!w_params->per_tensor() && w_params->scale.size() != operands.channels)) return false;
   const int32_t middle = w->dtype() == DataType::kU8 ? 128 : 0;
   for (int32_t zero_point : w_params->zero_point)
     if (zero_point != middle) return false;
   const bool is_real = node.input(operands.y_scale) == kNoValue;
   const ValueId bias = node.input(operands.bias);
-  return has_scalar_params(graph, node, operands.x_scale) &&
+  const auto x_params = constant_params(graph, node, operands.x_scale, operands.x_zero_point);
+  return x_params && x_params->per_tensor() &&
          (is_real || has_scalar_params(graph, node, operands.y_scale)) &&
          (bias == kNoValue || is_bias(graph.constant(bias), operands.channels));
 }
@@ -59,15 +60,16 @@ std::optional<ConvConstants> conv_constants(const CompileContext& context, const
   ConvConstants result;
   result.weights = weights_of(*context.constant(operands.w), operands);
   const bool is_real = node.input(operands.y_scale) == kNoValue;
-  const ScalarParams x = scalar_params(graph, node, operands.x_scale),
-                     y = is_real ? ScalarParams{} : scalar_params(graph, node, operands.y_scale);
-  const std::vector<float> scales = constant_params(graph, node, operands.w + 1)->scale;
+  const OperandParams x = *constant_params(graph, node, operands.x_scale, operands.x_zero_point);
+  const ScalarParams y = is_real ? ScalarParams{} : scalar_params(graph, node, operands.y_scale);
+  const std::vector<float> scales =
+      constant_params(graph, node, operands.w_scale, operands.w_zero_point)->scale;
   const Tensor* bias = context.constant(operands.bias);
   const size_t inner = result.weights.size() / operands.channels;
   for (size_t c = 0; c < operands.channels; ++c) {
     const int32_t given = bias == nullptr ? 0 : bias->data<int32_t>()[c];
-    result.bias.push_back(folded_bias(result.weights.data() + c * inner, inner, given, x.zero_point));
-    const float step = x.scale * scales[scales.size() == 1 ? 0 : c];
+    result.bias.push_back(folded_bias(result.weights.data() + c * inner, inner, given, x.zero_point[0]));
+    const float step = x.scale[0] * scales[scales.size() == 1 ? 0 : c];
     result.multiplier.push_back(is_real ? step : step / y.scale);
   }
   result.zero_point.assign(operands.channels, y.zero_point);

@@ -10,10 +10,10 @@ namespace quantize {
 
 /// Where they stand among a node's inputs.
 struct ConvOperands {
-  size_t x_scale = 0;  // its zero point stands behind it
-  size_t w = 0;        // its scales and zero points stand behind it
-  size_t bias = kAnyNumber;
-  size_t y_scale = 0;  // left out: the results are real
+  size_t x_scale, x_zero_point;
+  size_t w, w_scale, w_zero_point;
+  size_t bias = kAnyNumber;     // s32
+  size_t y_scale = kAnyNumber;  // its zero point stands behind it; left out: the results are real
   size_t channels = 0;
   bool channels_last = false;  // the weights' output channels are their last axis, else their first
 };

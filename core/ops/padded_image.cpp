@@ -43,15 +43,17 @@ PaddedImage::PaddedImage(const Window& window)
       }
 }
 
-void PaddedImage::fill(const float* channel, float* padded) const {
+void PaddedImage::fill(const float* channel, float* padded, int64_t first_row, int64_t last_row) const {
+  last_row += height_.extent - height_.window.out;  // rows below that the last taps reach
   for (size_t pd = 0; pd < depth_.phases.size(); ++pd)
     for (size_t ph = 0; ph < height_.phases.size(); ++ph)
       for (size_t pw = 0; pw < width_.phases.size(); ++pw)
-        for (int64_t d = 0; d < depth_.extent; ++d)
-          for (int64_t h = 0; h < height_.extent; ++h, padded += pitch) {
+        for (int64_t d = 0; d < depth_.extent; ++d, padded += plane_rows * pitch)
+          for (int64_t h = first_row; h < last_row; ++h) {
             const int64_t z = depth_.source(pd, d), y = height_.source(ph, h);
             const bool inside = z >= 0 && z < depth_.window.in && y >= 0 && y < height_.window.in;
-            fill_row(inside ? channel + (z * height_.window.in + y) * width_.window.in : nullptr, pw, padded);
+            fill_row(inside ? channel + (z * height_.window.in + y) * width_.window.in : nullptr, pw,
+                     padded + static_cast<size_t>(h) * pitch);
           }
 }
 

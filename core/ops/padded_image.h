@@ -27,8 +27,9 @@ class PaddedImage {
   size_t plane_rows = 0;  // from one depth to the next, in rows
   std::vector<size_t> taps;
 
-  /// Fills `padded` (size floats) from one channel.
-  void fill(const float* channel, float* padded) const;
+  /// Fills what the output rows [first_row, last_row) of every depth read of `padded` (size floats), from one
+  /// channel.
+  void fill(const float* channel, float* padded, int64_t first_row, int64_t last_row) const;
 
  private:
   /// One axis of the layout: which phases exist, and how many elements each has.

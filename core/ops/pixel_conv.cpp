@@ -19,7 +19,10 @@ enum : size_t { kX = 0, kXScale = 1, kW = 3, kYScale = 6, kBias = 8 };
 
 ConvOperands operands_of(const Tensor& weights) {
   return {.x_scale = kXScale,
+          .x_zero_point = kXScale + 1,
           .w = kW,
+          .w_scale = kW + 1,
+          .w_zero_point = kW + 2,
           .bias = kBias,
           .y_scale = kYScale,
           .channels = static_cast<size_t>(weights.shape()[0])};
@@ -91,6 +94,7 @@ struct PixelConv {
 struct DenseConv : PixelConv {
   explicit DenseConv(CompileContext& context);
   void lay_out_taps(int64_t channels);
+  void find_row_taps();
   std::vector<int8_t> group_weights(const ConvConstants& all, size_t group) const;
   void run(const EvaluateContext& context) const;
   void run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const;
@@ -99,6 +103,7 @@ struct DenseConv : PixelConv {
   bool whole_rows = false;  // a run is a row of the kernel, else one tap
   size_t depth = 0;
   std::vector<int32_t> tap_offsets;
+  std::vector<TapRange> row_taps;  // per row of an image, or none: all
   std::vector<PackedConv> packed;  // per group
   bool by_channels = false;        // chunks are ranges of output channels, else of rows
   size_t chunk_channels = 0;
@@ -110,6 +115,7 @@ DenseConv::DenseConv(CompileContext& context)
       group_channels(static_cast<size_t>(context.shape(kW)[1])),
       group_outputs(static_cast<size_t>(context.shape(kW)[0]) / groups) {
   lay_out_taps(context.shape(kX)[1]);
+  find_row_taps();
   const ConvConstants all = *conv_constants(context, operands_of(*context.constant(kW)));
   for (size_t g = 0; g < groups; ++g)
     packed.emplace_back(context.kernels, all, g * group_outputs, group_outputs, tap_offsets.size(), depth,
@@ -133,6 +139,17 @@ void DenseConv::lay_out_taps(int64_t channels) {
     const size_t row = static_cast<size_t>(i * h.dilation) * x.row_stride;
     for (int64_t j = 0; j < (whole_rows ? 1 : w.kernel); ++j)
       tap_offsets.push_back(static_cast<int32_t>(row + static_cast<size_t>(j * w.dilation) * x.pixel_stride));
+  }
+}
+
+/// Rows of the kernel outside the image add nothing where the code of 0 is 0: they are left out.
+void DenseConv::find_row_taps() {
+  const WindowAxis& h = window.height();
+  if (x.border != 0 || h.pad_begin + h.pad_end == 0) return;
+  const size_t taps_per_row = tap_offsets.size() / static_cast<size_t>(h.kernel);
+  for (int64_t row = 0; row < h.out; ++row) {
+    const auto first = static_cast<size_t>(h.first_tap(row)), last = static_cast<size_t>(h.last_tap(row));
+    row_taps.push_back({first * taps_per_row, std::max(first, last) * taps_per_row});
   }
 }
 
@@ -166,6 +183,7 @@ void DenseConv::run(const EvaluateContext& context) const {
   }
   for_each_image(rows, y.height, [&](int64_t image, int64_t row, int64_t count) {
     call.rows = static_cast<size_t>(count);
+    call.row_taps = row_taps.empty() ? nullptr : row_taps.data() + row;
     run_block(context, image, row, call);
   });
   if (!by_channels || context.chunk_begin == 0) fill_border(y, y_data(context), rows.begin, rows.end);

@@ -74,13 +74,19 @@ StepFunction compile(CompileContext& context) {
   if (b == nullptr || is_transposed(context.node, "transA") || context.node.float_attribute("alpha", 1) != 1)
     return nullptr;
   const MatrixLayout layout = layout_of(b->shape(), is_transposed(context.node, "transB"));
-  return compile_integer_product(context, {.a = kA,
-                                           .b = kB,
-                                           .c = kC,
-                                           .y_scale = kYScale,
-                                           .rows = layout.rows,
-                                           .columns = layout.columns,
-                                           .transposed = is_transposed(context.node, "transB")});
+  return compile_integer_product(context,
+                                 {.a = kA,
+                                  .constants = {.x_scale = kA + 1,
+                                                .x_zero_point = kA + 2,
+                                                .w = kB,
+                                                .w_scale = kB + 1,
+                                                .w_zero_point = kB + 2,
+                                                .bias = kC,
+                                                .y_scale = kYScale,
+                                                .channels = static_cast<size_t>(layout.columns),
+                                                .channels_last = !is_transposed(context.node, "transB")},
+                                  .rows = layout.rows,
+                                  .columns = layout.columns});
 }
 
 }  // namespace

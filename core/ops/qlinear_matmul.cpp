@@ -48,8 +48,17 @@ void evaluate(const EvaluateContext& context) {
 StepFunction compile(CompileContext& context) {
   const Tensor* b = context.constant(kB);
   if (b == nullptr || b->shape().size() != 2 || context.shape(kA).size() < 2) return nullptr;
-  return compile_integer_product(
-      context, {.a = kA, .b = kB, .y_scale = kYScale, .rows = b->shape()[0], .columns = b->shape()[1]});
+  return compile_integer_product(context, {.a = kA,
+                                           .constants = {.x_scale = kA + 1,
+                                                         .x_zero_point = kA + 2,
+                                                         .w = kB,
+                                                         .w_scale = kB + 1,
+                                                         .w_zero_point = kB + 2,
+                                                         .y_scale = kYScale,
+                                                         .channels = static_cast<size_t>(b->shape()[1]),
+                                                         .channels_last = true},
+                                           .rows = b->shape()[0],
+                                           .columns = b->shape()[1]});
 }
 
 }  // namespace

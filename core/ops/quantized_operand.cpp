@@ -7,15 +7,16 @@
 
 namespace quantize {
 
-std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale) {
+std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale,
+                                             size_t zero_point) {
   const Tensor* scales = graph.constant(node.input(scale));
   if (scales == nullptr || scales->dtype() != DataType::kF32 || scales->size() == 0) return std::nullopt;
   OperandParams params{scales->to_vector<float>(), {}};
   for (float s : params.scale)
     if (!(s > 0) || !std::isfinite(s)) return std::nullopt;
   params.zero_point.assign(params.scale.size(), 0);
-  if (node.input(scale + 1) == kNoValue) return params;
-  const Tensor* zero_points = graph.constant(node.input(scale + 1));
+  if (node.input(zero_point) == kNoValue) return params;
+  const Tensor* zero_points = graph.constant(node.input(zero_point));
   if (zero_points == nullptr || zero_points->size() != scales->size()) return std::nullopt;
   params.zero_point = zero_points->to_vector<int32_t>();
   return params;

@@ -16,9 +16,14 @@ struct OperandParams {
   bool per_tensor() const { return scale.size() == 1; }
 };
 
-/// Those that inputs `scale` and `scale + 1` of the node hold; nothing if they are computed, or are no
-/// positive finite numbers, or their numbers differ. A zero point that is left out is 0.
-std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale);
+/// Those that two inputs of the node hold, the zero point standing behind the scale unless said otherwise;
+/// nothing if they are computed, or are no positive finite numbers, or their numbers differ. A zero point
+/// that is left out is 0.
+std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale,
+                                             size_t zero_point);
+inline std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale) {
+  return constant_params(graph, node, scale, scale + 1);
+}
 
 /// The same where one scale and zero point are known to be constant. Errors: Error(kInternal) if they are
 /// not.

@@ -1,4 +1,5 @@
 // Softmax and LogSoftmax: along one axis from opset 13 on, over the input flattened to a matrix before.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -45,6 +46,31 @@ void softmax_row(const KernelTable& kernels, const float* x, float* y, int64_t l
   for (int64_t i = 0; i < length; ++i) y[i] /= sum;
 }
 
+constexpr int64_t kColumns = 256;  // that are worked on side by side
+
+/// Up to kColumns vectors side by side, whose elements are `stride` apart.
+void softmax_columns(const KernelTable& kernels, const float* x, float* y, int64_t length, int64_t stride,
+                     int64_t columns, bool log) {
+  float largest[kColumns], sum[kColumns] = {};
+  std::copy_n(x, columns, largest);
+  for (int64_t k = 1; k < length; ++k)
+    for (int64_t i = 0; i < columns; ++i) largest[i] = std::max(largest[i], x[k * stride + i]);
+  float exponential[kColumns];
+  for (int64_t k = 0; k < length; ++k) {
+    float* row = y + k * stride;
+    for (int64_t i = 0; i < columns; ++i) row[i] = x[k * stride + i] - largest[i];
+    float* target = log ? exponential : row;
+    kernels.exp_f32(row, target, static_cast<size_t>(columns));
+    for (int64_t i = 0; i < columns; ++i) sum[i] += target[i];
+  }
+  if (log) std::transform(sum, sum + columns, sum, [](float total) { return std::log(total); });
+  for (int64_t k = 0; k < length; ++k)
+    for (int64_t i = 0; i < columns; ++i) {
+      float& result = y[k * stride + i];
+      result = log ? result - sum[i] : result / sum[i];
+    }
+}
+
 void evaluate_as(const EvaluateContext& context, bool log) {
   const auto [outer, length, inner] = extents_of(context.node, context.opset, context.inputs[0].shape);
   const float* x = context.inputs[0].as<float>();
@@ -55,13 +81,11 @@ void evaluate_as(const EvaluateContext& context, bool log) {
       softmax_row(context.kernels, x + o * length, y + o * length, length, log);
     return;
   }
-  std::vector<float> row(static_cast<size_t>(length));
   for (int64_t o = 0; o < outer; ++o)
-    for (int64_t i = 0; i < inner; ++i) {
+    for (int64_t i = 0; i < inner; i += kColumns) {
       const int64_t first = o * length * inner + i;
-      for (int64_t k = 0; k < length; ++k) row[static_cast<size_t>(k)] = x[first + k * inner];
-      softmax_row(context.kernels, row.data(), row.data(), length, log);
-      for (int64_t k = 0; k < length; ++k) y[first + k * inner] = row[static_cast<size_t>(k)];
+      softmax_columns(context.kernels, x + first, y + first, length, inner, std::min(kColumns, inner - i),
+                      log);
     }
 }
 

@@ -156,8 +156,9 @@ void resolve_transposed(AutoPad mode, int64_t output_padding, std::optional<int6
 }
 
 int64_t product(const Window& window, int64_t WindowAxis::*extent) {
-  const Shape shape{window.axes[0].*extent, window.axes[1].*extent, window.axes[2].*extent};
-  return element_count(shape);
+  const std::array<int64_t, 3> extents{window.axes[0].*extent, window.axes[1].*extent,
+                                       window.axes[2].*extent};
+  return element_count(extents);
 }
 
 }  // namespace

@@ -258,12 +258,40 @@ class QOperatorLowering {
     }
     if (!a || !b) return;
     const auto y = result(matmul.outputs[0]);
-    if (!y) return;
+    if (!y) return lower_real_matmul(matmul, place, *a, *b);
     Node node = make_node(matmul, "QLinearMatMul", "");
     append(node, *a);
     append(node, *b);
     append_params(node, y->y);
     replace(place, std::move(node), *y);
+  }
+
+  /// A product with constants whose result is real takes the bias that is added to it.
+  void lower_real_matmul(const Node& matmul, NodeId place, const Codes& a, const Codes& b) {
+    const Tensor* w = graph_.constant(b.codes);
+    if (w == nullptr || w->shape().size() != 2) return;
+    Node node = make_node(matmul, "MatMulIntegerToFloat", kMicrosoft);
+    node.inputs = {a.codes, b.codes, a.scale, b.scale, a.zero_point, b.zero_point};
+    node.outputs = matmul.outputs;
+    if (const NodeId add = bias_behind(matmul.outputs[0], w->shape()[1]); add != kNoNode) {
+      const Node& sum = graph_.nodes[static_cast<size_t>(add)];
+      node.inputs.push_back(sum.inputs[*constant_addend(graph_, sum)]);
+      node.outputs = sum.outputs;
+      dropped_[static_cast<size_t>(add)] = true;
+    }
+    replacements_[static_cast<size_t>(place)] = {std::move(node)};
+    dropped_[static_cast<size_t>(place)] = true;
+  }
+
+  /// The Add of one constant per column that alone reads a value.
+  NodeId bias_behind(ValueId id, int64_t columns) const {
+    if (is_kept(id) || !index_.single_use(id)) return kNoNode;
+    const NodeId reader = index_.uses(id)[0].node;
+    const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+    const auto place = constant_addend(graph_, node);
+    if (!place) return kNoNode;
+    const Tensor& bias = *graph_.constant(node.inputs[*place]);
+    return bias.shape() == Shape{columns} ? reader : kNoNode;
   }
 
   /// The result may stay real: then nothing has to follow.

@@ -6,12 +6,13 @@ namespace quantize {
 namespace {
 
 bool is_integer_operator(const std::string& op_type) {
-  return op_type.starts_with("QLinear") || op_type == "QGemm" || op_type.ends_with("Integer");
+  return op_type.starts_with("QLinear") || op_type == "QGemm" || op_type.ends_with("Integer") ||
+         op_type == "MatMulIntegerToFloat";
 }
 
-// True for a product of codes whose result is no code: a QGemm without an output scale.
+// True for a product of codes whose result is no code.
 bool is_real(const Node& node) {
-  return node.op_type == "QGemm" && node.input(7) == kNoValue;
+  return node.op_type == "MatMulIntegerToFloat" || (node.op_type == "QGemm" && node.input(7) == kNoValue);
 }
 
 bool reads_dequantized_only(const Graph& graph, const GraphIndex& index, const Node& node) {

@@ -134,7 +134,8 @@ template <int kPixels>
   const auto* w = reinterpret_cast<const int8_t*>(part.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
   const __m256i ones = _mm256_set1_epi16(1);
-  for (size_t t = 0; t < tile.header->taps; ++t) {
+  w += tile.taps.begin * tile.header->groups * 64;
+  for (size_t t = tile.taps.begin; t < tile.taps.end; ++t) {
     const uint8_t* x = tile.x + tile.call->tap_offsets[t];
     for (size_t g = 0; g < tile.header->groups; ++g, x += 4, w += 64) {
       const __m256i w0 = load_256(w), w1 = load_256(w + 32);
@@ -177,7 +178,7 @@ struct alignas(64) WidenedPixels {
 
 /// How far the taps' runs have been widened.
 struct Progress {
-  size_t tap = 0, group = 0;
+  size_t tap, group;
 };
 
 /// Widens as much as there is room for. Returns the number of dwords.
@@ -185,7 +186,7 @@ template <int kPixels>
 size_t widen_next(const Tile& tile, Progress& at, WidenedPixels<kPixels>& to) {
   const size_t groups = tile.header->groups, stride = tile.call->x_pixel_stride;
   size_t filled = 0;
-  while (at.tap < tile.header->taps && filled < kWidened) {
+  while (at.tap < tile.taps.end && filled < kWidened) {
     const size_t left = groups - at.group, room = kWidened - filled, n = left < room ? left : room;
     const uint8_t* x = tile.x + tile.call->tap_offsets[at.tap] + 4 * at.group;
     for (int m = 0; m < kPixels; ++m) widen(x + static_cast<size_t>(m) * stride, n, to.words[m] + 4 * filled);
@@ -251,8 +252,8 @@ template <bool kFull, int kPixels>
   WidenedPixels<kPixels> pixels;
   PixelSums sums[kParts][kPixels];
   for (size_t i = 0; i < parts; ++i) start_sums(part_of(tile, i), sums[i]);
-  Progress at;
-  for (size_t done = 0; at.tap < tile.header->taps;) {
+  Progress at{tile.taps.begin, 0};
+  for (size_t done = tile.taps.begin * tile.header->groups; at.tap < tile.taps.end;) {
     const size_t groups = widen_next(tile, at, pixels);
     for (size_t i = 0; i < parts; ++i) {
       const ConvPart* part = part_of(tile, i).constants;
@@ -287,13 +288,18 @@ struct ConvLevel {
   static constexpr size_t kChannels = kParts * kPanel;
   using Header = ConvHeader;
   using Panel = ConvPart;
+  enum class Mode { kPlain, kFull };
+  static Mode mode_of(const ConvU8S8& call, const ConvHeader& h) {
+    const bool full = h.flags.clamps || h.flags.wide || call.epilogue.b != nullptr || call.real != nullptr;
+    return full ? Mode::kFull : Mode::kPlain;
+  }
   static size_t bytes_before(const ConvHeader& h, size_t panels) { return panels * kParts * h.part_bytes; }
   static size_t most_pixels(size_t) { return 4; }
-  static void run(const Tile& tile, size_t pixels, bool full) {
+  static void run(const Tile& tile, size_t pixels, Mode mode) {
     static constexpr void (*kFunctions[2][4])(const Tile&) = {
         {run_tile<false, 1>, run_tile<false, 2>, run_tile<false, 3>, run_tile<false, 4>},
         {run_tile<true, 1>, run_tile<true, 2>, run_tile<true, 3>, run_tile<true, 4>}};
-    kFunctions[full ? 1 : 0][pixels - 1](tile);
+    kFunctions[mode == Mode::kFull ? 1 : 0][pixels - 1](tile);
   }
 };
 

@@ -107,7 +107,8 @@ template <int kPixels, int kVectors>
   }
   const auto* w = reinterpret_cast<const int8_t*>(tile.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
-  for (size_t t = 0; t < tile.header->taps; ++t) {
+  w += tile.taps.begin * tile.header->groups * 64 * kVectors;
+  for (size_t t = tile.taps.begin; t < tile.taps.end; ++t) {
     const uint8_t* x = tile.x + tile.call->tap_offsets[t];
     const uint8_t* p[kPointers];
 #pragma GCC unroll 8
@@ -192,8 +193,41 @@ template <bool kFull, int kPixels>
     if (kFull && tile.b != nullptr)
       b = _mm512_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(m) * tile.call->epilogue.b_pixel_stride);
     codes = finish_codes<kFull>(tile, codes, b, add);
-    uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride;
-    _mm512_mask_storeu_epi8(y, mask, codes);
+    store_masked(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, mask, codes);
+  }
+}
+
+/// The usual residual: no clamp, all products narrow. The convolution's codes stay floats until the sum is
+/// rounded.
+template <bool kResidualFirst, int kPixels>
+[[gnu::always_inline]] inline void store_sums(const Tile& tile, const Sums<kPixels, 4>& sums) {
+  const PanelConstants& constants = *tile.constants;
+  const EpilogueU8& e = tile.call->epilogue;
+  const __mmask64 mask = first_bytes(tile.channels);
+  const __m512 a_ratio = _mm512_set1_ps(e.a_ratio), b_ratio = _mm512_set1_ps(e.b_ratio),
+               offset = _mm512_set1_ps(e.offset), highest = _mm512_set1_ps(255);
+  const __m512i zero = _mm512_setzero_si512();
+#pragma GCC unroll 16
+  for (int m = 0; m < kPixels; ++m) {
+    const __m512i b = _mm512_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(m) * e.b_pixel_stride);
+    const __m512i low = _mm512_unpacklo_epi8(b, zero), high = _mm512_unpackhi_epi8(b, zero);
+    const __m512i residual[4] = {_mm512_unpacklo_epi16(low, zero), _mm512_unpackhi_epi16(low, zero),
+                                 _mm512_unpacklo_epi16(high, zero), _mm512_unpackhi_epi16(high, zero)};
+    __m512i q[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const __m512 rounded = _mm512_roundscale_ps(scaled(sums.v[m][j], constants, j),
+                                                  _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+      const __m512 shifted = _mm512_add_ps(rounded, _mm512_load_ps(constants.zero_real + 16 * j));
+      const __m512 code = _mm512_min_ps(_mm512_max_ps(shifted, _mm512_setzero_ps()), highest);
+      const __m512 other = _mm512_cvtepi32_ps(residual[j]);
+      const __m512 sum = kResidualFirst
+                             ? _mm512_fmadd_ps(other, b_ratio, _mm512_fmadd_ps(code, a_ratio, offset))
+                             : _mm512_fmadd_ps(code, a_ratio, _mm512_fmadd_ps(other, b_ratio, offset));
+      q[j] = _mm512_cvtps_epi32(sum);
+    }
+    const __m512i codes = _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+    store_masked(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, mask, codes);
   }
 }
 
@@ -254,14 +288,19 @@ template <bool kFull, int kPixels>
   }
 }
 
-template <bool kFull, int kPixels, int kVectors>
+/// What follows the sums: only requantization, the usual residual as second or first operand, or all there
+/// is.
+enum class Mode { kPlain, kAdd, kAddToResidual, kFull };
+
+template <Mode kMode, int kPixels, int kVectors>
 void run_tile(const Tile& tile) {
   Sums<kPixels, kVectors> sums;
   multiply(tile, sums);
-  if (kFull && tile.real != nullptr) return store_reals(tile, sums);
-  const EpilogueU8& e = tile.call->epilogue;
+  constexpr bool kAdds = kMode == Mode::kAdd || kMode == Mode::kAddToResidual, kFull = kMode != Mode::kPlain;
+  if constexpr (kAdds && kVectors == 4) return store_sums<kMode == Mode::kAddToResidual>(tile, sums);
+  if (kMode == Mode::kFull && tile.real != nullptr) return store_reals(tile, sums);
   Addition add{};
-  if (kFull && tile.b != nullptr) add = addition_of(e);
+  if (kFull && tile.b != nullptr) add = addition_of(tile.call->epilogue);
   if constexpr (kVectors == 4) store_64<kFull>(tile, sums, add);
   if constexpr (kVectors == 2) store_32<kFull>(tile, sums, add);
   if constexpr (kVectors == 1) store_16<kFull>(tile, sums, add);
@@ -274,26 +313,26 @@ inline size_t max_pixels(size_t vectors) {
   return vectors == 4 ? 7 : 14;
 }
 
-template <bool kFull, int kVectors>
+template <Mode kMode, int kVectors>
 TileFunction tile_function(size_t pixels) {
-  static constexpr TileFunction kFew[] = {run_tile<kFull, 1, kVectors>, run_tile<kFull, 2, kVectors>,
-                                          run_tile<kFull, 3, kVectors>, run_tile<kFull, 4, kVectors>,
-                                          run_tile<kFull, 5, kVectors>, run_tile<kFull, 6, kVectors>,
-                                          run_tile<kFull, 7, kVectors>};
+  static constexpr TileFunction kFew[] = {run_tile<kMode, 1, kVectors>, run_tile<kMode, 2, kVectors>,
+                                          run_tile<kMode, 3, kVectors>, run_tile<kMode, 4, kVectors>,
+                                          run_tile<kMode, 5, kVectors>, run_tile<kMode, 6, kVectors>,
+                                          run_tile<kMode, 7, kVectors>};
   if constexpr (kVectors < 4) {
-    static constexpr TileFunction kMany[] = {run_tile<kFull, 8, kVectors>,  run_tile<kFull, 9, kVectors>,
-                                             run_tile<kFull, 10, kVectors>, run_tile<kFull, 11, kVectors>,
-                                             run_tile<kFull, 12, kVectors>, run_tile<kFull, 13, kVectors>,
-                                             run_tile<kFull, 14, kVectors>};
+    static constexpr TileFunction kMany[] = {run_tile<kMode, 8, kVectors>,  run_tile<kMode, 9, kVectors>,
+                                             run_tile<kMode, 10, kVectors>, run_tile<kMode, 11, kVectors>,
+                                             run_tile<kMode, 12, kVectors>, run_tile<kMode, 13, kVectors>,
+                                             run_tile<kMode, 14, kVectors>};
     if (pixels > 7) return kMany[pixels - 8];
   }
   return kFew[pixels - 1];
 }
 
-template <bool kFull>
+template <Mode kMode>
 TileFunction tile_function(size_t pixels, size_t vectors) {
-  if (vectors == 4) return tile_function<kFull, 4>(pixels);
-  return vectors == 2 ? tile_function<kFull, 2>(pixels) : tile_function<kFull, 1>(pixels);
+  if (vectors == 4) return tile_function<kMode, 4>(pixels);
+  return vectors == 2 ? tile_function<kMode, 2>(pixels) : tile_function<kMode, 1>(pixels);
 }
 
 /// What simd::conv needs of this level.
@@ -301,13 +340,23 @@ struct ConvLevel {
   static constexpr size_t kChannels = kPanel;
   using Header = ConvHeader;
   using Panel = PanelConstants;
+  using Mode = quantize::Mode;
+  static Mode mode_of(const ConvU8S8& call, const ConvHeader& h) {
+    const EpilogueU8& e = call.epilogue;
+    if (h.flags.clamps || h.flags.wide || call.real != nullptr) return Mode::kFull;
+    if (e.b == nullptr) return Mode::kPlain;
+    if (is_wide(e)) return Mode::kFull;
+    return e.b_first ? Mode::kAddToResidual : Mode::kAdd;
+  }
   static size_t bytes_before(const ConvHeader& h, size_t panels) {
     return panels * panel_bytes(h, kMaxVectors);
   }
   static size_t most_pixels(size_t channels) { return max_pixels(vectors_of(channels)); }
-  static void run(const Tile& tile, size_t pixels, bool full) {
-    const size_t vectors = vectors_of(tile.channels);
-    (full ? tile_function<true>(pixels, vectors) : tile_function<false>(pixels, vectors))(tile);
+  static void run(const Tile& tile, size_t pixels, Mode mode) {
+    using Choose = TileFunction (*)(size_t, size_t);
+    static constexpr Choose kChoose[] = {tile_function<Mode::kPlain>, tile_function<Mode::kAdd>,
+                                         tile_function<Mode::kAddToResidual>, tile_function<Mode::kFull>};
+    kChoose[static_cast<size_t>(mode)](pixels, vectors_of(tile.channels))(tile);
   }
 };
 

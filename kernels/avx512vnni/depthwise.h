@@ -138,7 +138,7 @@ template <bool kFull>
     }
   }
   uint8_t* y = block.y + row * block.call->y_row_stride + pixel * block.call->y_pixel_stride;
-  _mm512_mask_storeu_epi8(y, block.mask, codes);
+  store_masked(y, block.mask, codes);
 }
 
 /// Three columns of one output row, and of the row below it if kTwo.
@@ -248,14 +248,14 @@ void run_block(const Block& block) {
     else
       run_any<kFull>(block, row);
   }
-  if (kFull && call.epilogue.table != nullptr) look_up_block(block);
+  if (call.epilogue.table != nullptr) look_up_block(block);
 }
 
 inline void depthwise(const DepthwiseU8S8& call) noexcept {
   const auto& header = *static_cast<const DepthwiseHeader*>(call.packed);
   const auto* at = reinterpret_cast<const uint8_t*>(&header + 1);
   const EpilogueU8& e = call.epilogue;
-  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr;
+  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr;
   for (size_t first = 0; first < header.channels; first += kPanel, at += block_bytes(header)) {
     const size_t count = header.channels - first < kPanel ? header.channels - first : kPanel;
     const Block block{&call,

@@ -30,6 +30,7 @@ constexpr size_t slot_of(size_t c, size_t vectors) {
 struct alignas(64) PanelConstants {
   int32_t bias[kPanel];      // by slot
   float multiplier[kPanel];  // by slot
+  float zero_real[kPanel];   // by slot
   int16_t
       zero_point[kPanel];  // by channel, as packed to s16: lane l holds channels of both halves, see shifts()
   uint8_t low[kPanel], high[kPanel];  // by channel
@@ -49,6 +50,7 @@ inline void pack_constants(const RequantizeU8& r, size_t first, size_t count, si
     const size_t slot = c < kLanes * vectors ? slot_of(c, vectors) : c;
     to.bias[slot] = used ? r.bias[first + c] : 0;
     to.multiplier[slot] = used ? r.multiplier[first + c] : 0;
+    to.zero_real[slot] = used ? static_cast<float>(r.zero_point[first + c]) : 0;
     to.low[c] = used ? r.low[first + c] : 0;
     to.high[c] = used ? r.high[first + c] : 255;
     flags.clamps = flags.clamps || to.low[c] != 0 || to.high[c] != 255;
@@ -91,12 +93,15 @@ struct Addition {
   bool b_first, wide;
 };
 
-[[gnu::always_inline]] inline Addition addition_of(const EpilogueU8& e) {
+[[gnu::always_inline]] inline bool is_wide(const EpilogueU8& e) {
   const float magnitude =
       255 * (__builtin_fabsf(e.a_ratio) + __builtin_fabsf(e.b_ratio)) + __builtin_fabsf(e.offset);
+  return !(magnitude < kSafe);
+}
+
+[[gnu::always_inline]] inline Addition addition_of(const EpilogueU8& e) {
   return {_mm512_set1_ps(e.b_first ? e.b_ratio : e.a_ratio),
-          _mm512_set1_ps(e.b_first ? e.a_ratio : e.b_ratio), _mm512_set1_ps(e.offset), e.b_first,
-          !(magnitude < kSafe)};
+          _mm512_set1_ps(e.b_first ? e.a_ratio : e.b_ratio), _mm512_set1_ps(e.offset), e.b_first, is_wide(e)};
 }
 
 /// 64 sums of codes in any order of the bytes: unpacking and packing undo each other.
@@ -114,6 +119,14 @@ struct Addition {
                     sum(_mm512_unpacklo_epi16(a_high, zero), _mm512_unpacklo_epi16(b_high, zero)),
                     sum(_mm512_unpackhi_epi16(a_high, zero), _mm512_unpackhi_epi16(b_high, zero)), zero,
                     zero);
+}
+
+/// Stores all 64 bytes or some: a plain store is the faster one.
+[[gnu::always_inline]] inline void store_masked(uint8_t* y, __mmask64 mask, __m512i codes) {
+  if (mask == ~__mmask64{0})
+    _mm512_storeu_si512(y, codes);
+  else
+    _mm512_mask_storeu_epi8(y, mask, codes);
 }
 
 [[gnu::always_inline]] inline __mmask64 first_bytes(size_t n) {

@@ -65,12 +65,13 @@ void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
 }
 
 /// Sums wrap, as unsigned numbers do.
-int32_t conv_sum(const Packed& p, const ConvU8S8& call, const uint8_t* x, size_t c) {
+int32_t conv_sum(const Packed& p, const ConvU8S8& call, size_t row, const uint8_t* x, size_t c) {
   const int8_t* w = p.weights + c * p.header.taps * p.header.depth;
+  const TapRange taps = call.row_taps == nullptr ? TapRange{0, p.header.taps} : call.row_taps[row];
   auto sum = static_cast<uint32_t>(p.requantize.bias[c]);
-  for (size_t t = 0; t < p.header.taps; ++t, w += p.header.depth)
+  for (size_t t = taps.begin; t < taps.end; ++t)
     for (size_t k = 0; k < p.header.depth; ++k)
-      sum += static_cast<uint32_t>(x[call.tap_offsets[t] + k] * w[k]);
+      sum += static_cast<uint32_t>(x[call.tap_offsets[t] + k] * w[t * p.header.depth + k]);
   return static_cast<int32_t>(sum);
 }
 
@@ -82,14 +83,14 @@ void conv(const ConvU8S8& call) noexcept {
       if (call.real != nullptr) {
         float* real = call.real + r * call.y_row_stride + i * call.y_pixel_stride;
         for (size_t c = call.channel_begin; c < call.channel_end; ++c)
-          real[c] = static_cast<float>(conv_sum(p, call, x, c)) * p.requantize.multiplier[c];
+          real[c] = static_cast<float>(conv_sum(p, call, r, x, c)) * p.requantize.multiplier[c];
         continue;
       }
       uint8_t* y = call.y + r * call.y_row_stride + i * call.y_pixel_stride;
       const EpilogueU8& e = call.epilogue;
       const uint8_t* b = e.b == nullptr ? nullptr : e.b + r * e.b_row_stride + i * e.b_pixel_stride;
       for (size_t c = call.channel_begin; c < call.channel_end; ++c)
-        y[c] = finish(requantize(conv_sum(p, call, x, c), p.requantize, c), e, b == nullptr ? b : b + c);
+        y[c] = finish(requantize(conv_sum(p, call, r, x, c), p.requantize, c), e, b == nullptr ? b : b + c);
     }
 }
 

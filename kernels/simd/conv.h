@@ -15,6 +15,7 @@ struct ConvTile {
   const Header* header;
   const Panel* constants;  // the panel's weights follow
   size_t channels;         // of the panel that exist
+  TapRange taps;           // of the row
   const uint8_t* x;        // first pixel, tap 0
   uint8_t* y;              // first pixel, first channel of the panel
   float* real;
@@ -28,7 +29,7 @@ template <typename T>
 
 /// One row of one panel, in tiles of nearly one width, then the table.
 template <typename Level, typename Look>
-void conv_row(const ConvU8S8& call, size_t panel, size_t row, bool full, Look look_up) {
+void conv_row(const ConvU8S8& call, size_t panel, size_t row, typename Level::Mode mode, Look look_up) {
   const auto& header = *static_cast<const typename Level::Header*>(call.packed);
   const auto* panels = reinterpret_cast<const uint8_t*>(&header + 1);
   const size_t first = panel * Level::kChannels, left = header.channels - first;
@@ -38,6 +39,7 @@ void conv_row(const ConvU8S8& call, size_t panel, size_t row, bool full, Look lo
       &header,
       reinterpret_cast<const typename Level::Panel*>(panels + Level::bytes_before(header, panel)),
       left < Level::kChannels ? left : Level::kChannels,
+      call.row_taps == nullptr ? TapRange{0, header.taps} : call.row_taps[row],
       call.x + row * call.x_row_stride,
       moved(call.y, row * call.y_row_stride + first),
       moved(call.real, row * call.y_row_stride + first),
@@ -45,7 +47,7 @@ void conv_row(const ConvU8S8& call, size_t panel, size_t row, bool full, Look lo
   const size_t most = Level::most_pixels(tile.channels), tiles = (call.width + most - 1) / most;
   for (size_t i = 0; i < tiles; ++i) {
     const size_t pixels = call.width / tiles + (i < call.width % tiles ? 1 : 0);
-    Level::run(tile, pixels, full);
+    Level::run(tile, pixels, mode);
     tile.x += pixels * call.x_pixel_stride;
     tile.y = moved(tile.y, pixels * call.y_pixel_stride);
     tile.real = moved(tile.real, pixels * call.y_pixel_stride);
@@ -63,18 +65,16 @@ constexpr size_t kCachedWeights = size_t{512} << 10;
 template <typename Level, typename Look>
 void conv(const ConvU8S8& call, Look look_up) {
   const auto& header = *static_cast<const typename Level::Header*>(call.packed);
-  const EpilogueU8& e = call.epilogue;
-  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr ||
-                    call.real != nullptr;
+  const typename Level::Mode mode = Level::mode_of(call, header);
   const size_t first = call.channel_begin / Level::kChannels,
                end = (call.channel_end + Level::kChannels - 1) / Level::kChannels;
   const size_t weights = Level::bytes_before(header, end) - Level::bytes_before(header, first);
   if (weights > kCachedWeights) {
     for (size_t p = first; p < end; ++p)
-      for (size_t r = 0; r < call.rows; ++r) conv_row<Level>(call, p, r, full, look_up);
+      for (size_t r = 0; r < call.rows; ++r) conv_row<Level>(call, p, r, mode, look_up);
   } else {
     for (size_t r = 0; r < call.rows; ++r)
-      for (size_t p = first; p < end; ++p) conv_row<Level>(call, p, r, full, look_up);
+      for (size_t p = first; p < end; ++p) conv_row<Level>(call, p, r, mode, look_up);
   }
 }
 

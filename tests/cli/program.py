@@ -11,7 +11,7 @@ from pathlib import Path
 PROGRAM = Path(os.environ["QUANTIZE"]).resolve()
 DATA = Path(__file__).resolve().parent.parent.parent / "data"
 MODEL = DATA / "lenet_fashion.onnx"
-COMMANDS = ("calibrate", "merge", "run", "verify", "inspect")
+COMMANDS = ("calibrate", "merge", "run", "verify", "inspect", "bench")
 
 
 class Case(unittest.TestCase):

@@ -48,6 +48,41 @@ class Contract(Case):
         self.assertEqual(report["bytes_after"], (self.folder / "q.onnx").stat().st_size)
         self.assertGreater(report["nodes"]["Conv"]["int8"], 0)
 
+    def test_int8(self):
+        report = self.run_json(MODEL, "--calib", self.images(10), "--preprocess", "unit", "--format", "int8", "-o", "i.onnx")
+        self.assertEqual((report["format"], report["target"]), ("int8", "native"))
+        facts = self.run_json("inspect", "i.onnx")
+        self.assertEqual(facts["quantized"]["format"], "int8")
+        self.assertEqual(facts["op_types"]["QLinearConv"], report["nodes"]["Conv"]["int8"])
+        self.assertGreater(facts["macs"], 0)
+        # The QDQ file of the same target is the same network, byte for byte.
+        self.quantize("--target", "native")
+        for name in ("q", "i"):
+            self.run_json("run", f"{name}.onnx", "images", "--preprocess", "unit", "-o", name)
+        same = {(self.folder / name / "logits.npy").read_bytes() for name in ("q", "i")}
+        self.assertEqual(len(same), 1)
+
+    def test_int8_takes_pixels(self):
+        self.run_json(MODEL, "--calib", self.images(4), "--preprocess", "unit", "--format", "int8", "--input-type", "u8",
+                      "-o", "u8.onnx")
+        self.assertEqual(self.run_json("inspect", "u8.onnx")["inputs"][0]["dtype"], "u8")
+        self.assertEqual(self.run_json("run", "u8.onnx", "images", "--preprocess", "unit")["outputs"]["logits"]["shape"][0], 4)
+
+    def test_bench(self):
+        self.quantize()
+        report = self.run_json("bench", MODEL, "q.onnx", "--rounds", "2", "--threads", "2", "--layers")
+        layer = {"name": str, "op_type": str, "shape": str, "kernel": str, "macs": int, "median_ms": NUMBER}
+        self.obeys(report, FRAME | {
+            "median_ms": NUMBER, "threads": int, "isa": str,
+            "models": [{"file": str, "median_ms": NUMBER, "min_ms": NUMBER, "p95_ms": NUMBER, "ratio": NUMBER,
+                        "layers": [layer]}]})
+        self.assertEqual((report["threads"], len(report["models"])), (2, 2))
+        first, second = report["models"]
+        self.assertEqual((first["ratio"], first["median_ms"]), (1, report["median_ms"]))
+        self.assertEqual(first["macs"], second["macs"])
+        self.assertNotIn("int8", {layer["kernel"] for layer in first["layers"]})
+        self.assertIn("int8", {layer["kernel"] for layer in second["layers"]})
+
     def test_verify(self):
         self.quantize()
         report = self.run_json("verify", MODEL, "q.onnx", "--images", DATA / "eval", "--samples", "50", "--labels",
@@ -121,6 +156,7 @@ class Help(Case):
             ("run",): "output preprocess top input-shape threads isa json quiet",
             ("verify",): "images labels label-offset layers min-agreement min-sqnr max-drop preprocess json",
             ("inspect",): "json input-shape",
+            ("bench",): "threads isa rounds layers json input-shape quiet",
             ("merge",): "output json",
         }
         for command, options in table.items():
@@ -136,7 +172,6 @@ class Help(Case):
         for choices in ("max, mean, entropy, percentile, mse", "imagenet, tf, caffe, unit, raw, yolo", "ort-x86",
                         "scalar"):
             self.assertIn(choices, text)
-        self.assertNotRegex(text, r"\bbench\b")
 
     def test_version(self):
         self.assertRegex(self.run_program("--version").stdout, r"^quantize \d+\.\d+\.\d+\n$")

@@ -136,9 +136,9 @@ class Models(Case):
         self.assertNotIn("\x1b", done.stderr)
         self.assertEqual(len(done.stderr.splitlines()), 1)
 
-    def test_a_format_of_another_version(self):
-        self.fails(MODEL, "--calib", self.images(2), "--format", "int8", code=UNSUPPORTED,
-                   says="'int8' is not supported by this version; use qdq")
+    def test_a_format_that_does_not_exist(self):
+        self.fails(MODEL, "--calib", self.images(2), "--format", "int4", code=USAGE,
+                   says="int4")
 
 
 class Images(Case):

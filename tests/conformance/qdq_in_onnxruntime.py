@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Quantizes the models of data/ with every method and lets ONNX's checker and ONNX Runtime judge the files.
+"""Quantizes the models of data/ with every method, and as int8 file, and lets ONNX's checker and ONNX Runtime judge the files.
 
     qdq_in_onnxruntime.py QUANTIZE DATA_FOLDER
 
@@ -17,7 +17,7 @@ import onnx
 import onnxruntime as ort
 from PIL import Image
 
-METHODS = ("max", "mean", "entropy", "percentile", "mse")
+FORMS = [("max", "qdq"), ("mean", "qdq"), ("entropy", "qdq"), ("percentile", "qdq"), ("mse", "qdq"), ("mse", "int8")]
 MODELS = {"lenet_fashion": {"Conv", "Gemm", "MatMul"}, "mobilenet_fashion": {"Conv", "Gemm", "MatMul", "Add"}}
 FLOAT_FORMS = {"FusedConv", "FusedGemm", "FusedMatMul"}
 MIN_SAME_ANSWERS = 98.0  # percent; the weakest method loses 1.2
@@ -50,10 +50,10 @@ def main():
         np.save(folder / "images.npy", images)
         for name, must_be_integer in MODELS.items():
             reference = answers(data / f"{name}.onnx", images)
-            for method in METHODS:
-                qdq, optimized = folder / f"{name}.{method}.onnx", folder / "optimized.onnx"
-                subprocess.run([program, data / f"{name}.onnx", "--calib", data / "calib", "--method", method, "--preprocess",
-                                "unit", "-o", qdq, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+            for method, form in FORMS:
+                qdq, optimized = folder / f"{name}.{method}.{form}.onnx", folder / "optimized.onnx"
+                subprocess.run([program, data / f"{name}.onnx", "--calib", data / "calib", "--method", method, "--format", form,
+                                "--preprocess", "unit", "-o", qdq, "--quiet"], check=True, stdout=subprocess.DEVNULL)
                 onnx.checker.check_model(onnx.load(qdq), full_check=True)
                 session(qdq, optimized)
                 floats = {n.op_type for n in onnx.load(optimized).graph.node} & (must_be_integer | FLOAT_FORMS)
@@ -63,7 +63,7 @@ def main():
                 ours = np.load(folder / "out" / "logits.npy").argmax(1)
                 bad = floats or same(theirs, reference) < MIN_SAME_ANSWERS or same(ours, theirs) < 99.5
                 failures += bool(bad)
-                print(f"{'FAIL' if bad else 'ok  '} {name} {method}: as FP32 {same(theirs, reference):.1f} %, our engine as "
+                print(f"{'FAIL' if bad else 'ok  '} {name} {method} {form}: as FP32 {same(theirs, reference):.1f} %, our engine as "
                       f"ONNX Runtime {same(ours, theirs):.1f} %, in float: {', '.join(sorted(floats)) or 'none'}")
     return 1 if failures else 0
 

@@ -46,12 +46,15 @@ struct ConvData {
     call.y_pixel_stride = y_pixel;
     call.y_row_stride = y_row;
     call.width = shape.width;
+    std::vector<TapRange> row_taps;
+    for (size_t r = 0; r < shape.rows; ++r) row_taps.push_back({r % 2, shape.taps - r / 2 % 2});
     const size_t panel = std::max<size_t>(kernels.conv_u8s8_panel, 64);
     for (size_t r = 0; r < shape.rows; r += (shape.rows + parts - 1) / parts)
       for (size_t c = 0; c < shape.channels; c += parts == 1 ? shape.channels : panel) {
         call.rows = std::min((shape.rows + parts - 1) / parts, shape.rows - r);
         call.channel_begin = c;
         call.channel_end = parts == 1 ? shape.channels : std::min(c + panel, shape.channels);
+        call.row_taps = shape.taps >= 3 ? row_taps.data() + r : nullptr;
         call.x = x.data() + r * call.x_row_stride;
         call.y = y.data() + r * y_row;
         call.epilogue = epilogue.view((in_place ? y.data() : epilogue.b.data()) + r * y_row, y_pixel, y_row);
