@@ -222,31 +222,49 @@ template <int kPixels>
   }
 }
 
-/// From the sums of a part to its results.
-template <bool kFull, int kPixels>
-[[gnu::always_inline]] inline void finish(const Tile& tile, const Part& part,
-                                          const PixelSums (&sums)[kPixels]) {
-  if (kFull && tile.real != nullptr) return store_reals(tile, part, sums);
+/// What follows the sums: only requantization, the usual residual as second or first operand, or all there
+/// is.
+enum class Mode { kPlain, kAdd, kAddToResidual, kFull };
+
+/// The codes of pixels m and m + 1 of a part, or twice those of m if it is the last.
+template <Mode kMode, int kPixels>
+[[gnu::always_inline]] inline __m256i codes_of(const Tile& tile, const Part& part, int m,
+                                               const PixelSums (&sums)[kPixels]) {
   const PanelConstants& constants = part.constants->constants;
   const PanelFlags& flags = tile.header->flags;
   const EpilogueU8& e = tile.call->epilogue;
+  const int next = m + 1 < kPixels ? m + 1 : m;
+  const auto residual = [&](int pixel) __attribute__((always_inline)) {
+    return load_bytes(tile.b + static_cast<size_t>(pixel) * e.b_pixel_stride + part.first, part.channels);
+  };
+  if constexpr (kMode == Mode::kAdd || kMode == Mode::kAddToResidual) {
+    constexpr bool kFirst = kMode == Mode::kAddToResidual;
+    return packed_pixels(summed_words<kFirst>(sums[m], residual(m), constants, e),
+                         summed_words<kFirst>(sums[next], residual(next), constants, e));
+  }
+  constexpr bool kFull = kMode == Mode::kFull;
+  __m256i codes = requantized(sums[m], sums[next], constants, kFull && flags.wide);
+  if (kFull && flags.clamps) codes = clamped(codes, constants);
+  if (kFull && tile.b != nullptr) codes = added(codes, _mm256_set_m128i(residual(next), residual(m)), e);
+  return codes;
+}
+
+/// From the sums of a part to its results.
+template <Mode kMode, int kPixels>
+[[gnu::always_inline]] inline void finish(const Tile& tile, const Part& part,
+                                          const PixelSums (&sums)[kPixels]) {
+  if (kMode == Mode::kFull && tile.real != nullptr) return store_reals(tile, part, sums);
+  const size_t stride = tile.call->y_pixel_stride;
 #pragma GCC unroll 2
   for (int m = 0; m < kPixels; m += 2) {
-    const bool two = m + 1 < kPixels;
-    const size_t second = two ? part.channels : 0;
-    __m256i codes = requantized(sums[m], sums[two ? m + 1 : m], constants, kFull && flags.wide);
-    if (kFull && flags.clamps) codes = clamped(codes, constants);
-    if (kFull && tile.b != nullptr) {
-      const uint8_t* b = tile.b + static_cast<size_t>(m) * e.b_pixel_stride + part.first;
-      codes = added(codes, load_halves(b, two ? e.b_pixel_stride : 0, part.channels, second), e);
-    }
-    uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride + part.first;
-    store_halves(y, tile.call->y_pixel_stride, part.channels, second, codes);
+    const size_t second = m + 1 < kPixels ? part.channels : 0;
+    uint8_t* y = tile.y + static_cast<size_t>(m) * stride + part.first;
+    store_halves(y, stride, part.channels, second, codes_of<kMode>(tile, part, m, sums));
   }
 }
 
 /// The parts that multiply words, together: some of the pixels' dwords at a time for every part.
-template <bool kFull, int kPixels>
+template <Mode kMode, int kPixels>
 [[gnu::noinline]] void run_words(const Tile& tile) {
   const size_t parts = part_count(tile.channels);
   WidenedPixels<kPixels> pixels;
@@ -266,10 +284,10 @@ template <bool kFull, int kPixels>
     done += groups;
   }
   for (size_t i = 0; i < parts; ++i)
-    if (const Part part = part_of(tile, i); !part.constants->bytes) finish<kFull>(tile, part, sums[i]);
+    if (const Part part = part_of(tile, i); !part.constants->bytes) finish<kMode>(tile, part, sums[i]);
 }
 
-template <bool kFull, int kPixels>
+template <Mode kMode, int kPixels>
 void run_tile(const Tile& tile) {
   const size_t parts = part_count(tile.channels);
   for (size_t i = 0; i < parts; ++i) {
@@ -278,9 +296,16 @@ void run_tile(const Tile& tile) {
     PixelSums sums[kPixels];
     start_sums(part, sums);
     multiply_bytes(tile, part, sums);
-    finish<kFull>(tile, part, sums);
+    finish<kMode>(tile, part, sums);
   }
-  if (tile.header->words) run_words<kFull, kPixels>(tile);
+  if (tile.header->words) run_words<kMode, kPixels>(tile);
+}
+
+template <Mode kMode>
+void run_pixels(const Tile& tile, size_t pixels) {
+  static constexpr void (*kFunctions[])(const Tile&) = {run_tile<kMode, 1>, run_tile<kMode, 2>,
+                                                        run_tile<kMode, 3>, run_tile<kMode, 4>};
+  kFunctions[pixels - 1](tile);
 }
 
 /// What simd::conv needs of this level.
@@ -288,18 +313,21 @@ struct ConvLevel {
   static constexpr size_t kChannels = kParts * kPanel;
   using Header = ConvHeader;
   using Panel = ConvPart;
-  enum class Mode { kPlain, kFull };
+  using Mode = quantize::Mode;
   static Mode mode_of(const ConvU8S8& call, const ConvHeader& h) {
-    const bool full = h.flags.clamps || h.flags.wide || call.epilogue.b != nullptr || call.real != nullptr;
-    return full ? Mode::kFull : Mode::kPlain;
+    const EpilogueU8& e = call.epilogue;
+    if (h.flags.clamps || h.flags.wide || call.real != nullptr) return Mode::kFull;
+    if (e.b == nullptr) return Mode::kPlain;
+    if (is_wide(e)) return Mode::kFull;
+    return e.b_first ? Mode::kAddToResidual : Mode::kAdd;
   }
   static size_t bytes_before(const ConvHeader& h, size_t panels) { return panels * kParts * h.part_bytes; }
   static size_t most_pixels(size_t) { return 4; }
   static void run(const Tile& tile, size_t pixels, Mode mode) {
-    static constexpr void (*kFunctions[2][4])(const Tile&) = {
-        {run_tile<false, 1>, run_tile<false, 2>, run_tile<false, 3>, run_tile<false, 4>},
-        {run_tile<true, 1>, run_tile<true, 2>, run_tile<true, 3>, run_tile<true, 4>}};
-    kFunctions[mode == Mode::kFull ? 1 : 0][pixels - 1](tile);
+    static constexpr void (*kFunctions[])(const Tile&, size_t) = {
+        run_pixels<Mode::kPlain>, run_pixels<Mode::kAdd>, run_pixels<Mode::kAddToResidual>,
+        run_pixels<Mode::kFull>};
+    kFunctions[static_cast<size_t>(mode)](tile, pixels);
   }
 };
 

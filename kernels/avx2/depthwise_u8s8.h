@@ -134,7 +134,7 @@ struct AnyKernel {
 
 /// Pixels p, p + 1, ... of a row.
 template <bool kFull, typename Kernel, int kPixels>
-[[gnu::always_inline]] inline void run_pixels(const Block& block, size_t row, size_t p) {
+[[gnu::always_inline]] inline void run_block_pixels(const Block& block, size_t row, size_t p) {
   const DepthwiseU8S8& call = *block.call;
   const EpilogueU8& e = call.epilogue;
   const BlockConstants& constants = *block.constants;
@@ -160,8 +160,8 @@ template <bool kFull, typename Kernel>
 [[gnu::noinline]] void run_row(const Block& block, size_t row) {
   const DepthwiseU8S8& call = *block.call;
   size_t p = 0;
-  for (; p + 2 <= call.width; p += 2) run_pixels<kFull, Kernel, 2>(block, row, p);
-  if (p < call.width) run_pixels<kFull, Kernel, 1>(block, row, p);
+  for (; p + 2 <= call.width; p += 2) run_block_pixels<kFull, Kernel, 2>(block, row, p);
+  if (p < call.width) run_block_pixels<kFull, Kernel, 1>(block, row, p);
   if (kFull && call.epilogue.table != nullptr) {
     uint8_t* y = block.y + row * call.y_row_stride;
     simd::table_u8<U8x32>(

@@ -37,6 +37,7 @@ template <size_t kChannels>
 struct alignas(64) ConstantsOf {
   int32_t bias[kChannels];        // by slot
   float multiplier[kChannels];    // by slot
+  float zero_real[kChannels];     // by slot, as the next
   int16_t zero_point[kChannels];  // by slot of words
   uint8_t low[kChannels], high[kChannels];
 };
@@ -55,6 +56,7 @@ void pack_constants(const RequantizeU8& r, size_t first, size_t count, Constants
     const bool used = c < count;
     to.bias[slot_of<kChannels>(c)] = used ? r.bias[first + c] : 0;
     to.multiplier[slot_of<kChannels>(c)] = used ? r.multiplier[first + c] : 0;
+    to.zero_real[slot_of<kChannels>(c)] = used ? static_cast<float>(r.zero_point[first + c]) : 0;
     to.zero_point[word_slot_of<kChannels>(c)] =
         used ? static_cast<int16_t>(r.zero_point[first + c]) : int16_t{0};
     to.low[c] = used ? r.low[first + c] : 0;
@@ -131,12 +133,16 @@ template <size_t kChannels>
                            load_256(constants.zero_point + 16 * j));
 }
 
+/// Bytes of two pixels from their words: the first's sixteen, then the second's.
+[[gnu::always_inline]] inline __m256i packed_pixels(__m256i first, __m256i second) {
+  return _mm256_permute4x64_epi64(_mm256_packus_epi16(first, second), _MM_SHUFFLE(3, 1, 2, 0));
+}
+
 /// The codes of sixteen channels of two pixels: the first's, then the second's.
 [[gnu::always_inline]] inline __m256i requantized(const PixelSums& first, const PixelSums& second,
                                                   const PanelConstants& constants, bool wide) {
-  const __m256i bytes = _mm256_packus_epi16(requantized_words(first.v, 0, wide, constants),
-                                            requantized_words(second.v, 0, wide, constants));
-  return _mm256_permute4x64_epi64(bytes, _MM_SHUFFLE(3, 1, 2, 0));
+  return packed_pixels(requantized_words(first.v, 0, wide, constants),
+                       requantized_words(second.v, 0, wide, constants));
 }
 /// The codes of thirty-two channels.
 [[gnu::always_inline]] inline __m256i requantized(const SumsOf<32>& sums, const ConstantsOf<32>& constants,
@@ -177,6 +183,35 @@ template <size_t kChannels>
                 high = words(_mm256_extracti128_si256(last, 1), _mm256_extracti128_si256(first, 1));
   return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high),
                                      _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+/// True if sums of codes may leave the range of s32.
+inline bool is_wide(const EpilogueU8& e) {
+  const float magnitude =
+      255 * (__builtin_fabsf(e.a_ratio) + __builtin_fabsf(e.b_ratio)) + __builtin_fabsf(e.offset);
+  return !(magnitude < kSafe);
+}
+
+/// Sixteen words: the codes of a pixel, which stay floats until they are added to those of a residual. For
+/// narrow sums. The way through bytes takes twice as long, and the tile that follows cannot begin before.
+template <bool kResidualFirst>
+[[gnu::always_inline]] inline __m256i summed_words(const PixelSums& sums, __m128i residual,
+                                                   const PanelConstants& constants, const EpilogueU8& e) {
+  const __m256 a_ratio = _mm256_set1_ps(e.a_ratio), b_ratio = _mm256_set1_ps(e.b_ratio),
+               offset = _mm256_set1_ps(e.offset), highest = _mm256_set1_ps(255);
+  const __m256i zero = _mm256_setzero_si256(), words = _mm256_cvtepu8_epi16(residual);
+  const auto sum = [&](int j, __m256i other_codes) __attribute__((always_inline)) {
+    const __m256 rounded =
+        _mm256_round_ps(scaled(sums.v[j], constants, j), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 shifted = _mm256_add_ps(rounded, _mm256_load_ps(constants.zero_real + 8 * j));
+    const __m256 code = _mm256_min_ps(_mm256_max_ps(shifted, _mm256_setzero_ps()), highest);
+    const __m256 other = _mm256_cvtepi32_ps(other_codes);
+    return _mm256_cvtps_epi32(kResidualFirst
+                                  ? _mm256_fmadd_ps(other, b_ratio, _mm256_fmadd_ps(code, a_ratio, offset))
+                                  : _mm256_fmadd_ps(code, a_ratio, _mm256_fmadd_ps(other, b_ratio, offset)));
+  };
+  return _mm256_packs_epi32(sum(0, _mm256_unpacklo_epi16(words, zero)),
+                            sum(1, _mm256_unpackhi_epi16(words, zero)));
 }
 
 }  // namespace
