@@ -9,7 +9,7 @@ namespace quantize {
 namespace {
 
 void conv(const ConvU8S8& call) noexcept {
-  simd::conv<ConvLevel>(call, look_up);
+  simd::conv<ConvLevel>(call, simd::table_u8<U8x32>);
 }
 
 /// Eight independent sums of maddubs, maddwd, addd.
@@ -30,14 +30,13 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 }  // namespace
 
 void plug_avx2_conv(KernelTable& table) {
-  table.conv_u8s8_panel = kPanel;
+  table.conv_u8s8_panel = ConvLevel::kChannels;
   table.conv_u8s8_bytes = conv_bytes;
   table.conv_u8s8_pack = conv_pack;
   table.conv_u8s8 = conv;
   table.depthwise_u8s8_bytes = depthwise_bytes;
   table.depthwise_u8s8_pack = depthwise_pack;
   table.depthwise_u8s8 = depthwise;
-  table.table_u8 = look_up;
   table.probe_u8s8 = probe_u8s8;
 }
 

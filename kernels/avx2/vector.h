@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simd/bytes.h"
+
 #define QUANTIZE_INLINE [[gnu::always_inline]] static inline
 
 namespace quantize {
@@ -113,14 +115,20 @@ struct F32x8 {
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
   }
+  /// Sixteen lanes, clamped to [0, 255].
+  QUANTIZE_INLINE __m128i sixteen_bytes(const Int (&x)[2]) {
+    const Int words = _mm256_packs_epi32(x[0], x[1]);  // by halves: 0 to 3, 8 to 11; 4 to 7, 12 to 15
+    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    return _mm_shuffle_epi32(bytes, _MM_SHUFFLE(3, 1, 2, 0));
+  }
   QUANTIZE_INLINE Int zero_ints() { return _mm256_setzero_si256(); }
   QUANTIZE_INLINE Int add_ints(Int a, Int b) { return _mm256_add_epi32(a, b); }
   QUANTIZE_INLINE Reg to_floats(Int x) { return _mm256_cvtepi32_ps(x); }
-  QUANTIZE_INLINE void store_interleaved(const uint8_t* a, const uint8_t* b, const uint8_t* c, uint8_t* y) {
-    for (size_t i = 0; i < kLanes; ++i, y += 3) y[0] = a[i], y[1] = b[i], y[2] = c[i];
+  /// x, of which the compiler is made to know nothing, and to believe that it is needed.
+  QUANTIZE_INLINE Reg unknown(Reg x) {
+    asm volatile("" : "+x"(x));
+    return x;
   }
-  /// Lets the compiler believe that x is used.
-  QUANTIZE_INLINE void keep(Reg x) { asm volatile("" : : "x"(x)); }
 
  private:
   /// Undoes that a shuffle works on the halves of two registers by themselves.
@@ -130,15 +138,6 @@ struct F32x8 {
   QUANTIZE_INLINE Reg power(Int n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
   }
-};
-
-struct U8x32 {
-  static constexpr size_t kBytes = 32;
-  QUANTIZE_INLINE __m256i load(const uint8_t* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  }
-  QUANTIZE_INLINE void store(uint8_t* p, __m256i x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
-  QUANTIZE_INLINE __m256i max(__m256i a, __m256i b) { return _mm256_max_epu8(a, b); }
 };
 
 }  // namespace

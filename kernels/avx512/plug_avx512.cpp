@@ -24,6 +24,26 @@ void depthwise_f32(const DepthwiseF32& d) noexcept {
   simd::depthwise<F32x16>(d);
 }
 
+/// Sixteen independent sums of maddubs, maddwd, addd.
+uint64_t probe_u8s8(uint64_t rounds) noexcept {
+  constexpr int kSums = 16;
+  const __m512i x = _mm512_set1_epi8(3), w = _mm512_set1_epi8(-2), ones = _mm512_set1_epi16(1);
+  __m512i sums[kSums];
+#pragma GCC unroll 16
+  for (int i = 0; i < kSums; ++i) sums[i] = x;
+  for (uint64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSums; ++i) {
+      __m512i product = x;
+      asm volatile("" : "+v"(product));  // else the product is computed once for all
+      sums[i] = _mm512_add_epi32(sums[i], _mm512_madd_epi16(_mm512_maddubs_epi16(product, w), ones));
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kSums; ++i) asm volatile("" : : "v"(sums[i]));
+  return rounds * kSums * 64;
+}
+
 }  // namespace
 
 void plug_avx512(KernelTable& table) {
@@ -38,6 +58,7 @@ void plug_avx512(KernelTable& table) {
   table.quantize_f32_u8 = simd::quantize<F32x16, uint8_t, 0, 255>;
   table.quantize_f32_s8 = simd::quantize<F32x16, int8_t, -128, 127>;
   simd::plug_codes<F32x16, U8x64>(table);
+  table.probe_u8s8 = probe_u8s8;
 }
 
 }  // namespace quantize

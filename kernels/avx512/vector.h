@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/simd/interleave.h"
+#include "kernels/simd/bytes.h"
 
 #define QUANTIZE_INLINE [[gnu::always_inline]] static inline
 
@@ -85,25 +85,34 @@ struct F32x16 {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
   /// Every lane, clamped to [0, 255].
+  QUANTIZE_INLINE __m128i sixteen_bytes(const Int (&x)[1]) {
+    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(x[0], _mm512_setzero_si512()));
+  }
   QUANTIZE_INLINE void store_saturated(uint8_t* p, Int x) {
-    const __m128i bytes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(x, _mm512_setzero_si512()));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), sixteen_bytes({x}));
   }
   QUANTIZE_INLINE Int zero_ints() { return _mm512_setzero_si512(); }
   QUANTIZE_INLINE Int add_ints(Int a, Int b) { return _mm512_add_epi32(a, b); }
   QUANTIZE_INLINE Reg to_floats(Int x) { return _mm512_cvtepi32_ps(x); }
-  QUANTIZE_INLINE void store_interleaved(const uint8_t* a, const uint8_t* b, const uint8_t* c, uint8_t* y) {
-    interleave_16(a, b, c, y);
+  /// x, of which the compiler is made to know nothing, and to believe that it is needed.
+  QUANTIZE_INLINE Reg unknown(Reg x) {
+    asm volatile("" : "+v"(x));
+    return x;
   }
-  /// Lets the compiler believe that x is used.
-  QUANTIZE_INLINE void keep(Reg x) { asm volatile("" : : "v"(x)); }
 };
 
 struct U8x64 {
+  using Reg = __m512i;
+  using Half = U8x32;
   static constexpr size_t kBytes = 64;
-  QUANTIZE_INLINE __m512i load(const uint8_t* p) { return _mm512_loadu_si512(p); }
-  QUANTIZE_INLINE void store(uint8_t* p, __m512i x) { _mm512_storeu_si512(p, x); }
-  QUANTIZE_INLINE __m512i max(__m512i a, __m512i b) { return _mm512_max_epu8(a, b); }
+  QUANTIZE_INLINE Reg load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  QUANTIZE_INLINE void store(uint8_t* p, Reg x) { _mm512_storeu_si512(p, x); }
+  QUANTIZE_INLINE Reg set1(int8_t x) { return _mm512_set1_epi8(x); }
+  QUANTIZE_INLINE Reg max(Reg a, Reg b) { return _mm512_max_epu8(a, b); }
+  QUANTIZE_INLINE Reg exclusive(Reg a, Reg b) { return _mm512_xor_si512(a, b); }
+  QUANTIZE_INLINE Reg subtract_saturating(Reg a, Reg b) { return _mm512_subs_epi8(a, b); }
+  QUANTIZE_INLINE Reg repeat(const uint8_t* p) { return _mm512_broadcast_i32x4(U8x16::load(p)); }
+  QUANTIZE_INLINE Reg shuffle(Reg bytes, Reg index) { return _mm512_shuffle_epi8(bytes, index); }
 };
 
 /// Half a vector, with all 32 registers: for images not wider than it. What gemm and depthwise need.

@@ -5,6 +5,9 @@
 #include <cstdint>
 
 #include "kernels/kernel_table.h"
+#include "kernels/simd/elementwise.h"
+#include "kernels/simd/pixels.h"
+#include "kernels/simd/table.h"
 
 namespace quantize::simd {
 
@@ -28,13 +31,19 @@ template <typename V>
   return V::codes(lanes);
 }
 
-/// y = clamp(round_half_even(steps) + zero_point, 0, 255). A NaN becomes the upper end, as the reference has
-/// it.
+/// round_half_even(steps) + zero_point, or whatever saturates to the same code. Below the range of s32 a
+/// conversion gives INT32_MIN, as it should, and so it does above, which the minimum prevents. A NaN becomes
+/// the upper end, as the reference has it.
+template <typename V>
+[[gnu::always_inline]] inline typename V::Int rounded_code(typename V::Reg steps, int32_t zero_point) {
+  return V::add_int(V::to_int(V::min(steps, V::set1(kSafeSteps))), zero_point);
+}
+
+/// y = clamp(round_half_even(steps) + zero_point, 0, 255).
 template <typename V>
 [[gnu::always_inline]] inline void store_codes(typename V::Reg steps, int32_t zero_point, uint8_t* y,
                                                size_t count) {
-  const auto safe = V::max(V::min(steps, V::set1(kSafeSteps)), V::set1(-kSafeSteps));
-  const auto rounded = V::add_int(V::to_int(safe), zero_point);
+  const auto rounded = rounded_code<V>(steps, zero_point);
   if (count == V::kLanes) return V::store_saturated(y, rounded);
   uint8_t lanes[V::kLanes];
   V::store_saturated(lanes, rounded);
@@ -78,87 +87,152 @@ void dequantize(const uint8_t* x, size_t n, float scale, int32_t zero_point, flo
   return call.x + row * call.x_row_stride + column * call.x_pixel_stride;
 }
 
-/// B is a vector of bytes. What it leaves of the channels goes byte by byte.
+/// The largest of the window from channel c on, for one vector.
+template <typename B>
+[[gnu::always_inline]] inline typename B::Reg largest_at(const PoolU8& call, size_t c) {
+  auto largest = B::load(call.x + c);
+  for (size_t i = 0; i < call.rows; ++i) {
+    const uint8_t* x = pixel_of(call, i, 0) + c;
+    for (size_t j = 0; j < call.width; ++j, x += call.x_pixel_stride) largest = B::max(largest, B::load(x));
+  }
+  return largest;
+}
+
+/// B is a vector of bytes, and the last one may overlap the one before it. Fewer channels go to a smaller
+/// vector, if there is one, or byte by byte.
 template <typename B>
 void max_pool(const PoolU8& call) noexcept {
-  size_t c = 0;
-  for (; c + B::kBytes <= call.channels; c += B::kBytes) {
-    auto largest = B::load(call.x + c);
-    for (size_t i = 0; i < call.rows; ++i)
-      for (size_t j = 0; j < call.width; ++j) largest = B::max(largest, B::load(pixel_of(call, i, j) + c));
-    B::store(call.y + c, largest);
-  }
-  for (; c < call.channels; ++c) {
-    uint8_t largest = 0;
-    for (size_t i = 0; i < call.rows; ++i)
-      for (size_t j = 0; j < call.width; ++j) {
-        const uint8_t code = pixel_of(call, i, j)[c];
-        largest = code > largest ? code : largest;
-      }
-    call.y[c] = largest;
+  if (call.channels >= B::kBytes) {
+    for (size_t c = 0; c < call.channels; c += B::kBytes) {
+      const size_t last = call.channels - B::kBytes, at = c < last ? c : last;
+      B::store(call.y + at, largest_at<B>(call, at));
+    }
+  } else if constexpr (B::kBytes > B::Half::kBytes) {
+    max_pool<typename B::Half>(call);
+  } else {
+    for (size_t c = 0; c < call.channels; ++c) {
+      uint8_t largest = 0;
+      for (size_t i = 0; i < call.rows; ++i)
+        for (size_t j = 0; j < call.width; ++j) {
+          const uint8_t code = pixel_of(call, i, j)[c];
+          largest = code > largest ? code : largest;
+        }
+      call.y[c] = largest;
+    }
   }
 }
 
-/// Sums of integers, as many lanes of channels at a time.
+/// Sums of integers, as many lanes of channels at a time; the last ones may overlap those before.
 template <typename V>
 void average_pool(const PoolU8& call) noexcept {
   const auto multiplier = V::set1(call.multiplier);
-  each_run<V>(
-      call.channels, [&](size_t c, size_t count) __attribute__((always_inline)) {
-        auto sums = V::zero_ints();
-        for (size_t i = 0; i < call.rows; ++i) {
-          const uint8_t* x = pixel_of(call, i, 0) + c;
-          for (size_t j = 0; j < call.width; ++j, x += call.x_pixel_stride)
-            sums = V::add_ints(sums, V::to_int(load_codes<V>(x, count)));
-        }
-        const auto steps = V::mul(V::to_floats(V::add_int(sums, call.offset)), multiplier);
-        store_codes<V>(steps, call.zero_point, call.y + c, count);
-      });
+  const auto average = [&](size_t c, size_t count) __attribute__((always_inline)) {
+    auto sums = V::zero_ints();
+    for (size_t i = 0; i < call.rows; ++i) {
+      const uint8_t* x = pixel_of(call, i, 0) + c;
+      for (size_t j = 0; j < call.width; ++j, x += call.x_pixel_stride)
+        sums = V::add_ints(sums, V::to_int(load_codes<V>(x, count)));
+    }
+    const auto steps = V::mul(V::to_floats(V::add_int(sums, call.offset)), multiplier);
+    store_codes<V>(steps, call.zero_point, call.y + c, count);
+  };
+  if (call.channels < V::kLanes) return average(0, call.channels);
+  for (size_t c = 0; c < call.channels; c += V::kLanes) {
+    const size_t last = call.channels - V::kLanes;
+    average(c < last ? c : last, V::kLanes);
+  }
 }
 
-/// Codes of a run of each plane, then their bytes in turns.
+/// The codes of `count` elements of one plane; those behind are undefined.
+template <typename V>
+[[gnu::always_inline]] inline PlaneBytes quantize_run(const float* x, size_t count, typename V::Reg divisor,
+                                                      int32_t zero_point) {
+  constexpr size_t kParts = kPixelRun / V::kLanes;
+  typename V::Int codes[kParts];
+#pragma GCC unroll 2
+  for (size_t i = 0; i < kParts; ++i) {
+    const auto first = static_cast<ptrdiff_t>(i * V::kLanes);
+    const auto real = count == kPixelRun
+                          ? V::load(x + first)
+                          : V::load(x + first, V::lanes(0, static_cast<ptrdiff_t>(count) - first));
+    codes[i] = rounded_code<V>(V::div(real, divisor), zero_point);
+  }
+  return V::sixteen_bytes(codes);
+}
+
+/// Planes and pixels of a call of quantize_f32_u8_planes.
+struct PlanesF32 {
+  const float* x;
+  size_t n, plane_stride;
+  float scale;
+  int32_t zero_point;
+  uint8_t* y;
+  size_t pixel_stride;
+};
+
+/// kPlanes planes from the one that p.x and p.y point to, in runs of pixels.
+template <typename V, size_t kPlanes>
+void quantize_some_planes(const PlanesF32& p) {
+  const auto divisor = V::set1(p.scale);
+  for (size_t i = 0; i < p.n; i += kPixelRun) {
+    const size_t count = p.n - i < kPixelRun ? p.n - i : kPixelRun;
+    PlaneBytes bytes[4] = {};
+#pragma GCC unroll 4
+    for (size_t c = 0; c < kPlanes; ++c)
+      bytes[c] = quantize_run<V>(p.x + c * p.plane_stride + i, count, divisor, p.zero_point);
+    store_pixels<kPlanes>(bytes, count, p.y + i * p.pixel_stride, p.pixel_stride);
+  }
+}
+
+/// Pixels that stay in the L1 cache while all their channels are written.
+constexpr size_t kPixelBlock = 64;
+
+/// Four planes at a time.
 template <typename V>
 void quantize_planes(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
                      int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept {
-  const auto divisor = V::set1(scale);
-  const auto code = [&](const float* from, size_t count, uint8_t* to) __attribute__((always_inline)) {
-    const auto real = V::load(from, V::lanes(0, static_cast<ptrdiff_t>(count)));
-    store_codes<V>(V::div(real, divisor), zero_point, to, V::kLanes);
-  };
-  each_run<V>(
-      n, [&](size_t i, size_t count) __attribute__((always_inline)) {
-        if (channels == 3 && y_pixel_stride == 3 && count == V::kLanes) {
-          uint8_t planes[3][V::kLanes];
-          for (size_t c = 0; c < 3; ++c) code(x + c * x_plane_stride + i, count, planes[c]);
-          return V::store_interleaved(planes[0], planes[1], planes[2], y + 3 * i);
-        }
-        for (size_t c = 0; c < channels; ++c) {
-          uint8_t plane[V::kLanes];
-          code(x + c * x_plane_stride + i, count, plane);
-          for (size_t p = 0; p < count; ++p) y[(i + p) * y_pixel_stride + c] = plane[p];
-        }
-      });
+  if (channels == 1 && y_pixel_stride == 1) return quantize<V, uint8_t, 0, 255>(x, n, scale, zero_point, y);
+  const size_t block = channels <= 4 ? n : kPixelBlock;
+  for (size_t i = 0; i < n; i += block)
+    for (size_t c = 0; c < channels; c += 4) {
+      const PlanesF32 planes{x + c * x_plane_stride + i,
+                             n - i < block ? n - i : block,
+                             x_plane_stride,
+                             scale,
+                             zero_point,
+                             y + i * y_pixel_stride + c,
+                             y_pixel_stride};
+      const size_t left = channels - c;
+      if (left >= 4) quantize_some_planes<V, 4>(planes);
+      if (left == 3) quantize_some_planes<V, 3>(planes);
+      if (left == 2) quantize_some_planes<V, 2>(planes);
+      if (left == 1) quantize_some_planes<V, 1>(planes);
+    }
 }
 
-/// Twelve independent sums: more than the latency of a fused multiply-add times its two ports.
+/// Twelve independent sums: more than the latency of a fused multiply-add times its two ports. The compiler
+/// must take them for different ones, or it computes one for all.
 template <typename V>
 uint64_t probe_f32(uint64_t rounds) noexcept {
-  auto a = V::set1(1), b = a, c = a, d = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a;
+  constexpr int kSums = 12;
+  typename V::Reg sums[kSums];
+#pragma GCC unroll 12
+  for (int i = 0; i < kSums; ++i) sums[i] = V::unknown(V::set1(1));
   const auto x = V::set1(0.999f);
   for (uint64_t r = 0; r < rounds; ++r) {
-    a = V::fma(a, x, x), b = V::fma(b, x, x), c = V::fma(c, x, x), d = V::fma(d, x, x);
-    e = V::fma(e, x, x), f = V::fma(f, x, x), g = V::fma(g, x, x), h = V::fma(h, x, x);
-    i = V::fma(i, x, x), j = V::fma(j, x, x), k = V::fma(k, x, x), l = V::fma(l, x, x);
+#pragma GCC unroll 12
+    for (int i = 0; i < kSums; ++i) sums[i] = V::fma(sums[i], x, x);
   }
-  V::keep(V::add(V::add(V::add(a, b), V::add(c, d)), V::add(V::add(e, f), V::add(g, h))));
-  V::keep(V::add(V::add(i, j), V::add(k, l)));
-  return rounds * 12 * V::kLanes;
+#pragma GCC unroll 12
+  for (int i = 0; i < kSums; ++i) V::unknown(sums[i]);
+  return rounds * kSums * V::kLanes;
 }
 
 template <typename V, typename B>
 void plug_codes(KernelTable& table) {
   table.add_u8 = add_u8<V>;
   table.mul_u8 = mul_u8<V>;
+  table.table_u8 = table_u8<B>;
   table.max_pool_u8 = max_pool<B>;
   table.average_pool_u8 = average_pool<V>;
   table.quantize_f32_u8_planes = quantize_planes<V>;

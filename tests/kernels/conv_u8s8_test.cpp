@@ -116,6 +116,17 @@ TEST_CASE("conv_u8s8: long sums and depths that no vector divides") {
       check({40, 3, depth, 2, 5, 1, flavour, 0}, seed++);
 }
 
+TEST_CASE("conv_u8s8: channels of small and of large weights side by side") {
+  for (size_t channels : {48, 130}) {
+    ConvData data({channels, 9, 700, 2, 7, 1, Flavour::kExtreme, 1}, 6000);
+    for (size_t c = 0; c < channels; c += c % 16 == 15 ? 17 : 1)
+      for (size_t k = 0; k < 9 * 700; ++k) data.weights[c * 9 * 700 + k] /= 2;
+    const std::vector<uint8_t> expected = data.run(scalar_kernels(), false, 1);
+    for_each_isa(
+        [&](const KernelTable& kernels) { CHECK(same_bytes(data.run(kernels, false, 2), expected)); });
+  }
+}
+
 TEST_CASE("conv_u8s8: weights larger than the cache") {
   check({256, 9, 256, 3, 7, 1, Flavour::kPlain, 1}, 3000);
 }

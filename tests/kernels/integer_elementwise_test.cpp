@@ -77,7 +77,7 @@ TEST_CASE("Operations on codes write their own bytes alone, at every length") {
 
 TEST_CASE("Pools: windows of every shape") {
   Random random(2);
-  for (size_t channels : {1, 7, 16, 31, 64, 100})
+  for (size_t channels : {1, 7, 8, 16, 24, 31, 33, 64, 100, 130})
     for (size_t rows : {1, 2, 3, 7})
       for (size_t width : {1, 2, 5, 7}) {
         const size_t pixel = channels + random.below(3), row = width * pixel + random.below(5);
@@ -99,9 +99,34 @@ TEST_CASE("Pools: windows of every shape") {
       }
 }
 
+TEST_CASE("Ties round to the even code before the zero point joins; in sums it is inside") {
+  for_each_isa([&](const KernelTable& kernels) {
+    const std::vector<uint8_t> pairs = {2, 3, 0, 1, 255, 254, 1, 2, 7, 0}, expected = {2, 0, 254, 2, 4};
+    for (size_t i = 0; i < expected.size(); ++i) {
+      uint8_t mean = 0;
+      PoolU8 call{pairs.data() + 2 * i, 1, 2, 1, 2, 1, &mean, 0, 0.5f, 0};
+      kernels.average_pool_u8(call);
+      CHECK(int{mean} == expected[i]);
+      call.zero_point = 1;
+      kernels.average_pool_u8(call);
+      CHECK(int{mean} == expected[i] + 1);
+    }
+    const uint8_t one = 1, three = 3;
+    uint8_t y = 0;
+    kernels.mul_u8({&one, &three, &y, 1, 0, 0, 0.5f, 7});
+    CHECK(int{y} == 2 + 7);
+    kernels.mul_u8({&one, &three, &y, 1, 2, 0, 0.5f, 7});
+    CHECK(int{y} == -2 + 7);
+    kernels.add_u8({&one, &three, &y, 1, 0.5f, 0.5f, 0.5f});
+    CHECK(int{y} == 2);
+    kernels.add_u8({&one, &three, &y, 1, 0.5f, 0.5f, 1.5f});
+    CHECK(int{y} == 4);
+  });
+}
+
 TEST_CASE("quantize_f32_u8_planes: the codes of quantize_f32_u8, in turns") {
-  for (size_t channels : {1, 2, 3, 4, 20})
-    for (size_t n : {1, 7, 15, 16, 17, 50})
+  for (size_t channels : {1, 2, 3, 4, 5, 7, 8, 20})
+    for (size_t n : {1, 7, 8, 9, 15, 16, 17, 50, 64, 130})
       for (size_t gap : {0, 2}) {
         const size_t plane = n + 3, pixel = channels + gap;
         const std::vector<float> x = random_floats(channels * plane, 3, -300, 300);
