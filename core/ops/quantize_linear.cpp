@@ -25,7 +25,11 @@ void check_parameters(const InferContext& context) {
                 "quantization in blocks is not supported; quantize per tensor or per axis");
   require_type(context, 1, kF32Only);
   const auto x = context.shape(0), scale = context.shape(1), zero_point = context.shape(2);
-  if (scale && zero_point && is_static(*scale) && is_static(*zero_point) && *scale != *zero_point)
+  const auto is_one = [](const Shape& shape) {
+    return element_count(shape) == 1;
+  };  // a scalar, or a vector of one
+  if (scale && zero_point && is_static(*scale) && is_static(*zero_point) && *scale != *zero_point &&
+      !(is_one(*scale) && is_one(*zero_point)))
     invalid_model("scale has shape " + to_string(*scale) + " and zero point has shape " +
                   to_string(*zero_point));
   if (!scale || !is_static(*scale) || element_count(*scale) == 1) return;

@@ -24,7 +24,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-MINIMUM_PASSED = 1067
+MINIMUM_PASSED = 1072
 MIN_OPSET, MAX_OPSET, MAX_IR = 7, 21, 10
 RECORDED = ["pytorch-operator", "pytorch-converted", "simple"]
 
