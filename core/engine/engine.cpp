@@ -14,9 +14,8 @@ constexpr size_t kMaxPrograms = 8;  // least recently used ones go
 
 struct Engine::Entry {
   std::vector<Shape> shapes;
-  std::once_flag compiled;
+  std::mutex mutex;  // of what follows; the program stays once it is there
   std::unique_ptr<const Program> program;
-  std::mutex mutex;
   std::vector<std::unique_ptr<Workspace>> idle;
 };
 
@@ -40,10 +39,10 @@ std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shape
       if (entries_.size() > kMaxPrograms) entries_.pop_back();
     }
   }
-  std::call_once(entry->compiled, [&] {
+  const std::lock_guard lock(entry->mutex);
+  if (!entry->program)
     entry->program =
         std::make_unique<const Program>(compile(specialize(graph_, shapes, options_.keep), options_));
-  });
   return entry;
 }
 

@@ -22,7 +22,8 @@ class Random {
   explicit Random(uint32_t seed) : generator_(seed) {}
   size_t below(size_t n) { return generator_() % n; }
   int32_t between(int32_t low, int32_t high) {
-    return low + static_cast<int32_t>(generator_() % static_cast<uint32_t>(high - low + 1));
+    return low + static_cast<int32_t>(generator_() %
+                                      (static_cast<uint32_t>(high) - static_cast<uint32_t>(low) + 1));
   }
   std::vector<uint8_t> codes(size_t n, Flavour flavour) {
     std::vector<uint8_t> result(n);
