@@ -136,6 +136,8 @@ enum class QuantizationRule {
 struct PixelSupport {
   /// True if `compile` takes all u8 images among this node's computed inputs and outputs as pixels.
   bool (*takes)(const Graph& graph, const Node& node);
+  /// True if both layouts are the same work to it: then it gets the layout that its neighbours have.
+  bool follows = false;
   /// The border that must be in memory around the first input, and its code; nullptr: none.
   struct Border {
     Halo halo;

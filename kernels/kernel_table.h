@@ -115,6 +115,9 @@ struct KernelTable {
   void (*quantize_f32_u8_planes)(const float* x, size_t n, size_t channels, size_t x_plane_stride,
                                  float scale, int32_t zero_point, uint8_t* y,
                                  size_t y_pixel_stride) noexcept = nullptr;
+  /// y[c * y_stride + r] = x[r * x_stride + c] for r < rows, c < columns: between pixels and planes.
+  void (*transpose_u8)(const uint8_t* x, size_t rows, size_t columns, size_t x_stride, uint8_t* y,
+                       size_t y_stride) noexcept = nullptr;
   /// y[i] = float(x[i] - zero_point) * scale. Exact.
   void (*dequantize_u8_f32)(const uint8_t* x, size_t n, float scale, int32_t zero_point,
                             float* y) noexcept = nullptr;

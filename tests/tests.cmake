@@ -52,5 +52,5 @@ file(GLOB cli_tests CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tests/cli $
 foreach(script ${cli_tests})
   add_test(NAME "cli: ${script}" COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/cli/${script})
   set_tests_properties("cli: ${script}" PROPERTIES LABELS cli TIMEOUT 600
-                       ENVIRONMENT "QUANTIZE=$<TARGET_FILE:quantize>")
+                       ENVIRONMENT "QUANTIZE=$<TARGET_FILE:quantize>;QUANTIZE_SANITIZE=${QUANTIZE_SANITIZE}")
 endforeach()

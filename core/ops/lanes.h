@@ -26,6 +26,19 @@ inline float sum_lanes(const float* x, int64_t count) {
   return reduce_lanes(x, count, 0.0f, [](float a, float b) { return a + b; });
 }
 
+/// term(x[0]) + term(x[1]) + ... in double, in the same lanes.
+template <typename Term>
+double sum_terms(const float* x, int64_t count, Term term) {
+  constexpr int64_t kLanes = 8;
+  double lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(x[i + lane]);
+  for (; i < count; ++i) lanes[0] += term(x[i]);
+  for (int64_t lane = 1; lane < kLanes; ++lane) lanes[0] += lanes[lane];
+  return lanes[0];
+}
+
 inline float max_lanes(const float* x, int64_t count) {
   return reduce_lanes(x, count, std::numeric_limits<float>::lowest(),
                       [](float a, float b) { return std::max(a, b); });

@@ -53,7 +53,7 @@ void add_lookup_table(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .compile = compile,
-                 .pixels = {.takes = takes_pixels}});
+                 .pixels = {.takes = takes_pixels, .follows = true}});
 }
 
 }  // namespace quantize

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/ops/element_types.h"
+#include "core/ops/lanes.h"
 #include "core/ops/operands.h"
 #include "core/ops/strided.h"
 
@@ -17,10 +18,8 @@ struct Moments {
 
 /// Mean and 1 / sqrt(variance + epsilon) of n elements, in two passes.
 Moments moments_of(const float* x, int64_t n, float epsilon) {
-  double sum = 0, squares = 0;
-  for (int64_t i = 0; i < n; ++i) sum += x[i];
-  const double mean = sum / static_cast<double>(n);
-  for (int64_t i = 0; i < n; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  const double mean = sum_terms(x, n, [](double value) { return value; }) / static_cast<double>(n);
+  const double squares = sum_terms(x, n, [mean](double value) { return (value - mean) * (value - mean); });
   const double deviation = std::sqrt(squares / static_cast<double>(n) + double{epsilon});
   return {static_cast<float>(mean), static_cast<float>(1 / deviation)};
 }
@@ -125,12 +124,14 @@ void infer_layer(InferContext& context) {
   context.set_output(2, DataType::kF32, statistics);
 }
 
-/// An operand of LayerNormalization with every normalized element spelled out.
-std::vector<float> expanded(const TensorView& operand, Dims shape, float fallback) {
-  std::vector<float> values(static_cast<size_t>(element_count(shape)), fallback);
+/// An operand of LayerNormalization with every normalized element spelled out: where it is already, or in
+/// `values`.
+const float* expanded(const TensorView& operand, Dims shape, float fallback, std::vector<float>& values) {
+  if (operand && operand.size() == element_count(shape)) return operand.as<float>();
+  values.assign(static_cast<size_t>(element_count(shape)), fallback);
   if (operand)
     copy_strided(shape, operand.data, broadcast_strides(operand.shape, shape), values.data(), sizeof(float));
-  return values;
+  return values.data();
 }
 
 void evaluate_layer(const EvaluateContext& context) {
@@ -139,19 +140,18 @@ void evaluate_layer(const EvaluateContext& context) {
   const Dims normalized = x.subspan(first_normalized_axis(context.node, x.size()));
   const int64_t block = element_count(normalized);
   if (block == 0) return;
-  const std::vector<float> scale = expanded(context.inputs[1], normalized, 1);
-  const std::vector<float> bias = expanded(context.input(2), normalized, 0);
+  std::vector<float> scale_values, bias_values;
+  const float* scale = expanded(context.inputs[1], normalized, 1, scale_values);
+  const float* bias = expanded(context.input(2), normalized, 0, bias_values);
   const float* from = context.inputs[0].as<float>();
   float* to = context.outputs[0].as<float>();
   const int64_t blocks = context.inputs[0].size() / block;
   for (int64_t b = 0; b < blocks; ++b, from += block, to += block) {
     const Moments moments = moments_of(from, block, epsilon);
-    for (int64_t i = 0; i < block; ++i) {
-      const auto k = static_cast<size_t>(i);
-      to[i] = (from[i] - moments.mean) * moments.inv_deviation * scale[k] + bias[k];
-    }
+    for (int64_t i = 0; i < block; ++i)
+      to[i] = (from[i] - moments.mean) * moments.inv_deviation * scale[i] + bias[i];
     const float statistics[2] = {moments.mean, moments.inv_deviation};
-    for (size_t i = 1; i < context.outputs.size(); ++i)
+    for (size_t i = 1; i < 3 && i < context.outputs.size(); ++i)
       if (context.outputs[i]) context.outputs[i].as<float>()[b] = statistics[i - 1];
   }
 }

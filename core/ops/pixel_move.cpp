@@ -51,9 +51,35 @@ StepFunction copy_pieces(CompileContext& context, std::vector<Piece> pieces) {
   };
 }
 
+/// DepthToSpace: the channels of an input pixel are those of the pixels of a block, one after the other.
+struct SpreadPixels {
+  void run(const EvaluateContext& context) const;
+
+  Storage x, y;
+  int64_t block;
+  size_t chunks;  // of the input's rows
+};
+
+void SpreadPixels::run(const EvaluateContext& context) const {
+  const RowRange rows = rows_of(context, x.rows(), chunks);
+  const auto bytes = static_cast<size_t>(y.channels);
+  auto* y_data = static_cast<uint8_t*>(context.outputs[0].data);
+  for (int64_t r = rows.begin; r < rows.end; ++r)
+    for (int64_t i = 0; i < block; ++i) {
+      const uint8_t* from = static_cast<const uint8_t*>(context.inputs[0].data) + x.row_offset(r) +
+                            static_cast<size_t>(i * block) * bytes;
+      uint8_t* to = y_data + y.row_offset(r * block + i);
+      for (int64_t p = 0; p < x.width; ++p, from += x.pixel_stride)
+        for (int64_t j = 0; j < block; ++j, to += y.pixel_stride)
+          std::memcpy(to, from + static_cast<size_t>(j) * bytes, bytes);
+    }
+  fill_border(y, y_data, rows.begin * block, rows.end * block);
+}
+
 /// The code in the output's scale of every code in the input's.
 std::vector<uint8_t> requantize_table(const ScalarParams& x, const ScalarParams& y) {
   std::vector<uint8_t> table;
+  table.reserve(256);
   for (int32_t code = 0; code < 256; ++code)
     table.push_back(static_cast<uint8_t>(
         quantize_value(dequantize_value(code, x.scale, x.zero_point), y.scale, y.zero_point, 0, 255)));
@@ -107,6 +133,21 @@ StepFunction compile_concat_rows(CompileContext& context) {
 }
 
 }  // namespace
+
+bool takes_pixel_depth_to_space(const Graph& graph, const Node& node) {
+  return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]) &&
+         node.string_attribute("mode", "DCR") == "DCR";
+}
+
+StepFunction compile_pixel_depth_to_space(CompileContext& context) {
+  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
+  SpreadPixels spread{context.storage_of(context.node.inputs[0]), context.storage_of(context.node.outputs[0]),
+                      context.node.int_attribute("blocksize", 1), 1};
+  const Storage& x = spread.x;
+  spread.chunks = context.chunks =
+      chunk_count(static_cast<double>(x.rows() * x.width * x.channels) / 8, x.rows());
+  return [spread](const EvaluateContext& run) { spread.run(run); };
+}
 
 bool takes_pixel_concat(const Graph& graph, const Node& node) {
   return is_along_channels(node) && is_u8_image(graph, node.outputs[0]) &&

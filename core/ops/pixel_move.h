@@ -20,6 +20,10 @@ StepFunction compile_qlinear_concat(CompileContext& context);
 bool takes_pixel_split(const Graph& graph, const Node& node);
 StepFunction compile_split(CompileContext& context);
 
+/// PixelSupport of DepthToSpace in its mode DCR.
+bool takes_pixel_depth_to_space(const Graph& graph, const Node& node);
+StepFunction compile_pixel_depth_to_space(CompileContext& context);
+
 /// Copies pixels: output (row, column) is input (rows[row], columns[column]). Requires: both lie as pixels.
 StepFunction gather_pixels(CompileContext& context, std::vector<int64_t> rows, std::vector<int64_t> columns);
 

@@ -65,6 +65,30 @@ void for_each_run(RowRange rows, const Storage& y, bool dense, Body body) {
   }
 }
 
+/// Pixels that lie side by side, and the same elements of a row-major copy: those of channel c stand
+/// c * plane_stride elements behind those of channel 0.
+struct PlaneRun {
+  size_t pixels;  // byte offset from element (0, 0, 0, 0)
+  size_t planes;  // element offset in the row-major copy
+  size_t count, plane_stride;
+};
+
+/// Calls body(PlaneRun) for all pixels of some rows: row by row, or all rows of an image at once if there is
+/// no border between them.
+template <typename Body>
+void for_each_pixel_run(const Storage& storage, RowRange range, Body body) {
+  const auto width = static_cast<size_t>(storage.width), channels = static_cast<size_t>(storage.channels),
+             plane = static_cast<size_t>(storage.height) * width;
+  const bool gapless = storage.row_stride == width * storage.pixel_stride;
+  for_each_image(range, storage.height, [&](int64_t image, int64_t first, int64_t rows) {
+    const int64_t step = gapless ? rows : 1;
+    for (int64_t r = first; r < first + rows; r += step)
+      body(PlaneRun{storage.row_offset(image * storage.height + r),
+                    static_cast<size_t>(image) * channels * plane + static_cast<size_t>(r) * width,
+                    static_cast<size_t>(step) * width, plane});
+  });
+}
+
 /// y = table[x] for all codes of some rows of x; y has as many channels or more.
 void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
                   const Storage& y, const uint8_t* table, RowRange rows);

@@ -39,6 +39,7 @@ void evaluate(const EvaluateContext& context) {
           static_cast<uint8_t>(quantize_value(dequantize_value(codes[k], x_params.scale, x_params.zero_point),
                                               y_params.scale, y_params.zero_point, limits.low, limits.high));
   }
+  views.reserve(pieces.size());
   for (const Tensor& piece : pieces) views.push_back(piece.view());
   concat_views(context.node, views, y);
 }

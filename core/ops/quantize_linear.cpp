@@ -167,10 +167,10 @@ OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evalua
 void add_quantize_linear(std::vector<OpDef>& ops) {
   ops.push_back(quantizer("DequantizeLinear", infer_dequantize, evaluate_dequantize));
   ops.back().compile = compile_dequantize_linear;
-  ops.back().pixels = {.takes = takes_pixel_dequantize};
+  ops.back().pixels = {.takes = takes_pixel_dequantize, .follows = true};
   ops.push_back(quantizer("QuantizeLinear", infer_quantize, evaluate_quantize));
   ops.back().compile = compile_quantize_linear;
-  ops.back().pixels = {.takes = takes_pixel_quantize};
+  ops.back().pixels = {.takes = takes_pixel_quantize, .follows = true};
 }
 
 }  // namespace quantize

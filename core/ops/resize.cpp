@@ -168,6 +168,7 @@ Request request_of(const EvaluateContext& context) {
 void resize_nearest(const EvaluateContext& context, const ResizeOptions& options,
                     const std::vector<ResizeAxis>& axes) {
   std::vector<std::vector<int64_t>> tables;
+  tables.reserve(axes.size());
   for (const ResizeAxis& axis : axes) tables.push_back(nearest_indices(options, axis));
   gather_axes(context.inputs[0], tables, context.outputs[0]);
 }

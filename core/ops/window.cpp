@@ -22,7 +22,7 @@ int64_t ceil_divide(int64_t a, int64_t b) {
 /// One list of integers, of `count` elements in [low, kMaxAttribute]; all `fallback` where the node has none.
 std::vector<int64_t> read_list(const Node& node, const char* key, size_t count, int64_t low,
                                int64_t fallback) {
-  const auto list = node.ints_attribute(key, std::vector<int64_t>(count, fallback));
+  auto list = node.ints_attribute(key, std::vector<int64_t>(count, fallback));
   if (list.size() != count)
     throw Error(ErrorKind::kInvalidModel, "attribute '" + std::string(key) + "' has " +
                                               std::to_string(list.size()) + " elements where " +

@@ -8,6 +8,7 @@
 #include "core/ops/quantized_operand.h"
 #include "core/passes/passes.h"
 #include "core/passes/patterns.h"
+#include "core/passes/transposed_phases.h"
 #include "core/quant_params.h"
 
 namespace quantize {
@@ -253,6 +254,44 @@ class QOperatorLowering {
     replace(place, std::move(node), *y);
   }
 
+  /// Every output pixel of a ConvTranspose belongs to one of stride x stride phases, and each phase is a
+  /// convolution of the input. All of them are one convolution whose channels DepthToSpace spreads.
+  void lower_conv_transpose(const Node& conv, NodeId place) {
+    const auto x = operand(conv.inputs[0]);
+    const auto w = weights(conv.inputs[1], 1);
+    if (!x || !w) return;
+    const auto phases = phases_of(conv, graph_.constant(w->codes)->shape());
+    if (!phases) return;
+    const auto b = bias(conv.input(2), *x, *w, phases->channels);
+    const auto y = b ? result(conv.outputs[0]) : std::nullopt;
+    if (!y) return;
+    const std::string name = graph_.value(w->codes).name + "_phases";
+    const auto add = [&](const char* suffix, Tensor tensor) {
+      return graph_.add_constant(name + suffix, std::move(tensor));
+    };
+    const auto for_all_phases = [&](ValueId id, const char* suffix) {
+      const Tensor& tensor = *graph_.constant(id);
+      return tensor.size() == 1 ? id : add(suffix, phases->repeat(tensor));
+    };
+    Node node = make_node(conv, "QLinearConv", "");
+    node.attributes = phases->conv_attributes();
+    append(node, *x);
+    node.inputs.push_back(add("", phases->weights(*graph_.constant(w->codes))));
+    node.inputs.push_back(for_all_phases(w->scale, "_scale"));
+    node.inputs.push_back(for_all_phases(w->zero_point, "_zero_point"));
+    append_params(node, y->y);
+    if (*b != kNoValue) node.inputs.push_back(add("_bias", phases->repeat(*graph_.constant(*b))));
+    const ValueId codes = graph_.add_value(graph_.value(y->y.codes).name + "_phases",
+                                           graph_.value(y->y.zero_point).dtype, std::nullopt);
+    node.outputs = {codes};
+    replacements_[static_cast<size_t>(place)].push_back(std::move(node));
+    Node spread = make_node(conv, "DepthToSpace", "");
+    spread.name += "/DepthToSpace";
+    spread.attributes = phases->spread_attributes();
+    spread.inputs = {codes};
+    replace(place, std::move(spread), *y);
+  }
+
   /// Two activations are not multiplied in integers: attention needs its small differences.
   void lower_matmul(const Node& matmul, NodeId place) {
     const auto a = operand(matmul.inputs[0]), b = weights(matmul.inputs[1], 1);
@@ -396,6 +435,7 @@ const std::map<std::string, QOperatorLowering::Form> QOperatorLowering::kForms =
     {"AveragePool", &QOperatorLowering::lower_function},
     {"Concat", &QOperatorLowering::lower_concat},
     {"Conv", &QOperatorLowering::lower_conv},
+    {"ConvTranspose", &QOperatorLowering::lower_conv_transpose},
     {"Gemm", &QOperatorLowering::lower_gemm},
     {"GlobalAveragePool", &QOperatorLowering::lower_function},
     {"LeakyRelu", &QOperatorLowering::lower_function},

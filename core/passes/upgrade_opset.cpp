@@ -214,7 +214,7 @@ void upgrade_opset(Graph& graph, int64_t opset) {
   for (Node& node : graph.nodes) {
     if (!node.domain.empty()) continue;
     const std::string before = describe(graph, node);
-    with_context([&] { return before; },
+    with_context([&]() -> const std::string& { return before; },
                  [&] {
                    for (const Upgrade& upgrade : kUpgrades)
                      if (node.op_type == upgrade.op_type && source < upgrade.opset && upgrade.opset <= opset)

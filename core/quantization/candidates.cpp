@@ -106,7 +106,7 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
   Candidate candidate;
   const OpDef& def = find_op(graph, node);
   candidate.rule = def.quantization;
-  const IntegerOperator* kernel = target.find(node);
+  const IntegerOperator* kernel = target.find(graph, node);
   if (def.quantization == QuantizationRule::kActivation)
     candidate.float_reason = "stands behind no integer operator that could absorb it";
   else if (kernel == nullptr || def.quantization == QuantizationRule::kFloat)

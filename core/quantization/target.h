@@ -19,6 +19,8 @@ struct IntegerOperator {
   /// Only where this attribute has this value, or is left out; nullptr: always.
   const char* attribute = nullptr;
   const char* attribute_value = nullptr;
+  /// Only where this is true; nullptr: always.
+  bool (*fits)(const Graph& graph, const Node& node) = nullptr;
 };
 
 /// Element types that the runtime multiplies.
@@ -33,7 +35,7 @@ struct TargetProfile {
   std::span<const TypePair> type_pairs;
 
   /// The entry for this node, or nullptr: the runtime computes it in float.
-  const IntegerOperator* find(const Node& node) const;
+  const IntegerOperator* find(const Graph& graph, const Node& node) const;
   bool multiplies(DataType activation, DataType weight) const;
 };
 

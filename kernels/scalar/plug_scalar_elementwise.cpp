@@ -59,6 +59,12 @@ void quantize_f32_u8_planes(const float* x, size_t n, size_t channels, size_t x_
           shifted_code(round_saturating(x[c * x_plane_stride + i] / scale), zero_point, 0, 255);
 }
 
+void transpose_u8(const uint8_t* x, size_t rows, size_t columns, size_t x_stride, uint8_t* y,
+                  size_t y_stride) noexcept {
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t c = 0; c < columns; ++c) y[c * y_stride + r] = x[r * x_stride + c];
+}
+
 void dequantize_u8_f32(const uint8_t* x, size_t n, float scale, int32_t zero_point, float* y) noexcept {
   for (size_t i = 0; i < n; ++i) y[i] = static_cast<float>(x[i] - zero_point) * scale;
 }
@@ -90,6 +96,7 @@ void plug_scalar_elementwise(KernelTable& table) {
   table.max_pool_u8 = max_pool_u8;
   table.average_pool_u8 = average_pool_u8;
   table.quantize_f32_u8_planes = quantize_f32_u8_planes;
+  table.transpose_u8 = transpose_u8;
   table.dequantize_u8_f32 = dequantize_u8_f32;
   table.probe_f32 = probe_f32;
   table.probe_u8s8 = probe_u8s8;

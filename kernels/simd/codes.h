@@ -8,6 +8,7 @@
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/pixels.h"
 #include "kernels/simd/table.h"
+#include "kernels/simd/transpose.h"
 
 namespace quantize::simd {
 
@@ -236,6 +237,7 @@ void plug_codes(KernelTable& table) {
   table.max_pool_u8 = max_pool<B>;
   table.average_pool_u8 = average_pool<V>;
   table.quantize_f32_u8_planes = quantize_planes<V>;
+  table.transpose_u8 = transpose_u8;
   table.dequantize_u8_f32 = dequantize<V>;
   table.probe_f32 = probe_f32<V>;
 }

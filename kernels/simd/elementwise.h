@@ -78,7 +78,8 @@ uint64_t histogram(const float* x, size_t n, float inv_bin_width, uint32_t* coun
   using Reg = typename V::Reg;
   constexpr float kLaneNumbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   static_assert(V::kLanes <= kHistogramSpare && kHistogramSpare == 16);
-  const auto half = static_cast<float>(bins / 2);
+  const size_t half_bins = bins / 2;
+  const auto half = static_cast<float>(half_bins);
   const Reg zero = V::set1(0), last = V::set1(half - 1), width = V::set1(inv_bin_width);
   const Reg above = V::set1(half), below = V::set1(half - 1);
   const Reg spare = V::add(V::set1(static_cast<float>(bins)), V::load(kLaneNumbers));

@@ -99,6 +99,23 @@ TEST_CASE("Pools: windows of every shape") {
       }
 }
 
+TEST_CASE("transpose_u8: matrices of every shape, and nothing beside them") {
+  Random random(3);
+  for (size_t rows : {1, 2, 15, 16, 17, 31, 40, 64})
+    for (size_t columns : {1, 3, 8, 16, 18, 33, 48}) {
+      const size_t x_stride = columns + random.below(3), y_stride = rows + random.below(3);
+      const std::vector<uint8_t> x = random.codes(rows * x_stride, Flavour::kPlain);
+      const auto run = [&](const KernelTable& kernels) {
+        std::vector<uint8_t> y(columns * y_stride + 1, 0xA5);
+        kernels.transpose_u8(x.data(), rows, columns, x_stride, y.data(), y_stride);
+        return y;
+      };
+      const std::vector<uint8_t> expected = run(scalar_kernels());
+      CHECK(int{expected[(columns - 1) * y_stride]} == int{x[columns - 1]});
+      for_each_isa([&](const KernelTable& kernels) { CHECK(same_bytes(run(kernels), expected)); });
+    }
+}
+
 TEST_CASE("Ties round to the even code before the zero point joins; in sums it is inside") {
   for_each_isa([&](const KernelTable& kernels) {
     const std::vector<uint8_t> pairs = {2, 3, 0, 1, 255, 254, 1, 2, 7, 0}, expected = {2, 0, 254, 2, 4};

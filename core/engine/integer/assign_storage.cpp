@@ -48,12 +48,35 @@ class StorageAssigner {
 
   // Layout changes ------------------------------------------------------------------------------------------
 
+  /// Finds the images that a node wants as pixels for its own work, not only because it can take them so.
+  void find_wishes() {
+    wanted_.assign(graph_.values.size(), false);
+    for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
+      if (!takes_pixels(*node) || (support(graph_, *node).follows && !is_wanted(*node))) continue;
+      for (ValueId id : node->inputs)
+        if (id != kNoValue) wanted_[static_cast<size_t>(id)] = true;
+    }
+  }
+
+  bool is_wanted(const Node& node) const {
+    return std::any_of(node.outputs.begin(), node.outputs.end(),
+                       [&](ValueId id) { return id != kNoValue && wanted_[static_cast<size_t>(id)]; });
+  }
+
+  /// True if `node` is to have its images as pixels.
+  bool gets_pixels(const Node& node) const {
+    if (!takes_pixels(node)) return false;
+    return !support(graph_, node).follows || is_wanted(node) ||
+           std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return is_pixels(id); });
+  }
+
   /// Gives every node its images as it takes them: inserts ToPixels and ToRowMajor.
   void change_layouts() {
+    find_wishes();
     std::vector<Node> nodes;
     other_layout_.assign(graph_.values.size(), kNoValue);
     for (Node& node : graph_.nodes) {
-      const bool takes = takes_pixels(node);
+      const bool takes = gets_pixels(node);
       for (ValueId& id : node.inputs)
         if (is_u8_image(graph_, id) && is_pixels(id) != takes) id = in_other_layout(id, takes, nodes);
       std::vector<ValueId> row_major;
@@ -210,6 +233,7 @@ class StorageAssigner {
   Graph& graph_;
   const std::vector<bool>& keep_;
   std::vector<bool> pixels_;           // per value: lies as pixels
+  std::vector<bool> wanted_;           // per value: is of use as pixels
   std::vector<ValueId> other_layout_;  // per value: the same image in the other layout
   std::vector<View> views_;            // per value: the larger one whose channels it is
   std::vector<Storage> storage_;

@@ -23,14 +23,14 @@ const TargetProfile& find_target(const std::string& name) {
   throw Error(ErrorKind::kInvalidArgument, "there is no target '" + name + "'; the targets are: " + names);
 }
 
-const IntegerOperator* TargetProfile::find(const Node& node) const {
+const IntegerOperator* TargetProfile::find(const Graph& graph, const Node& node) const {
   if (!node.domain.empty()) return nullptr;
   for (const IntegerOperator& candidate : operators) {
     if (node.op_type != candidate.op_type) continue;
     const bool fits =
         candidate.attribute == nullptr ||
         node.string_attribute(candidate.attribute, candidate.attribute_value) == candidate.attribute_value;
-    return fits ? &candidate : nullptr;
+    return fits && (candidate.fits == nullptr || candidate.fits(graph, node)) ? &candidate : nullptr;
   }
   return nullptr;
 }

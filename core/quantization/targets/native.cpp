@@ -1,13 +1,21 @@
 // Our own engine, and the files of integer operators it shares with ONNX Runtime: what either of the two
 // computes on codes. Functions of one code need no operator of their own: the engine makes tables of them.
+#include "core/passes/transposed_phases.h"
 #include "core/quantization/target.h"
 
 namespace quantize {
 
 namespace {
 
+/// True for a ConvTranspose that the lowering makes a convolution of.
+bool has_phases(const Graph& graph, const Node& node) {
+  const auto& shape = graph.value(node.inputs[1]).shape;
+  return shape && is_static(*shape) && phases_of(node, *shape).has_value();
+}
+
 constexpr IntegerOperator kOperators[] = {
     {.op_type = "Conv"},
+    {.op_type = "ConvTranspose", .fits = has_phases},
     {.op_type = "Gemm", .float_output = true},
     {.op_type = "MatMul", .float_output = true},
 
@@ -29,6 +37,7 @@ constexpr IntegerOperator kOperators[] = {
     {.op_type = "Softplus"},
     {.op_type = "Tanh"},
 
+    {.op_type = "DepthToSpace"},
     {.op_type = "Flatten"},
     {.op_type = "Gather"},
     {.op_type = "MaxPool"},

@@ -141,6 +141,50 @@ TEST_CASE("Integer engine: a SiLU with rounding between its operators is one con
   check_engine(qdq, test::random_inputs(source));
 }
 
+TEST_CASE("Integer engine: transposed convolutions are convolutions of phases") {
+  struct Case {
+    int64_t kernel, stride, pad, output_padding;
+  };
+  for (const Case& c : {Case{2, 2, 0, 0}, Case{4, 2, 1, 0}, Case{3, 2, 1, 1}, Case{3, 3, 0, 0},
+                        Case{3, 1, 1, 0}, Case{5, 3, 1, 0}}) {
+    INFO("kernel " << c.kernel << ", stride " << c.stride);
+    GraphBuilder b;
+    const ValueId x = b.input("x", {2, 5, 6, 7});
+    const ValueId y =
+        b.node("ConvTranspose", {x, b.random("w", {5, 18, c.kernel, c.kernel}), b.random("bias", {18})},
+               {{"strides", std::vector<int64_t>{c.stride, c.stride}},
+                {"pads", std::vector<int64_t>(4, c.pad)},
+                {"output_padding", std::vector<int64_t>(2, c.output_padding)}});
+    const Graph source = b.build({b.node("Relu", {y})});
+    const std::vector<Tensor> inputs = test::random_inputs(source);
+    const Graph qdq = test::quantized_graph(source);
+    CHECK(steps_of(qdq, "ConvTranspose") == 0);
+    check_engine(qdq, inputs);
+    // The same numbers as the float operator between the same codes, but for ties.
+    const Tensor real = test::reference_outputs(qdq, inputs)[0];
+    const Tensor phases = test::reference_outputs(lower_to_qoperator(qdq), inputs)[0];
+    const float* values = real.data<float>();
+    const float step = *std::max_element(values, values + real.size()) / 255;
+    int64_t differing = 0;
+    for (int64_t i = 0; i < real.size(); ++i) {
+      const float difference = std::abs(phases.data<float>()[i] - values[i]);
+      CHECK(difference < 1.01f * step);
+      differing += difference > 0.01f * step;
+    }
+    CHECK(differing <= real.size() / 1000 + 1);
+  }
+}
+
+TEST_CASE("Integer engine: transposed convolutions without whole phases stay float") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 4, 6, 6});
+  const ValueId cropped =
+      b.node("ConvTranspose", {x, b.random("w", {4, 8, 3, 3})}, {{"strides", std::vector<int64_t>{2, 2}}});
+  const ValueId grouped = b.node("ConvTranspose", {x, b.random("v", {4, 2, 2, 2})},
+                                 {{"strides", std::vector<int64_t>{2, 2}}, {"group", int64_t{2}}});
+  CHECK(steps_of(test::quantized_graph(b.build({cropped, grouped})), "ConvTranspose") == 2);
+}
+
 TEST_CASE("Integer engine: products of matrices, in rows and in batches") {
   GraphBuilder b;
   const ValueId x = b.input("x", {2, 7, 30});
