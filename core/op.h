@@ -92,6 +92,9 @@ struct CompileContext {
   /// for ranges of them that together are [0, chunks), from several threads at once, each with scratch memory
   /// of its own; the output must not depend on the ranges.
   size_t chunks = 1;
+  /// Set by compile: true if the step has its weights (OpDef::weight_input) packed and reads them nowhere
+  /// else. Then the program lets go of the original.
+  bool weights_packed = false;
   std::span<const Storage> storage = {};  // how each value lies in memory; empty: all row-major
 
   /// A number of chunks for a step that takes one thread about `microseconds` and can be cut into `units`

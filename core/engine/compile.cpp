@@ -33,6 +33,7 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
   if (def.compile != nullptr) step.function = def.compile(context);
   if (!step.function) step.function = split_elementwise(def, context);
   if (!step.function) step.function = def.evaluate;
+  if (context.weights_packed) step.inputs[def.weight_input] = kNoValue;
   step.scratch_bytes = context.scratch_bytes;
   step.chunks = context.chunks;
   return step;
@@ -45,7 +46,16 @@ bool is_empty(const Graph& graph, const Node& node) {
   });
 }
 
-std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
+/// Frees the constants that `step` alone could have read but does not: its weights, packed.
+void release_packed(Graph& graph, const GraphIndex& index, const Step& step) {
+  for (size_t i = 0; i < step.inputs.size(); ++i) {
+    const ValueId id = step.node.inputs[i];
+    if (step.inputs[i] == kNoValue && id != kNoValue && index.single_use(id))
+      graph.value(id).initializer = Tensor();
+  }
+}
+
+std::vector<Step> make_steps(Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
                              std::span<const Storage> storage, int threads) {
   const GraphIndex index(graph);
   std::vector<bool> fused(graph.nodes.size(), false);
@@ -62,6 +72,7 @@ std::vector<Step> make_steps(const Graph& graph, const std::vector<bool>& keep, 
           if (fuses) fused[static_cast<size_t>(id)] = true;
           steps.push_back(make_step(graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr,
                                     kernels, storage, threads));
+          release_packed(graph, index, steps.back());
         });
   }
   return steps;

@@ -20,10 +20,26 @@ struct Engine::Entry {
 };
 
 Engine::Engine(Graph graph, CompileOptions options)
-    : graph_(lower_to_qoperator(std::move(graph), options.keep)), options_(std::move(options)) {}
+    : graph_(lower_to_qoperator(std::move(graph), options.keep)), options_(std::move(options)) {
+  for (ValueId id : graph_.inputs) {
+    const auto& shape = graph_.value(id).shape;
+    is_static_ = is_static_ && shape && is_static(*shape);
+    if (is_static_) static_shapes_.push_back(*shape);
+  }
+}
 Engine::~Engine() = default;
 
+/// A model that takes one shape alone has one program, which then is the only owner of its constants.
+Graph Engine::specialized(const std::vector<Shape>& shapes) {
+  Graph graph = specialize(graph_, shapes, options_.keep);
+  if (is_static_)
+    for (Value& value : graph_.values) value.initializer = Tensor();
+  return graph;
+}
+
 std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shapes) {
+  if (is_static_ && shapes != static_shapes_)
+    specialize(graph_, shapes, options_.keep);  // which says why not
   std::shared_ptr<Entry> entry;
   {
     const std::lock_guard lock(mutex_);
@@ -41,8 +57,7 @@ std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shape
   }
   const std::lock_guard lock(entry->mutex);
   if (!entry->program)
-    entry->program =
-        std::make_unique<const Program>(compile(specialize(graph_, shapes, options_.keep), options_));
+    entry->program = std::make_unique<const Program>(compile(specialized(shapes), options_));
   return entry;
 }
 

@@ -25,13 +25,19 @@ class Engine {
   /// specialize.
   std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
 
+  /// The model as the engine runs it. Constants of a model whose input shapes are fixed are gone once its
+  /// program is compiled: they would be in memory twice.
   const Graph& graph() const { return graph_; }
 
  private:
   struct Entry;
   std::shared_ptr<Entry> entry_for(const std::vector<Shape>& shapes);
 
+  Graph specialized(const std::vector<Shape>& shapes);
+
   Graph graph_;
+  std::vector<Shape> static_shapes_;  // of the inputs, if is_static_: the model takes no others
+  bool is_static_ = true;
   CompileOptions options_;
   std::mutex mutex_;
   std::list<std::shared_ptr<Entry>> entries_;  // most recently used first

@@ -78,6 +78,7 @@ StepFunction compile_integer_product(CompileContext& context, const IntegerProdu
   step->chunks = chunk_count(macs / 100, static_cast<int64_t>(step->by_columns ? panels : step->rows));
   step->chunk_columns = (panels + step->chunks - 1) / step->chunks * panel;
   context.chunks = step->chunks;
+  context.weights_packed = true;
   return [step](const EvaluateContext& run) { step->run(run); };
 }
 

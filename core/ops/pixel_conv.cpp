@@ -128,6 +128,7 @@ DenseConv::DenseConv(CompileContext& context)
   chunks = chunk_count(macs / 100, by_channels ? static_cast<int64_t>(panels) : y.rows());
   chunk_channels = (panels + chunks - 1) / chunks * panel;
   context.chunks = chunks;
+  context.weights_packed = true;
 }
 
 /// A whole row of the kernel lies side by side in the image unless channels are left out or taps dilated.
@@ -219,6 +220,7 @@ DepthwiseConv::DepthwiseConv(CompileContext& context) : PixelConv(context) {
   const double macs = static_cast<double>(all.weights.size()) * static_cast<double>(y.rows() * y.width);
   chunks = chunk_count(macs / 30, y.rows());
   context.chunks = chunks;
+  context.weights_packed = true;
 }
 
 void DepthwiseConv::run(const EvaluateContext& context) const {
