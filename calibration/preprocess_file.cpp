@@ -44,7 +44,7 @@ class ObjectReader {
       : object_(object), where_(where) {
     if (!object.is_object()) refuse(where + " must be a JSON object");
     std::string known;
-    for (const char* key : keys) known += std::string(known.empty() ? "" : ", ") + key;
+    for (const char* key : keys) known.append(known.empty() ? "" : ", ").append(key);
     for (const auto& item : object.items()) {
       if (std::find(keys.begin(), keys.end(), item.key()) == keys.end()) {
         refuse(where + " has the unknown key '" + item.key() + "': known are " + known);

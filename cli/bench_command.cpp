@@ -104,6 +104,7 @@ std::string layers_text(const ModelTime& model, const Style& style) {
   }
   std::string text = "\n" + style.bold(printable(model.file)) + ", step by step\n" + table.text(style);
   std::vector<std::string> parts;
+  parts.reserve(kinds.size());
   for (const auto& [kind, ms] : kinds) parts.push_back(kind + " " + format_fixed(100 * ms / total, 1) + " %");
   return text + "  in all " + format_fixed(total, 3) + " ms: " + join(parts, ", ") + "\n";
 }

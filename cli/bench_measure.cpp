@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -29,7 +30,7 @@ double ms_since(Clock::time_point start) {
 double quantile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+  return values[static_cast<size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
 }
 
 /// Numbers between -2 and 2, or codes, without a pattern; the same every time. Wider integers, which may be
@@ -132,6 +133,7 @@ std::vector<double> visit(Subject& subject) {
 /// Marks the rounds in which the CPU was as fast as it can be; all, where fewer than a third were.
 std::vector<bool> accepted_rounds(const std::vector<double>& probes, double best) {
   std::vector<bool> accepted;
+  accepted.reserve(probes.size());
   for (double probe : probes) accepted.push_back(probe >= kAccepted * best);
   if (static_cast<size_t>(std::count(accepted.begin(), accepted.end(), true)) * 3 < probes.size())
     accepted.assign(probes.size(), true);

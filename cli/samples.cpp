@@ -159,7 +159,7 @@ StatisticsTable calibrate(const Graph& model, SampleSource& source, const Engine
   options.kernels = &engine.kernels();
   options.preprocessing = source.fingerprint();
   options.progress = [&](size_t done) { progress.update(done, source.count()); };
-  const StatisticsTable table = calibrate(
+  StatisticsTable table = calibrate(
       model, source.count(), [&](size_t i) { return source.load(i); }, options);
   warn_of_bad_images(source, console.diagnostics);
   return table;

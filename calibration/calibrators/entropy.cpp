@@ -88,9 +88,9 @@ class Search {
   /// Makes shorter_ and longer_ those of groups of `length` and one more.
   void set_length(size_t length) {
     if (length == length_) return;
-    const std::vector<double> unknown(counts_.size(), std::numeric_limits<double>::quiet_NaN());
+    std::vector<double> unknown(counts_.size(), std::numeric_limits<double>::quiet_NaN());
     longer_ = length + 1 == length_ ? std::move(shorter_) : unknown;
-    shorter_ = unknown;
+    shorter_ = std::move(unknown);
     length_ = length;
   }
 

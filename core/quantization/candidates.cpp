@@ -113,7 +113,7 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
     candidate.float_reason = std::string(target.name) + " has no integer kernel for it";
   else
     candidate.float_reason = filter.reason(node);
-  if (!candidate) return candidate;
+  if (!candidate || kernel == nullptr) return candidate;
   candidate.float_output = kernel->float_output;
   if (def.quantization == QuantizationRule::kArithmetic)
     candidate.activations = node.inputs;

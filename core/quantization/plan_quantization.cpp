@@ -177,7 +177,7 @@ PlannedValue Planner::decide_range(ValueId id) const {
         std::to_string(measured->non_finite) + " of its elements were NaN or infinite in calibration";
   else if (measured->ranges.empty())
     value.reason = "calibration found no range for it";
-  if (!value.reason.empty()) return value;
+  if (!value.reason.empty() || measured == nullptr) return value;
 
   // The largest of the results are what is read of them: they are not clipped to spare the others some
   // rounding.
