@@ -6,6 +6,7 @@
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/table.h"
 
 namespace quantize {
 
@@ -28,6 +29,7 @@ void plug_avx2(KernelTable& table) {
   table.quantize_f32_u8 = simd::quantize<F32x8, uint8_t, 0, 255>;
   table.quantize_f32_s8 = simd::quantize<F32x8, int8_t, -128, 127>;
   simd::plug_codes<F32x8, U8x32>(table);
+  table.table_u8 = simd::table_u8<U8x32>;
 }
 
 }  // namespace quantize

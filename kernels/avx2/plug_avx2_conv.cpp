@@ -3,6 +3,7 @@
 #include "kernels/avx2/depthwise_u8s8.h"
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
+#include "kernels/simd/table.h"
 
 namespace quantize {
 

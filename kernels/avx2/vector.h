@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/simd/bytes.h"
+#include "kernels/avx2/bytes.h"
 
 #define QUANTIZE_INLINE [[gnu::always_inline]] static inline
 
@@ -17,6 +17,7 @@ struct F32x8 {
   using Reg = __m256;
   using Int = __m256i;
   using Mask = __m256i;
+  using Bytes = U8x16;
   static constexpr size_t kLanes = 8;
   static constexpr int kTileRows = 2;  // of depthwise: what the registers hold beside a kernel
 

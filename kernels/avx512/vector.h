@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/simd/bytes.h"
+#include "kernels/avx2/bytes.h"
 
 #define QUANTIZE_INLINE [[gnu::always_inline]] static inline
 
@@ -17,6 +17,7 @@ struct F32x16 {
   using Reg = __m512;
   using Int = __m512i;
   using Mask = __mmask16;
+  using Bytes = U8x16;
   static constexpr size_t kLanes = 16;
   static constexpr int kTileRows = 4;  // of depthwise: what the registers hold beside a kernel
 
@@ -119,6 +120,7 @@ struct U8x64 {
 struct F32x8 {
   using Reg = __m256;
   using Mask = __mmask8;
+  using Bytes = U8x16;
   static constexpr size_t kLanes = 8;
   static constexpr int kTileRows = 4;  // of depthwise: what the registers hold beside a kernel
 

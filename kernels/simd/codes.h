@@ -7,7 +7,6 @@
 #include "kernels/kernel_table.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/pixels.h"
-#include "kernels/simd/table.h"
 #include "kernels/simd/transpose.h"
 
 namespace quantize::simd {
@@ -146,11 +145,12 @@ void average_pool(const PoolU8& call) noexcept {
 
 /// The codes of `count` elements of one plane; those behind are undefined.
 template <typename V>
-[[gnu::always_inline]] inline PlaneBytes quantize_run(const float* x, size_t count, typename V::Reg divisor,
-                                                      int32_t zero_point) {
+[[gnu::always_inline]] inline typename V::Bytes::Reg quantize_run(const float* x, size_t count,
+                                                                  typename V::Reg divisor,
+                                                                  int32_t zero_point) {
   constexpr size_t kParts = kPixelRun / V::kLanes;
   typename V::Int codes[kParts];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (size_t i = 0; i < kParts; ++i) {
     const auto first = static_cast<ptrdiff_t>(i * V::kLanes);
     const auto real = count == kPixelRun
@@ -177,11 +177,11 @@ void quantize_some_planes(const PlanesF32& p) {
   const auto divisor = V::set1(p.scale);
   for (size_t i = 0; i < p.n; i += kPixelRun) {
     const size_t count = p.n - i < kPixelRun ? p.n - i : kPixelRun;
-    PlaneBytes bytes[4] = {};
+    typename V::Bytes::Reg bytes[4] = {};
 #pragma GCC unroll 4
     for (size_t c = 0; c < kPlanes; ++c)
       bytes[c] = quantize_run<V>(p.x + c * p.plane_stride + i, count, divisor, p.zero_point);
-    store_pixels<kPlanes>(bytes, count, p.y + i * p.pixel_stride, p.pixel_stride);
+    store_pixels<typename V::Bytes, kPlanes>(bytes, count, p.y + i * p.pixel_stride, p.pixel_stride);
   }
 }
 
@@ -229,11 +229,11 @@ uint64_t probe_f32(uint64_t rounds) noexcept {
   return rounds * kSums * V::kLanes;
 }
 
+/// B: a vector of bytes.
 template <typename V, typename B>
 void plug_codes(KernelTable& table) {
   table.add_u8 = add_u8<V>;
   table.mul_u8 = mul_u8<V>;
-  table.table_u8 = table_u8<B>;
   table.max_pool_u8 = max_pool<B>;
   table.average_pool_u8 = average_pool<V>;
   table.quantize_f32_u8_planes = quantize_planes<V>;

@@ -28,6 +28,22 @@ struct U8x16 {
   [[gnu::always_inline]] static Reg repeat(const uint8_t* p) { return load(p); }
   /// Of the lane's sixteen bytes that which the index says; 0 if the index is negative.
   [[gnu::always_inline]] static Reg shuffle(Reg bytes, Reg index) { return _mm_shuffle_epi8(bytes, index); }
+  [[gnu::always_inline]] static void store_twelve(uint8_t* p, Reg x) {
+    const int last = _mm_extract_epi32(x, 2);
+    _mm_storel_epi64(reinterpret_cast<Reg*>(p), x);
+    __builtin_memcpy(p + 8, &last, sizeof last);
+  }
+  /// Sixteen pixels from their planes: byte c of pixel p is byte p of plane c.
+  [[gnu::always_inline]] static void interleave(const Reg (&planes)[4], Reg (&pixels)[4]) {
+    const Reg low_01 = _mm_unpacklo_epi8(planes[0], planes[1]),
+              high_01 = _mm_unpackhi_epi8(planes[0], planes[1]),
+              low_23 = _mm_unpacklo_epi8(planes[2], planes[3]),
+              high_23 = _mm_unpackhi_epi8(planes[2], planes[3]);
+    pixels[0] = _mm_unpacklo_epi16(low_01, low_23);
+    pixels[1] = _mm_unpackhi_epi16(low_01, low_23);
+    pixels[2] = _mm_unpacklo_epi16(high_01, high_23);
+    pixels[3] = _mm_unpackhi_epi16(high_01, high_23);
+  }
 };
 
 struct U8x32 {
