@@ -1,4 +1,8 @@
 // Which levels there are, what the CPU has, and the table of each.
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 #include <cstring>
 
 #include "kernels/kernel_table.h"
@@ -21,8 +25,17 @@ constexpr Level kLevels[] = {
     {Isa::kAvx2, "avx2", plug_avx2},
     {Isa::kAvx512, "avx512", plug_avx512},
     {Isa::kAvx512Vnni, "avx512vnni", plug_avx512vnni},
+#elif defined(__aarch64__)
+    {Isa::kNeon, "neon", plug_neon},
+    {Isa::kNeonDot, "neondot", plug_neondot},
+    {Isa::kNeonI8mm, "neoni8mm", plug_neoni8mm},
 #endif
 };
+
+#if defined(__aarch64__)
+// Of Linux's asm/hwcap.h, some of whose versions are too old to have them.
+constexpr unsigned long kDotProducts = 1ul << 20, kMixedDotProducts2 = 1ul << 13;
+#endif
 
 }  // namespace
 
@@ -54,6 +67,13 @@ bool cpu_supports(Isa isa) {
              __builtin_cpu_supports("avx512vl");
     case Isa::kAvx512Vnni:
       return cpu_supports(Isa::kAvx512) && __builtin_cpu_supports("avx512vnni");
+#elif defined(__aarch64__)
+    case Isa::kNeon:
+      return true;
+    case Isa::kNeonDot:
+      return (getauxval(AT_HWCAP) & kDotProducts) != 0;
+    case Isa::kNeonI8mm:
+      return cpu_supports(Isa::kNeonDot) && (getauxval(AT_HWCAP2) & kMixedDotProducts2) != 0;
 #endif
     default:
       return false;

@@ -5,16 +5,17 @@
 
 namespace quantize {
 
-/// Levels in ascending order; each includes those before it.
-enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni };
+/// Levels in ascending order; each includes those before it that are of the same architecture.
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot, kNeonI8mm };
 
-/// "scalar", "avx2", "avx512", "avx512vnni": the names of --isa.
+/// "scalar", "avx2", "avx512", "avx512vnni", "neon", "neondot", "neoni8mm": the names of --isa.
 const char* name_of(Isa isa);
 
 /// The level called `name`; false if there is none.
 bool parse_isa(const char* name, Isa& isa);
 
-/// True if the CPU and the operating system support the level. Source: CPUID leaves 1 and 7, XGETBV.
+/// True if the CPU and the operating system support the level. Source: CPUID leaves 1 and 7, XGETBV;
+/// on Arm, what the kernel says in the auxiliary vector.
 bool cpu_supports(Isa isa);
 
 /// All levels that this CPU supports, ascending; never empty.

@@ -12,5 +12,8 @@ void plug_avx2(KernelTable& table);
 void plug_avx2_conv(KernelTable& table);
 void plug_avx512(KernelTable& table);
 void plug_avx512vnni(KernelTable& table);
+void plug_neon(KernelTable& table);
+void plug_neondot(KernelTable& table);
+void plug_neoni8mm(KernelTable& table);
 
 }  // namespace quantize

@@ -35,13 +35,16 @@ THIRD_PARTY = {
     "zlib.h": ("calibration/npz.cpp", "tests/"),
     "catch2/": ("tests/",),
     "immintrin.h": ("kernels/",),
+    "arm_neon.h": ("kernels/",),
 }
 
 # Headers of kernels that other folders may see in their own headers; the rest is for .cpp files.
 PUBLIC_KERNEL_HEADERS = {"kernels/integer.h", "kernels/kernel_table.h", "kernels/isa.h"}
 
-ISA_FOLDERS = ("kernels/avx2/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/simd/")
-ISA_HEADERS = {"cstddef", "cstdint", "immintrin.h", "kernels/integer.h", "kernels/kernel_table.h", "kernels/plug.h"}
+ISA_FOLDERS = ("kernels/avx2/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/neon/", "kernels/neondot/",
+               "kernels/neoni8mm/", "kernels/simd/")
+ISA_HEADERS = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h", "kernels/integer.h", "kernels/kernel_table.h",
+               "kernels/plug.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 

@@ -7,6 +7,7 @@ packages=(
   libonnx-dev libprotobuf-dev libeigen3-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev # image and archive formats
   catch2 python3 python3-venv                           # tests
+  g++-aarch64-linux-gnu qemu-user                       # the Arm kernels and their tests
   clang clang-format clang-tidy libomp-dev libclang-rt-14-dev binutils  # second compiler, its sanitizers, checks
 )
 
