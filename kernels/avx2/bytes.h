@@ -28,6 +28,9 @@ struct U8x16 {
   [[gnu::always_inline]] static Reg repeat(const uint8_t* p) { return load(p); }
   /// Of the lane's sixteen bytes that which the index says; 0 if the index is negative.
   [[gnu::always_inline]] static Reg shuffle(Reg bytes, Reg index) { return _mm_shuffle_epi8(bytes, index); }
+  /// The bytes of both in turns: of their first halves, and of their second.
+  [[gnu::always_inline]] static Reg zip_low(Reg a, Reg b) { return _mm_unpacklo_epi8(a, b); }
+  [[gnu::always_inline]] static Reg zip_high(Reg a, Reg b) { return _mm_unpackhi_epi8(a, b); }
   [[gnu::always_inline]] static void store_twelve(uint8_t* p, Reg x) {
     const int last = _mm_extract_epi32(x, 2);
     _mm_storel_epi64(reinterpret_cast<Reg*>(p), x);

@@ -21,6 +21,9 @@ struct U8x16 {
   QUANTIZE_INLINE Reg max(Reg a, Reg b) { return vmaxq_u8(a, b); }
   /// The bytes that the indices say; 0 if an index is above 15.
   QUANTIZE_INLINE Reg shuffle(Reg bytes, Reg index) { return vqtbl1q_u8(bytes, index); }
+  /// The bytes of both in turns: of their first halves, and of their second.
+  QUANTIZE_INLINE Reg zip_low(Reg a, Reg b) { return vzip1q_u8(a, b); }
+  QUANTIZE_INLINE Reg zip_high(Reg a, Reg b) { return vzip2q_u8(a, b); }
   QUANTIZE_INLINE void store_twelve(uint8_t* p, Reg x) {
     const uint32_t last = vgetq_lane_u32(vreinterpretq_u32_u8(x), 2);
     vst1_u8(p, vget_low_u8(x));

@@ -237,7 +237,7 @@ void plug_codes(KernelTable& table) {
   table.max_pool_u8 = max_pool<B>;
   table.average_pool_u8 = average_pool<V>;
   table.quantize_f32_u8_planes = quantize_planes<V>;
-  table.transpose_u8 = transpose_u8;
+  table.transpose_u8 = transpose<typename V::Bytes>;
   table.dequantize_u8_f32 = dequantize<V>;
   table.probe_f32 = probe_f32<V>;
 }
