@@ -14,3 +14,7 @@ fi
 cmake --preset dev
 cmake --build --preset dev
 ctest --preset dev --parallel "$(nproc)" "$@"
+# The kernels and the engine for 64-bit Arm, under an emulator.
+cmake --preset aarch64
+cmake --build --preset aarch64
+ctest --preset aarch64 --parallel "$(nproc)"
