@@ -22,6 +22,10 @@ function(add_test_program name label folder)
 endfunction()
 
 add_test_program(test_kernels kernels tests/kernels quantize_kernels)
+if(NOT QUANTIZE_SANITIZE)  # sanitizers add symbols of their own
+  add_test(NAME isa_symbols COMMAND ${PROJECT_SOURCE_DIR}/scripts/check_isa_symbols.sh ${PROJECT_BINARY_DIR})
+  set_tests_properties(isa_symbols PROPERTIES LABELS lint)
+endif()
 if(NOT QUANTIZE_PROGRAM)  # under an emulator, where the engine is what may differ
   add_test_program(test_core unit tests/unit/core/*engine_test.cpp quantize_core)
   return()
@@ -33,11 +37,8 @@ target_compile_definitions(test_onnx_io PRIVATE ONNX_ML=1 ONNX_NAMESPACE=onnx)
 add_test_program(test_cli unit tests/unit/cli quantize_cli)
 add_test_program(test_fuzz unit tests/fuzz quantize_onnx_io)
 
-# Sanitizers add symbols of their own, and replace operator new themselves.
-if(NOT QUANTIZE_SANITIZE)
+if(NOT QUANTIZE_SANITIZE)  # they replace operator new themselves
   add_test_program(test_allocations unit tests/allocations quantize_onnx_io)
-  add_test(NAME isa_symbols COMMAND ${PROJECT_SOURCE_DIR}/scripts/check_isa_symbols.sh ${PROJECT_BINARY_DIR})
-  set_tests_properties(isa_symbols PROPERTIES LABELS lint)
 endif()
 
 # ONNX's own operator tests. They need the Python packages of tests/requirements.txt, which scripts/test.sh puts in .venv.
