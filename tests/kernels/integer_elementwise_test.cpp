@@ -116,7 +116,7 @@ TEST_CASE("transpose_u8: matrices of every shape, and nothing beside them") {
     }
 }
 
-TEST_CASE("Ties round to the even code before the zero point joins; in sums it is inside") {
+TEST_CASE("Ties round to the even code before the zero point joins, while in sums it is inside") {
   for_each_isa([&](const KernelTable& kernels) {
     const std::vector<uint8_t> pairs = {2, 3, 0, 1, 255, 254, 1, 2, 7, 0}, expected = {2, 0, 254, 2, 4};
     for (size_t i = 0; i < expected.size(); ++i) {
