@@ -122,7 +122,7 @@ TEST_CASE("bias correction: the mean output of a rounded layer becomes that of t
   }
 }
 
-TEST_CASE("bias correction: means per tap count the zeros of padding; means that do not fit are not used") {
+TEST_CASE("bias correction: means per tap count the zeros of padding, means that do not fit are not used") {
   const WeightLayout layout = conv_layout(1, 1, 2);
   const Tensor w = Tensor::of<float>({1, 1, 2}, {0.4f, 1.0f});
   QuantParams params;

@@ -16,7 +16,7 @@ TEST_CASE("tensors start as zeros, aligned, and share their bytes when copied") 
   CHECK(copy.bytes() == tensor.bytes());
 }
 
-TEST_CASE("a tensor without elements is still a tensor; a default one is none") {
+TEST_CASE("a tensor without elements is still a tensor, a default one is none") {
   const Tensor empty(DataType::kS64, {0});
   CHECK(empty);
   CHECK(empty.bytes() != nullptr);
