@@ -134,19 +134,27 @@ const float* expanded(const TensorView& operand, Dims shape, float fallback, std
   return values.data();
 }
 
-void evaluate_layer(const EvaluateContext& context) {
-  const Dims x = context.inputs[0].shape;
-  const float epsilon = context.node.float_attribute("epsilon", 1e-5f);
-  const Dims normalized = x.subspan(first_normalized_axis(context.node, x.size()));
+/// The blocks that one mean and one deviation belong to.
+struct LayerBlocks {
+  Dims normalized;
+  int64_t block, blocks;
+};
+
+LayerBlocks layer_blocks(const Node& node, Dims x) {
+  const Dims normalized = x.subspan(first_normalized_axis(node, x.size()));
   const int64_t block = element_count(normalized);
-  if (block == 0) return;
+  return {normalized, block, block == 0 ? 0 : element_count(x) / block};
+}
+
+void normalize_blocks(const EvaluateContext& context, UnitRange blocks) {
+  const float epsilon = context.node.float_attribute("epsilon", 1e-5f);
+  const auto [normalized, block, all] = layer_blocks(context.node, context.inputs[0].shape);
   std::vector<float> scale_values, bias_values;
   const float* scale = expanded(context.inputs[1], normalized, 1, scale_values);
   const float* bias = expanded(context.input(2), normalized, 0, bias_values);
-  const float* from = context.inputs[0].as<float>();
-  float* to = context.outputs[0].as<float>();
-  const int64_t blocks = context.inputs[0].size() / block;
-  for (int64_t b = 0; b < blocks; ++b, from += block, to += block) {
+  for (int64_t b = blocks.begin; b < blocks.end; ++b) {
+    const float* from = context.inputs[0].as<float>() + b * block;
+    float* to = context.outputs[0].as<float>() + b * block;
     const Moments moments = moments_of(from, block, epsilon);
     for (int64_t i = 0; i < block; ++i)
       to[i] = (from[i] - moments.mean) * moments.inv_deviation * scale[i] + bias[i];
@@ -154,6 +162,18 @@ void evaluate_layer(const EvaluateContext& context) {
     for (size_t i = 1; i < 3 && i < context.outputs.size(); ++i)
       if (context.outputs[i]) context.outputs[i].as<float>()[b] = statistics[i - 1];
   }
+}
+
+void evaluate_layer(const EvaluateContext& context) {
+  normalize_blocks(context, {0, layer_blocks(context.node, context.inputs[0].shape).blocks});
+}
+
+StepFunction compile_layer(CompileContext& context) {
+  const int64_t blocks = layer_blocks(context.node, context.shape(0)).blocks;
+  const double elements = static_cast<double>(element_count(context.shape(0)));
+  const size_t chunks = context.chunks = context.chunks_for(blocks, elements / 1000);
+  return
+      [blocks, chunks](const EvaluateContext& run) { normalize_blocks(run, units_of(run, blocks, chunks)); };
 }
 
 OpDef normalization(const char* op_type, int min_opset, size_t min_inputs, size_t max_outputs,
@@ -175,6 +195,7 @@ void add_normalization(std::vector<OpDef>& ops) {
   ops.push_back(normalization("GroupNormalization", 18, 3, 1, infer_group, evaluate_group));
   ops.push_back(normalization("InstanceNormalization", 7, 3, 1, infer_instance, evaluate_instance));
   ops.push_back(normalization("LayerNormalization", 17, 2, 3, infer_layer, evaluate_layer));
+  ops.back().compile = compile_layer;
 }
 
 }  // namespace quantize

@@ -71,29 +71,43 @@ void softmax_columns(const KernelTable& kernels, const float* x, float* y, int64
     }
 }
 
-void evaluate_as(const EvaluateContext& context, bool log) {
-  const auto [outer, length, inner] = extents_of(context.node, context.opset, context.inputs[0].shape);
+/// The parts that a softmax can be cut into: vectors, or blocks of kColumns vectors side by side.
+int64_t units_of(const Extents& extents) {
+  return extents.inner == 1 ? extents.outer : extents.outer * ((extents.inner + kColumns - 1) / kColumns);
+}
+
+void run(const EvaluateContext& context, const Extents& extents, UnitRange units, bool log) {
+  const auto [outer, length, inner] = extents;
   const float* x = context.inputs[0].as<float>();
   float* y = context.outputs[0].as<float>();
   if (length == 0) return;
-  if (inner == 1) {
-    for (int64_t o = 0; o < outer; ++o)
-      softmax_row(context.kernels, x + o * length, y + o * length, length, log);
-    return;
-  }
-  for (int64_t o = 0; o < outer; ++o)
-    for (int64_t i = 0; i < inner; i += kColumns) {
-      const int64_t first = o * length * inner + i;
-      softmax_columns(context.kernels, x + first, y + first, length, inner, std::min(kColumns, inner - i),
-                      log);
+  const int64_t blocks = units_of(extents) / std::max<int64_t>(outer, 1);
+  for (int64_t unit = units.begin; unit < units.end; ++unit) {
+    if (inner == 1) {
+      softmax_row(context.kernels, x + unit * length, y + unit * length, length, log);
+      continue;
     }
+    const int64_t i = unit % blocks * kColumns, first = unit / blocks * length * inner + i;
+    softmax_columns(context.kernels, x + first, y + first, length, inner, std::min(kColumns, inner - i), log);
+  }
 }
 
-void evaluate_softmax(const EvaluateContext& context) {
-  evaluate_as(context, false);
+template <bool kLog>
+void evaluate(const EvaluateContext& context) {
+  const Extents extents = extents_of(context.node, context.opset, context.inputs[0].shape);
+  run(context, extents, {0, units_of(extents)}, kLog);
 }
-void evaluate_log_softmax(const EvaluateContext& context) {
-  evaluate_as(context, true);
+
+template <bool kLog>
+StepFunction compile(CompileContext& context) {
+  const Extents extents = extents_of(context.node, context.opset, context.shape(0));
+  const int64_t units = units_of(extents);
+  const double elements =
+      static_cast<double>(extents.outer * extents.inner) * static_cast<double>(extents.length);
+  const size_t chunks = context.chunks = context.chunks_for(units, elements / 1000);
+  return [extents, units, chunks](const EvaluateContext& call) {
+    run(call, extents, units_of(call, units, chunks), kLog);
+  };
 }
 
 }  // namespace
@@ -104,13 +118,15 @@ void add_softmax(std::vector<OpDef>& ops) {
                  .min_opset = 1,
                  .max_opset = 21,
                  .infer = infer,
-                 .evaluate = evaluate_log_softmax});
+                 .evaluate = evaluate<true>,
+                 .compile = compile<true>});
   ops.push_back({.op_type = "Softmax",
                  .domain = "",
                  .min_opset = 1,
                  .max_opset = 21,
                  .infer = infer,
-                 .evaluate = evaluate_softmax});
+                 .evaluate = evaluate<false>,
+                 .compile = compile<false>});
 }
 
 }  // namespace quantize

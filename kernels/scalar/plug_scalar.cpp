@@ -1,10 +1,13 @@
-// The reference kernels: the truth in plain loops. Every other level is tested against these.
+// The reference kernels: the truth in plain loops. Every other level is tested against these. Sums are chains
+// of fma, as at every other level, so that floats, too, are the same bytes.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
+#include "kernels/scalar/vector.h"
+#include "kernels/simd/elementwise.h"
 
 namespace quantize {
 
@@ -24,7 +27,7 @@ void gemm_f32(const GemmF32& g) noexcept {
       const float bias = (g.row_bias != nullptr ? g.row_bias[i] : 0.0f) +
                          (g.column_bias != nullptr ? g.column_bias[j] : 0.0f);
       float sum = 0;
-      for (size_t k = 0; k < g.k; ++k) sum += a[k * kMr] * b[g.b_rows[k]];
+      for (size_t k = 0; k < g.k; ++k) sum = std::fma(a[k * kMr], b[g.b_rows[k]], sum);
       g.c[i * g.ldc + j] = clamp(sum + bias, g.low, g.high);
     }
   }
@@ -39,7 +42,8 @@ void depthwise_f32(const DepthwiseF32& d) noexcept {
           const size_t y =
               i * d.stride_h + ky * d.dilation_h - d.pad_top;  // wraps above the image: then >= height
           const size_t x = j * d.stride_w + kx * d.dilation_w - d.pad_left;
-          if (y < d.height && x < d.width) sum += d.w[ky * d.kernel_w + kx] * d.x[y * d.width + x];
+          if (y < d.height && x < d.width)
+            sum = std::fma(d.w[ky * d.kernel_w + kx], d.x[y * d.width + x], sum);
         }
       }
       d.y[i * d.out_width + j] = clamp(sum + d.bias, d.low, d.high);
@@ -48,11 +52,11 @@ void depthwise_f32(const DepthwiseF32& d) noexcept {
 }
 
 void sigmoid_f32(const float* x, float* y, size_t n) noexcept {
-  for (size_t i = 0; i < n; ++i) y[i] = 1.0f / (1.0f + std::exp(-x[i]));
+  for (size_t i = 0; i < n; ++i) y[i] = simd::sigmoid<F32x1>(x[i]);
 }
 
 void exp_f32(const float* x, float* y, size_t n) noexcept {
-  for (size_t i = 0; i < n; ++i) y[i] = std::exp(x[i]);
+  for (size_t i = 0; i < n; ++i) y[i] = simd::exp<F32x1>(x[i]);
 }
 
 MinMaxF32 minmax_f32(const float* x, size_t n) noexcept {

@@ -60,6 +60,16 @@ TEST_CASE("threads share a transposed convolution") {
                               {{"group", int64_t{2}}, {"strides", Ints{2, 2}}})}));
 }
 
+TEST_CASE("threads share softmax and layer normalization") {
+  for (const int64_t axis : {1, 3}) {
+    GraphBuilder b;
+    check_split(b.build({b.node("Softmax", {b.input("x", {3, 30, 33, 31})}, {{"axis", axis}})}));
+  }
+  GraphBuilder b(17);
+  const ValueId x = b.input("x", {3, 300, 65});
+  check_split(b.build({b.node("LayerNormalization", {x, b.random("w", {65}), b.random("bias", {65})})}));
+}
+
 TEST_CASE("threads share pools and operators that work element by element") {
   const auto check = [](const std::string& op_type, size_t inputs,
                         std::map<std::string, Attribute> attributes) {

@@ -1,0 +1,27 @@
+// A vector of one lane, for formulae that stand in kernels/simd once for all levels.
+#pragma once
+
+#include <cmath>
+
+namespace quantize {
+namespace {
+
+struct F32x1 {
+  using Reg = float;
+
+  static Reg set1(float x) { return x; }
+  static Reg add(Reg a, Reg b) { return a + b; }
+  static Reg sub(Reg a, Reg b) { return a - b; }
+  static Reg mul(Reg a, Reg b) { return a * b; }
+  static Reg div(Reg a, Reg b) { return a / b; }
+  static Reg fma(Reg a, Reg b, Reg c) { return std::fma(a, b, c); }
+  /// b where either is NaN.
+  static Reg min(Reg a, Reg b) { return a < b ? a : b; }
+  static Reg max(Reg a, Reg b) { return a > b ? a : b; }
+  static Reg round(Reg x) { return std::nearbyint(x); }
+  /// x * 2^n for an integral n, or NaN.
+  static Reg scale(Reg x, Reg n) { return std::isnan(n) ? n : std::ldexp(x, static_cast<int>(n)); }
+};
+
+}  // namespace
+}  // namespace quantize
