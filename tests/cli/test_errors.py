@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import unittest
 
 import onnx_bytes as onnx
 import pictures
