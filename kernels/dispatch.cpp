@@ -1,5 +1,7 @@
 // Which levels there are, what the CPU has, and the table of each.
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
 
@@ -13,26 +15,33 @@ namespace quantize {
 namespace {
 
 struct Level {
-  Isa isa;
+  Isa isa, base;  // whose table the level plugs into
   const char* name;
   void (*plug)(KernelTable&);
 };
 
-// Ascending: the table of a level is plugged by every level up to it.
+// Ascending; a base stands before what builds on it.
 constexpr Level kLevels[] = {
-    {Isa::kScalar, "scalar", plug_scalar},
+    {Isa::kScalar, Isa::kScalar, "scalar", plug_scalar},
 #if defined(__x86_64__)
-    {Isa::kAvx2, "avx2", plug_avx2},
-    {Isa::kAvx512, "avx512", plug_avx512},
-    {Isa::kAvx512Vnni, "avx512vnni", plug_avx512vnni},
+    {Isa::kAvx2, Isa::kScalar, "avx2", plug_avx2},
+    {Isa::kAvxVnni, Isa::kAvx2, "avxvnni", plug_avxvnni},
+    {Isa::kAvx512, Isa::kAvx2, "avx512", plug_avx512},
+    {Isa::kAvx512Vnni, Isa::kAvx512, "avx512vnni", plug_avx512vnni},
 #elif defined(__aarch64__)
-    {Isa::kNeon, "neon", plug_neon},
-    {Isa::kNeonDot, "neondot", plug_neondot},
-    {Isa::kNeonI8mm, "neoni8mm", plug_neoni8mm},
+    {Isa::kNeon, Isa::kScalar, "neon", plug_neon},
+    {Isa::kNeonDot, Isa::kNeon, "neondot", plug_neondot},
+    {Isa::kNeonI8mm, Isa::kNeonDot, "neoni8mm", plug_neoni8mm},
 #endif
 };
 
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+/// Bit 4 of EAX, leaf 7, subleaf 1; not every compiler's __builtin_cpu_supports knows its name.
+bool has_avx_vnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+}
+#elif defined(__aarch64__)
 // Of Linux's asm/hwcap.h, some of whose versions are too old to have them.
 constexpr unsigned long kDotProducts = 1ul << 20, kMixedDotProducts2 = 1ul << 13;
 #endif
@@ -61,6 +70,8 @@ bool cpu_supports(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::kAvxVnni:
+      return cpu_supports(Isa::kAvx2) && has_avx_vnni();
     case Isa::kAvx512:
       return cpu_supports(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -90,8 +101,10 @@ std::vector<Isa> supported_isas() {
 const KernelTable& kernels_for(Isa isa) {
   static const auto tables = [] {
     std::vector<KernelTable> list;
-    KernelTable table;
     for (const Level& level : kLevels) {
+      KernelTable table;
+      for (const KernelTable& earlier : list)
+        if (earlier.isa == level.base) table = earlier;
       level.plug(table);
       table.isa = level.isa;
       list.push_back(table);

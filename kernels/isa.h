@@ -5,10 +5,11 @@
 
 namespace quantize {
 
-/// Levels in ascending order; each includes those before it that are of the same architecture.
-enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot, kNeonI8mm };
+/// Levels in ascending order of speed. kAvxVnni and kAvx512 both build on kAvx2, neither on the other; any
+/// other level includes those before it of its architecture.
+enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kNeon, kNeonDot, kNeonI8mm };
 
-/// "scalar", "avx2", "avx512", "avx512vnni", "neon", "neondot", "neoni8mm": the names of --isa.
+/// "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot", "neoni8mm": the names of --isa.
 const char* name_of(Isa isa);
 
 /// The level called `name`; false if there is none.

@@ -10,6 +10,7 @@ void plug_scalar_conv(KernelTable& table);
 void plug_scalar_elementwise(KernelTable& table);
 void plug_avx2(KernelTable& table);
 void plug_avx2_conv(KernelTable& table);
+void plug_avxvnni(KernelTable& table);
 void plug_avx512(KernelTable& table);
 void plug_avx512vnni(KernelTable& table);
 void plug_neon(KernelTable& table);

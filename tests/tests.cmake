@@ -22,6 +22,12 @@ function(add_test_program name label folder)
 endfunction()
 
 add_test_program(test_kernels kernels tests/kernels quantize_kernels)
+if(avxvnni IN_LIST QUANTIZE_ISAS)  # once more, in an encoding that CPUs with AVX-512 VNNI alone can run
+  add_library(avxvnni_as_evex OBJECT kernels/avxvnni/plug_avxvnni.cpp)
+  target_link_libraries(avxvnni_as_evex PRIVATE quantize_flags)
+  target_compile_definitions(avxvnni_as_evex PRIVATE QUANTIZE_AVXVNNI_AS_EVEX plug_avxvnni=plug_avxvnni_as_evex)
+  target_link_libraries(test_kernels PRIVATE avxvnni_as_evex)
+endif()
 if(NOT QUANTIZE_SANITIZE)  # sanitizers add symbols of their own
   add_test(NAME isa_symbols COMMAND ${PROJECT_SOURCE_DIR}/scripts/check_isa_symbols.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(isa_symbols PROPERTIES LABELS lint)

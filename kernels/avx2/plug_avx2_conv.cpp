@@ -32,8 +32,8 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 
 void plug_avx2_conv(KernelTable& table) {
   table.conv_u8s8_panel = ConvLevel::kChannels;
-  table.conv_u8s8_bytes = conv_bytes;
-  table.conv_u8s8_pack = conv_pack;
+  table.conv_u8s8_bytes = conv_bytes<ConvLevel>;
+  table.conv_u8s8_pack = conv_pack<ConvLevel>;
   table.conv_u8s8 = conv;
   table.depthwise_u8s8_bytes = depthwise_bytes;
   table.depthwise_u8s8_pack = depthwise_pack;

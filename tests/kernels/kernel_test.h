@@ -11,10 +11,29 @@
 
 #include "kernels/kernel_table.h"
 
+namespace quantize {
+/// plug_avxvnni with its instruction in the encoding of AVX-512: see tests.cmake.
+void plug_avxvnni_as_evex(KernelTable& table);
+}  // namespace quantize
+
 namespace quantize::test {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+#if defined(__x86_64__)
+/// Lets CPUs that have only the encoding of AVX-512 test the kernels of avxvnni as well.
+inline std::vector<KernelTable> foreign_levels() {
+  if (!cpu_supports(Isa::kAvx512Vnni)) return {};
+  KernelTable table = kernels_for(Isa::kAvx2);
+  plug_avxvnni_as_evex(table);
+  return {table};
+}
+#else
+inline std::vector<KernelTable> foreign_levels() {
+  return {};
+}
+#endif
 
 /// Calls body(kernels) for every level, scalar first.
 template <typename Body>
@@ -22,6 +41,10 @@ void for_each_isa(Body body) {
   for (Isa isa : supported_isas()) {
     INFO("isa " << name_of(isa));
     body(kernels_for(isa));
+  }
+  for (const KernelTable& kernels : foreign_levels()) {
+    INFO("the kernels of avxvnni, encoded as AVX-512");
+    body(kernels);
   }
 }
 
