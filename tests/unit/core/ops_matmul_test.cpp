@@ -136,7 +136,8 @@ ErrorKind error_of(const std::string& op_type, const std::vector<Shape>& shapes,
   try {
     GraphBuilder b;
     std::vector<ValueId> inputs;
-    for (const Shape& shape : shapes) inputs.push_back(b.input("x" + std::to_string(inputs.size()), shape));
+    for (const Shape& shape : shapes)
+      inputs.push_back(b.input(std::string("x").append(std::to_string(inputs.size())), shape));
     const Graph graph = b.build({b.node(op_type, inputs, attributes)});
     run_graph(graph, random_inputs(graph));
   } catch (const Error& error) {
