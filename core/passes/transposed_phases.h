@@ -15,9 +15,9 @@ struct TransposedPhases {
   struct Axis {
     int64_t kernel = 1, pad_begin = 0;
     int64_t first = 0, taps = 1;
-    /// The tap of the ConvTranspose that phase p applies there; outside [0, kernel): none.
-    int64_t tap_of(int64_t stride, int64_t phase, int64_t t) const {
-      return phase + pad_begin - (first + t) * stride;
+    /// The tap of the ConvTranspose that phase p of `phases` applies there; outside [0, kernel): none.
+    int64_t tap_of(int64_t phases, int64_t phase, int64_t t) const {
+      return phase + pad_begin - (first + t) * phases;
     }
   };
   int64_t stride = 1, in_channels = 0, channels = 0;
