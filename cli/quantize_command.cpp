@@ -154,7 +154,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   done(console, "planned for " + plan.target);
   Graph model = insert_qdq(graph, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
-  if (flags.format == "int8") model = lower_to_qoperator(std::move(model));
+  if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
   describe(model, flags, scheme, learned.statistics);
   save(flags, graph, plan, model);
 

@@ -150,6 +150,10 @@ ResizeOptions resize_options(const Node& node, int64_t opset) {
   return options;
 }
 
+bool resizes_codes(const ResizeOptions& options) {
+  return options.mode != Mode::kCubic && options.coordinates != Coordinates::kTfCropAndResize;
+}
+
 std::vector<int64_t> nearest_indices(const ResizeOptions& options, const ResizeAxis& axis) {
   std::vector<int64_t> indices;
   indices.reserve(static_cast<size_t>(axis.out));

@@ -32,6 +32,10 @@ struct ResizeOptions {
 /// The attributes of a Resize or Upsample node. Errors: Error(kInvalidModel) for values ONNX does not define.
 ResizeOptions resize_options(const Node& node, int64_t opset);
 
+/// True for what Resize computes on u8 as well as on f32: the nearest element, or the mean of neighbours,
+/// which is rounded half to even. Codes of one scale and zero point may take the place of reals then.
+bool resizes_codes(const ResizeOptions& options);
+
 /// One axis: `out` positions over `in` elements. `start` and `end` are the region of kTfCropAndResize.
 struct ResizeAxis {
   int64_t in = 0, out = 0;

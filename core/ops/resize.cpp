@@ -1,11 +1,13 @@
 // Resize and its older form Upsample: the output's shape, then one pass per resized axis.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/error.h"
 #include "core/ops/convert.h"
 #include "core/ops/element_types.h"
 #include "core/ops/operands.h"
+#include "core/ops/pixel_blend.h"
 #include "core/ops/pixel_move.h"
 #include "core/ops/pixel_steps.h"
 #include "core/ops/resample.h"
@@ -14,6 +16,8 @@
 namespace quantize {
 
 namespace {
+
+constexpr std::array kBlendedTypes{DataType::kF32, DataType::kU8};
 
 // Position of the operands among the inputs; 0 where there is none.
 struct Layout {
@@ -120,9 +124,10 @@ Request request_of(const InferContext& context, size_t rank) {
 void infer(InferContext& context) {
   const ResizeOptions options = resize_options(context.node, context.opset);
   const Layout layout = layout_of(context.node, context.opset);
-  if (options.mode != ResizeOptions::Mode::kNearest ||
-      options.coordinates == ResizeOptions::Coordinates::kTfCropAndResize)
+  if (!resizes_codes(options))
     require_type(context, 0, kF32Only);
+  else if (options.mode == ResizeOptions::Mode::kLinear)
+    require_type(context, 0, kBlendedTypes);
   if (layout.roi != 0) require_type(context, layout.roi, kF32Only);
   if (layout.scales != 0) require_type(context, layout.scales, kF32Only);
   if (layout.sizes != 0) require_type(context, layout.sizes, kIndexTypes);
@@ -201,7 +206,9 @@ void resize_by_taps(const EvaluateContext& context, const ResizeOptions& options
                     const std::vector<ResizeAxis>& axes) {
   const TensorView& x = context.inputs[0];
   Shape shape(x.shape.begin(), x.shape.end());
-  std::vector<float> current(x.as<float>(), x.as<float>() + x.size());
+  std::vector<float> current = x.dtype == DataType::kU8
+                                   ? std::vector<float>(x.as<uint8_t>(), x.as<uint8_t>() + x.size())
+                                   : to_floats(x);
   for (size_t i = 0; i < axes.size(); ++i) {
     const Taps taps = resize_taps(options, axes[i]);
     if (is_identity(taps, axes[i])) continue;
@@ -211,7 +218,11 @@ void resize_by_taps(const EvaluateContext& context, const ResizeOptions& options
     resample(current.data(), taps, axes[i], outer, inner, options.extrapolation, next.data());
     current = std::move(next);
   }
-  std::copy(current.begin(), current.end(), context.outputs[0].as<float>());
+  const MutableTensorView& y = context.outputs[0];
+  if (y.dtype == DataType::kU8)
+    context.kernels.quantize_f32_u8(current.data(), current.size(), 1, 0, y.as<uint8_t>());
+  else
+    std::copy(current.begin(), current.end(), y.as<float>());
 }
 
 void evaluate(const EvaluateContext& context) {
@@ -241,12 +252,10 @@ std::optional<EvaluateContext> constant_operands(const Graph& graph, const Node&
   return EvaluateContext{node, graph.opset_of(node), kernels, inputs, {}, {}};
 }
 
-/// Images that keep their channels and take each pixel from another.
+/// Images that keep their channels and take each pixel from others.
 bool takes_pixels(const Graph& graph, const Node& node) {
-  const ResizeOptions options = resize_options(node, graph.opset_of(node));
-  if (options.mode != ResizeOptions::Mode::kNearest ||
-      options.coordinates == ResizeOptions::Coordinates::kTfCropAndResize ||
-      !is_u8_image(graph, node.inputs[0]) || !is_u8_image(graph, node.outputs[0]))
+  if (!resizes_codes(resize_options(node, graph.opset_of(node))) || !is_u8_image(graph, node.inputs[0]) ||
+      !is_u8_image(graph, node.outputs[0]))
     return false;
   const Shape &x = *graph.value(node.inputs[0]).shape, &y = *graph.value(node.outputs[0]).shape;
   std::vector<TensorView> inputs;
@@ -260,6 +269,8 @@ StepFunction compile(CompileContext& context) {
   const EvaluateContext operands = *constant_operands(context.graph, context.node, context.kernels, inputs);
   const auto axes = resize_axes(context.node, context.shape(0), request_of(operands));
   const ResizeOptions options = resize_options(context.node, context.opset);
+  if (options.mode == ResizeOptions::Mode::kLinear)
+    return blend_pixels(context, resize_taps(options, axes[2]), resize_taps(options, axes[3]));
   return gather_pixels(context, nearest_indices(options, axes[2]), nearest_indices(options, axes[3]));
 }
 

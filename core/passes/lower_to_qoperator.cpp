@@ -6,6 +6,7 @@
 
 #include "core/op.h"
 #include "core/ops/quantized_operand.h"
+#include "core/ops/resample.h"
 #include "core/passes/passes.h"
 #include "core/passes/patterns.h"
 #include "core/passes/transposed_phases.h"
@@ -38,8 +39,8 @@ bool same_params(const Codes& a, const Codes& b) {
 
 class QOperatorLowering {
  public:
-  QOperatorLowering(Graph graph, const std::vector<bool>& keep)
-      : graph_(std::move(graph)), keep_(keep), index_(graph_) {}
+  QOperatorLowering(Graph graph, const std::vector<bool>& keep, Runtime runtime)
+      : graph_(std::move(graph)), keep_(keep), runtime_(runtime), index_(graph_) {}
 
   Graph lower() {
     const size_t count = graph_.nodes.size();
@@ -396,7 +397,11 @@ class QOperatorLowering {
   bool moves_codes(const Node& node) const {
     if (!node.domain.empty() || node.outputs.empty()) return false;
     if (node.op_type == "MaxPool") return node.outputs.size() == 1 && graph_.opset() >= 12;
-    if (node.op_type == "Resize") return node.string_attribute("mode", "nearest") == "nearest";
+    if (node.op_type == "Resize") {
+      const ResizeOptions options = resize_options(node, graph_.opset());
+      return resizes_codes(options) &&
+             (options.mode == ResizeOptions::Mode::kNearest || runtime_ == Runtime::kOwn);
+    }
     const OpDef* def = try_find_op(graph_, node);
     return def != nullptr && def->moves_data && node.op_type != "Concat";
   }
@@ -424,6 +429,7 @@ class QOperatorLowering {
 
   Graph graph_;
   const std::vector<bool>& keep_;
+  Runtime runtime_;
   const GraphIndex index_;
   std::vector<bool> dropped_;
   std::vector<std::vector<Node>> replacements_;  // per node: what stands there instead
@@ -446,8 +452,8 @@ const std::map<std::string, QOperatorLowering::Form> QOperatorLowering::kForms =
 
 }  // namespace
 
-Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep) {
-  return QOperatorLowering(std::move(graph), keep).lower();
+Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep, Runtime runtime) {
+  return QOperatorLowering(std::move(graph), keep, runtime).lower();
 }
 
 }  // namespace quantize

@@ -75,12 +75,16 @@ Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
 /// the whole graph if an operator that reads or makes s8 is not known to the pass.
 void relabel_signed(Graph& graph, const std::vector<bool>& keep = {});
 
+/// Who will run integer operators: our engine alone, or any runtime that reads the file. On codes others cut
+/// off the fractions of a linear Resize (ONNX Runtime 1.32; half a step of bias), so for them it stays float.
+enum class Runtime { kOwn, kAny };
+
 /// Turns a QDQ graph, of ours or of others, into one of integer operators: DequantizeLinear, operator,
 /// (clamp,) QuantizeLinear become one operator on codes: QLinearConv, QLinearMatMul, the QLinear* and QGemm
 /// of ONNX Runtime (domain com.microsoft), and, where only places change, the operator itself. What has no
 /// such form stays float between DequantizeLinear and QuantizeLinear. Values keep their ids; one with
 /// keep[id] is still computed, so an island around it stays as it is. Types of codes are set; shapes are not
 /// needed.
-Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep = {});
+Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep = {}, Runtime runtime = Runtime::kOwn);
 
 }  // namespace quantize

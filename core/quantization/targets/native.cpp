@@ -1,5 +1,6 @@
 // Our own engine, and the files of integer operators it shares with ONNX Runtime: what either of the two
 // computes on codes. Functions of one code need no operator of their own: the engine makes tables of them.
+#include "core/ops/resample.h"
 #include "core/passes/transposed_phases.h"
 #include "core/quantization/target.h"
 
@@ -11,6 +12,10 @@ namespace {
 bool has_phases(const Graph& graph, const Node& node) {
   const auto& shape = graph.value(node.inputs[1]).shape;
   return shape && is_static(*shape) && phases_of(node, *shape).has_value();
+}
+
+bool has_codes(const Graph& graph, const Node& resize) {
+  return resizes_codes(resize_options(resize, graph.opset_of(resize)));
 }
 
 constexpr IntegerOperator kOperators[] = {
@@ -42,7 +47,7 @@ constexpr IntegerOperator kOperators[] = {
     {.op_type = "Gather"},
     {.op_type = "MaxPool"},
     {.op_type = "Reshape"},
-    {.op_type = "Resize", .attribute = "mode", .attribute_value = "nearest"},
+    {.op_type = "Resize", .fits = has_codes},
     {.op_type = "Slice"},
     {.op_type = "Split"},
     {.op_type = "Squeeze"},
