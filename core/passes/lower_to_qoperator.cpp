@@ -397,18 +397,21 @@ class QOperatorLowering {
   bool moves_codes(const Node& node) const {
     if (!node.domain.empty() || node.outputs.empty()) return false;
     if (node.op_type == "MaxPool") return node.outputs.size() == 1 && graph_.opset() >= 12;
-    if (node.op_type == "Resize") {
-      const ResizeOptions options = resize_options(node, graph_.opset());
-      return resizes_codes(options) &&
-             (options.mode == ResizeOptions::Mode::kNearest || runtime_ == Runtime::kOwn);
-    }
+    if (node.op_type == "Resize")
+      return resizes_codes(resize_options(node, graph_.opset())) &&
+             (!blends(node) || runtime_ == Runtime::kOwn);
     const OpDef* def = try_find_op(graph_, node);
     return def != nullptr && def->moves_data && node.op_type != "Concat";
   }
 
+  bool blends(const Node& node) const {
+    return node.op_type == "Resize" &&
+           resize_options(node, graph_.opset()).mode == ResizeOptions::Mode::kLinear;
+  }
+
   void lower_move(const Node& move, NodeId place) {
     const auto x = operand(move.inputs[0]);
-    if (!x) return;
+    if (!x || (blends(move) && graph_.value(x->codes).dtype != DataType::kU8)) return;
     Node node = move;
     node.inputs[0] = x->codes;
     std::vector<Result> results;
