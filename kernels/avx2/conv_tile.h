@@ -3,7 +3,10 @@
 #pragma once
 
 #include "kernels/avx2/requantize.h"
+#include "kernels/avx2/vector.h"
+#include "kernels/kernel_table.h"
 #include "kernels/simd/conv.h"
+#include "kernels/simd/table.h"
 
 namespace quantize {
 
@@ -39,12 +42,12 @@ inline size_t channels_from(const ConvWeightsU8S8& w, size_t first) {
   return left < kPanel ? left : kPanel;
 }
 
-/// Level::bytes_are_exact says whether `count` channels from `first` may multiply bytes.
-template <typename Level>
+/// Product::bytes_are_exact says whether `count` channels from `first` may multiply bytes.
+template <typename Product>
 ConvHeader header_of(const ConvWeightsU8S8& w) {
   ConvHeader h{w.out_channels, w.taps, (w.depth + 3) / 4, 0, {false, false}, false};
   for (size_t first = 0; first < w.out_channels; first += kPanel)
-    h.words = h.words || !Level::bytes_are_exact(w, first, channels_from(w, first));
+    h.words = h.words || !Product::bytes_are_exact(w, first, channels_from(w, first));
   // Words take twice as much; if one part needs it, all have it, so that they stand at equal distances.
   h.part_bytes = sizeof(ConvPart) + h.taps * h.groups * kPanel * 4 * (h.words ? 2 : 1);
   const size_t terms = w.taps * w.depth;
@@ -54,9 +57,9 @@ ConvHeader header_of(const ConvWeightsU8S8& w) {
   return h;
 }
 
-template <typename Level>
+template <typename Product>
 size_t conv_bytes(const ConvWeightsU8S8& w) noexcept {
-  return sizeof(ConvHeader) + part_count(w.out_channels) * header_of<Level>(w).part_bytes;
+  return sizeof(ConvHeader) + part_count(w.out_channels) * header_of<Product>(w).part_bytes;
 }
 
 /// Bytes: [tap][group][slot][4 of k]. Words: [tap][group][2 pairs][slot][2 of k].
@@ -77,16 +80,16 @@ inline void pack_part(const ConvWeightsU8S8& w, const ConvHeader& h, size_t firs
       }
 }
 
-template <typename Level>
+template <typename Product>
 void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
   auto& header = *static_cast<ConvHeader*>(packed);
-  header = header_of<Level>(w);
+  header = header_of<Product>(w);
   auto* at = reinterpret_cast<uint8_t*>(&header + 1);
   for (size_t first = 0; first < w.out_channels; first += kPanel, at += header.part_bytes) {
     const size_t count = channels_from(w, first);
     auto& part = *reinterpret_cast<ConvPart*>(at);
     pack_constants(w.requantize, first, count, part.constants, header.flags);
-    part.bytes = Level::bytes_are_exact(w, first, count);
+    part.bytes = Product::bytes_are_exact(w, first, count);
     pack_part(w, header, first, count, part);
   }
 }
@@ -169,8 +172,10 @@ template <Mode kMode, int kPixels>
   }
 }
 
-/// What simd::conv needs of a level, but for its products.
-struct ConvLevelBase {
+/// What simd::conv needs of a level. Product says how it multiplies: kPixels, which a tile has at most;
+/// run_tile of a mode and a number of pixels; bytes_are_exact, see header_of().
+template <typename Product>
+struct ConvLevel {
   static constexpr size_t kChannels = kParts * kPanel;
   using Header = ConvHeader;
   using Panel = ConvPart;
@@ -183,7 +188,35 @@ struct ConvLevelBase {
     return e.b_first ? Mode::kAddToResidual : Mode::kAdd;
   }
   static size_t bytes_before(const ConvHeader& h, size_t panels) { return panels * kParts * h.part_bytes; }
+  static size_t most_pixels(size_t) { return Product::kPixels; }
+  static void run(const Tile& tile, size_t pixels, Mode mode) {
+    static constexpr void (*kFunctions[])(const Tile&, size_t) = {
+        run_pixels<Mode::kPlain>, run_pixels<Mode::kAdd>, run_pixels<Mode::kAddToResidual>,
+        run_pixels<Mode::kFull>};
+    kFunctions[static_cast<size_t>(mode)](tile, pixels);
+  }
+
+ private:
+  template <Mode kMode, int kPixels = Product::kPixels>
+  static void run_pixels(const Tile& tile, size_t pixels) {
+    if constexpr (kPixels > 1)
+      if (pixels < kPixels) return run_pixels<kMode, kPixels - 1>(tile, pixels);
+    Product::template run_tile<kMode, kPixels>(tile);
+  }
 };
+
+template <typename Product>
+void conv(const ConvU8S8& call) noexcept {
+  simd::conv<ConvLevel<Product>>(call, simd::table_u8<U8x32>);
+}
+
+template <typename Product>
+void plug_conv(KernelTable& table) {
+  table.conv_u8s8_panel = ConvLevel<Product>::kChannels;
+  table.conv_u8s8_bytes = conv_bytes<Product>;
+  table.conv_u8s8_pack = conv_pack<Product>;
+  table.conv_u8s8 = conv<Product>;
+}
 
 }  // namespace
 

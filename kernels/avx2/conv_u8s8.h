@@ -1,5 +1,5 @@
 // conv_u8s8 in AVX2, exact: parts whose pairs of weights cannot saturate multiply bytes (maddubs), the
-// others widened words (maddwd). Read conv_tile.h first, then run_tile().
+// others widened words (maddwd). Read conv_tile.h first, then ExactProduct.
 #pragma once
 
 #include "kernels/avx2/conv_tile.h"
@@ -122,29 +122,9 @@ template <Mode kMode, int kPixels>
     if (const Part part = part_of(tile, i); !part.constants->bytes) finish<kMode>(tile, part, sums[i]);
 }
 
-template <Mode kMode, int kPixels>
-void run_tile(const Tile& tile) {
-  const size_t parts = part_count(tile.channels);
-  for (size_t i = 0; i < parts; ++i) {
-    const Part part = part_of(tile, i);
-    if (!part.constants->bytes) continue;
-    PixelSums sums[kPixels];
-    start_sums(part, sums);
-    multiply_bytes(tile, part, sums);
-    finish<kMode>(tile, part, sums);
-  }
-  if (tile.header->words) run_words<kMode, kPixels>(tile);
-}
+struct ExactProduct {
+  static constexpr int kPixels = 4;
 
-template <Mode kMode>
-void run_pixels(const Tile& tile, size_t pixels) {
-  static constexpr void (*kFunctions[])(const Tile&) = {run_tile<kMode, 1>, run_tile<kMode, 2>,
-                                                        run_tile<kMode, 3>, run_tile<kMode, 4>};
-  kFunctions[pixels - 1](tile);
-}
-
-/// What simd::conv needs of this level.
-struct ConvLevel : ConvLevelBase {
   static bool bytes_are_exact(const ConvWeightsU8S8& w, size_t first, size_t count) {
     for (size_t c = first; c < first + count; ++c)
       for (size_t t = 0; t < w.taps; ++t)
@@ -152,12 +132,19 @@ struct ConvLevel : ConvLevelBase {
           if (!pair_is_safe(weight_at(w, c, t, k), weight_at(w, c, t, k + 1))) return false;
     return true;
   }
-  static size_t most_pixels(size_t) { return 4; }
-  static void run(const Tile& tile, size_t pixels, Mode mode) {
-    static constexpr void (*kFunctions[])(const Tile&, size_t) = {
-        run_pixels<Mode::kPlain>, run_pixels<Mode::kAdd>, run_pixels<Mode::kAddToResidual>,
-        run_pixels<Mode::kFull>};
-    kFunctions[static_cast<size_t>(mode)](tile, pixels);
+
+  template <Mode kMode, int kCount>
+  [[gnu::noinline]] static void run_tile(const Tile& tile) {
+    const size_t parts = part_count(tile.channels);
+    for (size_t i = 0; i < parts; ++i) {
+      const Part part = part_of(tile, i);
+      if (!part.constants->bytes) continue;
+      PixelSums sums[kCount];
+      start_sums(part, sums);
+      multiply_bytes(tile, part, sums);
+      finish<kMode>(tile, part, sums);
+    }
+    if (tile.header->words) run_words<kMode, kCount>(tile);
   }
 };
 

@@ -3,15 +3,10 @@
 #include "kernels/avx2/depthwise_u8s8.h"
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
-#include "kernels/simd/table.h"
 
 namespace quantize {
 
 namespace {
-
-void conv(const ConvU8S8& call) noexcept {
-  simd::conv<ConvLevel>(call, simd::table_u8<U8x32>);
-}
 
 /// Eight independent sums of maddubs, maddwd, addd.
 uint64_t probe_u8s8(uint64_t rounds) noexcept {
@@ -31,10 +26,7 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 }  // namespace
 
 void plug_avx2_conv(KernelTable& table) {
-  table.conv_u8s8_panel = ConvLevel::kChannels;
-  table.conv_u8s8_bytes = conv_bytes<ConvLevel>;
-  table.conv_u8s8_pack = conv_pack<ConvLevel>;
-  table.conv_u8s8 = conv;
+  plug_conv<ExactProduct>(table);
   table.depthwise_u8s8_bytes = depthwise_bytes;
   table.depthwise_u8s8_pack = depthwise_pack;
   table.depthwise_u8s8 = depthwise;

@@ -1,5 +1,5 @@
 // conv_u8s8 with the 256-bit vpdpbusd of AVX-VNNI: bytes are exact whatever the weights.
-// Read avx2/conv_tile.h first, then run_tile().
+// Read avx2/conv_tile.h first, then DotProduct.
 #pragma once
 
 #include "kernels/avx2/conv_tile.h"
@@ -39,36 +39,21 @@ template <int kPixels>
   }
 }
 
-/// Twelve sums hide the latency of vpdpbusd and leave room for two vectors of weights and a pixel.
-template <Mode kMode, int kPixels>
-void run_tile(const Tile& tile) {
-  const size_t parts = part_count(tile.channels);
-  for (size_t i = 0; i < parts; ++i) {
-    const Part part = part_of(tile, i);
-    PixelSums sums[kPixels];
-    start_sums(part, sums);
-    multiply(tile, part, sums);
-    finish<kMode>(tile, part, sums);
-  }
-}
+struct DotProduct {
+  static constexpr int kPixels = 6;  // twelve sums hide the latency and leave room for weights and a pixel
 
-template <Mode kMode>
-void run_pixels(const Tile& tile, size_t pixels) {
-  static constexpr void (*kFunctions[])(const Tile&) = {run_tile<kMode, 1>, run_tile<kMode, 2>,
-                                                        run_tile<kMode, 3>, run_tile<kMode, 4>,
-                                                        run_tile<kMode, 5>, run_tile<kMode, 6>};
-  kFunctions[pixels - 1](tile);
-}
-
-/// What simd::conv needs of this level.
-struct ConvLevel : ConvLevelBase {
   static bool bytes_are_exact(const ConvWeightsU8S8&, size_t, size_t) { return true; }
-  static size_t most_pixels(size_t) { return 6; }
-  static void run(const Tile& tile, size_t pixels, Mode mode) {
-    static constexpr void (*kFunctions[])(const Tile&, size_t) = {
-        run_pixels<Mode::kPlain>, run_pixels<Mode::kAdd>, run_pixels<Mode::kAddToResidual>,
-        run_pixels<Mode::kFull>};
-    kFunctions[static_cast<size_t>(mode)](tile, pixels);
+
+  template <Mode kMode, int kCount>
+  [[gnu::noinline]] static void run_tile(const Tile& tile) {
+    const size_t parts = part_count(tile.channels);
+    for (size_t i = 0; i < parts; ++i) {
+      const Part part = part_of(tile, i);
+      PixelSums sums[kCount];
+      start_sums(part, sums);
+      multiply(tile, part, sums);
+      finish<kMode>(tile, part, sums);
+    }
   }
 };
 

@@ -1,17 +1,10 @@
 // AVX-VNNI, for CPUs without AVX-512: the integer convolution. What else the level does is AVX2's.
-#include "kernels/avx2/vector.h"
 #include "kernels/avxvnni/conv.h"
-#include "kernels/kernel_table.h"
 #include "kernels/plug.h"
-#include "kernels/simd/table.h"
 
 namespace quantize {
 
 namespace {
-
-void conv(const ConvU8S8& call) noexcept {
-  simd::conv<ConvLevel>(call, simd::table_u8<U8x32>);
-}
 
 /// Twelve independent sums: more than the latency of vpdpbusd times its two ports.
 uint64_t probe_u8s8(uint64_t rounds) noexcept {
@@ -28,10 +21,7 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 }  // namespace
 
 void plug_avxvnni(KernelTable& table) {
-  table.conv_u8s8_panel = ConvLevel::kChannels;
-  table.conv_u8s8_bytes = conv_bytes<ConvLevel>;
-  table.conv_u8s8_pack = conv_pack<ConvLevel>;
-  table.conv_u8s8 = conv;
+  plug_conv<DotProduct>(table);
   table.probe_u8s8 = probe_u8s8;
 }
 
