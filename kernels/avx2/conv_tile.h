@@ -113,9 +113,10 @@ struct Part {
   return _mm256_set1_epi32(dword);
 }
 
+/// Loops over a tile's pixels are unrolled, six at most: else GCC keeps the sums in memory.
 template <int kPixels>
 [[gnu::always_inline]] inline void start_sums(const Part& part, PixelSums (&sums)[kPixels]) {
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int m = 0; m < kPixels; ++m)
     for (int j = 0; j < 2; ++j) sums[m].v[j] = load_256(part.constants->constants.bias + 8 * j);
 }
@@ -162,9 +163,14 @@ template <Mode kMode, int kPixels>
 template <Mode kMode, int kPixels>
 [[gnu::always_inline]] inline void finish(const Tile& tile, const Part& part,
                                           const PixelSums (&sums)[kPixels]) {
-  if (kMode == Mode::kFull && tile.real != nullptr) return store_reals(tile, part, sums);
+  if (kMode == Mode::kFull && tile.real != nullptr) {
+    PixelSums copies[kPixels];  // only their address is taken, so the sums themselves stay in registers
+#pragma GCC unroll 6
+    for (int m = 0; m < kPixels; ++m) copies[m] = sums[m];
+    return store_reals(tile, part, copies);
+  }
   const size_t stride = tile.call->y_pixel_stride;
-#pragma GCC unroll 2
+#pragma GCC unroll 3
   for (int m = 0; m < kPixels; m += 2) {
     const size_t second = m + 1 < kPixels ? part.channels : 0;
     uint8_t* y = tile.y + static_cast<size_t>(m) * stride + part.first;
