@@ -28,6 +28,12 @@ if(avxvnni IN_LIST QUANTIZE_ISAS)  # once more, in an encoding that CPUs with AV
   target_compile_definitions(avxvnni_as_evex PRIVATE QUANTIZE_AVXVNNI_AS_EVEX plug_avxvnni=plug_avxvnni_as_evex)
   target_link_libraries(test_kernels PRIVATE avxvnni_as_evex)
 endif()
+# Not tests: built on demand, by scripts/bench_kernels.sh.
+file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/bench/*.cpp)
+add_executable(bench_kernels EXCLUDE_FROM_ALL ${bench_sources} tests/support/main.cpp)
+target_link_libraries(bench_kernels PRIVATE quantize_kernels Catch2::Catch2)
+target_compile_definitions(bench_kernels PRIVATE CATCH_CONFIG_ENABLE_BENCHMARKING)
+
 if(NOT QUANTIZE_SANITIZE)  # sanitizers add symbols of their own
   add_test(NAME isa_symbols COMMAND ${PROJECT_SOURCE_DIR}/scripts/check_isa_symbols.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(isa_symbols PROPERTIES LABELS lint)
