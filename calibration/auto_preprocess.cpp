@@ -141,6 +141,12 @@ std::optional<PreprocessChoice> from_normalizations(const Graph& source,
                     " nats per channel, with '" + runner_up + "' " + number(next));
 }
 
+/// True if the first output is a vector per image.
+bool is_classifier(const Graph& prepared) {
+  const auto& shape = prepared.value(prepared.outputs[0]).shape;
+  return shape && shape->size() == 2;
+}
+
 const Candidate& default_of(const std::vector<Candidate>& candidates, const ImageInput& input) {
   const std::string name = input.channels == 1 ? "unit" : "imagenet";
   return *std::find_if(candidates.begin(), candidates.end(), [&](const auto& c) { return c.name == name; });
@@ -199,6 +205,11 @@ PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, c
     return tensors;
   };
   auto choice = from_normalizations(source, candidates, trial);
+  if (choice && input.channels == 3 && !is_classifier(prepared))
+    choice->warnings.push_back(
+        "the scale of '" + choice->name +
+        "' fits, but a model that names no classes shows neither the order of its colours nor "
+        "how its images were cut; give --preprocess if it was trained on BGR or on whole images");
   if (!choice)
     choice = from_classes(class_information(prepared, trial), candidates, default_of(candidates, input));
   if (used == 0) {

@@ -76,7 +76,7 @@ Graph classifier(int64_t classes, int64_t channels = 3, bool caffe_too = false) 
 }
 
 /// The mean and variance of each channel of the folder's images under a preset.
-Graph with_normalization(const TemporaryFolder& folder, const std::string& name) {
+Graph with_normalization(const TemporaryFolder& folder, const std::string& name, bool classifies = true) {
   const ImageInput input{"x", 3, kSide, kSide, Layout::kNchw};
   std::vector<double> sum(3), square(3);
   double count = 0;
@@ -102,7 +102,8 @@ Graph with_normalization(const TemporaryFolder& folder, const std::string& name)
       b.node("BatchNormalization", {x, b.constant("scale", ones), b.constant("shift", ones),
                                     b.constant("mean", Tensor::of<float>({3}, mean)),
                                     b.constant("variance", Tensor::of<float>({3}, variance))});
-  return b.build({b.node("Relu", {normalized})});
+  if (!classifies) return b.build({b.node("Relu", {normalized})});
+  return b.build({b.node("Flatten", {b.node("GlobalAveragePool", {b.node("Relu", {normalized})})})});
 }
 
 PreprocessChoice choose(const Graph& graph, const TemporaryFolder& folder) {
@@ -125,6 +126,15 @@ TEST_CASE("what a BatchNormalization learned picks the preset it was trained wit
     CHECK(choice.warnings.empty());
     CHECK_THAT(choice.evidence, Contains("BatchNormalization") && Contains("0.00 nats"));
   }
+}
+
+TEST_CASE("a model that names no classes hides the order of its colours", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 12);
+  const PreprocessChoice choice = choose(with_normalization(folder, "tf", false), folder);
+  CHECK(choice.name == "tf");
+  REQUIRE(choice.warnings.size() == 1);
+  CHECK_THAT(choice.warnings[0], Contains("BGR") && Contains("--preprocess"));
 }
 
 TEST_CASE("a BatchNormalization that no preset fits decides nothing", "[auto_preprocess]") {
