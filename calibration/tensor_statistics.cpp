@@ -70,6 +70,10 @@ std::vector<ChannelStatistics> summarize_channels(const float* x, const ChannelL
 
 }  // namespace
 
+std::vector<ChannelStatistics> summarize_channels(const TensorView& value, const KernelTable& kernels) {
+  return summarize_channels(value.as<float>(), layout_of(value.shape), kernels);
+}
+
 double sum_of(const float* x, size_t n) {
   double sums[8] = {};
   size_t i = 0;

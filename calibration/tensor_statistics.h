@@ -63,6 +63,9 @@ struct SampleSummary {
 /// Accuracy: exact, except for the means: sums in double in an order that depends on the shape alone.
 SampleSummary summarize(const TensorView& value, const KernelTable& kernels);
 
+/// TensorStatistics::channels of one sample. Requires: f32, finite.
+std::vector<ChannelStatistics> summarize_channels(const TensorView& value, const KernelTable& kernels);
+
 /// Sum of n floats in double: eight partial sums, element i in number i % 8, added pairwise at the end.
 double sum_of(const float* x, size_t n);
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "calibration/auto_preprocess.h"
+#include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
 #include "calibration/preprocess_file.h"
 #include "calibration/statistics_file.h"
@@ -43,7 +44,7 @@ struct QuantizeFlags {
 struct Learned {
   StatisticsTable statistics;
   std::string preprocessing_reason;
-  size_t skipped_images = 0;
+  std::unique_ptr<Samples> samples;  // that can be run again; nullptr if only statistics are at hand
 };
 
 std::string output_of(const QuantizeFlags& flags) {
@@ -97,17 +98,37 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
           : to_json(
                 load_preprocess(flags.samples.preprocess, image_input_of(graph.value(graph.inputs.front()))));
   with_context([&] { return flags.statistics; }, [&] { check_origin(table, fingerprint(graph), wanted); });
-  return {std::move(table), "as in " + flags.statistics, 0};
+  return {std::move(table), "as in " + flags.statistics, nullptr};
 }
 
 Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
-  if (!flags.statistics.empty() && fs::exists(flags.statistics)) return read_statistics(flags, graph);
-  Samples samples = open_samples(flags.samples, source, flags.engine, console);
+  Learned learned;
+  const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
+  if (known) learned = read_statistics(flags, graph);
+  if (flags.samples.path.empty()) return learned;
+  Graph described = source;
+  if (known) described.info.metadata[kPreprocessKey] = learned.statistics.preprocessing;
+  learned.samples.reset(new Samples(open_samples(flags.samples, described, flags.engine, console)));
+  if (known) return learned;
+  Samples& samples = *learned.samples;
   done(console, "preprocessing " + samples.description + " " + samples.source.fingerprint());
-  Learned learned{calibrate(graph, samples.source, flags.engine, console), samples.description,
-                  samples.source.bad_images().size()};
+  learned.preprocessing_reason = samples.description;
+  learned.statistics = calibrate(graph, samples.source, flags.engine, console);
   if (!flags.statistics.empty()) save_statistics(learned.statistics, flags.statistics);
   return learned;
+}
+
+// The second step of bias correction needs the samples once more.
+void measure_bias(const QuantizeFlags& flags, const Graph& graph, Samples& samples, QuantizationPlan& plan,
+                  Console& console) {
+  Progress progress = console.progress("correcting biases");
+  const size_t runs = std::min(kBiasSamples, samples.source.count()) + corrected_layers(plan).size();
+  CalibrateOptions options;
+  options.threads = flags.engine.thread_count();
+  options.kernels = &flags.engine.kernels();
+  options.progress = [&](size_t runs_done) { progress.update(runs_done, runs); };
+  correct_bias(
+      graph, samples.source.count(), [&](size_t i) { return samples.source.load(i); }, options, plan);
 }
 
 // How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
@@ -150,8 +171,17 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                     format_plural(learned.statistics.samples, "sample"));
   const RangeTable ranges = decide_ranges(learned.statistics, scheme, flags.engine.thread_count());
   done(console, "ranges decided by " + scheme.method);
-  const QuantizationPlan plan = plan_quantization(graph, ranges, scheme, target);
+  QuantizationPlan plan = plan_quantization(graph, ranges, scheme, target);
   done(console, "planned for " + plan.target);
+  BiasCorrection correction = scheme.bias_correction;
+  if (correction == BiasCorrection::kMeasured && !learned.samples) {
+    correction = BiasCorrection::kClosedForm;
+    console.diagnostics.warn(
+        "without images the biases are corrected in closed form only; give --calib beside --statistics to "
+        "measure them, or --bias-correction closed-form");
+  }
+  if (correction == BiasCorrection::kMeasured) measure_bias(flags, graph, *learned.samples, plan, console);
+  done(console, "biases corrected");
   Graph model = insert_qdq(graph, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
@@ -165,9 +195,9 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .method = scheme.method,
                           .preprocessing = learned.statistics.preprocessing,
                           .preprocessing_reason = learned.preprocessing_reason,
-                          .bias_correction = scheme.bias_correction,
+                          .bias_correction = correction,
                           .samples = learned.statistics.samples,
-                          .skipped_images = learned.skipped_images,
+                          .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
                           .bytes_before = bytes_of_model(flags.model, source),
                           .bytes_after = fs::file_size(output_of(flags)),
                           .graph = graph,

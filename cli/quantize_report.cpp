@@ -22,6 +22,18 @@ const char* name_of(Placement placement) {
   return "float";
 }
 
+const char* text_of(BiasCorrection correction) {
+  switch (correction) {
+    case BiasCorrection::kOff:
+      return "off";
+    case BiasCorrection::kClosedForm:
+      return "closed form";
+    case BiasCorrection::kMeasured:
+      return "measured";
+  }
+  return "off";
+}
+
 Json params_json(const QuantParams& params) {
   Json json = {{"type", name_of(params.dtype)},
                {"scale", params.scale},
@@ -69,6 +81,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"target", facts.plan.target},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"preprocessing_reason", facts.preprocessing_reason},
+               {"bias_correction", text_of(facts.bias_correction)},
                {"samples", facts.samples},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
@@ -89,8 +102,7 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   text += "  calibrated on   " + format_plural(facts.samples, "sample");
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
   text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
-  text +=
-      "\n  ranges          " + facts.method + ", bias correction " + (facts.bias_correction ? "on" : "off");
+  text += "\n  ranges          " + facts.method + ", bias correction " + text_of(facts.bias_correction);
   text +=
       "\n  size            " + format_bytes(facts.bytes_before) + " -> " + format_bytes(facts.bytes_after);
   const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "the ";
@@ -136,7 +148,9 @@ Json plan_json(const Graph& graph, const QuantizationPlan& plan) {
                   {"macs", node.macs}};
     if (node.weights) {
       entry["weights"] = params_json(node.weights->params);
-      entry["largest_bias_shift"] = node.weights->largest_shift;
+      double largest = 0;
+      for (double shift : node.weights->shift) largest = std::max(largest, std::abs(shift));
+      entry["largest_bias_shift"] = largest;
     }
     json["nodes"].push_back(std::move(entry));
   }
@@ -147,7 +161,7 @@ Json plan_json(const Graph& graph, const QuantizationPlan& plan) {
 
 Json options_json(const QuantizationScheme& scheme, const std::map<std::string, std::string>& more) {
   Json json = {{"method", scheme.method},
-               {"bias_correction", scheme.bias_correction},
+               {"bias_correction", text_of(scheme.bias_correction)},
                {"weights", scheme.per_channel_weights ? "per-channel" : "per-tensor"},
                {"weight_bits", scheme.weights.num_bits},
                {"activations", name_of(scheme.activations.dtype)},

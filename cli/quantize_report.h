@@ -13,7 +13,7 @@ namespace quantize {
 struct QuantizeFacts {
   std::string model, output, format, method;
   std::string preprocessing, preprocessing_reason;  // as in statistics; for people
-  bool bias_correction;
+  BiasCorrection bias_correction;                   // that was done
   uint64_t samples, skipped_images, bytes_before, bytes_after;
   const Graph& graph;  // that the plan was made for
   const QuantizationPlan& plan;

@@ -116,7 +116,7 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
       ->type_name("P")
       ->check(CLI::Range(50.0, 100.0))
       ->group(kGroup);
-  choice("--bias-correction", flags.bias_correction, {"on", "off"}, kGroup);
+  choice("--bias-correction", flags.bias_correction, {"on", "closed-form", "off"}, kGroup);
   choice("--weights", flags.weights, {"per-channel", "per-tensor"}, kGroup);
   choice("--activations", flags.activations, {"u8", "s8"}, kGroup);
   app.add_flag("--symmetric", flags.symmetric, "zero point of activations in the middle")->group(kGroup);
@@ -139,7 +139,9 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
 
 QuantizationScheme make_scheme(const SchemeFlags& flags) {
   QuantizationScheme scheme = flags.scheme;
-  scheme.bias_correction = flags.bias_correction == "on";
+  scheme.bias_correction = flags.bias_correction == "on"    ? BiasCorrection::kMeasured
+                           : flags.bias_correction == "off" ? BiasCorrection::kOff
+                                                            : BiasCorrection::kClosedForm;
   scheme.per_channel_weights = flags.weights == "per-channel";
   scheme.activations.dtype = flags.activations == "u8" ? DataType::kU8 : DataType::kS8;
   scheme.activations.symmetric = flags.symmetric;

@@ -70,6 +70,10 @@ Graph prepare(const Graph& source, int64_t min_opset = kMinOutputOpset);
 Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
                  const std::vector<bool>& keep = {});
 
+/// The part of a graph that computes `outputs` from `inputs`: the nodes between them, with the ids of values
+/// kept. Errors: Error(kInternal) if the outputs depend on anything else but constants.
+Graph subgraph(const Graph& graph, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs);
+
 /// Reads codes of s8 as u8: every computed s8 value becomes u8, every zero point of it 128 more, so that the
 /// kernels for u8 serve it. Graph inputs, outputs and values with keep[id] stay what they are, and with them
 /// the whole graph if an operator that reads or makes s8 is not known to the pass.

@@ -1,14 +1,27 @@
-// Closed-form bias correction.
 #include "core/quantization/bias_correction.h"
 
 namespace quantize {
 
+bool InputMeans::fits(const WeightLayout& layout) const {
+  return (taps == 1 || taps == static_cast<size_t>(layout.taps)) &&
+         mean.size() == static_cast<size_t>(layout.input_channels()) * taps;
+}
+
+InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout& layout,
+                       const RangeTable& measured) {
+  if (const auto found = measured.tap_means.find(graph.value(node.outputs[0]).name);
+      found != measured.tap_means.end()) {
+    InputMeans by_tap{found->second.taps, found->second.mean};
+    if (by_tap.fits(layout)) return by_tap;
+  }
+  const ValueRange* input = measured.find(graph.value(node.inputs[0]).name);
+  InputMeans by_channel{1, input == nullptr ? std::vector<double>{} : input->channel_mean};
+  return by_channel.fits(layout) ? by_channel : InputMeans{};
+}
+
 std::vector<double> bias_shift(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
-                               const TapMeans* taps, const std::vector<double>& means) {
-  const auto inputs = static_cast<size_t>(layout.input_channels());
-  const bool by_tap = taps != nullptr && taps->taps == static_cast<size_t>(layout.taps) &&
-                      taps->mean.size() == inputs * taps->taps;
-  if (!by_tap && means.size() != inputs) return {};
+                               const InputMeans& exact, const InputMeans& quantized) {
+  if (exact.mean.empty() || quantized.mean.empty()) return {};
   const Tensor rounded = dequantize_tensor(quantize_tensor(weights, params), params);
   std::vector<double> shift;
   for (int64_t o = 0; o < layout.output_channels(); ++o) {
@@ -16,13 +29,20 @@ std::vector<double> bias_shift(const Tensor& weights, const QuantParams& params,
     for (int64_t i = 0; i < layout.inputs; ++i)
       for (int64_t t = 0; t < layout.taps; ++t) {
         const int64_t at = layout.offset(o, i) + t, channel = layout.first_input(o) + i;
-        const double mean = by_tap ? taps->mean[static_cast<size_t>(channel * layout.taps + t)]
-                                   : means[static_cast<size_t>(channel)];
-        sum += (double{weights.data<float>()[at]} - double{rounded.data<float>()[at]}) * mean;
+        sum += double{weights.data<float>()[at]} * exact.at(channel, t) -
+               double{rounded.data<float>()[at]} * quantized.at(channel, t);
       }
     shift.push_back(layout.uses * sum);
   }
   return shift;
+}
+
+void set_shift(PlannedWeights& weights, std::vector<double> shift) {
+  if (shift.empty()) return;
+  weights.bias.resize(shift.size(), 0.0);
+  for (size_t o = 0; o < shift.size(); ++o)
+    weights.bias[o] += shift[o] - (weights.shift.empty() ? 0.0 : weights.shift[o]);
+  weights.shift = std::move(shift);
 }
 
 }  // namespace quantize

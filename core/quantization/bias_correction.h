@@ -1,27 +1,50 @@
-// The shift of a layer's mean that rounding its weights causes, in closed form.
+// The shift of a layer's mean that quantization causes, and the bias that takes it back.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "core/graph.h"
 #include "core/quant_params.h"
+#include "core/quantization/plan.h"
 #include "core/quantization/range_table.h"
 #include "core/weight_layout.h"
 
 namespace quantize {
 
+/// The mean of every input that a layer multiplies: per input channel and tap, or per channel alone if all
+/// taps see the same.
+struct InputMeans {
+  size_t taps = 1;
+  std::vector<double> mean;  // [channel * taps + tap]; empty: not known
+
+  bool fits(const WeightLayout& layout) const;
+  double at(int64_t channel, int64_t tap) const {
+    return mean[static_cast<size_t>(channel) * taps + (taps == 1 ? 0 : static_cast<size_t>(tap))];
+  }
+};
+
+/// What was measured for the input of a node with weights: the means of its taps, zeros of the padding
+/// included, where there are any that fit; else those of its channels.
+InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout& layout,
+                       const RangeTable& measured);
+
 /// What has to be added to the bias of each output channel so that its mean over the calibration samples is
-/// that of the layer with exact weights:
+/// that of the layer with exact weights and exact inputs:
 ///
-///   shift(o) = uses * sum over i, t of (w(o, i, t) - dequantized w(o, i, t)) * E[x(i, t)]
+///   shift(o) = uses * sum over i, t of w(o, i, t) * E[x(i, t)] - dequantized w(o, i, t) * E[x'(i, t)]
 ///
-/// E[x] comes from `taps`, which counts the zeros of padding, where it has the layout's taps; else every tap
-/// sees `means`, one per input channel. Empty if neither fits.
+/// where x is the input in the float network and x' that in the quantized one. With x' = x, what rounding the
+/// weights alone does is left: the closed form. Empty if either mean is not known.
 ///
 /// Shapes:   weights as `layout` describes them; result one per output channel. Accuracy: double throughout.
 /// Source:   Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction (2019),
 /// with
 ///           measured means.
 std::vector<double> bias_shift(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
-                               const TapMeans* taps, const std::vector<double>& means);
+                               const InputMeans& exact, const InputMeans& quantized);
+
+/// Replaces the correction in a layer's planned bias by another one; an empty one changes nothing.
+void set_shift(PlannedWeights& weights, std::vector<double> shift);
 
 }  // namespace quantize

@@ -46,6 +46,22 @@ std::pair<int32_t, int32_t> storage_range(DataType dtype) {
   return is_signed ? std::pair(-levels / 2, levels / 2 - 1) : std::pair(0, levels - 1);
 }
 
+Tensor bias_codes(const PlannedWeights& weights, float input_scale) {
+  constexpr double kLimit = std::numeric_limits<int32_t>::max();
+  Tensor codes(DataType::kS32, {static_cast<int64_t>(weights.bias.size())});
+  for (size_t c = 0; c < weights.bias.size(); ++c) {
+    const double scale = bias_scale(weights.params, input_scale, c);
+    codes.mutable_data<int32_t>()[c] =
+        static_cast<int32_t>(std::clamp(std::nearbyint(weights.bias[c] / scale), -kLimit, kLimit));
+  }
+  return codes;
+}
+
+Tensor real_bias(const PlannedWeights& weights) {
+  return Tensor::of<float>({static_cast<int64_t>(weights.bias.size())},
+                           std::vector<float>(weights.bias.begin(), weights.bias.end()));
+}
+
 class QdqInserter {
  public:
   QdqInserter(const Graph& graph, const QuantizationPlan& plan)
@@ -78,19 +94,17 @@ class QdqInserter {
 
   void insert_float(Node node, NodeId number) {
     const auto corrected = corrected_adds_.find(number);
-    if (corrected != corrected_adds_.end()) replace_bias(node, *corrected->second);
+    if (corrected != corrected_adds_.end()) replace_constant(node, *corrected->second);
     result_.nodes.push_back(node);
     for (ValueId id : node.outputs)
       if (id != kNoValue && planned(id).params) quantize_beside(id);
   }
 
   /// The Add behind a MatMul gets the corrected bias as its constant.
-  void replace_bias(Node& add, const std::vector<double>& bias) {
-    const std::vector<float> values(bias.begin(), bias.end());
+  void replace_constant(Node& add, const PlannedWeights& weights) {
     for (ValueId& id : add.inputs)
       if (source_.constant(id) != nullptr)
-        id = result_.add_constant(name_of_value(id) + "_corrected",
-                                  Tensor::of<float>({static_cast<int64_t>(values.size())}, values));
+        id = result_.add_constant(name_of_value(id) + "_corrected", real_bias(weights));
   }
 
   void insert_integer(const Node& original, const PlannedNode& plan) {
@@ -119,7 +133,7 @@ class QdqInserter {
     if (weights.bias.empty()) {
       result_.nodes.push_back(std::move(node));
     } else if (weights.bias_add != kNoNode) {
-      corrected_adds_[weights.bias_add] = &weights.bias;
+      corrected_adds_[weights.bias_add] = &weights;
       result_.nodes.push_back(std::move(node));
     } else if (!weights.bias_input) {
       insert_bias_add(std::move(node), weights);
@@ -134,7 +148,6 @@ class QdqInserter {
 
   /// The bias of an operator without an input for it: a new Add writes what the operator wrote.
   void insert_bias_add(Node node, const PlannedWeights& weights) {
-    const std::vector<float> bias(weights.bias.begin(), weights.bias.end());
     const std::string name = result_.value(node.outputs[0]).name;
     Node add;
     add.op_type = "Add";
@@ -142,9 +155,7 @@ class QdqInserter {
     add.outputs = node.outputs;
     node.outputs[0] =
         result_.add_value(name + "_without_bias", DataType::kF32, result_.value(node.outputs[0]).shape);
-    add.inputs = {
-        node.outputs[0],
-        result_.add_constant(name + "_bias", Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias))};
+    add.inputs = {node.outputs[0], result_.add_constant(name + "_bias", real_bias(weights))};
     result_.nodes.push_back(std::move(node));
     result_.nodes.push_back(std::move(add));
   }
@@ -170,18 +181,11 @@ class QdqInserter {
 
   ValueId quantized_bias(const std::string& name, const QuantParams& x, const PlannedWeights& weights) {
     const auto channels = static_cast<int64_t>(weights.bias.size());
-    std::vector<float> scales;
-    Tensor codes(DataType::kS32, {channels});
-    for (size_t c = 0; c < weights.bias.size(); ++c) {
-      const float scale = bias_scale(weights.params, x.scale[0], c);
-      scales.push_back(scale);
-      constexpr double kLimit = std::numeric_limits<int32_t>::max();
-      codes.mutable_data<int32_t>()[c] =
-          static_cast<int32_t>(std::clamp(std::nearbyint(weights.bias[c] / double{scale}), -kLimit, kLimit));
-    }
     const bool per_tensor = weights.params.per_tensor();
-    if (per_tensor) scales.resize(1);
-    const ValueId id = result_.add_constant(name + "_quantized", std::move(codes));
+    std::vector<float> scales;
+    for (size_t c = 0; c < (per_tensor ? 1 : weights.bias.size()); ++c)
+      scales.push_back(bias_scale(weights.params, x.scale[0], c));
+    const ValueId id = result_.add_constant(name + "_quantized", bias_codes(weights, x.scale[0]));
     const std::vector<int32_t> zeros(scales.size(), 0);
     const ScaleIds ids = add_scales(name, scales, tensor_of(DataType::kS32, zeros, per_tensor), per_tensor);
     return dequantize(id, ids, per_tensor ? std::nullopt : std::optional<int64_t>(0), name + "_dequantized",
@@ -274,13 +278,25 @@ class QdqInserter {
   Graph result_;
   std::vector<ScaleIds> scales_;      // per value of the source
   std::vector<ValueId> dequantized_;  // per value of the source: what integer nodes read instead
-  std::map<NodeId, const std::vector<double>*> corrected_adds_;  // Adds that carry a corrected bias
+  std::map<NodeId, const PlannedWeights*> corrected_adds_;  // Adds that carry a corrected bias
 };
 
 }  // namespace
 
 Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan) {
   return QdqInserter(graph, plan).insert();
+}
+
+void replace_bias(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
+                  float input_scale) {
+  if (weights.bias_input) {
+    const NodeId dequantize = index.producer(layer.inputs[2]);
+    const ValueId codes = qdq.nodes[static_cast<size_t>(dequantize)].inputs[0];
+    qdq.value(codes).initializer = bias_codes(weights, input_scale);
+    return;
+  }
+  for (ValueId id : qdq.nodes[static_cast<size_t>(index.uses(layer.outputs[0])[0].node)].inputs)
+    if (qdq.value(id).is_constant()) qdq.value(id).initializer = real_bias(weights);
 }
 
 void drop_input_quantization(Graph& qdq) {

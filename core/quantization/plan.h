@@ -28,8 +28,8 @@ struct PlannedWeights {
   QuantParams params;
   /// Real numbers, one per output channel, bias correction included; empty: no bias.
   std::vector<double> bias;
-  /// Largest shift that bias correction gave a channel, in real units; 0 without it.
-  double largest_shift = 0;
+  /// What of the bias is its correction, in real units; empty: none.
+  std::vector<double> shift;
   bool bias_input = true;  // the operator takes the bias itself
   /// Else: the Add behind that adds it; kNoNode: one has to be added.
   NodeId bias_add = kNoNode;

@@ -393,18 +393,10 @@ void Planner::plan_weights(NodeId n) {
   planned.params = choose_weight_params(
       weights, layout, planned.bias_input ? planned.bias : std::vector<double>{},
       plan_.values[at(input)].params->scale[0], scheme_, find_override(scheme_, name(node.inputs[1])));
-  if (scheme_.bias_correction) {
-    const ValueRange* measured = ranges_.find(name(input));
-    const auto taps = ranges_.tap_means.find(name(node.outputs[0]));
-    const std::vector<double> shift =
-        bias_shift(weights, planned.params, layout, taps == ranges_.tap_means.end() ? nullptr : &taps->second,
-                   measured == nullptr ? std::vector<double>{} : measured->channel_mean);
-    if (!shift.empty()) planned.bias.resize(channels, 0.0);
-    for (size_t o = 0; o < shift.size(); ++o) {
-      planned.bias[o] += shift[o];
-      planned.largest_shift = std::max(planned.largest_shift, std::abs(shift[o]));
-    }
-    if (shift.empty()) planned.bias_add = kNoNode;
+  if (scheme_.bias_correction != BiasCorrection::kOff) {
+    const InputMeans means = input_means(graph_, node, layout, ranges_);
+    set_shift(planned, bias_shift(weights, planned.params, layout, means, means));
+    if (planned.shift.empty()) planned.bias_add = kNoNode;
   }
   plan_.nodes[at(n)].weights = std::move(planned);
 }

@@ -19,10 +19,16 @@ struct ValueOverride {
   std::optional<std::string> method;
 };
 
+enum class BiasCorrection {
+  kOff,
+  kClosedForm,  // takes back what rounding the weights does to each layer's mean
+  kMeasured,    // then what the quantized network is measured to do, where there are samples
+};
+
 struct QuantizationScheme {
   std::string method = "mse";  // activation calibrator
   double percentile = 99.99;   // of that calibrator
-  bool bias_correction = true;
+  BiasCorrection bias_correction = BiasCorrection::kMeasured;
   /// Values of which rounding would make more than this share of what the next layers compute to noise stay
   /// in float; 1 quantizes all. 0.01 is 20 dB.
   double max_noise = 0.01;

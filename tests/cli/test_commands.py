@@ -40,7 +40,7 @@ class Contract(Case):
         self.obeys(report, FRAME | {
             "model": str, "output": str, "method": str, "format": str, "target": str, "samples": int,
             "skipped_images": int, "bytes_before": int, "bytes_after": int,
-            "nodes": {str: {"int8": int, "float": int}},
+            "bias_correction": str, "nodes": {str: {"int8": int, "float": int}},
             "float_nodes": [{"name": str, "op_type": str, "reason": str}]})
         self.assertEqual(report["command"], "quantize")
         self.assertEqual((report["format"], report["target"], report["samples"]), ("qdq", "ort-x86", 10))
@@ -212,9 +212,20 @@ class MainJob(Case):
         self.assertNotIn(str(self.folder).encode(), first)
 
     def test_statistics_stand_for_the_images(self):
-        self.quantize("-o", "a.onnx", "--method", "entropy", "--statistics", "s.stats")
-        self.run_program("lenet.onnx", "--statistics", "s.stats", "--method", "entropy", "-o", "b.onnx")
+        options = ("--method", "entropy", "--bias-correction", "closed-form")
+        self.quantize("-o", "a.onnx", "--statistics", "s.stats", *options)
+        self.run_program("lenet.onnx", "--statistics", "s.stats", "-o", "b.onnx", *options)
         self.assertEqual((self.folder / "a.onnx").read_bytes(), (self.folder / "b.onnx").read_bytes())
+
+    def test_measuring_biases_needs_images_beside_statistics(self):
+        images = ("--calib", "images", "--preprocess", "unit", "--statistics", "s.stats")
+        with_images = self.run_json("lenet.onnx", *images, "-o", "a.onnx")
+        again = self.run_json("lenet.onnx", *images, "-o", "b.onnx")
+        without = self.run_json("lenet.onnx", "--statistics", "s.stats", "-o", "c.onnx")
+        self.assertEqual([report["bias_correction"] for report in (with_images, again, without)],
+                         ["measured", "measured", "closed form"])
+        self.assertEqual((self.folder / "a.onnx").read_bytes(), (self.folder / "b.onnx").read_bytes())
+        self.assertIn("--calib", "".join(without["warnings"]))
 
     def test_shards_merge_to_the_same_statistics(self):
         for part in ("0/3", "1/3", "2/3"):

@@ -11,7 +11,7 @@ namespace quantize::test {
 /// The QDQ graph of a float graph whose shapes are static, with every operator quantized that can be.
 inline Graph quantized_graph(Graph source, const char* target = "native", QuantizationScheme scheme = {}) {
   scheme.max_noise = 1e30;  // random networks have channels of any range
-  scheme.bias_correction = false;
+  scheme.bias_correction = BiasCorrection::kOff;
   infer_shapes(source);
   const RangeTable ranges = measured_ranges(source);
   Graph qdq = insert_qdq(source, plan_quantization(source, ranges, scheme, find_target(target)));

@@ -68,7 +68,7 @@ TEST_CASE("Flags become a scheme") {
   CHECK(scheme.activations.dtype == DataType::kS8);
   CHECK(scheme.activations.symmetric);
   CHECK(scheme.weights.num_bits == 7);
-  CHECK_FALSE(scheme.bias_correction);
+  CHECK(scheme.bias_correction == BiasCorrection::kOff);
   flags.scheme.op_types = {"Convolution"};
   CHECK_THROWS_WITH(make_scheme(flags), Catch::Matchers::Contains("Convolution"));
 }

@@ -277,9 +277,9 @@ TEST_CASE("plan: bias correction adds a bias where there is none, and can be lef
   REQUIRE(p.node("MatMul").weights.has_value());
   CHECK(p.node("MatMul").weights->bias.size() == 4);
   CHECK(p.node("MatMul").weights->bias_add == kNoNode);
-  CHECK(p.node("MatMul").weights->largest_shift > 0);
+  CHECK(p.node("MatMul").weights->shift.size() == 4);
   QuantizationScheme off;
-  off.bias_correction = false;
+  off.bias_correction = BiasCorrection::kOff;
   CHECK(plan_of(b, {y}, off).node("MatMul").weights->bias.empty());
 
   const ValueId sum = b.node("Add", {b.random("bias", {4}), y});

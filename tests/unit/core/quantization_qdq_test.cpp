@@ -155,7 +155,7 @@ TEST_CASE("QDQ: the mean of every output channel survives coarse weights") {
   scheme.max_noise = 1;
   scheme.overrides["coarse"].num_bits = 3;
   const auto mean_error = [&](bool correct) {
-    scheme.bias_correction = correct;
+    scheme.bias_correction = correct ? BiasCorrection::kMeasured : BiasCorrection::kOff;
     const Quantized q = quantize_graph(b, {y}, scheme);
     const auto inputs = test::random_inputs(q.source);
     const Tensor e = test::run_graph(q.source, inputs)[0], a = test::run_graph(q.qdq, inputs)[0];

@@ -108,17 +108,20 @@ TEST_CASE("bias correction: the mean output of a rounded layer becomes that of t
   scheme.weights.num_bits = 3;  // large errors
   const QuantParams params = choose_weight_params(w, layout, {}, 1, scheme, nullptr);
   const Tensor rounded = dequantize_tensor(quantize_tensor(w, params), params);
-  const std::vector<double> means{1, -2, 3, 0.5};
-  const std::vector<double> shift = bias_shift(w, params, layout, nullptr, means);
+  const std::vector<double> means{1, -2, 3, 0.5}, quantized_means{1.5, -2, 2, 0};
+  const std::vector<double> shift = bias_shift(w, params, layout, {1, means}, {1, means});
+  const std::vector<double> both = bias_shift(w, params, layout, {1, means}, {1, quantized_means});
   REQUIRE(shift.size() == 3);
   for (int64_t o = 0; o < 3; ++o) {
-    double exact = 0, approximate = 0;
+    double exact = 0, approximate = 0, of_rounded_inputs = 0;
     for (int64_t i = 0; i < 4; ++i) {
       exact += double{w.data<float>()[o * 4 + i]} * means[static_cast<size_t>(i)];
       approximate += double{rounded.data<float>()[o * 4 + i]} * means[static_cast<size_t>(i)];
+      of_rounded_inputs += double{rounded.data<float>()[o * 4 + i]} * quantized_means[static_cast<size_t>(i)];
     }
     CHECK(std::abs(exact - approximate) > 1e-3);
     CHECK(approximate + shift[static_cast<size_t>(o)] == Approx(exact));
+    CHECK(of_rounded_inputs + both[static_cast<size_t>(o)] == Approx(exact));
   }
 }
 
@@ -131,12 +134,33 @@ TEST_CASE("bias correction: means per tap count the zeros of padding, means that
   params.zero_point = {0};
   params.quant_min = -127;
   params.quant_max = 127;
-  const TapMeans taps{.taps = 2, .mean = {10, 1000}};
-  CHECK(bias_shift(w, params, layout, &taps, {1})[0] == Approx(4.0));
-  CHECK(bias_shift(w, params, layout, nullptr, {1})[0] == Approx(0.4));
-  const TapMeans other{.taps = 3, .mean = {1, 2, 3}};
-  CHECK(bias_shift(w, params, layout, &other, {1})[0] == Approx(0.4));
-  CHECK(bias_shift(w, params, layout, nullptr, {1, 2}).empty());
+  test::GraphBuilder b;
+  const ValueId x = b.input("x", {1, 1, 8});
+  const Graph graph = b.build({b.node("Conv", {x, b.constant("w", w)})});
+  const auto shift = [&](const TapMeans& taps, const std::vector<double>& channels) {
+    RangeTable measured;
+    measured.tap_means[graph.value(graph.nodes[0].outputs[0]).name] = taps;
+    measured.values["x"].channel_mean = channels;
+    const InputMeans means = input_means(graph, graph.nodes[0], layout, measured);
+    return bias_shift(w, params, layout, means, means);
+  };
+  CHECK(shift({.taps = 2, .mean = {10, 1000}}, {1})[0] == Approx(4.0));
+  CHECK(shift({}, {1})[0] == Approx(0.4));
+  CHECK(shift({.taps = 3, .mean = {1, 2, 3}}, {1})[0] == Approx(0.4));
+  CHECK(shift({}, {1, 2}).empty());
+}
+
+TEST_CASE("bias correction: a new correction takes the place of the old one") {
+  PlannedWeights weights;
+  weights.bias = {1, 2};
+  set_shift(weights, {0.5, -1});
+  set_shift(weights, {});
+  set_shift(weights, {0.25, 3});
+  CHECK(weights.bias == std::vector<double>{1.25, 5});
+  CHECK(weights.shift == std::vector<double>{0.25, 3});
+  PlannedWeights without;
+  set_shift(without, {0.5});
+  CHECK(without.bias == std::vector<double>{0.5});
 }
 
 }  // namespace quantize

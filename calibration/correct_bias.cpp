@@ -1,0 +1,213 @@
+// Read BiasCorrector::run() first.
+#include "calibration/correct_bias.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "calibration/staged_run.h"
+#include "calibration/tap_statistics.h"
+#include "calibration/tensor_statistics.h"
+#include "core/engine/engine.h"
+#include "core/ops/window.h"
+#include "core/parallel.h"
+#include "core/passes/patterns.h"
+#include "core/quantization/bias_correction.h"
+#include "core/quantization/insert_qdq.h"
+
+namespace quantize {
+
+namespace {
+
+/// A layer whose bias is corrected.
+struct Layer {
+  NodeId node;      // of the float graph
+  size_t position;  // of the same node in the quantized graph
+};
+
+/// Adds up, over samples, the mean of what a layer reads: per tap where taps differ, else per channel.
+/// Exact, so that the order of threads does not show.
+class MeanSum {
+ public:
+  MeanSum(const Graph& graph, const Node& layer, const KernelTable& kernels)
+      : graph_(graph), layer_(layer), kernels_(kernels) {}
+
+  TapStatistics of_sample(const TensorView& x) const {
+    if (has_distinct_taps(graph_, layer_))
+      return summarize_taps(x, conv_window(layer_, x.shape, *graph_.value(layer_.inputs[1]).shape));
+    TapStatistics result;
+    result.taps = 1;
+    result.samples = 1;
+    for (const ChannelStatistics& channel : summarize_channels(x, kernels_))
+      result.mean_sums.push_back(channel.mean_sum);
+    return result;
+  }
+  void add(const TapStatistics& sample) { sum_.add(sample); }
+
+  InputMeans means() const {
+    InputMeans result{sum_.taps, {}};
+    for (const ExactSum& sum : sum_.mean_sums)
+      result.mean.push_back(sum.value() / static_cast<double>(sum_.samples));
+    return result;
+  }
+
+ private:
+  const Graph& graph_;
+  const Node& layer_;
+  const KernelTable& kernels_;
+  TapStatistics sum_;
+};
+
+/// Listens to the float network.
+class ExactMeans : public ExecutionObserver {
+ public:
+  void listen(ValueId input, MeanSum sum) { sums_.emplace_back(input, std::move(sum)); }
+
+  void on_value(ValueId id, const TensorView& value) override {
+    for (auto& [input, sum] : sums_) {
+      if (input != id) continue;
+      const TapStatistics sample = sum.of_sample(value);
+      const std::lock_guard lock(mutex_);
+      sum.add(sample);
+    }
+  }
+  InputMeans means(size_t layer) const { return sums_[layer].second.means(); }
+
+ private:
+  std::vector<std::pair<ValueId, MeanSum>> sums_;  // per layer
+  std::mutex mutex_;
+};
+
+class BiasCorrector {
+ public:
+  BiasCorrector(const Graph& graph, const CalibrateOptions& options, QuantizationPlan& plan)
+      : graph_(graph),
+        kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels),
+        options_(options),
+        plan_(plan),
+        qdq_(insert_qdq(graph, plan)),
+        index_(qdq_),
+        layers_(find_layers()) {}
+
+  void run(size_t count, const SampleLoader& load) {
+    if (layers_.empty()) return;
+    const std::vector<std::vector<Tensor>> samples = load_samples(count, load);
+    if (samples.empty()) return;
+    measure_exact(samples);
+    StagedRun quantized(qdq_, kernels_, options_.threads, samples);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      quantized.advance_to(layers_[i].position);
+      correct(i, measure(layers_[i], quantized));
+      if (options_.progress) options_.progress(samples.size() + i + 1);
+    }
+  }
+
+ private:
+  const Node& node(const Layer& layer) const { return graph_.nodes[static_cast<size_t>(layer.node)]; }
+  const Node& quantized_node(const Layer& layer) const { return qdq_.nodes[layer.position]; }
+
+  std::vector<Layer> find_layers() const;
+  std::vector<std::vector<Tensor>> load_samples(size_t count, const SampleLoader& load) const;
+  void measure_exact(const std::vector<std::vector<Tensor>>& samples);
+  InputMeans measure(const Layer& layer, const StagedRun& run) const;
+  void correct(size_t i, const InputMeans& quantized);
+
+  const Graph& graph_;
+  const KernelTable& kernels_;
+  const CalibrateOptions& options_;
+  QuantizationPlan& plan_;
+  Graph qdq_;
+  const GraphIndex index_;
+  const std::vector<Layer> layers_;
+  ExactMeans exact_;
+};
+
+std::vector<Shape> shapes_of(const std::vector<Tensor>& sample) {
+  std::vector<Shape> shapes;
+  for (const Tensor& tensor : sample) shapes.push_back(tensor.shape());
+  return shapes;
+}
+
+std::vector<Layer> BiasCorrector::find_layers() const {
+  std::map<std::string, size_t> positions;
+  for (size_t n = 0; n < qdq_.nodes.size(); ++n) positions[qdq_.nodes[n].name] = n;
+  std::vector<Layer> layers;
+  for (NodeId n : corrected_layers(plan_))
+    layers.push_back({n, positions.at(graph_.nodes[static_cast<size_t>(n)].name)});
+  return layers;
+}
+
+std::vector<std::vector<Tensor>> BiasCorrector::load_samples(size_t count, const SampleLoader& load) const {
+  std::vector<size_t> positions{0};
+  for (const Layer& layer : layers_) positions.push_back(layer.position);
+  const auto bytes = StagedRun::bytes_at(qdq_, positions);
+  const size_t fitting = bytes ? kBiasBytes / std::max<size_t>(*bytes, 1) : kBiasSamplesOfAnyShape;
+  const size_t wanted = std::min(std::clamp<size_t>(fitting, 1, kBiasSamples), count);
+  std::vector<std::vector<Tensor>> samples(wanted);
+  parallel_for(wanted, options_.threads, [&](size_t i, int) {
+    if (auto sample = load(i * count / wanted)) samples[i] = std::move(*sample);
+  });
+  std::erase_if(samples, [](const std::vector<Tensor>& sample) { return sample.empty(); });
+  std::erase_if(samples, [&, shapes = samples.empty() ? std::vector<Shape>{} : shapes_of(samples[0])](
+                             const std::vector<Tensor>& sample) { return shapes_of(sample) != shapes; });
+  return samples;
+}
+
+void BiasCorrector::measure_exact(const std::vector<std::vector<Tensor>>& samples) {
+  std::vector<bool> keep(graph_.values.size(), false);
+  for (const Layer& layer : layers_) {
+    keep[static_cast<size_t>(node(layer).inputs[0])] = true;
+    exact_.listen(node(layer).inputs[0], MeanSum(graph_, node(layer), kernels_));
+  }
+  Engine engine(graph_, {.kernels = &kernels_, .keep = keep});
+  std::mutex mutex;
+  size_t done = 0;
+  parallel_for(samples.size(), options_.threads, [&](size_t s, int) {
+    engine.run(samples[s], &exact_);
+    const std::lock_guard lock(mutex);
+    if (options_.progress) options_.progress(++done);
+  });
+}
+
+/// What the layer reads in the quantized network.
+InputMeans BiasCorrector::measure(const Layer& layer, const StagedRun& run) const {
+  MeanSum sum(graph_, node(layer), kernels_);
+  std::mutex mutex;
+  const QuantParams& params = *plan_.values[static_cast<size_t>(node(layer).inputs[0])].params;
+  parallel_for(run.samples(), options_.threads, [&](size_t s, int) {
+    const Tensor x = dequantize_tensor(run.value(s, quantized_node(layer).inputs[0]), params);
+    const TapStatistics sample = sum.of_sample(x.view());
+    const std::lock_guard lock(mutex);
+    sum.add(sample);
+  });
+  return sum.means();
+}
+
+void BiasCorrector::correct(size_t i, const InputMeans& quantized) {
+  const Node& layer = node(layers_[i]);
+  const Tensor& weights = *graph_.constant(layer.inputs[1]);
+  const WeightLayout layout = *find_op(graph_, layer).weight_layout(layer, weights.shape());
+  const InputMeans exact = exact_.means(i);
+  if (!exact.fits(layout) || !quantized.fits(layout)) return;
+  PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layers_[i].node)].weights;
+  set_shift(planned, bias_shift(weights, planned.params, layout, exact, quantized));
+  const float input_scale = plan_.values[static_cast<size_t>(layer.inputs[0])].params->scale[0];
+  replace_bias(qdq_, index_, quantized_node(layers_[i]), planned, input_scale);
+}
+
+}  // namespace
+
+std::vector<NodeId> corrected_layers(const QuantizationPlan& plan) {
+  std::vector<NodeId> layers;
+  for (size_t n = 0; n < plan.nodes.size(); ++n)
+    if (plan.nodes[n].weights && !plan.nodes[n].weights->shift.empty())
+      layers.push_back(static_cast<NodeId>(n));
+  return layers;
+}
+
+void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, const CalibrateOptions& options,
+                  QuantizationPlan& plan) {
+  BiasCorrector(graph, options, plan).run(count, load);
+}
+
+}  // namespace quantize

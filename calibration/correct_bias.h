@@ -1,0 +1,31 @@
+// The second step of bias correction: what the quantized network really sees, layer by layer.
+#pragma once
+
+#include "calibration/calibrate.h"
+#include "core/quantization/plan.h"
+
+namespace quantize {
+
+/// Replaces the closed-form corrections in `plan` by measured ones. The quantized network is run on samples
+/// up to each layer in turn; the layer's bias is set so that the mean of its output becomes that of the float
+/// network (bias_shift with the means of both networks' inputs); then the run goes on with that bias, since
+/// what is shifted upstream changes what layers downstream see. Every layer runs once per sample: what lies
+/// between is kept in memory.
+///
+/// Up to kBiasSamples samples, evenly spread over `count`, fewer where what is kept of them would exceed
+/// kBiasBytes (kBiasSamplesOfAnyShape if shapes are unknown); all of the first one's shape. Both networks see
+/// the same ones, so that their choice cancels out. The result does not depend on the number of threads.
+/// `options.progress` is told of every sample of the float run, then of every layer.
+///
+/// Requires: plan was made for `graph`. Errors: those of the loader and of Engine::run.
+void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, const CalibrateOptions& options,
+                  QuantizationPlan& plan);
+
+/// The layers that it corrects: those that have a correction already.
+std::vector<NodeId> corrected_layers(const QuantizationPlan& plan);
+
+constexpr size_t kBiasSamples = 64;
+constexpr size_t kBiasSamplesOfAnyShape = 8;
+constexpr size_t kBiasBytes = size_t{256} << 20;
+
+}  // namespace quantize
