@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/deviation.h"
+#include "calibration/deviation.h"
 #include "cli/samples.h"
 #include "core/graph.h"
 

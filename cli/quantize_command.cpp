@@ -7,8 +7,7 @@
 #include <memory>
 
 #include "calibration/auto_preprocess.h"
-#include "calibration/correct_bias.h"
-#include "calibration/decide_ranges.h"
+#include "calibration/choose_plan.h"
 #include "calibration/preprocess_file.h"
 #include "calibration/statistics_file.h"
 #include "cli/console.h"
@@ -22,7 +21,6 @@
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
-#include "core/quantization/plan_quantization.h"
 #include "onnx_io/onnx_io.h"
 
 namespace quantize {
@@ -38,6 +36,7 @@ struct QuantizeFlags {
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
+  std::optional<size_t> validate;
 };
 
 // What the activations look like, and where that is known from.
@@ -101,6 +100,17 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   return {std::move(table), "as in " + flags.statistics, nullptr};
 }
 
+// A quarter of the images judges what the others are used for.
+size_t held_back_of(const QuantizeFlags& flags, size_t count) {
+  constexpr size_t kMost = 64;
+  if (!flags.validate) return std::min(count / 4, kMost);
+  if (*flags.validate >= count)
+    throw Error(ErrorKind::kInvalidArgument, "--validate " + std::to_string(*flags.validate) +
+                                                 " leaves none of " + format_plural(count, "sample") +
+                                                 " to calibrate on");
+  return *flags.validate;
+}
+
 Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
   Learned learned;
   const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
@@ -109,8 +119,9 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   Graph described = source;
   if (known) described.info.metadata[kPreprocessKey] = learned.statistics.preprocessing;
   learned.samples.reset(new Samples(open_samples(flags.samples, described, flags.engine, console)));
-  if (known) return learned;
   Samples& samples = *learned.samples;
+  held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
+  if (known) return learned;
   done(console, "preprocessing " + samples.description + " " + samples.source.fingerprint());
   learned.preprocessing_reason = samples.description;
   learned.statistics = calibrate(graph, samples.source, flags.engine, console);
@@ -118,17 +129,29 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   return learned;
 }
 
-// The second step of bias correction needs the samples once more.
-void measure_bias(const QuantizeFlags& flags, const Graph& graph, Samples& samples, QuantizationPlan& plan,
-                  Console& console) {
-  Progress progress = console.progress("correcting biases");
-  const size_t runs = std::min(kBiasSamples, samples.source.count()) + corrected_layers(plan).size();
+ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Learned& learned,
+                       const QuantizationScheme& scheme, const TargetProfile& target, Console& console) {
+  SampleSet samples;
+  if (learned.samples) {
+    SampleSource& source = learned.samples->source;
+    samples.count = source.count();
+    samples.load = [&](size_t i) {
+      throw_if_interrupted();
+      return source.load(i);
+    };
+    samples.held_back = held_back_of(flags, samples.count);
+  } else if (scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured) {
+    console.diagnostics.warn(
+        "without images nothing can be tried out: ranges are by " +
+        (scheme.method == kAutoMethod ? std::string(kFallbackMethod) : scheme.method) +
+        ", biases corrected in closed form at most; give --calib beside --statistics for more");
+  }
   CalibrateOptions options;
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
-  options.progress = [&](size_t runs_done) { progress.update(runs_done, runs); };
-  correct_bias(
-      graph, samples.source.count(), [&](size_t i) { return samples.source.load(i); }, options, plan);
+  Progress progress = console.progress("trying");
+  options.progress = [&](size_t tried) { progress.update(tried, kMostSteps); };
+  return choose_plan(graph, learned.statistics, scheme, target, samples, options);
 }
 
 // How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
@@ -169,19 +192,9 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   const Learned learned = learn(flags, source, graph, console);
   done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
                     format_plural(learned.statistics.samples, "sample"));
-  const RangeTable ranges = decide_ranges(learned.statistics, scheme, flags.engine.thread_count());
-  done(console, "ranges decided by " + scheme.method);
-  QuantizationPlan plan = plan_quantization(graph, ranges, scheme, target);
+  const ChosenPlan chosen = choose_plan(flags, graph, learned, scheme, target, console);
+  const QuantizationPlan& plan = chosen.plan;
   done(console, "planned for " + plan.target);
-  BiasCorrection correction = scheme.bias_correction;
-  if (correction == BiasCorrection::kMeasured && !learned.samples) {
-    correction = BiasCorrection::kClosedForm;
-    console.diagnostics.warn(
-        "without images the biases are corrected in closed form only; give --calib beside --statistics to "
-        "measure them, or --bias-correction closed-form");
-  }
-  if (correction == BiasCorrection::kMeasured) measure_bias(flags, graph, *learned.samples, plan, console);
-  done(console, "biases corrected");
   Graph model = insert_qdq(graph, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
@@ -192,16 +205,14 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   return quantize_report({.model = flags.model,
                           .output = output_of(flags),
                           .format = flags.format,
-                          .method = scheme.method,
                           .preprocessing = learned.statistics.preprocessing,
                           .preprocessing_reason = learned.preprocessing_reason,
-                          .bias_correction = correction,
                           .samples = learned.statistics.samples,
                           .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
                           .bytes_before = bytes_of_model(flags.model, source),
                           .bytes_after = fs::file_size(output_of(flags)),
                           .graph = graph,
-                          .plan = plan},
+                          .chosen = chosen},
                          console);
 }
 
@@ -229,6 +240,11 @@ CommandBody define(CLI::App& app) {
       ->group("Output file");
   app.add_option("--statistics", flags->statistics, "read if it exists (no images needed then), else written")
       ->type_name("FILE");
+  app.add_option("--validate", flags->validate,
+                 "images held back to judge every step by (default a quarter, at most 64)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->group("Quantization");
   app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")
       ->type_name("FILE")
       ->group("Quantization");

@@ -67,6 +67,40 @@ std::string node_table(const PlanSummary& summary, const Style& style) {
   return table.text(style);
 }
 
+Json quality_json(const std::optional<Quality>& quality) {
+  if (!quality) return nullptr;
+  return {{"sqnr_db", quality->sqnr_db()}, {"agreement", quality->agreement()}};
+}
+
+Json steps_json(const ChosenPlan& chosen) {
+  Json list = Json::array();
+  for (const PlanStep& step : chosen.steps)
+    list.push_back({{"name", step.name},
+                    {"before", quality_json(step.before)},
+                    {"after", quality_json(step.after)},
+                    {"kept", step.kept},
+                    {"seconds", step.seconds}});
+  return list;
+}
+
+// What every step gained on the images that were held back.
+std::string step_table(const ChosenPlan& chosen, const Style& style) {
+  if (chosen.steps.empty()) return "";
+  Table table({{"tried, judged on " + format_plural(chosen.held_back, "held-back sample")},
+               {"SQNR dB", Table::Align::kRight},
+               {"agreement %", Table::Align::kRight},
+               {"s", Table::Align::kRight},
+               {""}});
+  const auto change = [](const PlanStep& step, double (Quality::*value)() const) {
+    const std::string after = format_fixed((step.after.*value)(), 1);
+    return step.before ? format_fixed(((*step.before).*value)(), 1) + " -> " + after : after;
+  };
+  for (const PlanStep& step : chosen.steps)
+    table.add({step.name, change(step, &Quality::sqnr_db), change(step, &Quality::agreement),
+               format_fixed(step.seconds, 1), step.kept ? "kept" : "rejected"});
+  return table.text(style) + "\n";
+}
+
 double percent_of_macs(const PlanSummary& summary) {
   return summary.macs == 0
              ? 0
@@ -76,40 +110,43 @@ double percent_of_macs(const PlanSummary& summary) {
 Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   Json json = {{"model", facts.model},
                {"output", facts.output},
-               {"method", facts.method},
+               {"method", facts.chosen.method},
                {"format", facts.format},
-               {"target", facts.plan.target},
+               {"target", facts.chosen.plan.target},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"preprocessing_reason", facts.preprocessing_reason},
-               {"bias_correction", text_of(facts.bias_correction)},
+               {"bias_correction", text_of(facts.chosen.bias_correction)},
                {"samples", facts.samples},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
                {"bytes_after", facts.bytes_after},
                {"macs", summary.macs},
                {"int8_macs", summary.integer_macs},
+               {"held_back", facts.chosen.held_back},
+               {"steps", steps_json(facts.chosen)},
                {"nodes", Json::object()}};
   for (const auto& [op_type, count] : summary.by_op_type)
     json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
-  json["float_nodes"] = float_nodes_json(facts.graph, facts.plan);
+  json["float_nodes"] = float_nodes_json(facts.graph, facts.chosen.plan);
   return json;
 }
 
 std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
   const Style style = console.style();
   std::string text =
-      style.bold(printable(facts.output)) + "  " + facts.format + " for " + facts.plan.target + "\n";
+      style.bold(printable(facts.output)) + "  " + facts.format + " for " + facts.chosen.plan.target + "\n";
   text += "  calibrated on   " + format_plural(facts.samples, "sample");
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
   text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
-  text += "\n  ranges          " + facts.method + ", bias correction " + text_of(facts.bias_correction);
+  text += "\n  ranges          " + facts.chosen.method + ", bias correction " +
+          text_of(facts.chosen.bias_correction);
   text +=
       "\n  size            " + format_bytes(facts.bytes_before) + " -> " + format_bytes(facts.bytes_after);
   const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "the ";
   text += "\n  in int8         " + format_fixed(percent_of_macs(summary), 1) + " % of " + macs +
           "multiply-accumulates";
   text += "\n  took            " + format_fixed(console.seconds(), 1) + " s, " +
-          format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n";
+          format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n" + step_table(facts.chosen, style);
   text += node_table(summary, style);
   return text + "\nCheck it:  quantize verify " + printable(facts.model) + " " + printable(facts.output) +
          " --images FOLDER\n";
@@ -118,7 +155,7 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
 }  // namespace
 
 Report quantize_report(const QuantizeFacts& facts, const Console& console) {
-  const PlanSummary summary = summarize(facts.graph, facts.plan);
+  const PlanSummary summary = summarize(facts.graph, facts.chosen.plan);
   return {json_of(facts, summary), text_of(facts, summary, console)};
 }
 

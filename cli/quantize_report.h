@@ -4,19 +4,17 @@
 #include <map>
 #include <string>
 
+#include "calibration/choose_plan.h"
 #include "cli/command.h"
-#include "core/quantization/plan.h"
-#include "core/quantization/scheme.h"
 
 namespace quantize {
 
 struct QuantizeFacts {
-  std::string model, output, format, method;
+  std::string model, output, format;
   std::string preprocessing, preprocessing_reason;  // as in statistics; for people
-  BiasCorrection bias_correction;                   // that was done
   uint64_t samples, skipped_images, bytes_before, bytes_after;
   const Graph& graph;  // that the plan was made for
-  const QuantizationPlan& plan;
+  const ChosenPlan& chosen;
 };
 Report quantize_report(const QuantizeFacts& facts, const Console& console);
 

@@ -7,6 +7,7 @@
 
 #include "calibration/byte_reader.h"
 #include "calibration/calibrator.h"
+#include "calibration/choose_plan.h"
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/op_registry.h"
@@ -95,6 +96,15 @@ void set(ValueOverride& target, const std::string& key, const Json& value) {
                                                  "unsigned, axis, narrow_range, method, enabled");
 }
 
+// By default, what needs the images again is left to the search, so that a method by name depends on
+// statistics alone.
+BiasCorrection bias_correction(const SchemeFlags& flags) {
+  if (flags.bias_correction == "off") return BiasCorrection::kOff;
+  const bool measured = flags.bias_correction == "on" ||
+                        (flags.bias_correction == "auto" && flags.scheme.method == kAutoMethod);
+  return measured ? BiasCorrection::kMeasured : BiasCorrection::kClosedForm;
+}
+
 std::map<std::string, ValueOverride> load_overrides(const std::string& path) {
   const std::vector<uint8_t> bytes = read_file(path);
   return with_context([&] { return path; }, [&] { return parse_overrides({bytes.begin(), bytes.end()}); });
@@ -111,12 +121,15 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
         ->check(CLI::IsMember(choices))
         ->group(group);
   };
-  choice("--method", scheme.method, method_names(), app.option_defaults()->get_group().c_str());
+  scheme.method = kAutoMethod;
+  std::vector<std::string> methods = method_names();
+  methods.insert(methods.begin(), kAutoMethod);
+  choice("--method", scheme.method, methods, app.option_defaults()->get_group().c_str());
   app.add_option("--percentile", scheme.percentile, "of the method of that name (default 99.99)")
       ->type_name("P")
       ->check(CLI::Range(50.0, 100.0))
       ->group(kGroup);
-  choice("--bias-correction", flags.bias_correction, {"on", "closed-form", "off"}, kGroup);
+  choice("--bias-correction", flags.bias_correction, {"auto", "on", "closed-form", "off"}, kGroup);
   choice("--weights", flags.weights, {"per-channel", "per-tensor"}, kGroup);
   choice("--activations", flags.activations, {"u8", "s8"}, kGroup);
   app.add_flag("--symmetric", flags.symmetric, "zero point of activations in the middle")->group(kGroup);
@@ -139,9 +152,7 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
 
 QuantizationScheme make_scheme(const SchemeFlags& flags) {
   QuantizationScheme scheme = flags.scheme;
-  scheme.bias_correction = flags.bias_correction == "on"    ? BiasCorrection::kMeasured
-                           : flags.bias_correction == "off" ? BiasCorrection::kOff
-                                                            : BiasCorrection::kClosedForm;
+  scheme.bias_correction = bias_correction(flags);
   scheme.per_channel_weights = flags.weights == "per-channel";
   scheme.activations.dtype = flags.activations == "u8" ? DataType::kU8 : DataType::kS8;
   scheme.activations.symmetric = flags.symmetric;

@@ -212,20 +212,40 @@ class MainJob(Case):
         self.assertNotIn(str(self.folder).encode(), first)
 
     def test_statistics_stand_for_the_images(self):
-        options = ("--method", "entropy", "--bias-correction", "closed-form")
+        options = ("--method", "entropy")
         self.quantize("-o", "a.onnx", "--statistics", "s.stats", *options)
         self.run_program("lenet.onnx", "--statistics", "s.stats", "-o", "b.onnx", *options)
         self.assertEqual((self.folder / "a.onnx").read_bytes(), (self.folder / "b.onnx").read_bytes())
 
-    def test_measuring_biases_needs_images_beside_statistics(self):
+    def test_the_search_needs_images_beside_statistics(self):
         images = ("--calib", "images", "--preprocess", "unit", "--statistics", "s.stats")
-        with_images = self.run_json("lenet.onnx", *images, "-o", "a.onnx")
+        first = self.run_json("lenet.onnx", *images, "-o", "a.onnx")
         again = self.run_json("lenet.onnx", *images, "-o", "b.onnx")
         without = self.run_json("lenet.onnx", "--statistics", "s.stats", "-o", "c.onnx")
-        self.assertEqual([report["bias_correction"] for report in (with_images, again, without)],
-                         ["measured", "measured", "closed form"])
         self.assertEqual((self.folder / "a.onnx").read_bytes(), (self.folder / "b.onnx").read_bytes())
+        self.assertEqual([report["held_back"] for report in (first, again, without)], [5, 5, 0])
+        self.assertEqual((without["method"], without["bias_correction"]), ("mse", "closed form"))
         self.assertIn("--calib", "".join(without["warnings"]))
+
+    def test_the_search_says_what_it_tried(self):
+        report = self.run_json("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--validate", "4",
+                               "-o", "a.onnx")
+        self.assertEqual(report["held_back"], 4)
+        first, *others = report["steps"]
+        self.assertEqual((first["name"], first["before"], first["kept"]), ("ranges by max", None, True))
+        best = first["after"]
+        for step in others:
+            self.assertEqual(step["before"], best)
+            self.assertEqual(set(step["after"]), {"sqnr_db", "agreement"})
+            best = step["after"] if step["kept"] else best
+        self.assertIn(report["method"], ("max", "mean", "entropy", "percentile", "mse"))
+        named = self.run_json("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--method",
+                              report["method"], "--bias-correction", "on", "-o", "b.onnx")
+        self.assertEqual((named["steps"], named["bias_correction"]), ([], "measured"))
+
+    def test_holding_back_leaves_some(self):
+        self.fails("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--validate", "20", "-o", "a.onnx",
+                   code=2, says="--validate 20 leaves none of 20 samples")
 
     def test_shards_merge_to_the_same_statistics(self):
         for part in ("0/3", "1/3", "2/3"):

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "cli/deviation.h"
+#include "calibration/deviation.h"
 #include "core/error.h"
 
 using namespace quantize;

@@ -1,5 +1,5 @@
 // Signal-to-quantization-noise ratio and its sums.
-#include "cli/deviation.h"
+#include "calibration/deviation.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,14 +14,16 @@ void Deviation::add(const Tensor& reference, const Tensor& candidate) {
     throw Error(ErrorKind::kInvalidArgument, "the reference computes " + to_string(reference.shape()) +
                                                  ", the candidate " + to_string(candidate.shape()) +
                                                  "; they are not forms of the same model");
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (std::isfinite(a[i])) signal += a[i] * a[i];
-    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
-    double difference = std::abs(a[i] - b[i]);
-    if (std::isnan(difference)) difference = std::numeric_limits<double>::infinity();
-    noise += difference * difference;
-    max_abs_diff = std::max(max_abs_diff, difference);
-  }
+  for (size_t i = 0; i < a.size(); ++i) add(a[i], b[i]);
+}
+
+void Deviation::add(double reference, double candidate) {
+  if (std::isfinite(reference)) signal += reference * reference;
+  if (reference == candidate || (std::isnan(reference) && std::isnan(candidate))) return;
+  double difference = std::abs(reference - candidate);
+  if (std::isnan(difference)) difference = std::numeric_limits<double>::infinity();
+  noise += difference * difference;
+  max_abs_diff = std::max(max_abs_diff, difference);
 }
 
 void Deviation::add(const Deviation& other) {

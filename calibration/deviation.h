@@ -14,6 +14,7 @@ struct Deviation {
   /// Adds the elements of one sample. Two NaN are equal; a NaN or infinity on one side only is infinitely far
   /// off. Errors: Error(kInvalidArgument) if the sizes differ.
   void add(const Tensor& reference, const Tensor& candidate);
+  void add(double reference, double candidate);
   void add(const Deviation& other);
 
   /// 10 log10(signal / noise), inside [-kMaxDb, kMaxDb] because JSON has no infinity: kMaxDb where nothing

@@ -1,0 +1,124 @@
+// Read PlanSearch::run() first.
+#include "calibration/choose_plan.h"
+
+#include <chrono>
+
+#include "calibration/correct_bias.h"
+#include "calibration/decide_ranges.h"
+#include "core/quantization/insert_qdq.h"
+#include "core/quantization/plan_quantization.h"
+
+namespace quantize {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class PlanSearch {
+ public:
+  PlanSearch(const Graph& graph, const StatisticsTable& statistics, const QuantizationScheme& scheme,
+             const TargetProfile& target, const SampleSet& samples, const CalibrateOptions& options)
+      : graph_(graph),
+        statistics_(statistics),
+        scheme_(scheme),
+        target_(target),
+        samples_(samples),
+        options_(options),
+        progress_(options.progress),
+        wanted_(scheme.bias_correction) {
+    options_.progress = {};  // that of the search counts what was tried
+  }
+
+  ChosenPlan run() {
+    if (scheme_.method != kAutoMethod) return unseen(scheme_.method);
+    split_samples();
+    Validator validator(graph_, held_back_, samples_.load, options_);
+    if (validator.samples() == 0) return unseen(kFallbackMethod);
+    validator_ = &validator;
+    best_.held_back = validator.samples();
+    attempt("ranges by max", "max", BiasCorrection::kOff, kAnyGain);
+    if (wanted_ != BiasCorrection::kOff)
+      attempt("bias correction, closed form", "max", BiasCorrection::kClosedForm, kAnyGain);
+    attempt("ranges by " + std::string(kFallbackMethod), kFallbackMethod, best_.bias_correction, kAnyGain);
+    for (const char* method : {"percentile", "entropy", "mean"})
+      attempt("ranges by " + std::string(method), method, best_.bias_correction, kClearGain);
+    if (wanted_ == BiasCorrection::kMeasured)
+      attempt("bias correction, measured", best_.method, BiasCorrection::kMeasured, kClearGain);
+    return std::move(best_);
+  }
+
+ private:
+  void split_samples() {
+    for (size_t i = 0; i < samples_.count; ++i) {
+      const bool ends_part =
+          (i + 1) * samples_.held_back / samples_.count > i * samples_.held_back / samples_.count;
+      (ends_part ? held_back_ : fitted_).push_back(i);
+    }
+  }
+
+  QuantizationPlan plan_with(const std::string& method, BiasCorrection correction) {
+    QuantizationScheme scheme = scheme_;
+    scheme.method = method;
+    scheme.bias_correction = correction;
+    QuantizationPlan plan =
+        plan_quantization(graph_, decide_ranges(statistics_, scheme, options_.threads), scheme, target_);
+    if (correction == BiasCorrection::kMeasured)
+      correct_bias(
+          graph_, samples_.count - held_back_.size(),
+          [&](size_t i) { return samples_.load(held_back_.empty() ? i : fitted_[i]); }, options_, plan);
+    return plan;
+  }
+
+  ChosenPlan unseen(const std::string& method) {
+    best_.method = method;
+    best_.bias_correction =
+        samples_.count == 0 && wanted_ == BiasCorrection::kMeasured ? BiasCorrection::kClosedForm : wanted_;
+    best_.plan = plan_with(method, best_.bias_correction);
+    return std::move(best_);
+  }
+
+  /// Keeps the plan if it gains more than that over the best so far.
+  void attempt(const std::string& name, const std::string& method, BiasCorrection correction,
+               double least_gain) {
+    const Clock::time_point start = Clock::now();
+    QuantizationPlan plan = plan_with(method, correction);
+    PlanStep step{.name = name, .before = quality_, .after = validator_->judge(insert_qdq(graph_, plan))};
+    step.kept = !quality_ || step.after.gain_over(*quality_) > least_gain;
+    step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    if (step.kept) {
+      best_.plan = std::move(plan);
+      best_.method = method;
+      best_.bias_correction = correction;
+      quality_ = step.after;
+    }
+    best_.steps.push_back(std::move(step));
+    if (progress_) progress_(best_.steps.size());
+  }
+
+  /// What Quality::gain_over must exceed: what is known to help on most networks is taken if it helps at all,
+  /// the rest only if that is no chance.
+  static constexpr double kAnyGain = 0, kClearGain = 1;
+
+  const Graph& graph_;
+  const StatisticsTable& statistics_;
+  const QuantizationScheme& scheme_;
+  const TargetProfile& target_;
+  const SampleSet& samples_;
+  CalibrateOptions options_;
+  const std::function<void(size_t)> progress_;
+  const BiasCorrection wanted_;
+  std::vector<size_t> fitted_, held_back_;
+  const Validator* validator_ = nullptr;
+  std::optional<Quality> quality_;  // of best_
+  ChosenPlan best_;
+};
+
+}  // namespace
+
+ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
+                       const QuantizationScheme& scheme, const TargetProfile& target,
+                       const SampleSet& samples, const CalibrateOptions& options) {
+  return PlanSearch(graph, statistics, scheme, target, samples, options).run();
+}
+
+}  // namespace quantize

@@ -1,0 +1,68 @@
+// From statistics and images to the best plan: every step is tried, judged on held-back images, and kept
+// only if it helps.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calibration/calibrate.h"
+#include "calibration/validator.h"
+#include "core/quantization/plan.h"
+#include "core/quantization/scheme.h"
+#include "core/quantization/target.h"
+
+namespace quantize {
+
+/// The method that tries all the others.
+constexpr const char* kAutoMethod = "auto";
+/// What it stands for where nothing can be tried.
+constexpr const char* kFallbackMethod = "mse";
+
+/// One thing that was tried.
+struct PlanStep {
+  std::string name;
+  std::optional<Quality> before;  // nothing for what the search starts from
+  Quality after;
+  bool kept = false;
+  double seconds = 0;
+};
+
+constexpr size_t kMostSteps = 7;
+
+struct ChosenPlan {
+  QuantizationPlan plan;
+  std::string method;  // of the activation ranges
+  BiasCorrection bias_correction = BiasCorrection::kOff;
+  std::vector<PlanStep> steps;  // none without held-back samples
+  size_t held_back = 0;
+};
+
+/// The calibration images, to be loaded again.
+struct SampleSet {
+  size_t count = 0;
+  SampleLoader load;
+  size_t held_back = 0;  // of them: evenly spread, the last of each part
+};
+
+/// Plans the quantization of `graph` as `scheme` says.
+///
+/// A method by name does what it says: no sample is held back, none is loaded unless biases are to be
+/// measured. Method `auto` searches: it starts from ranges by `max` and biases as they are, and keeps each of
+/// these only if the network's outputs on the held-back samples gain by it (Quality::gain_over):
+///
+///   - biases corrected in closed form, if the scheme corrects them: any gain
+///   - ranges by kFallbackMethod: any gain; by every other method: a gain that is no chance
+///   - biases corrected as measured on the other samples: a gain that is no chance
+///
+/// Without held-back samples `auto` is kFallbackMethod. Without samples (`samples.count` 0) biases are
+/// corrected in closed form at most.
+///
+/// `options.progress` is told how many of kMostSteps were tried.
+///
+/// Errors: those of decide_ranges, plan_quantization, the loader and the engine.
+ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
+                       const QuantizationScheme& scheme, const TargetProfile& target,
+                       const SampleSet& samples, const CalibrateOptions& options);
+
+}  // namespace quantize

@@ -1,0 +1,97 @@
+#include "calibration/validator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/engine/engine.h"
+#include "core/parallel.h"
+
+namespace quantize {
+
+namespace {
+
+size_t bytes_of(const std::vector<Tensor>& tensors) {
+  size_t bytes = 0;
+  for (const Tensor& tensor : tensors) bytes += tensor.byte_size();
+  return bytes;
+}
+
+}  // namespace
+
+double Quality::sqnr_db() const {
+  double worst = Deviation::kMaxDb;
+  for (const Deviation& output : outputs) worst = std::min(worst, output.sqnr_db());
+  return worst;
+}
+
+double Quality::agreement() const {
+  return errors.empty() ? 100 : 100 * static_cast<double>(agreeing) / static_cast<double>(errors.size());
+}
+
+double Quality::gain_over(const Quality& other) const {
+  const auto n = static_cast<double>(errors.size());
+  double mean = 0, variance = 0;
+  for (size_t s = 0; s < errors.size(); ++s) mean += (other.errors[s] - errors[s]) / n;
+  for (size_t s = 0; s < errors.size(); ++s) {
+    const double difference = other.errors[s] - errors[s] - mean;
+    variance += difference * difference / n;
+  }
+  if (mean == 0 || std::isnan(mean)) return 0;
+  return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
+}
+
+Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleLoader& load,
+                     const CalibrateOptions& options)
+    : threads_(options.threads), kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels) {
+  Engine engine(graph, {.kernels = &kernels_});
+  const auto take = [&](size_t begin, size_t end) {
+    samples_.resize(end);
+    parallel_for(end - begin, threads_, [&](size_t i, int) {
+      auto inputs = load(held_back[begin + i]);
+      if (!inputs) return;
+      std::vector<Tensor> outputs = engine.run(*inputs);
+      samples_[begin + i] = {std::move(*inputs), std::move(outputs)};
+    });
+  };
+  if (held_back.empty()) return;
+  take(0, 1);
+  const size_t bytes = std::max<size_t>(bytes_of(samples_[0].inputs) + bytes_of(samples_[0].outputs), 1);
+  take(1, std::clamp<size_t>(kValidationBytes / bytes, 1, held_back.size()));
+  std::erase_if(samples_, [](const Sample& sample) { return sample.inputs.empty(); });
+  signals_.assign(graph.outputs.size(), 0.0);
+  for (const Sample& sample : samples_)
+    for (size_t i = 0; i < signals_.size(); ++i) {
+      Deviation deviation;
+      deviation.add(sample.outputs[i], sample.outputs[i]);
+      signals_[i] += deviation.signal / static_cast<double>(samples_.size());
+    }
+}
+
+Quality Validator::judge(const Graph& network) const {
+  Engine engine(network, {.kernels = &kernels_});
+  const size_t outputs = network.outputs.size();
+  std::vector<Quality> parts(samples_.size());
+  parallel_for(samples_.size(), threads_, [&](size_t s, int) {
+    const std::vector<Tensor> computed = engine.run(samples_[s].inputs);
+    Quality& part = parts[s];
+    part.outputs.resize(outputs);
+    double sum = 0;
+    for (size_t i = 0; i < outputs; ++i) {
+      part.outputs[i].add(samples_[s].outputs[i], computed[i]);
+      sum += part.outputs[i].noise / std::max(signals_[i], std::numeric_limits<double>::min());
+    }
+    part.errors = {sum / static_cast<double>(outputs)};
+    part.agreeing = arg_max(samples_[s].outputs[0]) == arg_max(computed[0]) ? 1 : 0;
+  });
+  Quality quality;
+  quality.outputs.resize(outputs);
+  for (const Quality& part : parts) {  // in one order, so that the sums do not depend on threads
+    quality.agreeing += part.agreeing;
+    quality.errors.insert(quality.errors.end(), part.errors.begin(), part.errors.end());
+    for (size_t i = 0; i < outputs; ++i) quality.outputs[i].add(part.outputs[i]);
+  }
+  return quality;
+}
+
+}  // namespace quantize

@@ -1,0 +1,52 @@
+// Judging quantized networks by the images that were held back.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "calibration/calibrate.h"
+#include "calibration/deviation.h"
+
+namespace quantize {
+
+/// How far a network is from the float network on the held-back samples.
+struct Quality {
+  size_t agreeing = 0;             // samples whose first output has its largest element at the same place
+  std::vector<Deviation> outputs;  // in the order of the graph's outputs
+  /// Per sample: the mean over the outputs of its noise energy over the mean signal energy of a sample.
+  std::vector<double> errors;
+
+  double sqnr_db() const;    // of the worst output, over all samples
+  double agreement() const;  // percent
+
+  /// By how much `errors` are lower than another network's on the same samples, on average, in standard
+  /// errors of that average: above 0 is better, above 1 is more than chance explains.
+  double gain_over(const Quality& other) const;
+};
+
+/// Keeps the held-back samples and what the float network computes of them.
+class Validator {
+ public:
+  /// Loads and runs samples `held_back` of the loader, as many of them, from the first on, as
+  /// kValidationBytes hold. Errors: those of the loader and of Engine::run.
+  Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleLoader& load,
+            const CalibrateOptions& options);
+
+  /// Runs a quantized form of the graph: with the same inputs and outputs. Thread counts do not show.
+  Quality judge(const Graph& network) const;
+
+  size_t samples() const { return samples_.size(); }
+
+ private:
+  struct Sample {
+    std::vector<Tensor> inputs, outputs;
+  };
+  int threads_;
+  std::vector<double> signals_;  // per output: mean energy of a sample
+  const KernelTable& kernels_;
+  std::vector<Sample> samples_;
+};
+
+constexpr size_t kValidationBytes = size_t{256} << 20;
+
+}  // namespace quantize
