@@ -29,21 +29,17 @@ class PlanSearch {
     options_.progress = {};  // that of the search counts what was tried
   }
 
-  ChosenPlan run() {
-    if (scheme_.method != kAutoMethod) return unseen(scheme_.method);
-    split_samples();
-    Validator validator(graph_, held_back_, samples_.load, options_);
-    if (validator.samples() == 0) return unseen(kFallbackMethod);
+  ChosenPlan run(const Bound& bound) {
+    const bool is_auto = scheme_.method == kAutoMethod;
+    if (is_auto || bound) split_samples();
+    const Validator validator(graph_, held_back_, samples_, options_);
     validator_ = &validator;
     best_.held_back = validator.samples();
-    attempt("ranges by max", "max", BiasCorrection::kOff, kAnyGain);
-    if (wanted_ != BiasCorrection::kOff)
-      attempt("bias correction, closed form", "max", BiasCorrection::kClosedForm, kAnyGain);
-    attempt("ranges by " + std::string(kFallbackMethod), kFallbackMethod, best_.bias_correction, kAnyGain);
-    for (const char* method : {"percentile", "entropy", "mean"})
-      attempt("ranges by " + std::string(method), method, best_.bias_correction, kClearGain);
-    if (wanted_ == BiasCorrection::kMeasured)
-      attempt("bias correction, measured", best_.method, BiasCorrection::kMeasured, kClearGain);
+    if (is_auto && best_.held_back != 0)
+      search();
+    else
+      take(is_auto ? kFallbackMethod : scheme_.method);
+    if (bound && best_.quality && !bound.holds(*best_.quality)) put_back_until(bound);
     return std::move(best_);
   }
 
@@ -56,10 +52,12 @@ class PlanSearch {
     }
   }
 
-  QuantizationPlan plan_with(const std::string& method, BiasCorrection correction) {
+  QuantizationPlan plan_with(const std::string& method, BiasCorrection correction,
+                             const std::set<std::string>& float_nodes = {}) {
     QuantizationScheme scheme = scheme_;
     scheme.method = method;
     scheme.bias_correction = correction;
+    scheme.float_nodes = float_nodes;
     QuantizationPlan plan =
         plan_quantization(graph_, decide_ranges(statistics_, scheme, options_.threads), scheme, target_);
     if (correction == BiasCorrection::kMeasured)
@@ -69,12 +67,49 @@ class PlanSearch {
     return plan;
   }
 
-  ChosenPlan unseen(const std::string& method) {
+  void search() {
+    attempt("ranges by max", "max", BiasCorrection::kOff, kAnyGain);
+    if (wanted_ != BiasCorrection::kOff)
+      attempt("bias correction, closed form", "max", BiasCorrection::kClosedForm, kAnyGain);
+    attempt("ranges by " + std::string(kFallbackMethod), kFallbackMethod, best_.bias_correction, kAnyGain);
+    for (const char* method : {"percentile", "entropy", "mean"})
+      attempt("ranges by " + std::string(method), method, best_.bias_correction, kClearGain);
+    if (wanted_ == BiasCorrection::kMeasured)
+      attempt("bias correction, measured", best_.method, BiasCorrection::kMeasured, kClearGain);
+  }
+
+  /// What the scheme says, unseen.
+  void take(const std::string& method) {
     best_.method = method;
     best_.bias_correction =
         samples_.count == 0 && wanted_ == BiasCorrection::kMeasured ? BiasCorrection::kClosedForm : wanted_;
     best_.plan = plan_with(method, best_.bias_correction);
-    return std::move(best_);
+    if (best_.held_back != 0) best_.quality = validator_->judge(insert_qdq(graph_, best_.plan));
+  }
+
+  void put_back_until(const Bound& bound) {
+    // Ranking layers needs no measured biases; what is confirmed has them.
+    const BiasCorrection quick = std::min(best_.bias_correction, BiasCorrection::kClosedForm);
+    const Planner planner = [&](const std::set<std::string>& nodes) {
+      return plan_with(best_.method, quick, nodes);
+    };
+    const std::vector<LayerSensitivity> layers =
+        measure_sensitivity(graph_, best_.plan, planner, *validator_, false, [&](size_t done) {
+          if (progress_) progress_(best_.steps.size() + done);
+        });
+    const std::vector<std::string> order = most_harmful_first(graph_, best_.plan, layers, *best_.quality);
+    const auto count = fewest_in_float(order, [&](const std::set<std::string>& nodes) {
+      QuantizationPlan plan = plan_with(best_.method, best_.bias_correction, nodes);
+      Quality quality = validator_->judge(insert_qdq(graph_, plan));
+      const bool holds = bound.holds(quality);
+      if (holds) {
+        best_.plan = std::move(plan);
+        best_.quality = std::move(quality);
+      }
+      return holds;
+    });
+    best_.bound_met = count.has_value();
+    if (count) best_.put_back.assign(order.begin(), order.begin() + static_cast<ptrdiff_t>(*count));
   }
 
   /// Keeps the plan if it gains more than that over the best so far.
@@ -82,14 +117,15 @@ class PlanSearch {
                double least_gain) {
     const Clock::time_point start = Clock::now();
     QuantizationPlan plan = plan_with(method, correction);
-    PlanStep step{.name = name, .before = quality_, .after = validator_->judge(insert_qdq(graph_, plan))};
-    step.kept = !quality_ || step.after.gain_over(*quality_) > least_gain;
+    PlanStep step{
+        .name = name, .before = best_.quality, .after = validator_->judge(insert_qdq(graph_, plan))};
+    step.kept = !best_.quality || step.after.gain_over(*best_.quality) > least_gain;
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
       best_.plan = std::move(plan);
       best_.method = method;
       best_.bias_correction = correction;
-      quality_ = step.after;
+      best_.quality = step.after;
     }
     best_.steps.push_back(std::move(step));
     if (progress_) progress_(best_.steps.size());
@@ -109,7 +145,6 @@ class PlanSearch {
   const BiasCorrection wanted_;
   std::vector<size_t> fitted_, held_back_;
   const Validator* validator_ = nullptr;
-  std::optional<Quality> quality_;  // of best_
   ChosenPlan best_;
 };
 
@@ -117,8 +152,8 @@ class PlanSearch {
 
 ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
                        const QuantizationScheme& scheme, const TargetProfile& target,
-                       const SampleSet& samples, const CalibrateOptions& options) {
-  return PlanSearch(graph, statistics, scheme, target, samples, options).run();
+                       const SampleSet& samples, const Bound& bound, const CalibrateOptions& options) {
+  return PlanSearch(graph, statistics, scheme, target, samples, options).run(bound);
 }
 
 }  // namespace quantize

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "calibration/calibrate.h"
+#include "calibration/sensitivity.h"
 #include "calibration/validator.h"
 #include "core/quantization/plan.h"
 #include "core/quantization/scheme.h"
@@ -36,13 +37,9 @@ struct ChosenPlan {
   BiasCorrection bias_correction = BiasCorrection::kOff;
   std::vector<PlanStep> steps;  // none without held-back samples
   size_t held_back = 0;
-};
-
-/// The calibration images, to be loaded again.
-struct SampleSet {
-  size_t count = 0;
-  SampleLoader load;
-  size_t held_back = 0;  // of them: evenly spread, the last of each part
+  std::optional<Quality> quality;     // on the held-back samples, if there are any
+  std::vector<std::string> put_back;  // nodes in float so that the bound holds
+  bool bound_met = true;
 };
 
 /// Plans the quantization of `graph` as `scheme` says.
@@ -58,11 +55,15 @@ struct SampleSet {
 /// Without held-back samples `auto` is kFallbackMethod. Without samples (`samples.count` 0) biases are
 /// corrected in closed form at most.
 ///
-/// `options.progress` is told how many of kMostSteps were tried.
+/// If there is a bound and the plan breaks it, layers are put back into float, as few as possible of those
+/// that harm most per multiply-accumulate, until it holds on the held-back samples; if it does not even hold
+/// with all of them in float, `bound_met` is false. Requires: held-back samples, if there is a bound.
+///
+/// `options.progress` is told how many of kMostSteps were tried, then of the layers whose harm was measured.
 ///
 /// Errors: those of decide_ranges, plan_quantization, the loader and the engine.
 ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
                        const QuantizationScheme& scheme, const TargetProfile& target,
-                       const SampleSet& samples, const CalibrateOptions& options);
+                       const SampleSet& samples, const Bound& bound, const CalibrateOptions& options);
 
 }  // namespace quantize

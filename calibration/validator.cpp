@@ -29,6 +29,11 @@ double Quality::agreement() const {
   return errors.empty() ? 100 : 100 * static_cast<double>(agreeing) / static_cast<double>(errors.size());
 }
 
+double Quality::drop() const {
+  const double lost = static_cast<double>(reference_right) - static_cast<double>(candidate_right);
+  return labelled == 0 ? 0 : 100 * lost / static_cast<double>(labelled);
+}
+
 double Quality::gain_over(const Quality& other) const {
   const auto n = static_cast<double>(errors.size());
   double mean = 0, variance = 0;
@@ -41,17 +46,18 @@ double Quality::gain_over(const Quality& other) const {
   return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
 }
 
-Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleLoader& load,
+Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
                      const CalibrateOptions& options)
     : threads_(options.threads), kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels) {
   Engine engine(graph, {.kernels = &kernels_});
   const auto take = [&](size_t begin, size_t end) {
     samples_.resize(end);
     parallel_for(end - begin, threads_, [&](size_t i, int) {
-      auto inputs = load(held_back[begin + i]);
+      auto inputs = set.load(held_back[begin + i]);
       if (!inputs) return;
       std::vector<Tensor> outputs = engine.run(*inputs);
-      samples_[begin + i] = {std::move(*inputs), std::move(outputs)};
+      samples_[begin + i] = {std::move(*inputs), std::move(outputs), std::nullopt};
+      if (set.label) samples_[begin + i].label = set.label(held_back[begin + i]);
     });
   };
   if (held_back.empty()) return;
@@ -82,12 +88,20 @@ Quality Validator::judge(const Graph& network) const {
       sum += part.outputs[i].noise / std::max(signals_[i], std::numeric_limits<double>::min());
     }
     part.errors = {sum / static_cast<double>(outputs)};
-    part.agreeing = arg_max(samples_[s].outputs[0]) == arg_max(computed[0]) ? 1 : 0;
+    const auto expected = static_cast<int64_t>(arg_max(samples_[s].outputs[0])),
+               found = static_cast<int64_t>(arg_max(computed[0]));
+    part.agreeing = expected == found ? 1 : 0;
+    part.labelled = samples_[s].label ? 1 : 0;
+    part.reference_right = samples_[s].label == expected ? 1 : 0;
+    part.candidate_right = samples_[s].label == found ? 1 : 0;
   });
   Quality quality;
   quality.outputs.resize(outputs);
   for (const Quality& part : parts) {  // in one order, so that the sums do not depend on threads
     quality.agreeing += part.agreeing;
+    quality.labelled += part.labelled;
+    quality.reference_right += part.reference_right;
+    quality.candidate_right += part.candidate_right;
     quality.errors.insert(quality.errors.end(), part.errors.begin(), part.errors.end());
     for (size_t i = 0; i < outputs; ++i) quality.outputs[i].add(part.outputs[i]);
   }

@@ -9,8 +9,17 @@
 
 namespace quantize {
 
+/// The calibration images, to be loaded again.
+struct SampleSet {
+  size_t count = 0;
+  SampleLoader load;
+  size_t held_back = 0;                                      // of them: evenly spread, the last of each part
+  std::function<std::optional<int64_t>(size_t)> label = {};  // the right class of a sample, if it is known
+};
+
 /// How far a network is from the float network on the held-back samples.
 struct Quality {
+  size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
   size_t agreeing = 0;             // samples whose first output has its largest element at the same place
   std::vector<Deviation> outputs;  // in the order of the graph's outputs
   /// Per sample: the mean over the outputs of its noise energy over the mean signal energy of a sample.
@@ -18,6 +27,7 @@ struct Quality {
 
   double sqnr_db() const;    // of the worst output, over all samples
   double agreement() const;  // percent
+  double drop() const;       // of top-1, in points of the labelled samples
 
   /// By how much `errors` are lower than another network's on the same samples, on average, in standard
   /// errors of that average: above 0 is better, above 1 is more than chance explains.
@@ -29,7 +39,7 @@ class Validator {
  public:
   /// Loads and runs samples `held_back` of the loader, as many of them, from the first on, as
   /// kValidationBytes hold. Errors: those of the loader and of Engine::run.
-  Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleLoader& load,
+  Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
             const CalibrateOptions& options);
 
   /// Runs a quantized form of the graph: with the same inputs and outputs. Thread counts do not show.
@@ -40,6 +50,7 @@ class Validator {
  private:
   struct Sample {
     std::vector<Tensor> inputs, outputs;
+    std::optional<int64_t> label;
   };
   int threads_;
   std::vector<double> signals_;  // per output: mean energy of a sample

@@ -165,13 +165,6 @@ class Comparer {
   Engine reference_, candidate_;
 };
 
-// The label of a sample, by its path below the directory or by its file's name.
-std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, const std::string& sample) {
-  for (const std::string& name : {sample, std::filesystem::path(sample).filename().string()})
-    if (const auto found = labels.find(name); found != labels.end()) return found->second;
-  return std::nullopt;
-}
-
 }  // namespace
 
 double Comparison::agreement() const {
@@ -193,6 +186,12 @@ Comparison compare(const Graph& reference, const Graph& candidate, SampleSource&
                     results[i] = comparer.run(inputs, label_of(options.labels, source.name(i)));
                   });
   return comparer.total(results);
+}
+
+std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, const std::string& sample) {
+  for (const std::string& name : {sample, std::filesystem::path(sample).filename().string()})
+    if (const auto found = labels.find(name); found != labels.end()) return found->second;
+  return std::nullopt;
 }
 
 std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offset) {

@@ -13,6 +13,7 @@
 #include "cli/merge_command.h"
 #include "cli/quantize_command.h"
 #include "cli/run_command.h"
+#include "cli/sensitivity_command.h"
 #include "cli/verify_command.h"
 
 namespace {
@@ -22,8 +23,9 @@ using quantize::ErrorKind;
 
 // The first is the default command.
 const quantize::Command kCommands[] = {
-    quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand, quantize::kRunCommand,
-    quantize::kVerifyCommand,   quantize::kInspectCommand,   quantize::kBenchCommand,
+    quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand,
+    quantize::kRunCommand,      quantize::kVerifyCommand,    quantize::kSensitivityCommand,
+    quantize::kInspectCommand,  quantize::kBenchCommand,
 };
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include "calibration/choose_plan.h"
 #include "calibration/preprocess_file.h"
 #include "calibration/statistics_file.h"
+#include "cli/bound_options.h"
+#include "cli/comparison.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -37,6 +39,8 @@ struct QuantizeFlags {
   EngineOptions engine;
   InputShapes input_shapes;
   std::optional<size_t> validate;
+  Bound bound;
+  LabelFlags labels;
 };
 
 // What the activations look like, and where that is known from.
@@ -62,6 +66,11 @@ void check_flags(const QuantizeFlags& flags) {
   if (flags.input_type == "u8" && flags.scheme.activations != "u8")
     throw Error(ErrorKind::kInvalidArgument,
                 "--input-type u8 takes u8 activations; leave out --activations s8");
+  if (flags.bound && flags.samples.path.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                "--min-agreement, --min-sqnr and --max-drop are measured on images; give --calib");
+  if (flags.bound.max_drop && flags.labels.file.empty())
+    throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
   const bool statistics_exist = !flags.statistics.empty() && fs::exists(flags.statistics);
   if (flags.samples.path.empty() && !statistics_exist)
     throw Error(ErrorKind::kInvalidArgument,
@@ -103,7 +112,15 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
 // A quarter of the images judges what the others are used for.
 size_t held_back_of(const QuantizeFlags& flags, size_t count) {
   constexpr size_t kMost = 64;
-  if (!flags.validate) return std::min(count / 4, kMost);
+  if (!flags.validate) {
+    if (flags.bound && count < 4)
+      throw Error(ErrorKind::kInvalidArgument, "a bound on the loss needs at least 4 images in --calib");
+    return std::min(count / 4, kMost);
+  }
+  if (flags.bound && *flags.validate == 0)
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "--min-agreement, --min-sqnr and --max-drop need images to be held back; leave out --validate 0");
   if (*flags.validate >= count)
     throw Error(ErrorKind::kInvalidArgument, "--validate " + std::to_string(*flags.validate) +
                                                  " leaves none of " + format_plural(count, "sample") +
@@ -140,6 +157,10 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
       return source.load(i);
     };
     samples.held_back = held_back_of(flags, samples.count);
+    if (!flags.labels.file.empty())
+      samples.label = [&source, labels = read_labels(flags.labels.file, flags.labels.offset)](size_t i) {
+        return label_of(labels, source.name(i));
+      };
   } else if (scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured) {
     console.diagnostics.warn(
         "without images nothing can be tried out: ranges are by " +
@@ -151,7 +172,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
   options.kernels = &flags.engine.kernels();
   Progress progress = console.progress("trying");
   options.progress = [&](size_t tried) { progress.update(tried, kMostSteps); };
-  return choose_plan(graph, learned.statistics, scheme, target, samples, options);
+  return choose_plan(graph, learned.statistics, scheme, target, samples, flags.bound, options);
 }
 
 // How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
@@ -178,6 +199,12 @@ void save(const QuantizeFlags& flags, const Graph& graph, const QuantizationPlan
   file.commit();
 }
 
+void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
+  if (flags.bound.max_drop && chosen.quality && chosen.quality->labelled == 0)
+    throw Error(ErrorKind::kInvalidArgument, "no held-back image has a label in '" + flags.labels.file +
+                                                 "'; its lines are an image's name and its class");
+}
+
 Report quantize(const QuantizeFlags& flags, Console& console) {
   check_flags(flags);
   const QuantizationScheme scheme = make_scheme(flags.scheme);
@@ -194,6 +221,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                     format_plural(learned.statistics.samples, "sample"));
   const ChosenPlan chosen = choose_plan(flags, graph, learned, scheme, target, console);
   const QuantizationPlan& plan = chosen.plan;
+  check_labelled(flags, chosen);
+  if (!chosen.bound_met) return unmet_report(flags.model, chosen, console);
   done(console, "planned for " + plan.target);
   Graph model = insert_qdq(graph, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
@@ -223,14 +252,7 @@ CommandBody define(CLI::App& app) {
   app.add_option("-o,--output", flags->output, "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model")
       ->type_name("FILE");
   add_scheme_options(app, flags->scheme);
-  std::vector<std::string> targets;
-  for (const TargetProfile* target : all_targets()) targets.push_back(target->name);
-  app.add_option("--target", flags->target,
-                 "whose rules choose what is quantized: " + join(targets, ", ") +
-                     " (default: ort-x86 for qdq, native for int8)")
-      ->type_name("NAME")
-      ->check(CLI::IsMember(targets))
-      ->group("Quantization");
+  add_target_option(app, flags->target, "default: ort-x86 for qdq, native for int8");
   app.add_option("--format", flags->format, "qdq, for many runtimes (default), or int8: integer operators")
       ->type_name("qdq|int8")
       ->check(CLI::IsMember({"qdq", "int8"}));
@@ -245,6 +267,8 @@ CommandBody define(CLI::App& app) {
       ->type_name("N")
       ->check(CLI::Range(0, 1'000'000'000))
       ->group("Quantization");
+  add_bound_options(app, flags->bound, "leaves layers in float until");
+  add_label_options(app, flags->labels);
   app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")
       ->type_name("FILE")
       ->group("Quantization");

@@ -101,6 +101,17 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
   return table.text(style) + "\n";
 }
 
+// Which layers the bound has cost.
+std::string put_back_text(const ChosenPlan& chosen) {
+  if (!chosen.quality || chosen.put_back.empty()) return "";
+  std::string text = "  " + format_plural(chosen.put_back.size(), "layer") +
+                     " in float to keep the bound, now " + format_fixed(chosen.quality->sqnr_db(), 1) +
+                     " dB and " + format_fixed(chosen.quality->agreement(), 1) +
+                     " % on the held-back samples:\n";
+  for (const std::string& name : chosen.put_back) text += "    " + printable(name) + "\n";
+  return text + "\n";
+}
+
 double percent_of_macs(const PlanSummary& summary) {
   return summary.macs == 0
              ? 0
@@ -123,7 +134,10 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"macs", summary.macs},
                {"int8_macs", summary.integer_macs},
                {"held_back", facts.chosen.held_back},
+               {"held_back_quality", quality_json(facts.chosen.quality)},
                {"steps", steps_json(facts.chosen)},
+               {"put_back", facts.chosen.put_back},
+               {"passed", facts.chosen.bound_met},
                {"nodes", Json::object()}};
   for (const auto& [op_type, count] : summary.by_op_type)
     json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
@@ -146,7 +160,8 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   text += "\n  in int8         " + format_fixed(percent_of_macs(summary), 1) + " % of " + macs +
           "multiply-accumulates";
   text += "\n  took            " + format_fixed(console.seconds(), 1) + " s, " +
-          format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n" + step_table(facts.chosen, style);
+          format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n" + step_table(facts.chosen, style) +
+          put_back_text(facts.chosen);
   text += node_table(summary, style);
   return text + "\nCheck it:  quantize verify " + printable(facts.model) + " " + printable(facts.output) +
          " --images FOLDER\n";
@@ -157,6 +172,19 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
 Report quantize_report(const QuantizeFacts& facts, const Console& console) {
   const PlanSummary summary = summarize(facts.graph, facts.chosen.plan);
   return {json_of(facts, summary), text_of(facts, summary, console)};
+}
+
+Report unmet_report(const std::string& model, const ChosenPlan& chosen, const Console& console) {
+  Json json = {{"model", model},
+               {"output", nullptr},
+               {"held_back", chosen.held_back},
+               {"held_back_quality", quality_json(chosen.quality)},
+               {"steps", steps_json(chosen)},
+               {"passed", false}};
+  std::string text = step_table(chosen, console.style());
+  text += console.style().bad("no model was written") +
+          ": the bound is not even kept with every layer in float; ask for less\n";
+  return {json, text, kExitCheckFailed};
 }
 
 Json plan_json(const Graph& graph, const QuantizationPlan& plan) {

@@ -11,6 +11,7 @@
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/op_registry.h"
+#include "core/quantization/target.h"
 
 namespace quantize {
 
@@ -147,6 +148,16 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
       ->delimiter(',');
   app.add_option("--overrides", flags.overrides, "JSON: range, bits, method ... of single values")
       ->type_name("FILE")
+      ->group(kGroup);
+}
+
+void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise) {
+  std::vector<std::string> targets;
+  for (const TargetProfile* profile : all_targets()) targets.push_back(profile->name);
+  app.add_option("--target", target,
+                 "whose rules choose what is quantized: " + join(targets, ", ") + " (" + otherwise + ")")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(targets))
       ->group(kGroup);
 }
 

@@ -15,6 +15,8 @@ struct SchemeFlags {
   bool symmetric = false, reduce_range = false;
 };
 void add_scheme_options(CLI::App& app, SchemeFlags& flags);
+/// --target; `otherwise` says what holds without it.
+void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise);
 
 /// Errors: Error(kInvalidArgument) for a regular expression, an operator type or an override that makes no
 /// sense; Error(kIo) if the overrides cannot be read.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "calibration/auto_preprocess.h"
+#include "cli/bound_options.h"
 #include "cli/comparison.h"
 #include "cli/console.h"
 #include "cli/options.h"
@@ -21,10 +22,9 @@ struct VerifyOptions {
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
-  std::string labels;
-  int64_t label_offset = 0;
+  LabelFlags labels;
   bool layers = false;
-  std::optional<double> min_agreement, min_sqnr, max_drop;
+  Bound bound;
 };
 
 // One check that was asked for.
@@ -47,13 +47,13 @@ std::vector<Check> checks_of(const VerifyOptions& options, const Comparison& com
         {what + " " + format_fixed(value, 2) + ", at least " + format_fixed(*limit, 2) + " wanted",
          value >= *limit});
   };
-  at_least("agreement in percent", comparison.agreement(), options.min_agreement);
-  at_least("SQNR in dB of the worst output", worst_sqnr(comparison), options.min_sqnr);
-  if (options.max_drop) {
+  at_least("agreement in percent", comparison.agreement(), options.bound.min_agreement);
+  at_least("SQNR in dB of the worst output", worst_sqnr(comparison), options.bound.min_sqnr);
+  if (options.bound.max_drop) {
     const double drop = comparison.reference_top1() - comparison.candidate_top1();
     checks.push_back({"top-1 dropped by " + format_fixed(drop, 2) + " points, at most " +
-                          format_fixed(*options.max_drop, 2) + " wanted",
-                      drop <= *options.max_drop});
+                          format_fixed(*options.bound.max_drop, 2) + " wanted",
+                      drop <= *options.bound.max_drop});
   }
   return checks;
 }
@@ -124,15 +124,15 @@ std::string text_of(const VerifyOptions& options, const Comparison& comparison, 
 void check_labels(const VerifyOptions& options, const Comparison& comparison, Diagnostics& diagnostics) {
   const size_t missing = comparison.samples - comparison.labelled;
   if (comparison.labelled == 0)
-    throw Error(ErrorKind::kInvalidArgument, "no sample has a label in '" + options.labels +
+    throw Error(ErrorKind::kInvalidArgument, "no sample has a label in '" + options.labels.file +
                                                  "'; its lines are an image's name and its class");
   if (missing != 0)
     diagnostics.warn(std::to_string(missing) + " of " + format_plural(comparison.samples, "sample") +
-                     " have no label in '" + options.labels + "'");
+                     " have no label in '" + options.labels.file + "'");
 }
 
 Report verify(const VerifyOptions& options, Console& console) {
-  if (options.max_drop && options.labels.empty())
+  if (options.bound.max_drop && options.labels.file.empty())
     throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
   Graph reference = load_model(options.reference, options.input_shapes);
   const Graph candidate = load_model(options.candidate, options.input_shapes);
@@ -141,11 +141,12 @@ Report verify(const VerifyOptions& options, Console& console) {
 
   ComparisonOptions comparison_options{
       options.engine.thread_count(), &options.engine.kernels(), options.layers, {}};
-  if (!options.labels.empty()) comparison_options.labels = read_labels(options.labels, options.label_offset);
+  if (!options.labels.file.empty())
+    comparison_options.labels = read_labels(options.labels.file, options.labels.offset);
   Samples samples = open_samples(options.samples, reference, options.engine, console);
   const Comparison comparison = compare(reference, candidate, samples.source, comparison_options, console);
   warn_of_bad_images(samples.source, console.diagnostics);
-  if (!options.labels.empty()) check_labels(options, comparison, console.diagnostics);
+  if (!options.labels.file.empty()) check_labels(options, comparison, console.diagnostics);
 
   const std::vector<Check> checks = checks_of(options, comparison);
   const bool passed = all_passed(checks);
@@ -159,16 +160,9 @@ CommandBody define(CLI::App& app) {
   app.add_option("REFERENCE.onnx", options->reference, "the model that is right")->required();
   app.add_option("CANDIDATE.onnx", options->candidate, "the model to judge")->required();
   add_sample_options(app, options->samples, true);
-  app.add_option("--labels", options->labels, "lines of an image's name and its class, for top-1")
-      ->type_name("FILE");
-  app.add_option("--label-offset", options->label_offset, "added to each class of --labels")->type_name("N");
   app.add_flag("--layers", options->layers, "the SQNR of every layer, the worst first");
-  app.add_option("--min-agreement", options->min_agreement, "exit 1 below this percentage of equal classes")
-      ->type_name("PERCENT");
-  app.add_option("--min-sqnr", options->min_sqnr, "exit 1 if any output's SQNR is below this")
-      ->type_name("DB");
-  app.add_option("--max-drop", options->max_drop, "exit 1 if top-1 falls by more points than this")
-      ->type_name("POINTS");
+  add_bound_options(app, options->bound, "exit 1 unless");
+  add_label_options(app, options->labels);
   add_input_shapes(app, options->input_shapes);
   add_engine_options(app, options->engine);
   return [options](Console& console) { return verify(*options, console); };

@@ -25,6 +25,7 @@ class NodeFilter {
   std::string reason(const Node& node) const {
     if (!include_.empty() && !matches(include_, node.name)) return "not among the nodes to include";
     if (matches(exclude_, node.name)) return "excluded by its name";
+    if (scheme_.float_nodes.contains(node.name)) return "in float to meet the bound on the loss";
     const auto listed = [&](const std::vector<std::string>& types) {
       return std::find(types.begin(), types.end(), node.op_type) != types.end();
     };

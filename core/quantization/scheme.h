@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct QuantizationScheme {
   std::vector<std::string> include, exclude;            // ECMAScript regular expressions over node names
   std::vector<std::string> op_types, exclude_op_types;  // empty: all
   std::map<std::string, ValueOverride> overrides;       // by value name
+  /// Nodes, by name, that a search has put back into float because quantizing them costs too much.
+  std::set<std::string> float_nodes;
 };
 
 /// What the scheme says about one value alone, or nullptr.

@@ -3,8 +3,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "calibration/correct_bias.h"
+#include "calibration/decide_ranges.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
+#include "core/quantization/plan_quantization.h"
 #include "tests/support/graph_builder.h"
 
 using namespace quantize;
@@ -28,11 +31,12 @@ std::optional<std::vector<Tensor>> sample(size_t i) {
   return std::vector<Tensor>{test::random_tensor({1, 3, 8, 8}, static_cast<uint32_t>(i + 1), -1, 2)};
 }
 
-ChosenPlan choose(const QuantizationScheme& scheme, const SampleSet& samples, int threads = 1) {
+ChosenPlan choose(const QuantizationScheme& scheme, const SampleSet& samples, int threads = 1,
+                  const Bound& bound = {}) {
   const Graph graph = classifier();
   CalibrateOptions options;
   options.threads = threads;
-  return choose_plan(graph, calibrate(graph, 32, sample, {}), scheme, find_target("ort-x86"), samples,
+  return choose_plan(graph, calibrate(graph, 32, sample, {}), scheme, find_target("ort-x86"), samples, bound,
                      options);
 }
 
@@ -77,7 +81,7 @@ TEST_CASE("choose_plan: what the plan says is what the last step kept was judged
   const ChosenPlan chosen = choose(scheme_of("auto", 4), images(8));
   std::vector<size_t> held_back;
   for (size_t i = 3; i < 32; i += 4) held_back.push_back(i);
-  const Validator validator(graph, held_back, sample, {});
+  const Validator validator(graph, held_back, images(8), {});
   const Quality quality = validator.judge(insert_qdq(graph, chosen.plan));
   const PlanStep* last = nullptr;
   for (const PlanStep& step : chosen.steps)
@@ -131,11 +135,111 @@ TEST_CASE("Quality: gains are counted in standard errors") {
 
 TEST_CASE("Validator: the float network is identical to itself; bad samples are left out") {
   const Graph graph = classifier();
-  const Validator validator(graph, {0, 1, 2, 3}, [](size_t i) { return i == 2 ? std::nullopt : sample(i); },
-                            {});
+  SampleSet set = images(4);
+  set.load = [](size_t i) { return i == 2 ? std::nullopt : sample(i); };
+  set.label = [](size_t i) -> std::optional<int64_t> {
+    if (i == 0) return std::nullopt;
+    return 99;  // no class
+  };
+  const Validator validator(graph, {0, 1, 2, 3}, set, {});
   CHECK(validator.samples() == 3);
   const Quality quality = validator.judge(graph);
   CHECK(quality.sqnr_db() == Deviation::kMaxDb);
   CHECK(quality.agreement() == 100);
   CHECK(quality.errors == std::vector<double>{0, 0, 0});
+  CHECK(quality.labelled == 2);
+  CHECK(quality.reference_right == 0);
+  CHECK(quality.drop() == 0);
+}
+
+TEST_CASE("Quality: a drop is counted in points of the labelled samples") {
+  Quality quality;
+  quality.labelled = 8;
+  quality.reference_right = 6;
+  quality.candidate_right = 5;
+  CHECK(quality.drop() == 12.5);
+}
+
+TEST_CASE("choose_plan: a bound is kept by as few float layers as it takes") {
+  const QuantizationScheme scheme = scheme_of("mse", 3);
+  const ChosenPlan free = choose(scheme, images(8));
+  CHECK(free.bound_met);
+  CHECK(free.put_back.empty());
+  Bound bound;
+  const ChosenPlan low = choose(scheme, images(8), 1, {.min_agreement = {}, .min_sqnr = 1.0, .max_drop = {}});
+  CHECK(low.put_back.empty());
+  REQUIRE(low.quality);
+  bound.min_sqnr = low.quality->sqnr_db() + 6;
+  const ChosenPlan kept = choose(scheme, images(8), 1, bound);
+  REQUIRE(kept.quality);
+  CHECK(kept.bound_met);
+  CHECK(kept.quality->sqnr_db() >= *bound.min_sqnr);
+  CHECK_FALSE(kept.put_back.empty());
+  CHECK(kept.put_back.size() < 3);
+  const Graph graph = classifier();
+  for (size_t n = 0; n < graph.nodes.size(); ++n)
+    for (const std::string& name : kept.put_back)
+      if (graph.nodes[n].name == name)
+        CHECK(kept.plan.nodes[n].reason == "in float to meet the bound on the loss");
+}
+
+TEST_CASE("choose_plan: a bound that nothing keeps is not met") {
+  const ChosenPlan chosen =
+      choose(scheme_of("mse"), images(8), 1, {.min_agreement = {}, .min_sqnr = 2000.0, .max_drop = {}});
+  CHECK_FALSE(chosen.bound_met);
+}
+
+TEST_CASE("Layers go back to float in order of harm per multiply-accumulate") {
+  const Graph graph = classifier();
+  const ChosenPlan chosen = choose(scheme_of("mse", 3), images(8));
+  Quality quality, better, best, worse;
+  quality.errors = {8};
+  better.errors = {4};
+  best.errors = {2};
+  worse.errors = {9};
+  std::vector<NodeId> layers = corrected_layers(chosen.plan);
+  REQUIRE(layers.size() == 3);
+  QuantizationPlan plan = chosen.plan;
+  plan.nodes[static_cast<size_t>(layers[0])].macs = 100;
+  plan.nodes[static_cast<size_t>(layers[1])].macs = 1000;
+  const auto order = most_harmful_first(
+      graph, plan, {{layers[0], better, {}}, {layers[1], best, {}}, {layers[2], worse, {}}}, quality);
+  const auto name = [&](size_t i) { return graph.nodes[static_cast<size_t>(layers[i])].name; };
+  CHECK(order == std::vector<std::string>{name(0), name(1), name(2)});
+}
+
+TEST_CASE("fewest_in_float finds the smallest number, and says if there is none") {
+  std::vector<std::string> order;
+  for (int i = 0; i < 21; ++i) order.push_back("layer" + std::to_string(i));
+  for (size_t needed = 0; needed <= order.size(); ++needed)
+    CHECK(fewest_in_float(
+              order, [&](const std::set<std::string>& nodes) { return nodes.size() >= needed; }) == needed);
+  CHECK_FALSE(fewest_in_float(order, [](const std::set<std::string>&) { return false; }));
+  CHECK_FALSE(fewest_in_float({}, [](const std::set<std::string>&) { return false; }));
+}
+
+TEST_CASE("Sensitivity: alone a layer does less harm than all, without it the rest does less") {
+  const Graph graph = classifier();
+  const RangeTable ranges = decide_ranges(calibrate(graph, 32, sample, {}), scheme_of("mse"), 1);
+  const Planner planner = [&](const std::set<std::string>& nodes) {
+    QuantizationScheme scheme = scheme_of("mse", 3);
+    scheme.float_nodes = nodes;
+    return plan_quantization(graph, ranges, scheme, find_target("ort-x86"));
+  };
+  const QuantizationPlan plan = planner({});
+  const Validator validator(graph, {1, 2, 3}, images(3), {});
+  std::vector<size_t> progress;
+  const auto layers = measure_sensitivity(graph, plan, planner, validator, true,
+                                          [&](size_t done) { progress.push_back(done); });
+  REQUIRE(layers.size() == 3);
+  CHECK(progress == std::vector<size_t>{1, 2, 3});
+  const double whole = validator.judge(insert_qdq(graph, plan)).sqnr_db();
+  double worst_alone = 1e9, best_without = -1e9;
+  for (const LayerSensitivity& layer : layers) {
+    REQUIRE(layer.alone);
+    worst_alone = std::min(worst_alone, layer.alone->sqnr_db());
+    best_without = std::max(best_without, layer.without.sqnr_db());
+  }
+  CHECK(worst_alone >= whole);
+  CHECK(best_without > whole);
 }

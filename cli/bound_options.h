@@ -1,0 +1,23 @@
+// --min-agreement, --min-sqnr, --max-drop, and the labels that the last one needs.
+#pragma once
+
+#include <string>
+
+#include "calibration/sensitivity.h"
+
+namespace CLI {
+class App;
+}
+
+namespace quantize {
+
+struct LabelFlags {
+  std::string file;
+  int64_t offset = 0;
+};
+
+/// `what` says what the command does where the bound is broken: "exit 1 unless".
+void add_bound_options(CLI::App& app, Bound& bound, const std::string& what);
+void add_label_options(CLI::App& app, LabelFlags& flags);
+
+}  // namespace quantize

@@ -1,0 +1,144 @@
+// quantize sensitivity: which layers the loss comes from.
+#include "cli/sensitivity_command.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "calibration/choose_plan.h"
+#include "calibration/decide_ranges.h"
+#include "cli/console.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/samples.h"
+#include "cli/scheme_options.h"
+#include "cli/text.h"
+#include "core/passes/passes.h"
+#include "core/quantization/insert_qdq.h"
+#include "core/quantization/plan_quantization.h"
+
+namespace quantize {
+
+namespace {
+
+struct SensitivityFlags {
+  std::string model, target = "ort-x86";
+  SchemeFlags scheme;
+  SampleFlags samples;
+  EngineOptions engine;
+  InputShapes input_shapes;
+};
+
+// What was found out.
+struct Findings {
+  const Graph& graph;
+  const QuantizationPlan& plan;
+  size_t samples;
+  Quality all;  // all layers quantized
+  std::vector<LayerSensitivity> layers;
+};
+
+Json quality_json(const Quality& quality) {
+  return {{"sqnr_db", quality.sqnr_db()}, {"agreement", quality.agreement()}};
+}
+
+Json json_of(const SensitivityFlags& flags, const Findings& found) {
+  Json json = {{"model", flags.model},
+               {"target", flags.target},
+               {"samples", found.samples},
+               {"all", quality_json(found.all)},
+               {"layers", Json::array()}};
+  for (const LayerSensitivity& layer : found.layers) {
+    const auto n = static_cast<size_t>(layer.node);
+    json["layers"].push_back({{"name", found.graph.nodes[n].name},
+                              {"op_type", found.graph.nodes[n].op_type},
+                              {"macs", found.plan.nodes[n].macs},
+                              {"alone", quality_json(*layer.alone)},
+                              {"without", quality_json(layer.without)}});
+  }
+  return json;
+}
+
+std::string text_of(const SensitivityFlags& flags, const Findings& found, const Style& style) {
+  std::string text = style.bold(printable(flags.model)) + " for " + flags.target + ", judged on " +
+                     format_plural(found.samples, "sample") + "\n  all layers in int8: SQNR " +
+                     format_fixed(found.all.sqnr_db(), 1) + " dB, agreement " +
+                     format_fixed(found.all.agreement(), 1) + " %\n\n";
+  Table table({{"layer, most harmful first"},
+               {"op_type"},
+               {"% of MACs", Table::Align::kRight},
+               {"SQNR dB alone", Table::Align::kRight},
+               {"dB gained without", Table::Align::kRight}});
+  const auto macs = static_cast<double>(std::max<uint64_t>(summarize(found.graph, found.plan).macs, 1));
+  std::vector<LayerSensitivity> layers = found.layers;
+  std::stable_sort(layers.begin(), layers.end(), [](const LayerSensitivity& a, const LayerSensitivity& b) {
+    return a.without.sqnr_db() > b.without.sqnr_db();
+  });
+  for (const LayerSensitivity& layer : layers) {
+    const auto n = static_cast<size_t>(layer.node);
+    table.add({found.graph.nodes[n].name, found.graph.nodes[n].op_type,
+               format_fixed(100 * static_cast<double>(found.plan.nodes[n].macs) / macs, 1),
+               format_fixed(layer.alone->sqnr_db(), 1),
+               format_fixed(layer.without.sqnr_db() - found.all.sqnr_db(), 2)});
+  }
+  return text + table.text(style) +
+         "\n  alone: this layer in int8, all others in float; without: this one in float, all others in "
+         "int8\n";
+}
+
+Report sensitivity(const SensitivityFlags& flags, Console& console) {
+  QuantizationScheme scheme = make_scheme(flags.scheme);
+  if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
+  const TargetProfile& target = find_target(flags.target);
+  const Graph source = load_model(flags.model, flags.input_shapes);
+  const Graph graph = with_context([&] { return flags.model; }, [&] { return prepare(source); });
+  Samples samples = open_samples(flags.samples, source, flags.engine, console);
+  const StatisticsTable statistics = calibrate(graph, samples.source, flags.engine, console);
+  const RangeTable ranges = decide_ranges(statistics, scheme, flags.engine.thread_count());
+  const Planner planner = [&](const std::set<std::string>& float_nodes) {
+    throw_if_interrupted();
+    scheme.float_nodes = float_nodes;
+    return plan_quantization(graph, ranges, scheme, target);
+  };
+
+  SampleSet set{.count = samples.source.count(),
+                .load = [&](size_t i) { return samples.source.load(i); },
+                .held_back = 0,
+                .label = {}};
+  std::vector<size_t> judged;
+  constexpr size_t kMost = 64;
+  for (size_t i = 0, n = std::min(kMost, set.count); i < n; ++i) judged.push_back(i * set.count / n);
+  CalibrateOptions options;
+  options.threads = flags.engine.thread_count();
+  options.kernels = &flags.engine.kernels();
+  const Validator validator(graph, judged, set, options);
+  const QuantizationPlan plan = planner({});
+  Findings found{graph, plan, validator.samples(), validator.judge(insert_qdq(graph, plan)), {}};
+  size_t layers = 0;
+  for (const PlannedNode& node : plan.nodes) layers += node.weights.has_value();
+  Progress progress = console.progress("layers");
+  found.layers = measure_sensitivity(graph, plan, planner, validator, true,
+                                     [&](size_t done) { progress.update(done, layers); });
+  return {json_of(flags, found), text_of(flags, found, console.style())};
+}
+
+CommandBody define(CLI::App& app) {
+  const auto flags = std::make_shared<SensitivityFlags>();
+  app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
+  add_sample_options(app, flags->samples, true);
+  add_scheme_options(app, flags->scheme);
+  add_target_option(app, flags->target, "default: ort-x86");
+  add_input_shapes(app, flags->input_shapes);
+  add_engine_options(app, flags->engine);
+  return [flags](Console& console) { return sensitivity(*flags, console); };
+}
+
+}  // namespace
+
+const Command kSensitivityCommand = {
+    .name = "sensitivity",
+    .summary = "which layers lose how much by being quantized; needs no labels",
+    .example = "  quantize sensitivity mobilenet.onnx --calib photos/\n",
+    .define = define,
+};
+
+}  // namespace quantize
