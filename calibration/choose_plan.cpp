@@ -87,6 +87,7 @@ class PlanSearch {
     if (best_.held_back != 0) best_.quality = validator_->judge(insert_qdq(graph_, best_.plan));
   }
 
+  /// The plan with the most integer multiplications among those that either order of layers leads to.
   void put_back_until(const Bound& bound) {
     // Ranking layers needs no measured biases; what is confirmed has them.
     const BiasCorrection quick = std::min(best_.bias_correction, BiasCorrection::kClosedForm);
@@ -97,19 +98,35 @@ class PlanSearch {
         measure_sensitivity(graph_, best_.plan, planner, *validator_, false, [&](size_t done) {
           if (progress_) progress_(best_.steps.size() + done);
         });
-    const std::vector<std::string> order = most_harmful_first(graph_, best_.plan, layers, *best_.quality);
-    const auto count = fewest_in_float(order, [&](const std::set<std::string>& nodes) {
-      QuantizationPlan plan = plan_with(best_.method, best_.bias_correction, nodes);
-      Quality quality = validator_->judge(insert_qdq(graph_, plan));
-      const bool holds = bound.holds(quality);
-      if (holds) {
-        best_.plan = std::move(plan);
-        best_.quality = std::move(quality);
-      }
-      return holds;
-    });
-    best_.bound_met = count.has_value();
-    if (count) best_.put_back.assign(order.begin(), order.begin() + static_cast<ptrdiff_t>(*count));
+    const QuantizationPlan whole = best_.plan;
+    best_.bound_met = false;
+    uint64_t most_macs = 0;
+    for (HarmPer per : {HarmPer::kMac, HarmPer::kLayer}) {
+      std::optional<Candidate> last;
+      const auto nodes = fewest_in_float(most_harmful_first(graph_, whole, layers, per),
+                                         [&](const std::set<std::string>& float_nodes) {
+                                           Candidate candidate = candidate_with(float_nodes);
+                                           const bool holds = bound.holds(candidate.quality);
+                                           if (holds) last = std::move(candidate);
+                                           return holds;
+                                         });
+      if (!nodes || summarize(graph_, last->plan).integer_macs <= most_macs) continue;
+      most_macs = summarize(graph_, last->plan).integer_macs;
+      best_.bound_met = true;
+      best_.put_back = *nodes;
+      best_.plan = std::move(last->plan);
+      best_.quality = std::move(last->quality);
+    }
+  }
+
+  struct Candidate {
+    QuantizationPlan plan;
+    Quality quality;
+  };
+  Candidate candidate_with(const std::set<std::string>& float_nodes) {
+    QuantizationPlan plan = plan_with(best_.method, best_.bias_correction, float_nodes);
+    Quality quality = validator_->judge(insert_qdq(graph_, plan));
+    return {std::move(plan), std::move(quality)};
   }
 
   /// Keeps the plan if it gains more than that over the best so far.

@@ -56,8 +56,8 @@ struct ChosenPlan {
 /// corrected in closed form at most.
 ///
 /// If there is a bound and the plan breaks it, layers are put back into float, as few as possible of those
-/// that harm most per multiply-accumulate, until it holds on the held-back samples; if it does not even hold
-/// with all of them in float, `bound_met` is false. Requires: held-back samples, if there is a bound.
+/// that harm most per multiply-accumulate, until it holds on the held-back samples; if it would not
+/// hold with any layer in integers, `bound_met` is false. Requires: held-back samples, if there is a bound.
 ///
 /// `options.progress` is told how many of kMostSteps were tried, then of the layers whose harm was measured.
 ///

@@ -18,7 +18,7 @@ double mean_error(const Quality& quality) {
 
 std::vector<LayerSensitivity> measure_sensitivity(const Graph& graph, const QuantizationPlan& plan,
                                                   const Planner& planner, const Validator& validator,
-                                                  bool alone, const std::function<void(size_t)>& progress) {
+                                                  bool without, const std::function<void(size_t)>& progress) {
   std::vector<NodeId> layers;
   std::set<std::string> names;
   for (size_t n = 0; n < plan.nodes.size(); ++n) {
@@ -29,13 +29,11 @@ std::vector<LayerSensitivity> measure_sensitivity(const Graph& graph, const Quan
   std::vector<LayerSensitivity> result;
   for (NodeId n : layers) {
     const std::string& name = graph.nodes[static_cast<size_t>(n)].name;
+    std::set<std::string> others = names;
+    others.erase(name);
     LayerSensitivity layer{
-        .node = n, .without = validator.judge(insert_qdq(graph, planner({name}))), .alone = {}};
-    if (alone) {
-      std::set<std::string> others = names;
-      others.erase(name);
-      layer.alone = validator.judge(insert_qdq(graph, planner(others)));
-    }
+        .node = n, .alone = validator.judge(insert_qdq(graph, planner(others))), .without = {}};
+    if (without) layer.without = validator.judge(insert_qdq(graph, planner({name})));
     result.push_back(std::move(layer));
     if (progress) progress(result.size());
   }
@@ -48,38 +46,45 @@ bool Bound::holds(const Quality& quality) const {
 }
 
 std::vector<std::string> most_harmful_first(const Graph& graph, const QuantizationPlan& plan,
-                                            const std::vector<LayerSensitivity>& layers,
-                                            const Quality& quality) {
-  std::vector<std::pair<double, std::string>> gains;
+                                            const std::vector<LayerSensitivity>& layers, HarmPer per) {
+  std::vector<std::pair<double, std::string>> harms;
   for (const LayerSensitivity& layer : layers) {
     const auto n = static_cast<size_t>(layer.node);
-    const double gain = mean_error(quality) - mean_error(layer.without);
     const auto macs = static_cast<double>(std::max<uint64_t>(plan.nodes[n].macs, 1));
-    gains.emplace_back(gain > 0 ? gain / macs : gain, graph.nodes[n].name);
+    harms.emplace_back(mean_error(layer.alone) / (per == HarmPer::kMac ? macs : 1), graph.nodes[n].name);
   }
-  std::stable_sort(gains.begin(), gains.end(),
+  std::stable_sort(harms.begin(), harms.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<std::string> order;
-  for (auto& [gain, name] : gains) order.push_back(std::move(name));
+  for (auto& [harm, name] : harms) order.push_back(std::move(name));
   return order;
 }
 
-std::optional<size_t> fewest_in_float(const std::vector<std::string>& order,
-                                      const std::function<bool(const std::set<std::string>&)>& holds) {
-  const auto holds_with = [&](size_t count) {
-    return holds({order.begin(), order.begin() + static_cast<ptrdiff_t>(count)});
+std::optional<std::vector<std::string>> fewest_in_float(
+    const std::vector<std::string>& order, const std::function<bool(const std::set<std::string>&)>& holds) {
+  const auto first = [&](size_t count) {
+    return std::set<std::string>(order.begin(), order.begin() + static_cast<ptrdiff_t>(count));
   };
   size_t failing = 0, count = 0;
-  while (!holds_with(count)) {
-    if (count == order.size()) return std::nullopt;
+  while (count >= order.size() || !holds(first(count))) {
+    if (count + 1 >= order.size()) return std::nullopt;
     failing = count;
-    count = std::min(std::max<size_t>(2 * count, 1), order.size());
+    count = std::min(std::max<size_t>(2 * count, 1), order.size() - 1);
   }
   while (count > failing + 1) {
     const size_t middle = failing + (count - failing) / 2;
-    (holds_with(middle) ? count : failing) = middle;
+    (holds(first(middle)) ? count : failing) = middle;
   }
-  return count;
+  std::set<std::string> chosen = first(count);
+  for (size_t i = count; i-- > 0;) {
+    std::set<std::string> fewer = chosen;
+    fewer.erase(order[i]);
+    if (fewer.size() < chosen.size() && i + 1 != count && holds(fewer)) chosen = fewer;
+  }
+  std::vector<std::string> result;
+  for (const std::string& name : order)
+    if (chosen.contains(name)) result.push_back(name);
+  return result;
 }
 
 }  // namespace quantize

@@ -18,16 +18,16 @@ using Planner = std::function<QuantizationPlan(const std::set<std::string>& floa
 /// One layer with weights that the plan has in integers.
 struct LayerSensitivity {
   NodeId node = kNoNode;
-  Quality without;               // all layers quantized but this one
-  std::optional<Quality> alone;  // this layer quantized, all others in float
+  Quality alone;                   // this layer quantized, all others in float
+  std::optional<Quality> without;  // all layers quantized but this one
 };
 
-/// Judges the network with every layer of `plan` that has integer weights put back into float, one at a time,
-/// and, if `alone`, with nothing else quantized. `progress` is told how many layers are done.
-/// Errors: those of the planner and of Validator::judge.
+/// Judges the network with every layer of `plan` that has integer weights as the only one quantized, one
+/// after the other, and, if `without`, as the only one that is not. `progress` is told how many layers are
+/// done. Errors: those of the planner and of Validator::judge.
 std::vector<LayerSensitivity> measure_sensitivity(const Graph& graph, const QuantizationPlan& plan,
                                                   const Planner& planner, const Validator& validator,
-                                                  bool alone, const std::function<void(size_t)>& progress);
+                                                  bool without, const std::function<void(size_t)>& progress);
 
 /// What a network must keep of the float network, on the held-back samples.
 struct Bound {
@@ -39,16 +39,20 @@ struct Bound {
   bool holds(const Quality& quality) const;
 };
 
-/// The order in which layers go back to float: by what the network's mean error loses by it, per
-/// multiply-accumulate that is computed in float then. Layers that gain nothing come last.
-std::vector<std::string> most_harmful_first(const Graph& graph, const QuantizationPlan& plan,
-                                            const std::vector<LayerSensitivity>& layers,
-                                            const Quality& quality);
+/// What a layer's harm is measured against.
+enum class HarmPer { kMac, kLayer };
 
-/// The smallest number of layers, taken from the front of `order`, with which `holds` is true: found by
-/// doubling, then by halving the last step, each confirmed jointly. Nothing if it does not hold with all of
-/// them in float.
-std::optional<size_t> fewest_in_float(const std::vector<std::string>& order,
-                                      const std::function<bool(const std::set<std::string>&)>& holds);
+/// The order in which layers go back to float: by the mean error that each causes alone, per
+/// multiply-accumulate or as it is. The first keeps more of the network in integers; the second cannot leave
+/// a layer for last that alone breaks the bound.
+std::vector<std::string> most_harmful_first(const Graph& graph, const QuantizationPlan& plan,
+                                            const std::vector<LayerSensitivity>& layers, HarmPer per);
+
+/// Layers with which in float `holds` is true: as few as possible from the front of `order`, found by
+/// doubling, then by halving the last step; then without every one, the last first, that it holds without.
+/// Each set is asked about as a whole. Nothing if it holds with no set short of all layers: that is no int8
+/// model.
+std::optional<std::vector<std::string>> fewest_in_float(
+    const std::vector<std::string>& order, const std::function<bool(const std::set<std::string>&)>& holds);
 
 }  // namespace quantize

@@ -9,7 +9,6 @@ void add_bound_options(CLI::App& app, Bound& bound, const std::string& what) {
   app.add_option("--min-agreement", bound.min_agreement,
                  what + " this percentage of best classes is the same")
       ->type_name("PERCENT")
-      ->check(CLI::Range(0.0, 100.0))
       ->group(kGroup);
   app.add_option("--min-sqnr", bound.min_sqnr, what + " the SQNR of every output is at least this")
       ->type_name("DB")

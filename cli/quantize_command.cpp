@@ -109,13 +109,14 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   return {std::move(table), "as in " + flags.statistics, nullptr};
 }
 
-// A quarter of the images judges what the others are used for.
+// A quarter of the images judges what the others are used for; a bound is a promise, which takes more of
+// them.
 size_t held_back_of(const QuantizeFlags& flags, size_t count) {
-  constexpr size_t kMost = 64;
+  constexpr size_t kMost = 64, kMostForBound = 256;
   if (!flags.validate) {
     if (flags.bound && count < 4)
       throw Error(ErrorKind::kInvalidArgument, "a bound on the loss needs at least 4 images in --calib");
-    return std::min(count / 4, kMost);
+    return flags.bound ? std::min(count / 2, kMostForBound) : std::min(count / 4, kMost);
   }
   if (flags.bound && *flags.validate == 0)
     throw Error(
@@ -261,9 +262,10 @@ CommandBody define(CLI::App& app) {
       ->check(CLI::IsMember({"f32", "u8"}))
       ->group("Output file");
   app.add_option("--statistics", flags->statistics, "read if it exists (no images needed then), else written")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->group("Samples");
   app.add_option("--validate", flags->validate,
-                 "images held back to judge every step by (default a quarter, at most 64)")
+                 "images held back to judge every step by (default a quarter, at most 64; half with a bound)")
       ->type_name("N")
       ->check(CLI::Range(0, 1'000'000'000))
       ->group("Quantization");
@@ -282,9 +284,7 @@ CommandBody define(CLI::App& app) {
 const Command kQuantizeCommand = {
     .name = "quantize",
     .summary = "Turns an FP32 ONNX vision model and a folder of images into an int8 model.",
-    .example =
-        "  quantize mobilenet.onnx --calib photos/ --method entropy     # writes mobilenet.qdq.onnx\n"
-        "  quantize verify mobilenet.onnx mobilenet.qdq.onnx --images photos/\n",
+    .example = "  quantize mobilenet.onnx --calib photos/ --min-agreement 98   # writes mobilenet.qdq.onnx\n",
     .define = define,
 };
 

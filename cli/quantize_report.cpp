@@ -183,7 +183,7 @@ Report unmet_report(const std::string& model, const ChosenPlan& chosen, const Co
                {"passed", false}};
   std::string text = step_table(chosen, console.style());
   text += console.style().bad("no model was written") +
-          ": the bound is not even kept with every layer in float; ask for less\n";
+          ": the bound is not kept with any layer in int8; ask for less\n";
   return {json, text, kExitCheckFailed};
 }
 

@@ -18,7 +18,7 @@ struct QuantizeFacts {
 };
 Report quantize_report(const QuantizeFacts& facts, const Console& console);
 
-/// What to say when no model was written, because even with all layers in float the bound would be broken.
+/// What to say when no model was written, because no int8 model keeps the bound.
 Report unmet_report(const std::string& model, const ChosenPlan& chosen, const Console& console);
 
 /// Every value's type, scale, zero point, range and reason; every node's placement and reason.

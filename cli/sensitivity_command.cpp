@@ -52,8 +52,8 @@ Json json_of(const SensitivityFlags& flags, const Findings& found) {
     json["layers"].push_back({{"name", found.graph.nodes[n].name},
                               {"op_type", found.graph.nodes[n].op_type},
                               {"macs", found.plan.nodes[n].macs},
-                              {"alone", quality_json(*layer.alone)},
-                              {"without", quality_json(layer.without)}});
+                              {"alone", quality_json(layer.alone)},
+                              {"without", quality_json(*layer.without)}});
   }
   return json;
 }
@@ -71,14 +71,14 @@ std::string text_of(const SensitivityFlags& flags, const Findings& found, const 
   const auto macs = static_cast<double>(std::max<uint64_t>(summarize(found.graph, found.plan).macs, 1));
   std::vector<LayerSensitivity> layers = found.layers;
   std::stable_sort(layers.begin(), layers.end(), [](const LayerSensitivity& a, const LayerSensitivity& b) {
-    return a.without.sqnr_db() > b.without.sqnr_db();
+    return a.alone.sqnr_db() < b.alone.sqnr_db();
   });
   for (const LayerSensitivity& layer : layers) {
     const auto n = static_cast<size_t>(layer.node);
     table.add({found.graph.nodes[n].name, found.graph.nodes[n].op_type,
                format_fixed(100 * static_cast<double>(found.plan.nodes[n].macs) / macs, 1),
-               format_fixed(layer.alone->sqnr_db(), 1),
-               format_fixed(layer.without.sqnr_db() - found.all.sqnr_db(), 2)});
+               format_fixed(layer.alone.sqnr_db(), 1),
+               format_fixed(layer.without->sqnr_db() - found.all.sqnr_db(), 2)});
   }
   return text + table.text(style) +
          "\n  alone: this layer in int8, all others in float; without: this one in float, all others in "

@@ -7,6 +7,8 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/op.h"
+#include "core/passes/patterns.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {
@@ -65,7 +67,7 @@ Tensor real_bias(const PlannedWeights& weights) {
 class QdqInserter {
  public:
   QdqInserter(const Graph& graph, const QuantizationPlan& plan)
-      : source_(graph), plan_(plan), result_(graph) {}
+      : source_(graph), index_(graph), plan_(plan), result_(graph) {}
 
   Graph insert() {
     result_.nodes.clear();
@@ -196,7 +198,33 @@ class QdqInserter {
   void quantize_beside(ValueId id) {
     const ValueId result = add_like(id, "_dequantized");
     dequantized_[static_cast<size_t>(id)] = result;
-    quantize_pair(id, result, id);
+    quantize_pair(plan_.shield_float_weights && has_float_weights(id) ? shielded(id) : id, result, id);
+  }
+
+  /// True if the value comes from a float operator with constant weights, or a clamp behind one.
+  bool has_float_weights(ValueId id) const {
+    NodeId producer = index_.producer(id);
+    while (producer != kNoNode && constant_clamp(source_, source_.nodes[static_cast<size_t>(producer)]))
+      producer = index_.producer(source_.nodes[static_cast<size_t>(producer)].inputs[0]);
+    if (producer == kNoNode) return false;
+    const Node& node = source_.nodes[static_cast<size_t>(producer)];
+    if (plan_.nodes[static_cast<size_t>(producer)].placement != Placement::kFloat) return false;
+    return find_op(source_, node).weight_layout != nullptr && source_.constant(node.input(1)) != nullptr;
+  }
+
+  /// The same value behind a Max that changes nothing, so that the runtime does not see a pattern to
+  /// quantize.
+  ValueId shielded(ValueId id) {
+    if (lowest_ == kNoValue)
+      lowest_ =
+          result_.add_constant("quantize_lowest_float", Tensor::scalar(std::numeric_limits<float>::lowest()));
+    Node node;
+    node.op_type = "Max";
+    node.inputs = {id, lowest_};
+    node.outputs = {add_like(id, "_shielded")};
+    node.name = result_.value(node.outputs[0]).name;
+    result_.nodes.push_back(node);
+    return node.outputs[0];
   }
 
   /// real -> Q -> DQ -> rounded, with the parameters planned for `owner`.
@@ -274,8 +302,10 @@ class QdqInserter {
   }
 
   const Graph& source_;
+  const GraphIndex index_;
   const QuantizationPlan& plan_;
   Graph result_;
+  ValueId lowest_ = kNoValue;
   std::vector<ScaleIds> scales_;      // per value of the source
   std::vector<ValueId> dequantized_;  // per value of the source: what integer nodes read instead
   std::map<NodeId, const PlannedWeights*> corrected_adds_;  // Adds that carry a corrected bias

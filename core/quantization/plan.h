@@ -54,6 +54,7 @@ struct PlannedNode {
 /// Requires: made for exactly the graph it is used with; values and nodes go by id.
 struct QuantizationPlan {
   std::string target;
+  bool shield_float_weights = false;  // the target would round them: TargetProfile::rounds_float_weights
   std::vector<PlannedValue> values;
   std::vector<PlannedNode> nodes;
   std::vector<std::string> warnings;

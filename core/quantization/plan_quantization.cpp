@@ -72,6 +72,7 @@ class Planner {
         own_(graph.values.size()),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
+    plan_.shield_float_weights = target.rounds_float_weights;
     plan_.values.resize(graph.values.size());
     plan_.nodes.resize(graph.nodes.size());
   }

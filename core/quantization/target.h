@@ -33,6 +33,10 @@ struct TargetProfile {
   const char* description;  // for help texts
   std::span<const IntegerOperator> operators;
   std::span<const TypePair> type_pairs;
+  /// True if the runtime rounds the weights of a float operator to one scale of 8 bits by itself, unasked,
+  /// where it stands between DequantizeLinear and QuantizeLinear (ONNX Runtime; --exclude would cost more
+  /// than it saves).
+  bool rounds_float_weights = false;
 
   /// The entry for this node, or nullptr: the runtime computes it in float.
   const IntegerOperator* find(const Graph& graph, const Node& node) const;

@@ -243,6 +243,44 @@ class MainJob(Case):
                               report["method"], "--bias-correction", "on", "-o", "b.onnx")
         self.assertEqual((named["steps"], named["bias_correction"]), ([], "measured"))
 
+    def test_a_bound_is_kept_or_nothing_is_written(self):
+        images = ("--calib", "images", "--preprocess", "unit", "--method", "max", "--bias-correction", "off")
+        free = self.run_json("lenet.onnx", *images, "--min-sqnr", "1", "-o", "free.onnx")
+        self.assertEqual((free["put_back"], free["passed"], free["held_back"]), ([], True, 10))
+        wanted = free["held_back_quality"]["sqnr_db"] + 1
+        kept = self.run_json("lenet.onnx", *images, "--min-sqnr", wanted, "-o", "kept.onnx")
+        self.assertGreaterEqual(kept["held_back_quality"]["sqnr_db"], wanted)
+        self.assertGreater(len(kept["put_back"]), 0)
+        self.assertLess(kept["int8_macs"], free["int8_macs"])
+        reasons = {node["name"]: node["reason"] for node in kept["float_nodes"]}
+        for name in kept["put_back"]:
+            self.assertIn("bound", reasons[name])
+        broken = self.run_json("lenet.onnx", *images, "--min-sqnr", "500", "-o", "broken.onnx", code=1)
+        self.assertEqual((broken["passed"], broken["output"]), (False, None))
+        self.assertFalse((self.folder / "broken.onnx").exists())
+
+    def test_a_bound_needs_what_it_is_measured_on(self):
+        self.run_program("calibrate", "lenet.onnx", "--calib", "images", "--preprocess", "unit", "-o", "s.stats")
+        self.fails("lenet.onnx", "--statistics", "s.stats", "--min-agreement", "99", "-o", "a.onnx", code=2,
+                   says="give --calib")
+        self.fails("lenet.onnx", "--calib", "images", "--max-drop", "1", "-o", "a.onnx", code=2, says="--labels")
+        self.fails("lenet.onnx", "--calib", "images", "--min-sqnr", "9", "--validate", "0", "-o", "a.onnx", code=2,
+                   says="--validate 0")
+        self.write("labels.txt", "nobody.png 3\n")
+        self.fails("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--max-drop", "1", "--labels",
+                   "labels.txt", "-o", "a.onnx", code=2, says="no held-back image has a label")
+
+    def test_sensitivity(self):
+        report = self.run_json("sensitivity", "lenet.onnx", "--calib", "images", "--preprocess", "unit")
+        self.assertEqual((report["samples"], report["target"]), (20, "ort-x86"))
+        self.assertGreater(len(report["layers"]), 1)
+        for layer in report["layers"]:
+            self.assertGreater(layer["macs"], 0)
+            self.assertGreater(layer["alone"]["sqnr_db"], report["all"]["sqnr_db"] - 3, layer)
+        text = self.run_program("sensitivity", "lenet.onnx", "--calib", "images", "--preprocess", "unit").stdout
+        self.assertIn("most harmful first", text)
+        self.assertIn(report["layers"][0]["name"], text)
+
     def test_holding_back_leaves_some(self):
         self.fails("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--validate", "20", "-o", "a.onnx",
                    code=2, says="--validate 20 leaves none of 20 samples")

@@ -64,6 +64,7 @@ extern const TargetProfile kNative;
 const TargetProfile kNative{.name = "native",
                             .description = "the engine of this program",
                             .operators = kOperators,
-                            .type_pairs = kTypePairs};
+                            .type_pairs = kTypePairs,
+                            .rounds_float_weights = true};
 
 }  // namespace quantize

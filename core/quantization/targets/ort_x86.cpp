@@ -41,6 +41,7 @@ extern const TargetProfile kOrtX86;
 const TargetProfile kOrtX86{.name = "ort-x86",
                             .description = "ONNX Runtime, CPU provider, x86-64",
                             .operators = kOperators,
-                            .type_pairs = kTypePairs};
+                            .type_pairs = kTypePairs,
+                            .rounds_float_weights = true};
 
 }  // namespace quantize

@@ -189,33 +189,44 @@ TEST_CASE("choose_plan: a bound that nothing keeps is not met") {
   CHECK_FALSE(chosen.bound_met);
 }
 
-TEST_CASE("Layers go back to float in order of harm per multiply-accumulate") {
+TEST_CASE("Layers go back to float in order of harm, per multiply-accumulate or as it is") {
   const Graph graph = classifier();
-  const ChosenPlan chosen = choose(scheme_of("mse", 3), images(8));
-  Quality quality, better, best, worse;
-  quality.errors = {8};
-  better.errors = {4};
-  best.errors = {2};
-  worse.errors = {9};
-  std::vector<NodeId> layers = corrected_layers(chosen.plan);
+  QuantizationPlan plan = choose(scheme_of("mse"), images(8)).plan;
+  const std::vector<NodeId> layers = corrected_layers(plan);
   REQUIRE(layers.size() == 3);
-  QuantizationPlan plan = chosen.plan;
-  plan.nodes[static_cast<size_t>(layers[0])].macs = 100;
-  plan.nodes[static_cast<size_t>(layers[1])].macs = 1000;
-  const auto order = most_harmful_first(
-      graph, plan, {{layers[0], better, {}}, {layers[1], best, {}}, {layers[2], worse, {}}}, quality);
+  std::vector<LayerSensitivity> measured;
+  const double errors[] = {4, 8, 1};
+  const uint64_t macs[] = {100, 1000, 10};
+  for (size_t i = 0; i < 3; ++i) {
+    measured.push_back({.node = layers[i], .alone = {}, .without = {}});
+    measured[i].alone.errors = {errors[i]};
+    plan.nodes[static_cast<size_t>(layers[i])].macs = macs[i];
+  }
   const auto name = [&](size_t i) { return graph.nodes[static_cast<size_t>(layers[i])].name; };
-  CHECK(order == std::vector<std::string>{name(0), name(1), name(2)});
+  CHECK(most_harmful_first(graph, plan, measured, HarmPer::kMac) ==
+        std::vector<std::string>{name(2), name(0), name(1)});
+  CHECK(most_harmful_first(graph, plan, measured, HarmPer::kLayer) ==
+        std::vector<std::string>{name(1), name(0), name(2)});
 }
 
-TEST_CASE("fewest_in_float finds the smallest number, and says if there is none") {
+TEST_CASE("fewest_in_float finds the fewest from the front, and says if none short of all do") {
   std::vector<std::string> order;
   for (int i = 0; i < 21; ++i) order.push_back("layer" + std::to_string(i));
-  for (size_t needed = 0; needed <= order.size(); ++needed)
-    CHECK(fewest_in_float(
-              order, [&](const std::set<std::string>& nodes) { return nodes.size() >= needed; }) == needed);
-  CHECK_FALSE(fewest_in_float(order, [](const std::set<std::string>&) { return false; }));
+  for (size_t needed = 0; needed < order.size(); ++needed) {
+    const auto found =
+        fewest_in_float(order, [&](const std::set<std::string>& nodes) { return nodes.size() >= needed; });
+    REQUIRE(found);
+    CHECK(*found == std::vector<std::string>(order.begin(), order.begin() + static_cast<ptrdiff_t>(needed)));
+  }
+  CHECK_FALSE(fewest_in_float(order, [](const std::set<std::string>& nodes) { return nodes.size() == 21; }));
   CHECK_FALSE(fewest_in_float({}, [](const std::set<std::string>&) { return false; }));
+}
+
+TEST_CASE("fewest_in_float leaves out what it holds without") {
+  const auto found = fewest_in_float({"a", "b", "c", "d", "e", "f"}, [](const std::set<std::string>& nodes) {
+    return nodes.contains("b") && nodes.contains("e");
+  });
+  CHECK(found == std::vector<std::string>{"b", "e"});
 }
 
 TEST_CASE("Sensitivity: alone a layer does less harm than all, without it the rest does less") {
@@ -236,9 +247,9 @@ TEST_CASE("Sensitivity: alone a layer does less harm than all, without it the re
   const double whole = validator.judge(insert_qdq(graph, plan)).sqnr_db();
   double worst_alone = 1e9, best_without = -1e9;
   for (const LayerSensitivity& layer : layers) {
-    REQUIRE(layer.alone);
-    worst_alone = std::min(worst_alone, layer.alone->sqnr_db());
-    best_without = std::max(best_without, layer.without.sqnr_db());
+    REQUIRE(layer.without);
+    worst_alone = std::min(worst_alone, layer.alone.sqnr_db());
+    best_without = std::max(best_without, layer.without->sqnr_db());
   }
   CHECK(worst_alone >= whole);
   CHECK(best_without > whole);

@@ -53,6 +53,26 @@ ValueId conv(GraphBuilder& b, ValueId x, int64_t inputs, int64_t outputs, int64_
 
 }  // namespace
 
+TEST_CASE("QDQ: what a float convolution writes is shielded from runtimes that would round its weights") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId relu = b.node("Relu", {conv(b, x, 3, 8, 3)});
+  const ValueId clipped = b.node("Relu", {conv(b, relu, 8, 8, 3)});
+  QuantizationScheme scheme;
+  scheme.float_nodes = {"conv_2"};
+  const Quantized q = quantize_graph(b, {conv(b, clipped, 8, 4)}, scheme);
+  const GraphIndex index(q.qdq);
+  size_t shields = 0;
+  for (const Node& node : q.qdq.nodes) {
+    if (node.op_type != "Max") continue;
+    ++shields;
+    CHECK(q.qdq.nodes[static_cast<size_t>(index.producer(node.inputs[0]))].op_type == "Relu");
+    CHECK(q.qdq.nodes[static_cast<size_t>(index.uses(node.outputs[0])[0].node)].op_type == "QuantizeLinear");
+  }
+  CHECK(shields == 1);
+  CHECK(sqnr(q) > 30);
+}
+
 TEST_CASE("QDQ: a chain of operators computes what the float graph does, within 8 bits") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 3, 8, 8});
