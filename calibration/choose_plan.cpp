@@ -24,8 +24,7 @@ class PlanSearch {
         target_(target),
         samples_(samples),
         options_(options),
-        progress_(options.progress),
-        wanted_(scheme.bias_correction) {
+        progress_(options.progress) {
     options_.progress = {};  // that of the search counts what was tried
   }
 
@@ -52,48 +51,55 @@ class PlanSearch {
     }
   }
 
-  QuantizationPlan plan_with(const std::string& method, BiasCorrection correction,
-                             const std::set<std::string>& float_nodes = {}) {
+  QuantizationPlan plan_with(const Recipe& recipe, const std::set<std::string>& float_nodes = {}) {
     QuantizationScheme scheme = scheme_;
-    scheme.method = method;
-    scheme.bias_correction = correction;
+    scheme.method = recipe.method;
+    scheme.bias_correction = recipe.bias_correction;
     scheme.float_nodes = float_nodes;
     QuantizationPlan plan =
         plan_quantization(graph_, decide_ranges(statistics_, scheme, options_.threads), scheme, target_);
-    if (correction == BiasCorrection::kMeasured)
+    if (recipe.bias_correction == BiasCorrection::kMeasured)
       correct_bias(
           graph_, samples_.count - held_back_.size(),
-          [&](size_t i) { return samples_.load(held_back_.empty() ? i : fitted_[i]); }, options_, plan);
+          [&](size_t i) { return samples_.load(held_back_.empty() ? i : fitted_[i]); },
+          recipe.weight_rounding, options_, plan);
     return plan;
   }
 
   void search() {
-    attempt("ranges by max", "max", BiasCorrection::kOff, kAnyGain);
-    if (wanted_ != BiasCorrection::kOff)
-      attempt("bias correction, closed form", "max", BiasCorrection::kClosedForm, kAnyGain);
-    attempt("ranges by " + std::string(kFallbackMethod), kFallbackMethod, best_.bias_correction, kAnyGain);
+    const auto closed_form = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
+    attempt("ranges by max", {"max", BiasCorrection::kOff}, kAnyGain);
+    if (closed_form != BiasCorrection::kOff)
+      attempt("bias correction, closed form", {"max", closed_form}, kAnyGain);
+    const std::string fallback = kFallbackMethod;
+    attempt("ranges by " + fallback, {fallback, best_.recipe.bias_correction}, kAnyGain);
     for (const char* method : {"percentile", "entropy", "mean"})
-      attempt("ranges by " + std::string(method), method, best_.bias_correction, kClearGain);
-    if (wanted_ == BiasCorrection::kMeasured)
-      attempt("bias correction, measured", best_.method, BiasCorrection::kMeasured, kClearGain);
+      attempt("ranges by " + std::string(method), {method, best_.recipe.bias_correction}, kClearGain);
+    if (scheme_.bias_correction != BiasCorrection::kMeasured) return;
+    const Recipe measured{best_.recipe.method, BiasCorrection::kMeasured};
+    attempt("bias correction, measured", measured, kClearGain);
+    if (scheme_.weight_rounding == WeightRounding::kFitted)
+      attempt("weights rounded by what they do",
+              {measured.method, BiasCorrection::kMeasured, WeightRounding::kFitted}, kAnyGain);
   }
 
   /// What the scheme says, unseen.
   void take(const std::string& method) {
-    best_.method = method;
-    best_.bias_correction =
-        samples_.count == 0 && wanted_ == BiasCorrection::kMeasured ? BiasCorrection::kClosedForm : wanted_;
-    best_.plan = plan_with(method, best_.bias_correction);
+    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding};
+    if (samples_.count == 0)
+      best_.recipe.bias_correction = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
+    if (best_.recipe.bias_correction != BiasCorrection::kMeasured)
+      best_.recipe.weight_rounding = WeightRounding::kNearest;
+    best_.plan = plan_with(best_.recipe);
     if (best_.held_back != 0) best_.quality = validator_->judge(insert_qdq(graph_, best_.plan));
   }
 
   /// The plan with the most integer multiplications among those that either order of layers leads to.
   void put_back_until(const Bound& bound) {
-    // Ranking layers needs no measured biases; what is confirmed has them.
-    const BiasCorrection quick = std::min(best_.bias_correction, BiasCorrection::kClosedForm);
-    const Planner planner = [&](const std::set<std::string>& nodes) {
-      return plan_with(best_.method, quick, nodes);
-    };
+    // Ranking layers needs nothing measured; what is confirmed has it.
+    const Recipe quick{best_.recipe.method,
+                       std::min(best_.recipe.bias_correction, BiasCorrection::kClosedForm)};
+    const Planner planner = [&](const std::set<std::string>& nodes) { return plan_with(quick, nodes); };
     const std::vector<LayerSensitivity> layers =
         measure_sensitivity(graph_, best_.plan, planner, *validator_, false, [&](size_t done) {
           if (progress_) progress_(best_.steps.size() + done);
@@ -124,24 +130,22 @@ class PlanSearch {
     Quality quality;
   };
   Candidate candidate_with(const std::set<std::string>& float_nodes) {
-    QuantizationPlan plan = plan_with(best_.method, best_.bias_correction, float_nodes);
+    QuantizationPlan plan = plan_with(best_.recipe, float_nodes);
     Quality quality = validator_->judge(insert_qdq(graph_, plan));
     return {std::move(plan), std::move(quality)};
   }
 
   /// Keeps the plan if it gains more than that over the best so far.
-  void attempt(const std::string& name, const std::string& method, BiasCorrection correction,
-               double least_gain) {
+  void attempt(const std::string& name, const Recipe& recipe, double least_gain) {
     const Clock::time_point start = Clock::now();
-    QuantizationPlan plan = plan_with(method, correction);
+    QuantizationPlan plan = plan_with(recipe);
     PlanStep step{
         .name = name, .before = best_.quality, .after = validator_->judge(insert_qdq(graph_, plan))};
     step.kept = !best_.quality || step.after.gain_over(*best_.quality) > least_gain;
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
       best_.plan = std::move(plan);
-      best_.method = method;
-      best_.bias_correction = correction;
+      best_.recipe = recipe;
       best_.quality = step.after;
     }
     best_.steps.push_back(std::move(step));
@@ -159,7 +163,6 @@ class PlanSearch {
   const SampleSet& samples_;
   CalibrateOptions options_;
   const std::function<void(size_t)> progress_;
-  const BiasCorrection wanted_;
   std::vector<size_t> fitted_, held_back_;
   const Validator* validator_ = nullptr;
   ChosenPlan best_;

@@ -29,12 +29,18 @@ struct PlanStep {
   double seconds = 0;
 };
 
-constexpr size_t kMostSteps = 7;
+constexpr size_t kMostSteps = 8;
+
+/// How a plan is made.
+struct Recipe {
+  std::string method;  // of the activation ranges
+  BiasCorrection bias_correction = BiasCorrection::kOff;
+  WeightRounding weight_rounding = WeightRounding::kNearest;  // kFitted only with kMeasured
+};
 
 struct ChosenPlan {
   QuantizationPlan plan;
-  std::string method;  // of the activation ranges
-  BiasCorrection bias_correction = BiasCorrection::kOff;
+  Recipe recipe;
   std::vector<PlanStep> steps;  // none without held-back samples
   size_t held_back = 0;
   std::optional<Quality> quality;     // on the held-back samples, if there are any
@@ -51,6 +57,7 @@ struct ChosenPlan {
 ///   - biases corrected in closed form, if the scheme corrects them: any gain
 ///   - ranges by kFallbackMethod: any gain; by every other method: a gain that is no chance
 ///   - biases corrected as measured on the other samples: a gain that is no chance
+///   - weights rounded anew, layer by layer, and biases as measured behind them: any gain
 ///
 /// Without held-back samples `auto` is kFallbackMethod. Without samples (`samples.count` 0) biases are
 /// corrected in closed form at most.

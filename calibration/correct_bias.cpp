@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "calibration/layer_rows.h"
 #include "calibration/staged_run.h"
 #include "calibration/tap_statistics.h"
 #include "calibration/tensor_statistics.h"
@@ -80,9 +81,11 @@ class ExactMeans : public ExecutionObserver {
 
 class BiasCorrector {
  public:
-  BiasCorrector(const Graph& graph, const CalibrateOptions& options, QuantizationPlan& plan)
+  BiasCorrector(const Graph& graph, WeightRounding rounding, const CalibrateOptions& options,
+                QuantizationPlan& plan)
       : graph_(graph),
         kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels),
+        rounding_(rounding),
         options_(options),
         plan_(plan),
         qdq_(insert_qdq(graph, plan)),
@@ -97,6 +100,7 @@ class BiasCorrector {
     StagedRun quantized(qdq_, kernels_, options_.threads, samples);
     for (size_t i = 0; i < layers_.size(); ++i) {
       quantized.advance_to(layers_[i].position);
+      if (rounding_ == WeightRounding::kFitted) fit(layers_[i], quantized);
       correct(i, measure(layers_[i], quantized));
       if (options_.progress) options_.progress(samples.size() + i + 1);
     }
@@ -110,10 +114,13 @@ class BiasCorrector {
   std::vector<std::vector<Tensor>> load_samples(size_t count, const SampleLoader& load) const;
   void measure_exact(const std::vector<std::vector<Tensor>>& samples);
   InputMeans measure(const Layer& layer, const StagedRun& run) const;
+  void fit(const Layer& layer, const StagedRun& run);
   void correct(size_t i, const InputMeans& quantized);
+  Tensor input(const Layer& layer, const StagedRun& run, size_t sample) const;
 
   const Graph& graph_;
   const KernelTable& kernels_;
+  const WeightRounding rounding_;
   const CalibrateOptions& options_;
   QuantizationPlan& plan_;
   Graph qdq_;
@@ -170,17 +177,38 @@ void BiasCorrector::measure_exact(const std::vector<std::vector<Tensor>>& sample
 }
 
 /// What the layer reads in the quantized network.
+Tensor BiasCorrector::input(const Layer& layer, const StagedRun& run, size_t sample) const {
+  return dequantize_tensor(run.value(sample, quantized_node(layer).inputs[0]),
+                           *plan_.values[static_cast<size_t>(node(layer).inputs[0])].params);
+}
+
+/// Its mean.
 InputMeans BiasCorrector::measure(const Layer& layer, const StagedRun& run) const {
   MeanSum sum(graph_, node(layer), kernels_);
   std::mutex mutex;
-  const QuantParams& params = *plan_.values[static_cast<size_t>(node(layer).inputs[0])].params;
   parallel_for(run.samples(), options_.threads, [&](size_t s, int) {
-    const Tensor x = dequantize_tensor(run.value(s, quantized_node(layer).inputs[0]), params);
+    const Tensor x = input(layer, run, s);
     const TapStatistics sample = sum.of_sample(x.view());
     const std::lock_guard lock(mutex);
     sum.add(sample);
   });
   return sum.means();
+}
+
+/// Rounds the weights anew, for the inputs that the layer has in the quantized network.
+void BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
+  if (!has_rows(node(layer))) return;
+  const Tensor& weights = *graph_.constant(node(layer).inputs[1]);
+  const WeightLayout layout = *find_op(graph_, node(layer)).weight_layout(node(layer), weights.shape());
+  const size_t per_sample = rows_per_sample(layout, run.samples());
+  LayerRows rows;
+  rows.rows = per_sample * run.samples();
+  rows.x.resize(rows.rows * static_cast<size_t>(layout.input_channels() * layout.taps));
+  parallel_for(run.samples(), options_.threads, [&](size_t s, int) {
+    take_rows(graph_, node(layer), layout, input(layer, run, s), s * per_sample, per_sample, rows);
+  });
+  PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layer.node)].weights;
+  planned.codes = fit_rounding(weights, planned.params, layout, rows, options_.threads);
 }
 
 void BiasCorrector::correct(size_t i, const InputMeans& quantized) {
@@ -190,9 +218,9 @@ void BiasCorrector::correct(size_t i, const InputMeans& quantized) {
   const InputMeans exact = exact_.means(i);
   if (!exact.fits(layout) || !quantized.fits(layout)) return;
   PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layers_[i].node)].weights;
-  set_shift(planned, bias_shift(weights, planned.params, layout, exact, quantized));
+  set_shift(planned, bias_shift(weights, planned, layout, exact, quantized));
   const float input_scale = plan_.values[static_cast<size_t>(layer.inputs[0])].params->scale[0];
-  replace_bias(qdq_, index_, quantized_node(layers_[i]), planned, input_scale);
+  replace_weights(qdq_, index_, quantized_node(layers_[i]), planned, input_scale);
 }
 
 }  // namespace
@@ -205,9 +233,9 @@ std::vector<NodeId> corrected_layers(const QuantizationPlan& plan) {
   return layers;
 }
 
-void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, const CalibrateOptions& options,
-                  QuantizationPlan& plan) {
-  BiasCorrector(graph, options, plan).run(count, load);
+void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, WeightRounding rounding,
+                  const CalibrateOptions& options, QuantizationPlan& plan) {
+  BiasCorrector(graph, rounding, options, plan).run(count, load);
 }
 
 }  // namespace quantize

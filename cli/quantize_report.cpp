@@ -34,6 +34,10 @@ const char* text_of(BiasCorrection correction) {
   return "off";
 }
 
+const char* text_of(WeightRounding rounding) {
+  return rounding == WeightRounding::kFitted ? "fitted" : "nearest";
+}
+
 Json params_json(const QuantParams& params) {
   Json json = {{"type", name_of(params.dtype)},
                {"scale", params.scale},
@@ -121,12 +125,13 @@ double percent_of_macs(const PlanSummary& summary) {
 Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   Json json = {{"model", facts.model},
                {"output", facts.output},
-               {"method", facts.chosen.method},
+               {"method", facts.chosen.recipe.method},
                {"format", facts.format},
                {"target", facts.chosen.plan.target},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"preprocessing_reason", facts.preprocessing_reason},
-               {"bias_correction", text_of(facts.chosen.bias_correction)},
+               {"bias_correction", text_of(facts.chosen.recipe.bias_correction)},
+               {"weight_rounding", text_of(facts.chosen.recipe.weight_rounding)},
                {"samples", facts.samples},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
@@ -152,8 +157,8 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   text += "  calibrated on   " + format_plural(facts.samples, "sample");
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
   text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
-  text += "\n  ranges          " + facts.chosen.method + ", bias correction " +
-          text_of(facts.chosen.bias_correction);
+  text += "\n  ranges          " + facts.chosen.recipe.method + ", bias correction " +
+          text_of(facts.chosen.recipe.bias_correction);
   text +=
       "\n  size            " + format_bytes(facts.bytes_before) + " -> " + format_bytes(facts.bytes_after);
   const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "the ";
@@ -227,6 +232,7 @@ Json plan_json(const Graph& graph, const QuantizationPlan& plan) {
 Json options_json(const QuantizationScheme& scheme, const std::map<std::string, std::string>& more) {
   Json json = {{"method", scheme.method},
                {"bias_correction", text_of(scheme.bias_correction)},
+               {"weight_rounding", text_of(scheme.weight_rounding)},
                {"weights", scheme.per_channel_weights ? "per-channel" : "per-tensor"},
                {"weight_bits", scheme.weights.num_bits},
                {"activations", name_of(scheme.activations.dtype)},

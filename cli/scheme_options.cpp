@@ -101,7 +101,7 @@ void set(ValueOverride& target, const std::string& key, const Json& value) {
 // statistics alone.
 BiasCorrection bias_correction(const SchemeFlags& flags) {
   if (flags.bias_correction == "off") return BiasCorrection::kOff;
-  const bool measured = flags.bias_correction == "on" ||
+  const bool measured = flags.bias_correction == "on" || flags.weight_rounding == "fitted" ||
                         (flags.bias_correction == "auto" && flags.scheme.method == kAutoMethod);
   return measured ? BiasCorrection::kMeasured : BiasCorrection::kClosedForm;
 }
@@ -131,6 +131,11 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
       ->check(CLI::Range(50.0, 100.0))
       ->group(kGroup);
   choice("--bias-correction", flags.bias_correction, {"auto", "on", "closed-form", "off"}, kGroup);
+  choice("--weight-rounding", flags.weight_rounding, {"auto", "nearest", "fitted"}, kGroup);
+  app.add_option("--weight-bits", scheme.weights.num_bits, "of the weights' codes, held as s8 (default 8)")
+      ->type_name("N")
+      ->check(CLI::Range(2, 8))
+      ->group(kGroup);
   choice("--weights", flags.weights, {"per-channel", "per-tensor"}, kGroup);
   choice("--activations", flags.activations, {"u8", "s8"}, kGroup);
   app.add_flag("--symmetric", flags.symmetric, "zero point of activations in the middle")->group(kGroup);
@@ -163,11 +168,21 @@ void add_target_option(CLI::App& app, std::string& target, const std::string& ot
 
 QuantizationScheme make_scheme(const SchemeFlags& flags) {
   QuantizationScheme scheme = flags.scheme;
+  if (flags.weight_rounding == "fitted" &&
+      (flags.bias_correction == "off" || flags.bias_correction == "closed-form"))
+    throw Error(ErrorKind::kInvalidArgument,
+                "--weight-rounding fitted leaves the mean to the biases; leave out --bias-correction " +
+                    flags.bias_correction);
   scheme.bias_correction = bias_correction(flags);
+  // At 8 bits the activations' rounding dominates, so that fitting is not worth its time unless asked for.
+  const bool fitted = flags.weight_rounding == "fitted" ||
+                      (flags.weight_rounding == "auto" && flags.scheme.method == kAutoMethod &&
+                       flags.scheme.weights.num_bits < 8);
+  scheme.weight_rounding = fitted ? WeightRounding::kFitted : WeightRounding::kNearest;
   scheme.per_channel_weights = flags.weights == "per-channel";
   scheme.activations.dtype = flags.activations == "u8" ? DataType::kU8 : DataType::kS8;
   scheme.activations.symmetric = flags.symmetric;
-  if (flags.reduce_range) scheme.weights.num_bits = 7;
+  if (flags.reduce_range) scheme.weights.num_bits = std::min(scheme.weights.num_bits, 7);
   for (const std::string& pattern : scheme.include) check_regex("--include", pattern);
   for (const std::string& pattern : scheme.exclude) check_regex("--exclude", pattern);
   for (const std::string& op_type : scheme.op_types) check_op_type(op_type);

@@ -19,10 +19,11 @@ InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout&
   return by_channel.fits(layout) ? by_channel : InputMeans{};
 }
 
-std::vector<double> bias_shift(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
-                               const InputMeans& exact, const InputMeans& quantized) {
+std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& planned,
+                               const WeightLayout& layout, const InputMeans& exact,
+                               const InputMeans& quantized) {
   if (exact.mean.empty() || quantized.mean.empty()) return {};
-  const Tensor rounded = dequantize_tensor(quantize_tensor(weights, params), params);
+  const Tensor rounded = dequantize_tensor(weight_codes(planned, weights), planned.params);
   std::vector<double> shift;
   for (int64_t o = 0; o < layout.output_channels(); ++o) {
     double sum = 0;

@@ -41,8 +41,9 @@ InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout&
 /// Source:   Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction (2019),
 /// with
 ///           measured means.
-std::vector<double> bias_shift(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
-                               const InputMeans& exact, const InputMeans& quantized);
+std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& planned,
+                               const WeightLayout& layout, const InputMeans& exact,
+                               const InputMeans& quantized);
 
 /// Replaces the correction in a layer's planned bias by another one; an empty one changes nothing.
 void set_shift(PlannedWeights& weights, std::vector<double> shift);

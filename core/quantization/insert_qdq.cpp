@@ -130,8 +130,8 @@ class QdqInserter {
 
   void insert_weighted(Node node, const Node& original, const PlannedWeights& weights) {
     const std::string& weight_name = name_of_value(original.inputs[1]);
-    node.inputs[1] =
-        quantized_constant(weight_name, source_.value(original.inputs[1]).initializer, weights.params);
+    node.inputs[1] = quantized_constant(
+        weight_name, weight_codes(weights, source_.value(original.inputs[1]).initializer), weights.params);
     if (weights.bias.empty()) {
       result_.nodes.push_back(std::move(node));
     } else if (weights.bias_add != kNoNode) {
@@ -169,12 +169,13 @@ class QdqInserter {
     const Tensor* constant = source_.constant(id);
     ValueId& operand = dequantized_[static_cast<size_t>(id)];
     if (operand == kNoValue && constant != nullptr)
-      operand = quantized_constant(name_of_value(id), *constant, *value.params);
+      operand =
+          quantized_constant(name_of_value(id), quantize_tensor(*constant, *value.params), *value.params);
     return operand == kNoValue ? id : operand;
   }
 
   ValueId quantized_constant(const std::string& name, const Tensor& tensor, const QuantParams& params) {
-    const ValueId codes = result_.add_constant(name + "_quantized", quantize_tensor(tensor, params));
+    const ValueId codes = result_.add_constant(name + "_quantized", tensor);
     const ScaleIds ids =
         add_scales(name, params.scale, tensor_of(params.dtype, params.zero_point, params.per_tensor()),
                    params.per_tensor());
@@ -317,8 +318,12 @@ Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan) {
   return QdqInserter(graph, plan).insert();
 }
 
-void replace_bias(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
-                  float input_scale) {
+void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
+                     float input_scale) {
+  if (weights.codes) {
+    const NodeId dequantize = index.producer(layer.inputs[1]);
+    qdq.value(qdq.nodes[static_cast<size_t>(dequantize)].inputs[0]).initializer = *weights.codes;
+  }
   if (weights.bias_input) {
     const NodeId dequantize = index.producer(layer.inputs[2]);
     const ValueId codes = qdq.nodes[static_cast<size_t>(dequantize)].inputs[0];

@@ -17,10 +17,10 @@ namespace quantize {
 /// Result:   valid; the opset is the graph's; names of inputs and outputs are the graph's.
 Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan);
 
-/// Gives a layer of a graph that insert_qdq made another bias than it was planned with.
+/// Gives a layer of a graph that insert_qdq made another bias and other codes than it was planned with.
 /// Requires: `index` is of `qdq`; `layer` is a node of it, planned with a bias as `weights` says.
-void replace_bias(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
-                  float input_scale);
+void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
+                     float input_scale);
 
 /// Makes the graph take integers: the Q behind each float input goes, the input keeps its name and becomes u8
 /// or s8. Errors: Error(kUnsupported) naming an input that a float node reads as well.

@@ -7,6 +7,10 @@ ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId 
   return graph.nodes[static_cast<size_t>(clamp == kNoNode ? node : clamp)].output(0);
 }
 
+Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights) {
+  return planned.codes ? *planned.codes : quantize_tensor(weights, planned.params);
+}
+
 PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan) {
   PlanSummary summary;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {

@@ -26,6 +26,8 @@ struct PlannedValue {
 /// The weights and the bias of an integer Conv, ConvTranspose, Gemm or MatMul.
 struct PlannedWeights {
   QuantParams params;
+  /// The codes, if they are not simply the nearest ones.
+  std::optional<Tensor> codes;
   /// Real numbers, one per output channel, bias correction included; empty: no bias.
   std::vector<double> bias;
   /// What of the bias is its correction, in real units; empty: none.
@@ -62,6 +64,9 @@ struct QuantizationPlan {
 
 /// The value that holds what an integer node computes: its first output, or that of its clamp.
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node);
+
+/// The codes of a layer's weights as planned.
+Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights);
 
 /// What a plan amounts to, for reports.
 struct PlanSummary {

@@ -396,7 +396,7 @@ void Planner::plan_weights(NodeId n) {
       plan_.values[at(input)].params->scale[0], scheme_, find_override(scheme_, name(node.inputs[1])));
   if (scheme_.bias_correction != BiasCorrection::kOff) {
     const InputMeans means = input_means(graph_, node, layout, ranges_);
-    set_shift(planned, bias_shift(weights, planned.params, layout, means, means));
+    set_shift(planned, bias_shift(weights, planned, layout, means, means));
     if (planned.shift.empty()) planned.bias_add = kNoNode;
   }
   plan_.nodes[at(n)].weights = std::move(planned);

@@ -26,10 +26,16 @@ enum class BiasCorrection {
   kMeasured,    // then what the quantized network is measured to do, where there are samples
 };
 
+enum class WeightRounding {
+  kNearest,
+  kFitted,  // for the least error of what the layer computes, where there are samples
+};
+
 struct QuantizationScheme {
   std::string method = "mse";  // activation calibrator
   double percentile = 99.99;   // of that calibrator
   BiasCorrection bias_correction = BiasCorrection::kMeasured;
+  WeightRounding weight_rounding = WeightRounding::kNearest;
   /// Values of which rounding would make more than this share of what the next layers compute to noise stay
   /// in float; 1 quantizes all. 0.01 is 20 dB.
   double max_noise = 0.01;

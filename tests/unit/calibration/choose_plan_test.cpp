@@ -48,6 +48,7 @@ QuantizationScheme scheme_of(const std::string& method, int weight_bits = 8) {
   QuantizationScheme scheme;
   scheme.method = method;
   scheme.weights.num_bits = weight_bits;
+  scheme.weight_rounding = WeightRounding::kFitted;
   return scheme;
 }
 
@@ -62,10 +63,10 @@ std::vector<std::string> names(const ChosenPlan& chosen) {
 TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
   const ChosenPlan chosen = choose(scheme_of("auto", 4), images(8));
   CHECK(chosen.held_back == 8);
-  CHECK(names(chosen) == std::vector<std::string>{"ranges by max", "bias correction, closed form",
-                                                  "ranges by mse", "ranges by percentile",
-                                                  "ranges by entropy", "ranges by mean",
-                                                  "bias correction, measured"});
+  CHECK(names(chosen) ==
+        std::vector<std::string>{"ranges by max", "bias correction, closed form", "ranges by mse",
+                                 "ranges by percentile", "ranges by entropy", "ranges by mean",
+                                 "bias correction, measured", "weights rounded by what they do"});
   double best = 1e9;
   for (const PlanStep& step : chosen.steps) {
     CHECK(step.before.has_value() == (&step != &chosen.steps.front()));
@@ -73,7 +74,7 @@ TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
     if (step.before) CHECK((!step.kept || step.after.gain_over(*step.before) > 0));
     if (step.kept) best = step.after.sqnr_db();
   }
-  CHECK(chosen.bias_correction != BiasCorrection::kOff);  // 4-bit weights shift every mean
+  CHECK(chosen.recipe.bias_correction != BiasCorrection::kOff);  // 4-bit weights shift every mean
 }
 
 TEST_CASE("choose_plan: what the plan says is what the last step kept was judged by") {
@@ -94,24 +95,24 @@ TEST_CASE("choose_plan: a method by name is not questioned") {
   const ChosenPlan chosen = choose(scheme_of("entropy"), images(8));
   CHECK(chosen.steps.empty());
   CHECK(chosen.held_back == 0);
-  CHECK(chosen.method == "entropy");
-  CHECK(chosen.bias_correction == BiasCorrection::kMeasured);
+  CHECK(chosen.recipe.method == "entropy");
+  CHECK(chosen.recipe.bias_correction == BiasCorrection::kMeasured);
 }
 
 TEST_CASE("choose_plan: bias correction that is off is not tried") {
   QuantizationScheme scheme = scheme_of("auto");
   scheme.bias_correction = BiasCorrection::kOff;
   const ChosenPlan chosen = choose(scheme, images(8));
-  CHECK(chosen.bias_correction == BiasCorrection::kOff);
+  CHECK(chosen.recipe.bias_correction == BiasCorrection::kOff);
   CHECK(chosen.steps.size() == 5);
 }
 
 TEST_CASE("choose_plan: without held-back samples all is done unseen") {
   const ChosenPlan all = choose(scheme_of("auto"), images(0));
   CHECK(all.steps.empty());
-  CHECK(all.method == kFallbackMethod);
-  CHECK(all.bias_correction == BiasCorrection::kMeasured);
-  CHECK(choose(scheme_of("auto"), {}).bias_correction == BiasCorrection::kClosedForm);
+  CHECK(all.recipe.method == kFallbackMethod);
+  CHECK(all.recipe.bias_correction == BiasCorrection::kMeasured);
+  CHECK(choose(scheme_of("auto"), {}).recipe.bias_correction == BiasCorrection::kClosedForm);
 }
 
 TEST_CASE("choose_plan: threads do not show") {

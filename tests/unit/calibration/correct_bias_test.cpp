@@ -61,6 +61,15 @@ struct Quantized {
     }
     return means;
   }
+  double error_of_outputs() const {
+    Engine exact(graph, {}), rounded(insert_qdq(graph, plan), {});
+    double sum = 0;
+    for (size_t s = 0; s < kSamples; ++s) {
+      const Tensor a = exact.run(*sample(s))[0], b = rounded.run(*sample(s))[0];
+      for (int64_t i = 0; i < a.size(); ++i) sum += std::pow(a.data<float>()[i] - b.data<float>()[i], 2);
+    }
+    return sum;
+  }
   double shift_of_outputs() const {
     const std::vector<double> exact = mean_outputs(graph), rounded = mean_outputs(insert_qdq(graph, plan));
     double largest = 0;
@@ -81,7 +90,7 @@ TEST_CASE("correct_bias: the outputs of the quantized network have the float net
   Quantized q;
   REQUIRE(corrected_layers(q.plan).size() == 4);
   const double before = q.shift_of_outputs();
-  correct_bias(q.graph, kSamples, sample, {}, q.plan);
+  correct_bias(q.graph, kSamples, sample, WeightRounding::kNearest, {}, q.plan);
   CHECK(before > 0.01);
   CHECK(q.shift_of_outputs() < 1e-4);
 }
@@ -91,25 +100,35 @@ TEST_CASE("correct_bias: threads do not show, progress counts samples and layers
   size_t last = 0;
   CalibrateOptions options;
   options.progress = [&](size_t done) { last = std::max(last, done); };
-  correct_bias(one.graph, kSamples, sample, options, one.plan);
+  correct_bias(one.graph, kSamples, sample, WeightRounding::kNearest, options, one.plan);
   CHECK(last == kSamples + 4);
   options.progress = {};
   options.threads = 3;
-  correct_bias(three.graph, kSamples, sample, options, three.plan);
+  correct_bias(three.graph, kSamples, sample, WeightRounding::kNearest, options, three.plan);
   CHECK(biases(one.plan) == biases(three.plan));
 }
 
 TEST_CASE("correct_bias: samples that cannot be used are left out, none leaves the plan alone") {
   Quantized some, none;
-  correct_bias(
-      some.graph, 2 * kSamples, [](size_t i) { return i % 2 == 0 ? sample(i / 2) : std::nullopt; }, {},
-      some.plan);
+  const SampleLoader half = [](size_t i) { return i % 2 == 0 ? sample(i / 2) : std::nullopt; };
+  correct_bias(some.graph, 2 * kSamples, half, WeightRounding::kNearest, {}, some.plan);
   CHECK(some.shift_of_outputs() < 1e-4);
   const auto before = biases(none.plan);
-  correct_bias(
-      none.graph, 5, [](size_t) -> std::optional<std::vector<Tensor>> { return std::nullopt; }, {},
-      none.plan);
+  const SampleLoader nothing = [](size_t) -> std::optional<std::vector<Tensor>> { return std::nullopt; };
+  correct_bias(none.graph, 5, nothing, WeightRounding::kFitted, {}, none.plan);
   CHECK(biases(none.plan) == before);
+}
+
+TEST_CASE("correct_bias: fitted weights keep the mean and lower the error, on any number of threads") {
+  Quantized nearest(3), fitted(3), threads(3);
+  correct_bias(nearest.graph, kSamples, sample, WeightRounding::kNearest, {}, nearest.plan);
+  correct_bias(fitted.graph, kSamples, sample, WeightRounding::kFitted, {}, fitted.plan);
+  CalibrateOptions options;
+  options.threads = 3;
+  correct_bias(threads.graph, kSamples, sample, WeightRounding::kFitted, options, threads.plan);
+  CHECK(fitted.shift_of_outputs() < 1e-4);
+  CHECK(fitted.error_of_outputs() < 0.8 * nearest.error_of_outputs());
+  CHECK(biases(fitted.plan) == biases(threads.plan));
 }
 
 TEST_CASE("A staged run sees what a whole run computes") {

@@ -109,8 +109,9 @@ TEST_CASE("bias correction: the mean output of a rounded layer becomes that of t
   const QuantParams params = choose_weight_params(w, layout, {}, 1, scheme, nullptr);
   const Tensor rounded = dequantize_tensor(quantize_tensor(w, params), params);
   const std::vector<double> means{1, -2, 3, 0.5}, quantized_means{1.5, -2, 2, 0};
-  const std::vector<double> shift = bias_shift(w, params, layout, {1, means}, {1, means});
-  const std::vector<double> both = bias_shift(w, params, layout, {1, means}, {1, quantized_means});
+  const std::vector<double> shift = bias_shift(w, {.params = params}, layout, {1, means}, {1, means});
+  const std::vector<double> both =
+      bias_shift(w, {.params = params}, layout, {1, means}, {1, quantized_means});
   REQUIRE(shift.size() == 3);
   for (int64_t o = 0; o < 3; ++o) {
     double exact = 0, approximate = 0, of_rounded_inputs = 0;
@@ -142,7 +143,7 @@ TEST_CASE("bias correction: means per tap count the zeros of padding, means that
     measured.tap_means[graph.value(graph.nodes[0].outputs[0]).name] = taps;
     measured.values["x"].channel_mean = channels;
     const InputMeans means = input_means(graph, graph.nodes[0], layout, measured);
-    return bias_shift(w, params, layout, means, means);
+    return bias_shift(w, {.params = params}, layout, means, means);
   };
   CHECK(shift({.taps = 2, .mean = {10, 1000}}, {1})[0] == Approx(4.0));
   CHECK(shift({}, {1})[0] == Approx(0.4));

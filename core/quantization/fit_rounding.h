@@ -1,0 +1,38 @@
+// Rounding weights for the least error of what the layer computes, not of the weights.
+#pragma once
+
+#include <vector>
+
+#include "core/quant_params.h"
+#include "core/weight_layout.h"
+
+namespace quantize {
+
+/// What a layer multiplies its weights with: x[(group * rows + row) * inputs * taps + input * taps + tap],
+/// rows taken from samples and output positions.
+struct LayerRows {
+  size_t rows = 0;
+  std::vector<float> x;
+};
+
+/// The codes of weights, each the one below or above the weight, with which the layer's results differ least
+/// from those of the exact weights, apart from their mean (which the bias makes up for):
+///
+///   minimize over the codes  sum over rows of ((w - scale * code) . (x(row) - mean x))^2
+///
+/// per output channel, by coordinate descent from the nearest codes: the best of one step up or down for one
+/// weight after the other, while it lowers the sum by more than rounding noise, at most kFitPasses times
+/// through. A thousandth of the mean variance is added to each input's own, so that inputs that never vary
+/// keep the nearest code.
+///
+/// Shapes:   weights as `layout` describes them, params per tensor or per output channel along
+///           layout.channel_axis; zero point 0.
+/// Result:   type and shape of quantize_tensor(weights, params). The same for any number of threads.
+/// Source:   the objective of Nagel et al., Up or Down? Adaptive Rounding (2020), and of Frantar et al., GPTQ
+///           (2022), solved by plain coordinate descent.
+Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
+                    const LayerRows& rows, int threads);
+
+constexpr int kFitPasses = 16;
+
+}  // namespace quantize
