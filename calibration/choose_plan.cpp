@@ -68,19 +68,21 @@ class PlanSearch {
 
   void search() {
     const auto closed_form = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
-    attempt("ranges by max", {"max", BiasCorrection::kOff}, kAnyGain);
-    if (closed_form != BiasCorrection::kOff)
-      attempt("bias correction, closed form", {"max", closed_form}, kAnyGain);
+    const bool corrects = closed_form != BiasCorrection::kOff;
     const std::string fallback = kFallbackMethod;
-    attempt("ranges by " + fallback, {fallback, best_.recipe.bias_correction}, kAnyGain);
-    for (const char* method : {"percentile", "entropy", "mean"})
+    attempt("ranges by " + fallback + (corrects ? ", bias correction closed form" : ""),
+            {fallback, closed_form}, kAnyGain);
+    if (corrects) attempt("bias correction off", {fallback, BiasCorrection::kOff}, kClearGain);
+    for (const char* method : {"max", "percentile", "entropy", "mean"})
       attempt("ranges by " + std::string(method), {method, best_.recipe.bias_correction}, kClearGain);
-    if (scheme_.bias_correction != BiasCorrection::kMeasured) return;
-    const Recipe measured{best_.recipe.method, BiasCorrection::kMeasured};
-    attempt("bias correction, measured", measured, kClearGain);
-    if (scheme_.weight_rounding == WeightRounding::kFitted)
-      attempt("weights rounded by what they do",
-              {measured.method, BiasCorrection::kMeasured, WeightRounding::kFitted}, kAnyGain);
+    if (scheme_.bias_correction == BiasCorrection::kMeasured) {
+      const Recipe measured{best_.recipe.method, BiasCorrection::kMeasured};
+      attempt("bias correction measured", measured, kClearGain);
+      if (scheme_.weight_rounding == WeightRounding::kFitted)
+        attempt("weights rounded by what they do",
+                {measured.method, BiasCorrection::kMeasured, WeightRounding::kFitted}, kAnyGain);
+    }
+    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kAnyGain);
   }
 
   /// What the scheme says, unseen.

@@ -29,7 +29,7 @@ struct PlanStep {
   double seconds = 0;
 };
 
-constexpr size_t kMostSteps = 8;
+constexpr size_t kMostSteps = 9;
 
 /// How a plan is made.
 struct Recipe {
@@ -51,13 +51,14 @@ struct ChosenPlan {
 /// Plans the quantization of `graph` as `scheme` says.
 ///
 /// A method by name does what it says: no sample is held back, none is loaded unless biases are to be
-/// measured. Method `auto` searches: it starts from ranges by `max` and biases as they are, and keeps each of
-/// these only if the network's outputs on the held-back samples gain by it (Quality::gain_over):
+/// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
+/// kFallbackMethod and biases corrected in closed form (if the scheme corrects them), and takes each of these
+/// instead if the network's outputs on the held-back samples gain by it (Quality::gain_over):
 ///
-///   - biases corrected in closed form, if the scheme corrects them: any gain
-///   - ranges by kFallbackMethod: any gain; by every other method: a gain that is no chance
+///   - no bias correction; the ranges of every other method: a gain that is no chance
 ///   - biases corrected as measured on the other samples: a gain that is no chance
 ///   - weights rounded anew, layer by layer, and biases as measured behind them: any gain
+///   - ranges by `max` and nothing corrected: any gain, so that the result is never worse than that
 ///
 /// Without held-back samples `auto` is kFallbackMethod. Without samples (`samples.count` 0) biases are
 /// corrected in closed form at most.

@@ -158,7 +158,8 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
   text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
   text += "\n  ranges          " + facts.chosen.recipe.method + ", bias correction " +
-          text_of(facts.chosen.recipe.bias_correction);
+          text_of(facts.chosen.recipe.bias_correction) + ", weights rounded " +
+          (facts.chosen.recipe.weight_rounding == WeightRounding::kFitted ? "by what they do" : "to nearest");
   text +=
       "\n  size            " + format_bytes(facts.bytes_before) + " -> " + format_bytes(facts.bytes_after);
   const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "the ";

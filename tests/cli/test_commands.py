@@ -232,7 +232,7 @@ class MainJob(Case):
                                "-o", "a.onnx")
         self.assertEqual(report["held_back"], 4)
         first, *others = report["steps"]
-        self.assertEqual((first["name"], first["before"], first["kept"]), ("ranges by max", None, True))
+        self.assertEqual((first["name"], first["before"], first["kept"]), ("ranges by mse, bias correction closed form", None, True))
         best = first["after"]
         for step in others:
             self.assertEqual(step["before"], best)
