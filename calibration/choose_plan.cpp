@@ -85,13 +85,14 @@ class PlanSearch {
     attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kAnyGain);
   }
 
-  /// What the scheme says, unseen.
+  /// What the scheme says, unseen; but what fits the samples is left out if nothing can judge it (`auto`).
   void take(const std::string& method) {
+    const bool may_fit = samples_.count != 0 && scheme_.method != kAutoMethod;
     best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding};
-    if (samples_.count == 0)
+    if (!may_fit) {
       best_.recipe.bias_correction = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
-    if (best_.recipe.bias_correction != BiasCorrection::kMeasured)
       best_.recipe.weight_rounding = WeightRounding::kNearest;
+    }
     best_.plan = plan_with(best_.recipe);
     if (best_.held_back != 0) best_.quality = validator_->judge(insert_qdq(graph_, best_.plan));
   }

@@ -60,8 +60,8 @@ struct ChosenPlan {
 ///   - weights rounded anew, layer by layer, and biases as measured behind them: any gain
 ///   - ranges by `max` and nothing corrected: any gain, so that the result is never worse than that
 ///
-/// Without held-back samples `auto` is kFallbackMethod. Without samples (`samples.count` 0) biases are
-/// corrected in closed form at most.
+/// Without held-back samples `auto` is kFallbackMethod. Then, and for any method without samples
+/// (`samples.count` 0), biases are corrected in closed form at most.
 ///
 /// If there is a bound and the plan breaks it, layers are put back into float, as few as possible of those
 /// that harm most per multiply-accumulate, until it holds on the held-back samples; if it would not

@@ -113,7 +113,8 @@ TEST_CASE("choose_plan: without held-back samples all is done unseen") {
   const ChosenPlan all = choose(scheme_of("auto"), images(0));
   CHECK(all.steps.empty());
   CHECK(all.recipe.method == kFallbackMethod);
-  CHECK(all.recipe.bias_correction == BiasCorrection::kMeasured);
+  CHECK(all.recipe.bias_correction == BiasCorrection::kClosedForm);
+  CHECK(choose(scheme_of("max"), images(0)).recipe.bias_correction == BiasCorrection::kMeasured);
   CHECK(choose(scheme_of("auto"), {}).recipe.bias_correction == BiasCorrection::kClosedForm);
 }
 
