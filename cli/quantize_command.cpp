@@ -112,11 +112,13 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
 // A quarter of the images judges what the others are used for; a bound is a promise, which takes more of
 // them.
 size_t held_back_of(const QuantizeFlags& flags, size_t count) {
-  constexpr size_t kMost = 64, kMostForBound = 256;
+  constexpr size_t kFewest = 16, kMost = 64, kMostForBound = 256;  // of fewer, none can be judge
   if (!flags.validate) {
     if (flags.bound && count < 4)
       throw Error(ErrorKind::kInvalidArgument, "a bound on the loss needs at least 4 images in --calib");
-    return flags.bound ? std::min(count / 2, kMostForBound) : std::min(count / 4, kMost);
+    return flags.bound       ? std::min(count / 2, kMostForBound)
+           : count < kFewest ? 0
+                             : std::min(count / 4, kMost);
   }
   if (flags.bound && *flags.validate == 0)
     throw Error(
@@ -265,7 +267,8 @@ CommandBody define(CLI::App& app) {
       ->type_name("FILE")
       ->group("Samples");
   app.add_option("--validate", flags->validate,
-                 "images held back to judge every step by (default a quarter, at most 64; half with a bound)")
+                 "images held back to judge every step by (default a quarter, at most 64, none below 16 "
+                 "images; half with a bound)")
       ->type_name("N")
       ->check(CLI::Range(0, 1'000'000'000))
       ->group("Quantization");
