@@ -146,6 +146,7 @@ std::vector<Layer> BiasCorrector::find_layers() const {
 
 std::vector<std::vector<Tensor>> BiasCorrector::load_samples(size_t count, const SampleLoader& load) const {
   std::vector<size_t> positions{0};
+  positions.reserve(layers_.size() + 1);
   for (const Layer& layer : layers_) positions.push_back(layer.position);
   const auto bytes = StagedRun::bytes_at(qdq_, positions);
   const size_t fitting = bytes ? kBiasBytes / std::max<size_t>(*bytes, 1) : kBiasSamplesOfAnyShape;

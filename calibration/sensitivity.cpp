@@ -56,6 +56,7 @@ std::vector<std::string> most_harmful_first(const Graph& graph, const Quantizati
   std::stable_sort(harms.begin(), harms.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<std::string> order;
+  order.reserve(harms.size());
   for (auto& [harm, name] : harms) order.push_back(std::move(name));
   return order;
 }
