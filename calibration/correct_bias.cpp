@@ -131,6 +131,7 @@ class BiasCorrector {
 
 std::vector<Shape> shapes_of(const std::vector<Tensor>& sample) {
   std::vector<Shape> shapes;
+  shapes.reserve(sample.size());
   for (const Tensor& tensor : sample) shapes.push_back(tensor.shape());
   return shapes;
 }

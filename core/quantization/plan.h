@@ -27,11 +27,11 @@ struct PlannedValue {
 struct PlannedWeights {
   QuantParams params;
   /// The codes, if they are not simply the nearest ones.
-  std::optional<Tensor> codes;
+  std::optional<Tensor> codes = {};
   /// Real numbers, one per output channel, bias correction included; empty: no bias.
-  std::vector<double> bias;
+  std::vector<double> bias = {};
   /// What of the bias is its correction, in real units; empty: none.
-  std::vector<double> shift;
+  std::vector<double> shift = {};
   bool bias_input = true;  // the operator takes the bias itself
   /// Else: the Add behind that adds it; kNoNode: one has to be added.
   NodeId bias_add = kNoNode;
