@@ -85,6 +85,12 @@ class PlanSearch {
     attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kAnyGain);
   }
 
+  /// Tells of one more network that was tried; a caller that wants no more throws.
+  void count_trial() {
+    ++trials_;
+    if (progress_) progress_(trials_);
+  }
+
   /// What the scheme says, unseen; but what fits the samples is left out if nothing can judge it (`auto`).
   void take(const std::string& method) {
     const bool may_fit = samples_.count != 0 && scheme_.method != kAutoMethod;
@@ -104,9 +110,7 @@ class PlanSearch {
                        std::min(best_.recipe.bias_correction, BiasCorrection::kClosedForm)};
     const Planner planner = [&](const std::set<std::string>& nodes) { return plan_with(quick, nodes); };
     const std::vector<LayerSensitivity> layers =
-        measure_sensitivity(graph_, best_.plan, planner, *validator_, false, [&](size_t done) {
-          if (progress_) progress_(best_.steps.size() + done);
-        });
+        measure_sensitivity(graph_, best_.plan, planner, *validator_, false, [&](size_t) { count_trial(); });
     const QuantizationPlan whole = best_.plan;
     best_.bound_met = false;
     uint64_t most_macs = 0;
@@ -134,6 +138,7 @@ class PlanSearch {
   };
   Candidate candidate_with(const std::set<std::string>& float_nodes) {
     QuantizationPlan plan = plan_with(best_.recipe, float_nodes);
+    count_trial();
     Quality quality = validator_->judge(insert_qdq(graph_, plan));
     return {std::move(plan), std::move(quality)};
   }
@@ -152,7 +157,7 @@ class PlanSearch {
       best_.quality = step.after;
     }
     best_.steps.push_back(std::move(step));
-    if (progress_) progress_(best_.steps.size());
+    count_trial();
   }
 
   /// What Quality::gain_over must exceed: what is known to help on most networks is taken if it helps at all,
@@ -166,6 +171,7 @@ class PlanSearch {
   const SampleSet& samples_;
   CalibrateOptions options_;
   const std::function<void(size_t)> progress_;
+  size_t trials_ = 0;
   std::vector<size_t> fitted_, held_back_;
   const Validator* validator_ = nullptr;
   ChosenPlan best_;

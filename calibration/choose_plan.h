@@ -67,7 +67,8 @@ struct ChosenPlan {
 /// that harm most per multiply-accumulate, until it holds on the held-back samples; if it would not
 /// hold with any layer in integers, `bound_met` is false. Requires: held-back samples, if there is a bound.
 ///
-/// `options.progress` is told how many of kMostSteps were tried, then of the layers whose harm was measured.
+/// `options.progress` is told how many networks were tried: up to kMostSteps by the search, then those that a
+/// bound needs.
 ///
 /// Errors: those of decide_ranges, plan_quantization, the loader and the engine.
 ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,

@@ -174,7 +174,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
   Progress progress = console.progress("trying");
-  options.progress = [&](size_t tried) { progress.update(tried, kMostSteps); };
+  options.progress = [&](size_t tried) { progress.update(tried, tried > kMostSteps ? 0 : kMostSteps); };
   return choose_plan(graph, learned.statistics, scheme, target, samples, flags.bound, options);
 }
 
