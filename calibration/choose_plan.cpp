@@ -2,6 +2,7 @@
 #include "calibration/choose_plan.h"
 
 #include <chrono>
+#include <map>
 
 #include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
@@ -56,8 +57,9 @@ class PlanSearch {
     scheme.method = recipe.method;
     scheme.bias_correction = recipe.bias_correction;
     scheme.float_nodes = float_nodes;
-    QuantizationPlan plan =
-        plan_quantization(graph_, decide_ranges(statistics_, scheme, options_.threads), scheme, target_);
+    auto [ranges, is_new] = ranges_.try_emplace(recipe.method);
+    if (is_new) ranges->second = decide_ranges(statistics_, scheme, options_.threads);
+    QuantizationPlan plan = plan_quantization(graph_, ranges->second, scheme, target_);
     if (recipe.bias_correction == BiasCorrection::kMeasured)
       correct_bias(
           graph_, samples_.count - held_back_.size(),
@@ -172,6 +174,7 @@ class PlanSearch {
   CalibrateOptions options_;
   const std::function<void(size_t)> progress_;
   size_t trials_ = 0;
+  std::map<std::string, RangeTable> ranges_;  // by method: nothing else that is tried changes them
   std::vector<size_t> fitted_, held_back_;
   const Validator* validator_ = nullptr;
   ChosenPlan best_;

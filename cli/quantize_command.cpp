@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "calibration/auto_preprocess.h"
@@ -48,6 +49,7 @@ struct Learned {
   StatisticsTable statistics;
   std::string preprocessing_reason;
   std::unique_ptr<Samples> samples;  // that can be run again; nullptr if only statistics are at hand
+  std::map<std::string, int64_t> labels = {};
 };
 
 std::string output_of(const QuantizeFlags& flags) {
@@ -106,7 +108,7 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
           : to_json(
                 load_preprocess(flags.samples.preprocess, image_input_of(graph.value(graph.inputs.front()))));
   with_context([&] { return flags.statistics; }, [&] { check_origin(table, fingerprint(graph), wanted); });
-  return {std::move(table), "as in " + flags.statistics, nullptr};
+  return {std::move(table), "as in " + flags.statistics, nullptr, {}};
 }
 
 // A quarter of the images judges what the others are used for; a bound is a promise, which takes more of
@@ -141,6 +143,7 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   learned.samples.reset(new Samples(open_samples(flags.samples, described, flags.engine, console)));
   Samples& samples = *learned.samples;
   held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
+  if (!flags.labels.file.empty()) learned.labels = read_labels(flags.labels.file, flags.labels.offset);
   if (known) return learned;
   done(console, "preprocessing " + samples.description + " " + samples.source.fingerprint());
   learned.preprocessing_reason = samples.description;
@@ -160,10 +163,8 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
       return source.load(i);
     };
     samples.held_back = held_back_of(flags, samples.count);
-    if (!flags.labels.file.empty())
-      samples.label = [&source, labels = read_labels(flags.labels.file, flags.labels.offset)](size_t i) {
-        return label_of(labels, source.name(i));
-      };
+    if (!learned.labels.empty())
+      samples.label = [&](size_t i) { return label_of(learned.labels, source.name(i)); };
   } else if (scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured) {
     console.diagnostics.warn(
         "without images nothing can be tried out: ranges are by " +

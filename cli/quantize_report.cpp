@@ -71,11 +71,6 @@ std::string node_table(const PlanSummary& summary, const Style& style) {
   return table.text(style);
 }
 
-Json quality_json(const std::optional<Quality>& quality) {
-  if (!quality) return nullptr;
-  return {{"sqnr_db", quality->sqnr_db()}, {"agreement", quality->agreement()}};
-}
-
 Json steps_json(const ChosenPlan& chosen) {
   Json list = Json::array();
   for (const PlanStep& step : chosen.steps)
@@ -178,6 +173,13 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
 Report quantize_report(const QuantizeFacts& facts, const Console& console) {
   const PlanSummary summary = summarize(facts.graph, facts.chosen.plan);
   return {json_of(facts, summary), text_of(facts, summary, console)};
+}
+
+Json quality_json(const std::optional<Quality>& quality) {
+  if (!quality) return nullptr;
+  Json json = {{"sqnr_db", quality->sqnr_db()}, {"agreement", quality->agreement()}};
+  if (quality->labelled != 0) json["top1_drop"] = quality->drop();
+  return json;
 }
 
 Report unmet_report(const std::string& model, const ChosenPlan& chosen, const Console& console) {

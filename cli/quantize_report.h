@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "calibration/choose_plan.h"
@@ -20,6 +21,9 @@ Report quantize_report(const QuantizeFacts& facts, const Console& console);
 
 /// What to say when no model was written, because no int8 model keeps the bound.
 Report unmet_report(const std::string& model, const ChosenPlan& chosen, const Console& console);
+
+/// How a network did on held-back samples, in the JSON of a report; null if it was not judged.
+Json quality_json(const std::optional<Quality>& quality);
 
 /// Every value's type, scale, zero point, range and reason; every node's placement and reason.
 Json plan_json(const Graph& graph, const QuantizationPlan& plan);

@@ -9,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/quantize_report.h"
 #include "cli/samples.h"
 #include "cli/scheme_options.h"
 #include "cli/text.h"
@@ -36,10 +37,6 @@ struct Findings {
   Quality all;  // all layers quantized
   std::vector<LayerSensitivity> layers;
 };
-
-Json quality_json(const Quality& quality) {
-  return {{"sqnr_db", quality.sqnr_db()}, {"agreement", quality.agreement()}};
-}
 
 Json json_of(const SensitivityFlags& flags, const Findings& found) {
   Json json = {{"model", flags.model},
