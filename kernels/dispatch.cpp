@@ -1,6 +1,8 @@
 // Which levels there are, what the CPU has, and the table of each.
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -28,6 +30,7 @@ constexpr Level kLevels[] = {
     {Isa::kAvxVnni, Isa::kAvx2, "avxvnni", plug_avxvnni},
     {Isa::kAvx512, Isa::kAvx2, "avx512", plug_avx512},
     {Isa::kAvx512Vnni, Isa::kAvx512, "avx512vnni", plug_avx512vnni},
+    {Isa::kAmx, Isa::kAvx512Vnni, "amx", plug_amx},
 #elif defined(__aarch64__)
     {Isa::kNeon, Isa::kScalar, "neon", plug_neon},
     {Isa::kNeonDot, Isa::kNeon, "neondot", plug_neondot},
@@ -40,6 +43,16 @@ constexpr Level kLevels[] = {
 bool has_avx_vnni() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+}
+
+/// Bits 24 and 25 of EDX, leaf 7, and Linux's leave to use the registers, which it gives to the whole process
+/// and may refuse (arch_prctl, ARCH_REQ_XCOMP_PERM of XFEATURE_XTILEDATA; since 5.16).
+bool has_amx() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (edx >> 24 & 3) != 3) return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  static const bool may_use = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return may_use;
 }
 #elif defined(__aarch64__)
 // Of Linux's asm/hwcap.h, some of whose versions are too old to have them.
@@ -78,6 +91,8 @@ bool cpu_supports(Isa isa) {
              __builtin_cpu_supports("avx512vl");
     case Isa::kAvx512Vnni:
       return cpu_supports(Isa::kAvx512) && __builtin_cpu_supports("avx512vnni");
+    case Isa::kAmx:
+      return cpu_supports(Isa::kAvx512Vnni) && has_amx();
 #elif defined(__aarch64__)
     case Isa::kNeon:
       return true;

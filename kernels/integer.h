@@ -58,13 +58,14 @@ struct TapRange {
 ///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k]
 ///   * w[c][t][k] y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
 /// for r < rows, p < width, channel_begin <= c < channel_end. Strides and offsets are bytes. x points at the
-/// first byte that the first output reads if tap_offsets[0] is 0; borders are in memory. Up to 3 bytes behind
-/// each run may be read, and nothing is written outside y's channels.
+/// first byte that the first output reads if tap_offsets[0] is 0; borders are in memory. Up to 63 bytes
+/// behind each run may be read, and nothing is written outside y's channels.
 struct ConvU8S8 {
   const void* packed = nullptr;  // by conv_u8s8_pack of the same table, 64-byte aligned
   const uint8_t* x = nullptr;
   const int32_t* tap_offsets = nullptr;  // [taps]
-  const TapRange* row_taps = nullptr;    // [rows] or null: the taps of each row that may add something
+  const TapRange* row_taps =
+      nullptr;  // [rows] or null; x is 0 where other taps of a row read, so they may be left out
   size_t x_pixel_stride = 0, x_row_stride = 0;
   uint8_t* y = nullptr;
   float* real = nullptr;  // if set, it takes float(sum) * multiplier[c] instead of y taking codes

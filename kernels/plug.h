@@ -13,6 +13,7 @@ void plug_avx2_conv(KernelTable& table);
 void plug_avxvnni(KernelTable& table);
 void plug_avx512(KernelTable& table);
 void plug_avx512vnni(KernelTable& table);
+void plug_amx(KernelTable& table);
 void plug_neon(KernelTable& table);
 void plug_neondot(KernelTable& table);
 void plug_neoni8mm(KernelTable& table);

@@ -41,7 +41,7 @@ THIRD_PARTY = {
 # Headers of kernels that other folders may see in their own headers; the rest is for .cpp files.
 PUBLIC_KERNEL_HEADERS = {"kernels/integer.h", "kernels/kernel_table.h", "kernels/isa.h"}
 
-ISA_FOLDERS = ("kernels/avx2/", "kernels/avxvnni/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/neon/", "kernels/neondot/",
+ISA_FOLDERS = ("kernels/avx2/", "kernels/avxvnni/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/amx/", "kernels/neon/", "kernels/neondot/",
                "kernels/neoni8mm/", "kernels/simd/")
 ISA_HEADERS = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h", "kernels/integer.h", "kernels/kernel_table.h",
                "kernels/plug.h"}

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-LEVELS = ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot", "neoni8mm")
+LEVELS = ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", "neondot", "neoni8mm")
 THREADS = (1, 2, 3, 7)
 
 

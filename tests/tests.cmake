@@ -28,6 +28,12 @@ if(avxvnni IN_LIST QUANTIZE_ISAS)  # once more, in an encoding that CPUs with AV
   target_compile_definitions(avxvnni_as_evex PRIVATE QUANTIZE_AVXVNNI_AS_EVEX plug_avxvnni=plug_avxvnni_as_evex)
   target_link_libraries(test_kernels PRIVATE avxvnni_as_evex)
 endif()
+if(amx IN_LIST QUANTIZE_ISAS)  # once more, with tiles in software: CPUs that have them are rare
+  add_library(amx_in_software OBJECT kernels/amx/plug_amx.cpp)
+  target_link_libraries(amx_in_software PRIVATE quantize_flags)
+  target_compile_definitions(amx_in_software PRIVATE QUANTIZE_AMX_IN_SOFTWARE plug_amx=plug_amx_in_software)
+  target_link_libraries(test_kernels PRIVATE amx_in_software)
+endif()
 # Not tests: built on demand, by scripts/bench_kernels.sh.
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/bench/*.cpp)
 add_executable(bench_kernels EXCLUDE_FROM_ALL ${bench_sources} tests/support/main.cpp)

@@ -11,7 +11,8 @@ namespace {
 
 /// What stands in front of the panels.
 struct alignas(64) ConvHeader {
-  size_t channels, taps, groups;  // groups: dwords of a tap's run
+  size_t channels, taps;
+  size_t groups, packed_groups;  // dwords of a tap's run; as packed, with zeros behind it
   PanelFlags flags;
 };
 
@@ -20,7 +21,7 @@ inline size_t vectors_of(size_t channels) {
   return channels > 32 ? 4 : channels > 16 ? 2 : 1;
 }
 inline size_t panel_bytes(const ConvHeader& h, size_t vectors) {
-  return sizeof(PanelConstants) + h.taps * h.groups * vectors * 64;
+  return sizeof(PanelConstants) + h.taps * h.packed_groups * vectors * 64;
 }
 inline size_t panel_count(const ConvHeader& h) {
   return (h.channels + kPanel - 1) / kPanel;
@@ -29,12 +30,15 @@ inline size_t panel_channels(const ConvHeader& h, size_t panel) {
   const size_t left = h.channels - panel * kPanel;
   return left < kPanel ? left : kPanel;
 }
-inline ConvHeader header_of(const ConvWeightsU8S8& w) {
-  return {w.out_channels, w.taps, (w.depth + 3) / 4, {false, false}};
+inline size_t groups_of(const ConvWeightsU8S8& w) {
+  return (w.depth + 3) / 4;
+}
+inline ConvHeader header_of(const ConvWeightsU8S8& w, size_t packed_groups) {
+  return {w.out_channels, w.taps, groups_of(w), packed_groups, {false, false}};
 }
 
-inline size_t conv_bytes(const ConvWeightsU8S8& w) noexcept {
-  const ConvHeader h = header_of(w);
+inline size_t conv_bytes(const ConvWeightsU8S8& w, size_t packed_groups) {
+  const ConvHeader h = header_of(w, packed_groups);
   size_t bytes = sizeof(ConvHeader);
   for (size_t p = 0; p < panel_count(h); ++p) bytes += panel_bytes(h, vectors_of(panel_channels(h, p)));
   return bytes;
@@ -44,12 +48,12 @@ inline size_t conv_bytes(const ConvWeightsU8S8& w) noexcept {
 inline void pack_panel(const ConvWeightsU8S8& w, const ConvHeader& h, size_t first, size_t count,
                        int8_t* to) {
   const size_t vectors = vectors_of(count), width = vectors * 64;
-  __builtin_memset(to, 0, h.taps * h.groups * width);
+  __builtin_memset(to, 0, h.taps * h.packed_groups * width);
   for (size_t c = 0; c < count; ++c) {
     const int8_t* from = w.weights + (first + c) * w.taps * w.depth;
     for (size_t t = 0; t < w.taps; ++t)
       for (size_t k = 0; k < w.depth; ++k)
-        to[(t * h.groups + k / 4) * width + slot_of(c, vectors) * 4 + k % 4] = *from++;
+        to[(t * h.packed_groups + k / 4) * width + slot_of(c, vectors) * 4 + k % 4] = *from++;
   }
 }
 
@@ -61,9 +65,9 @@ inline bool channel_is_narrow(const ConvWeightsU8S8& w, size_t c) {
   return is_narrow(bound, w.requantize.multiplier[c]);
 }
 
-inline void conv_pack(const ConvWeightsU8S8& w, void* packed) noexcept {
+inline void conv_pack(const ConvWeightsU8S8& w, size_t packed_groups, void* packed) {
   auto& header = *static_cast<ConvHeader*>(packed);
-  header = header_of(w);
+  header = header_of(w, packed_groups);
   for (size_t c = 0; c < w.out_channels; ++c)
     header.flags.wide = header.flags.wide || !channel_is_narrow(w, c);
   auto* at = reinterpret_cast<uint8_t*>(&header + 1);
@@ -107,7 +111,8 @@ template <int kPixels, int kVectors>
   }
   const auto* w = reinterpret_cast<const int8_t*>(tile.constants + 1);
   const size_t stride = tile.call->x_pixel_stride;
-  w += tile.taps.begin * tile.header->groups * 64 * kVectors;
+  w += tile.taps.begin * tile.header->packed_groups * 64 * kVectors;
+  const size_t unused = (tile.header->packed_groups - tile.header->groups) * 64 * kVectors;
   for (size_t t = tile.taps.begin; t < tile.taps.end; ++t) {
     const uint8_t* x = tile.x + tile.call->tap_offsets[t];
     const uint8_t* p[kPointers];
@@ -137,6 +142,7 @@ template <int kPixels, int kVectors>
 #pragma GCC unroll 8
       for (int i = 0; i < kPointers; ++i) p[i] += 4;
     }
+    w += unused;
   }
 }
 
@@ -293,9 +299,7 @@ template <bool kFull, int kPixels>
 enum class Mode { kPlain, kAdd, kAddToResidual, kFull };
 
 template <Mode kMode, int kPixels, int kVectors>
-void run_tile(const Tile& tile) {
-  Sums<kPixels, kVectors> sums;
-  multiply(tile, sums);
+[[gnu::always_inline]] inline void store_tile(const Tile& tile, const Sums<kPixels, kVectors>& sums) {
   constexpr bool kAdds = kMode == Mode::kAdd || kMode == Mode::kAddToResidual, kFull = kMode != Mode::kPlain;
   if constexpr (kAdds && kVectors == 4) return store_sums<kMode == Mode::kAddToResidual>(tile, sums);
   if (kMode == Mode::kFull && tile.real != nullptr) return store_reals(tile, sums);
@@ -304,6 +308,13 @@ void run_tile(const Tile& tile) {
   if constexpr (kVectors == 4) store_64<kFull>(tile, sums, add);
   if constexpr (kVectors == 2) store_32<kFull>(tile, sums, add);
   if constexpr (kVectors == 1) store_16<kFull>(tile, sums, add);
+}
+
+template <Mode kMode, int kPixels, int kVectors>
+void run_tile(const Tile& tile) {
+  Sums<kPixels, kVectors> sums;
+  multiply(tile, sums);
+  store_tile<kMode>(tile, sums);
 }
 
 using TileFunction = void (*)(const Tile&);

@@ -20,6 +20,14 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
   return rounds * 12 * 64;
 }
 
+size_t packed_bytes(const ConvWeightsU8S8& w) noexcept {
+  return conv_bytes(w, groups_of(w));
+}
+
+void pack(const ConvWeightsU8S8& w, void* packed) noexcept {
+  conv_pack(w, groups_of(w), packed);
+}
+
 void conv(const ConvU8S8& call) noexcept {
   simd::conv<ConvLevel>(call, look_up);
 }
@@ -28,8 +36,8 @@ void conv(const ConvU8S8& call) noexcept {
 
 void plug_avx512vnni(KernelTable& table) {
   table.conv_u8s8_panel = kPanel;
-  table.conv_u8s8_bytes = conv_bytes;
-  table.conv_u8s8_pack = conv_pack;
+  table.conv_u8s8_bytes = packed_bytes;
+  table.conv_u8s8_pack = pack;
   table.conv_u8s8 = conv;
   table.depthwise_u8s8_bytes = depthwise_bytes;
   table.depthwise_u8s8_pack = depthwise_pack;

@@ -19,13 +19,27 @@ struct ConvData {
         random(seed),
         pixel(c.depth + random.below(3)),
         row((c.width * c.stride + c.taps) * pixel),
-        x(random.codes(c.rows * c.stride * row + (c.taps / 3 + 1) * row + 3, c.flavour)),
+        x(random.codes(c.rows * c.stride * row + (c.taps / 3 + 1) * row + 63, c.flavour)),
         weights(random.weights(c.channels * c.taps * c.depth, c.flavour)),
         constants(random, c.channels, c.taps * c.depth, c.flavour),
         y_pixel(c.channels + c.gap),
         y_row(c.width * y_pixel + 5),
         epilogue(random, c.rows * y_row, c.epilogue) {
     for (size_t t = 0; t < c.taps; ++t) taps.push_back(static_cast<int32_t>(t / 3 * row + t % 3 * pixel));
+    if (c.taps >= 3) leave_out_taps();
+  }
+
+  /// Rows do without some taps, where all they would read is 0.
+  void leave_out_taps() {
+    for (size_t r = 0; r < shape.rows; ++r) {
+      row_taps.push_back({r % 2, shape.taps - r / 2 % 2});
+      for (size_t t = 0; t < shape.taps; ++t) {
+        if (t >= row_taps[r].begin && t < row_taps[r].end) continue;
+        for (size_t p = 0; p < shape.width; ++p)
+          std::memset(x.data() + shape.stride * (r * row + p * pixel) + static_cast<size_t>(taps[t]), 0,
+                      shape.depth);
+      }
+    }
   }
 
   ConvWeightsU8S8 source() const {
@@ -46,15 +60,13 @@ struct ConvData {
     call.y_pixel_stride = y_pixel;
     call.y_row_stride = y_row;
     call.width = shape.width;
-    std::vector<TapRange> row_taps;
-    for (size_t r = 0; r < shape.rows; ++r) row_taps.push_back({r % 2, shape.taps - r / 2 % 2});
     const size_t panel = std::max<size_t>(kernels.conv_u8s8_panel, 64);
     for (size_t r = 0; r < shape.rows; r += (shape.rows + parts - 1) / parts)
       for (size_t c = 0; c < shape.channels; c += parts == 1 ? shape.channels : panel) {
         call.rows = std::min((shape.rows + parts - 1) / parts, shape.rows - r);
         call.channel_begin = c;
         call.channel_end = parts == 1 ? shape.channels : std::min(c + panel, shape.channels);
-        call.row_taps = shape.taps >= 3 ? row_taps.data() + r : nullptr;
+        call.row_taps = row_taps.empty() ? nullptr : row_taps.data() + r;
         call.x = x.data() + r * call.x_row_stride;
         call.y = y.data() + r * y_row;
         call.epilogue = epilogue.view((in_place ? y.data() : epilogue.b.data()) + r * y_row, y_pixel, y_row);
@@ -70,6 +82,7 @@ struct ConvData {
   std::vector<int8_t> weights;
   LayerConstants constants;
   std::vector<int32_t> taps;
+  std::vector<TapRange> row_taps;
   size_t y_pixel, y_row;
   TestEpilogue epilogue;
 };
@@ -107,6 +120,18 @@ TEST_CASE("conv_u8s8: every flavour of constants with every epilogue") {
   for (Flavour flavour : kFlavours)
     for (int epilogue = 0; epilogue < 4; ++epilogue)
       for (size_t channels : {12, 24, 64, 80}) check({channels, 9, 16, 3, 9, 1, flavour, epilogue}, seed++);
+}
+
+TEST_CASE("conv_u8s8: pixels that fill tiles, in rows and across them") {
+  uint32_t seed = 5000;
+  for (size_t width : {4, 7, 14, 17, 28, 33})
+    for (size_t depth : {32, 65, 68, 128})
+      for (size_t channels : {16, 32, 72}) {
+        check({channels, 1 + 8 * (seed % 2), depth, 1 + seed % 5, width, 1 + seed % 2, kFlavours[seed % 5],
+               static_cast<int>(seed % 4), seed % 3 == 0 ? size_t{7} : 0},
+              seed);
+        ++seed;
+      }
 }
 
 TEST_CASE("conv_u8s8: long sums and depths that no vector divides") {

@@ -14,6 +14,8 @@
 namespace quantize {
 /// plug_avxvnni with its instruction in the encoding of AVX-512: see tests.cmake.
 void plug_avxvnni_as_evex(KernelTable& table);
+/// plug_amx with its tiles in software.
+void plug_amx_in_software(KernelTable& table);
 }  // namespace quantize
 
 namespace quantize::test {
@@ -22,12 +24,14 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 #if defined(__x86_64__)
-/// Lets CPUs that have only the encoding of AVX-512 test the kernels of avxvnni as well.
+/// Lets CPUs with AVX-512 VNNI alone test the kernels of avxvnni and amx as well. Each table has the name of
+/// its base.
 inline std::vector<KernelTable> foreign_levels() {
   if (!cpu_supports(Isa::kAvx512Vnni)) return {};
-  KernelTable table = kernels_for(Isa::kAvx2);
-  plug_avxvnni_as_evex(table);
-  return {table};
+  KernelTable avxvnni = kernels_for(Isa::kAvx2), amx = kernels_for(Isa::kAvx512Vnni);
+  plug_avxvnni_as_evex(avxvnni);
+  plug_amx_in_software(amx);
+  return {avxvnni, amx};
 }
 #else
 inline std::vector<KernelTable> foreign_levels() {
@@ -43,7 +47,7 @@ void for_each_isa(Body body) {
     body(kernels_for(isa));
   }
   for (const KernelTable& kernels : foreign_levels()) {
-    INFO("the kernels of avxvnni, encoded as AVX-512");
+    INFO("avxvnni encoded as AVX-512, or amx in software, on top of " << name_of(kernels.isa));
     body(kernels);
   }
 }
