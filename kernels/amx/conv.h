@@ -129,14 +129,13 @@ void store_run(Tile tile, const int32_t* sums, size_t pixels) {
   uint8_t* y = tile.y;
   size_t left = pixels;
   const auto advance = [&](size_t n) {
-    left -= n;
     sums += n * kPanel;
     tile.y = simd::moved(tile.y, n * tile.call->y_pixel_stride);
     tile.real = simd::moved(tile.real, n * tile.call->y_pixel_stride);
     tile.b = simd::moved(tile.b, n * tile.call->epilogue.b_pixel_stride);
   };
-  for (; left >= kAtOnce; advance(kAtOnce)) store_some<kMode, kVectors, kAtOnce>(tile, sums);
-  for (; left > 0; advance(1)) store_some<kMode, kVectors, 1>(tile, sums);
+  for (; left >= kAtOnce; left -= kAtOnce, advance(kAtOnce)) store_some<kMode, kVectors, kAtOnce>(tile, sums);
+  for (; left > 0; --left, advance(1)) store_some<kMode, kVectors, 1>(tile, sums);
   const ConvU8S8& call = *tile.call;
   if (kMode == Mode::kFull && call.real != nullptr) return;
   if (call.epilogue.table != nullptr)
