@@ -64,8 +64,7 @@ struct ConvU8S8 {
   const void* packed = nullptr;  // by conv_u8s8_pack of the same table, 64-byte aligned
   const uint8_t* x = nullptr;
   const int32_t* tap_offsets = nullptr;  // [taps]
-  const TapRange* row_taps =
-      nullptr;  // [rows] or null; x is 0 where other taps of a row read, so they may be left out
+  const TapRange* row_taps = nullptr;  // [rows] or null; the other taps of a row read 0: they may be left out
   size_t x_pixel_stride = 0, x_row_stride = 0;
   uint8_t* y = nullptr;
   float* real = nullptr;  // if set, it takes float(sum) * multiplier[c] instead of y taking codes

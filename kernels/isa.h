@@ -16,9 +16,8 @@ const char* name_of(Isa isa);
 /// The level called `name`; false if there is none.
 bool parse_isa(const char* name, Isa& isa);
 
-/// True if the CPU and the operating system support the level. Source: CPUID leaves 1 and 7, XGETBV,
-/// for amx also Linux's permission;
-/// on Arm, what the kernel says in the auxiliary vector.
+/// True if the CPU and the operating system support the level. Source: CPUID leaves 1 and 7, XGETBV; for
+/// amx also Linux's permission; on Arm, what the kernel says in the auxiliary vector.
 bool cpu_supports(Isa isa);
 
 /// All levels that this CPU supports, ascending; never empty.

@@ -123,7 +123,8 @@ struct KernelTable {
                             float* y) noexcept = nullptr;
 
   /// Arithmetic in registers alone, to measure what the CPU can do at this moment: multiply-accumulates of
-  /// `rounds` rounds, in f32 and in u8 x s8.
+  /// `rounds` rounds, in f32 and in u8 x s8. The sums must look different to the compiler, or GCC makes one
+  /// of them.
   uint64_t (*probe_f32)(uint64_t rounds) noexcept = nullptr;
   uint64_t (*probe_u8s8)(uint64_t rounds) noexcept = nullptr;
 };

@@ -21,8 +21,8 @@ inline size_t groups_per_step(size_t groups) {
 }
 
 /// How the pixels of a call become tiles: lines of `length` pixels, each cut into `per_line` tiles of `rows`.
-/// If the image's pitch allows, all rows are one line, in which the pixels of the borders are computed and
-/// not stored. The last tile of a line begins early enough to end with it.
+/// If the image's pitch allows and it takes fewer tiles, all rows are one line, in which the pixels of the
+/// borders are computed and not stored. The last tile of a line begins early enough to end with it.
 struct Cut {
   size_t lines, length, pitch, rows, per_line;
 
@@ -47,7 +47,7 @@ inline Cut cut_of(const ConvU8S8& call) {
   const size_t pitch = call.x_row_stride / call.x_pixel_stride;
   if (call.rows <= 1 || pitch < call.width) return by_row;
   const Cut flat = cut_lines(1, (call.rows - 1) * pitch + call.width, pitch);
-  return flat.tiles() * flat.rows < by_row.tiles() * by_row.rows ? flat : by_row;
+  return flat.tiles() < by_row.tiles() ? flat : by_row;
 }
 
 inline const uint8_t* pixels_of(const ConvU8S8& call, const Cut& cut, size_t tile) {
@@ -130,9 +130,7 @@ void store_run(Tile tile, const int32_t* sums, size_t pixels) {
   size_t left = pixels;
   const auto advance = [&](size_t n) {
     sums += n * kPanel;
-    tile.y = simd::moved(tile.y, n * tile.call->y_pixel_stride);
-    tile.real = simd::moved(tile.real, n * tile.call->y_pixel_stride);
-    tile.b = simd::moved(tile.b, n * tile.call->epilogue.b_pixel_stride);
+    tile.move_outputs(n);
   };
   for (; left >= kAtOnce; left -= kAtOnce, advance(kAtOnce)) store_some<kMode, kVectors, kAtOnce>(tile, sums);
   for (; left > 0; --left, advance(1)) store_some<kMode, kVectors, 1>(tile, sums);

@@ -8,6 +8,11 @@
 
 namespace quantize::simd {
 
+template <typename T>
+[[gnu::always_inline]] inline T* moved(T* base, size_t by) {
+  return base == nullptr ? base : base + by;
+}
+
 /// Some pixels of a row and the channels of one panel.
 template <typename Header, typename Panel>
 struct ConvTile {
@@ -20,12 +25,14 @@ struct ConvTile {
   uint8_t* y;              // first pixel, first channel of the panel
   float* real;
   const uint8_t* b;
-};
 
-template <typename T>
-[[gnu::always_inline]] inline T* moved(T* base, size_t by) {
-  return base == nullptr ? base : base + by;
-}
+  /// On to what stands `pixels` further: results and residual, not x.
+  void move_outputs(size_t pixels) {
+    y = moved(y, pixels * call->y_pixel_stride);
+    real = moved(real, pixels * call->y_pixel_stride);
+    b = moved(b, pixels * call->epilogue.b_pixel_stride);
+  }
+};
 
 /// One row of one panel, in tiles of nearly one width, then the table.
 template <typename Level, typename Look>
@@ -49,9 +56,7 @@ void conv_row(const ConvU8S8& call, size_t panel, size_t row, typename Level::Mo
     const size_t pixels = call.width / tiles + (i < call.width % tiles ? 1 : 0);
     Level::run(tile, pixels, mode);
     tile.x += pixels * call.x_pixel_stride;
-    tile.y = moved(tile.y, pixels * call.y_pixel_stride);
-    tile.real = moved(tile.real, pixels * call.y_pixel_stride);
-    tile.b = moved(tile.b, pixels * e.b_pixel_stride);
+    tile.move_outputs(pixels);
   }
   if (e.table == nullptr || call.real != nullptr) return;
   uint8_t* y = tile.y - call.width * call.y_pixel_stride;
