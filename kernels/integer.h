@@ -93,6 +93,7 @@ struct DepthwiseU8S8 {
   size_t x_pixel_stride = 0, x_row_stride = 0;
   size_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   uint8_t* y = nullptr;
+  float* real = nullptr;  // as in ConvU8S8
   size_t y_pixel_stride = 0, y_row_stride = 0;
   size_t rows = 0, width = 0;
   EpilogueU8 epilogue;
@@ -139,6 +140,35 @@ struct MulU8 {
   int32_t a_zero_point = 0, b_zero_point = 0;
   float multiplier = 0;
   int32_t zero_point = 0;
+};
+
+/// Functions that may stand between the sums of a convolution and the only rounding.
+enum class Function : uint8_t {
+  kSigmoid,    // 1 / (1 + exp(-x))
+  kSilu,       // x * sigmoid(x)
+  kHardSwish,  // x * clamp(x / 6 + 1 / 2, 0, 1)
+  kGelu,       // x * (1 + erf(x / sqrt(2))) / 2
+  kGeluTanh,   // x * sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x^3))
+  kMish,       // x * tanh(ln(1 + exp(x)))
+  kLeakyRelu,  // max(x, 0) + alpha * min(x, 0)
+};
+constexpr Function kFunctions[] = {Function::kSigmoid,  Function::kSilu,     Function::kHardSwish,
+                                   Function::kGelu,     Function::kGeluTanh, Function::kMish,
+                                   Function::kLeakyRelu};
+
+/// From the reals that ConvU8S8 and DepthwiseU8S8 may leave to codes, one scale per channel:
+///   y[r * y_stride + c] = clamp(round_half_even(f(x[r * x_stride + c]) * ratio[c]) + zero_point[c], 0, 255)
+/// for r < rows, c < n. Strides in elements. Accuracy: the same bytes on every ISA; f within 4e-7 * max(1,
+/// |x|) of the function. Out of the range of s32 as RequantizeU8.
+struct FunctionU8 {
+  Function function = Function::kSilu;
+  float alpha = 0;  // of kLeakyRelu
+  const float* x = nullptr;
+  uint8_t* y = nullptr;
+  size_t rows = 0, n = 0;
+  size_t x_stride = 0, y_stride = 0;
+  const float* ratio = nullptr;       // [n], 1 / scale
+  const float* zero_point = nullptr;  // [n], integers in [0, 255]
 };
 
 }  // namespace quantize

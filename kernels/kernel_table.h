@@ -110,6 +110,9 @@ struct KernelTable {
   void (*max_pool_u8)(const PoolU8&) noexcept = nullptr;
   void (*average_pool_u8)(const PoolU8&) noexcept = nullptr;
 
+  /// Exact.
+  void (*function_u8)(const FunctionU8&) noexcept = nullptr;
+
   /// quantize_f32_u8 from planes to pixels: y[i * y_pixel_stride + c] is the code of x[c * x_plane_stride +
   /// i] for i < n, c < channels.
   void (*quantize_f32_u8_planes)(const float* x, size_t n, size_t channels, size_t x_plane_stride,
@@ -128,6 +131,9 @@ struct KernelTable {
   uint64_t (*probe_f32)(uint64_t rounds) noexcept = nullptr;
   uint64_t (*probe_u8s8)(uint64_t rounds) noexcept = nullptr;
 };
+
+/// The reference of function_u8 before its product and rounding: f(x).
+float function_value(Function function, float alpha, float x) noexcept;
 
 /// The table of a level. Requires: cpu_supports(isa). The reference lives as long as the program.
 const KernelTable& kernels_for(Isa isa);

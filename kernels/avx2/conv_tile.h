@@ -122,14 +122,11 @@ template <int kPixels>
 }
 
 template <int kPixels>
-[[gnu::noinline]] void store_reals(const Tile& tile, const Part& part, const PixelSums (&sums)[kPixels]) {
-  for (int m = 0; m < kPixels; ++m) {
-    alignas(32) float slots[kPanel];
-    for (int j = 0; j < 2; ++j)
-      _mm256_store_ps(slots + 8 * j, scaled(sums[m].v[j], part.constants->constants, j));
-    float* y = tile.real + static_cast<size_t>(m) * tile.call->y_pixel_stride + part.first;
-    for (size_t c = 0; c < part.channels; ++c) y[c] = slots[slot_of<kPanel>(c)];
-  }
+[[gnu::noinline]] void store_real_pixels(const Tile& tile, const Part& part,
+                                         const PixelSums (&sums)[kPixels]) {
+  for (int m = 0; m < kPixels; ++m)
+    store_reals(tile.real + static_cast<size_t>(m) * tile.call->y_pixel_stride + part.first, part.channels,
+                sums[m], part.constants->constants);
 }
 
 /// What follows the sums: only requantization, the usual residual as second or first operand, or all there
@@ -167,7 +164,7 @@ template <Mode kMode, int kPixels>
     PixelSums copies[kPixels];  // only their address is taken, so the sums themselves stay in registers
 #pragma GCC unroll 6
     for (int m = 0; m < kPixels; ++m) copies[m] = sums[m];
-    return store_reals(tile, part, copies);
+    return store_real_pixels(tile, part, copies);
   }
   const size_t stride = tile.call->y_pixel_stride;
 #pragma GCC unroll 3

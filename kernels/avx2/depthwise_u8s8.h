@@ -60,6 +60,7 @@ struct Block {
   size_t channels;
   const uint8_t* x;
   uint8_t* y;
+  float* real;
   const uint8_t* b;
 };
 
@@ -146,6 +147,11 @@ template <bool kFull, typename Kernel, int kPixels>
   const size_t first = block.channels < 16 ? block.channels : 16, second = block.channels - first;
 #pragma GCC unroll 2
   for (size_t m = 0; m < kPixels; ++m) {
+    if (kFull && block.real != nullptr) {
+      store_reals(block.real + row * call.y_row_stride + (p + m) * call.y_pixel_stride, block.channels,
+                  sums[m], constants);
+      continue;
+    }
     __m256i codes = requantized(sums[m], constants, kFull && block.header->flags.wide);
     if (kFull && block.header->flags.clamps) codes = clamped(codes, constants);
     if (kFull && e.b != nullptr) {
@@ -162,7 +168,7 @@ template <bool kFull, typename Kernel>
   size_t p = 0;
   for (; p + 2 <= call.width; p += 2) run_block_pixels<kFull, Kernel, 2>(block, row, p);
   if (p < call.width) run_block_pixels<kFull, Kernel, 1>(block, row, p);
-  if (kFull && call.epilogue.table != nullptr) {
+  if (kFull && call.epilogue.table != nullptr && block.real == nullptr) {
     uint8_t* y = block.y + row * call.y_row_stride;
     simd::table_u8<U8x32>(
         {y, y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride, call.epilogue.table});
@@ -174,7 +180,8 @@ template <typename Kernel>
 void run_rows(const DepthwiseU8S8& call) {
   const auto& header = *static_cast<const DepthwiseHeader*>(call.packed);
   const EpilogueU8& e = call.epilogue;
-  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr;
+  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || e.table != nullptr ||
+                    call.real != nullptr;
   for (size_t row = 0; row < call.rows; ++row) {
     const auto* at = reinterpret_cast<const uint8_t*>(&header + 1);
     for (size_t first = 0; first < header.channels; first += kBlock, at += block_bytes(header)) {
@@ -184,7 +191,8 @@ void run_rows(const DepthwiseU8S8& call) {
                         reinterpret_cast<const BlockConstants*>(at),
                         left < kBlock ? left : kBlock,
                         call.x + first,
-                        call.y + first,
+                        simd::moved(call.y, first),
+                        simd::moved(call.real, first),
                         simd::moved(e.b, first)};
       full ? run_row<true, Kernel>(block, row) : run_row<false, Kernel>(block, row);
     }

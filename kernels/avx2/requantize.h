@@ -93,6 +93,32 @@ struct SumsOf {
 };
 using PixelSums = SumsOf<kPanel>;
 
+/// Reals of kChannels channels to their places, of which `channels` exist: as the packs, lanes change places.
+template <size_t kChannels>
+[[gnu::always_inline]] inline void store_reals(float* y, size_t channels, const SumsOf<kChannels>& sums,
+                                               const ConstantsOf<kChannels>& constants) {
+  constexpr size_t kVectors = kChannels / 8;
+  __m256 reals[kVectors], ordered[kVectors];
+#pragma GCC unroll 4
+  for (size_t j = 0; j < kVectors; ++j) reals[j] = scaled(sums.v[j], constants, static_cast<int>(j));
+#pragma GCC unroll 2
+  for (size_t j = 0; j < kVectors; j += 2) {
+    ordered[j / 2] = _mm256_permute2f128_ps(reals[j], reals[j + 1], 0x20);
+    ordered[kVectors / 2 + j / 2] = _mm256_permute2f128_ps(reals[j], reals[j + 1], 0x31);
+  }
+#pragma GCC unroll 4
+  for (size_t j = 0; j < kVectors; ++j) {
+    if (8 * j >= channels) return;
+    if (channels - 8 * j >= 8) {
+      _mm256_storeu_ps(y + 8 * j, ordered[j]);
+      continue;
+    }
+    alignas(32) float lanes[8];
+    _mm256_store_ps(lanes, ordered[j]);
+    for (size_t c = 8 * j; c < channels; ++c) y[c] = lanes[c % 8];
+  }
+}
+
 /// Up to `n` bytes; what is behind them is 0.
 [[gnu::always_inline]] inline __m128i load_bytes(const uint8_t* p, size_t n) {
   if (n >= 16) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));

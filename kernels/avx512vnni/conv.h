@@ -170,15 +170,12 @@ template <bool kFull>
   return _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_load_ps(constants.multiplier + 16 * j));
 }
 
-/// Real results: slots back to channels through memory.
 template <int kPixels, int kVectors>
-inline void store_reals(const Tile& tile, const Sums<kPixels, kVectors>& sums) {
+inline void store_real_pixels(const Tile& tile, const Sums<kPixels, kVectors>& sums) {
   for (int m = 0; m < kPixels; ++m) {
-    alignas(64) float slots[16 * kVectors];
-    for (int j = 0; j < kVectors; ++j)
-      _mm512_store_ps(slots + 16 * j, scaled(sums.v[m][j], *tile.constants, j));
-    float* y = tile.real + static_cast<size_t>(m) * tile.call->y_pixel_stride;
-    for (size_t c = 0; c < tile.channels; ++c) y[c] = slots[slot_of(c, kVectors)];
+    __m512 slots[kVectors];
+    for (int j = 0; j < kVectors; ++j) slots[j] = scaled(sums.v[m][j], *tile.constants, j);
+    store_reals(tile.real + static_cast<size_t>(m) * tile.call->y_pixel_stride, tile.channels, slots);
   }
 }
 
@@ -302,7 +299,7 @@ template <Mode kMode, int kPixels, int kVectors>
 [[gnu::always_inline]] inline void store_tile(const Tile& tile, const Sums<kPixels, kVectors>& sums) {
   constexpr bool kAdds = kMode == Mode::kAdd || kMode == Mode::kAddToResidual, kFull = kMode != Mode::kPlain;
   if constexpr (kAdds && kVectors == 4) return store_sums<kMode == Mode::kAddToResidual>(tile, sums);
-  if (kMode == Mode::kFull && tile.real != nullptr) return store_reals(tile, sums);
+  if (kMode == Mode::kFull && tile.real != nullptr) return store_real_pixels(tile, sums);
   Addition add{};
   if (kFull && tile.b != nullptr) add = addition_of(tile.call->epilogue);
   if constexpr (kVectors == 4) store_64<kFull>(tile, sums, add);

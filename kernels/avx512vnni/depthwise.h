@@ -77,6 +77,7 @@ struct Block {
   size_t channels;
   const uint8_t* x;  // of output row 0
   uint8_t* y;
+  float* real;
   const uint8_t* b;
   Addition add;
 
@@ -114,17 +115,21 @@ struct Block {
   for (int j = 0; j < 4; ++j) sums[j] = _mm512_load_si512(block.constants->bias + 16 * j);
 }
 
-/// `full`: all that a layer may ask for.
+/// kFull: all that a layer may ask for.
 template <bool kFull>
 [[gnu::always_inline]] inline void store_codes(const Block& block, const Column& sums, size_t row,
                                                size_t pixel) {
   const PanelConstants& constants = *block.constants;
   const bool wide = kFull && block.header->flags.wide;
-  __m512i q[4];
+  __m512 steps[4];
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j)
-    q[j] = round_steps(
-        _mm512_mul_ps(_mm512_cvtepi32_ps(sums[j]), _mm512_load_ps(constants.multiplier + 16 * j)), wide);
+    steps[j] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[j]), _mm512_load_ps(constants.multiplier + 16 * j));
+  const size_t y_at = row * block.call->y_row_stride + pixel * block.call->y_pixel_stride;
+  if (kFull && block.real != nullptr) return store_reals(block.real + y_at, block.channels, steps);
+  __m512i q[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) q[j] = round_steps(steps[j], wide);
   __m512i codes = pack_codes(q[0], q[1], q[2], q[3], _mm512_load_si512(constants.zero_point),
                              _mm512_load_si512(constants.zero_point + 32));
   const EpilogueU8& e = block.call->epilogue;
@@ -137,8 +142,7 @@ template <bool kFull>
       codes = add_codes(codes, _mm512_maskz_loadu_epi8(block.mask, b), block.add);
     }
   }
-  uint8_t* y = block.y + row * block.call->y_row_stride + pixel * block.call->y_pixel_stride;
-  store_masked(y, block.mask, codes);
+  store_masked(block.y + y_at, block.mask, codes);
 }
 
 /// Three columns of one output row, and of the row below it if kTwo.
@@ -248,14 +252,14 @@ void run_block(const Block& block) {
     else
       run_any<kFull>(block, row);
   }
-  if (call.epilogue.table != nullptr) look_up_block(block);
+  if (call.epilogue.table != nullptr && call.real == nullptr) look_up_block(block);
 }
 
 inline void depthwise(const DepthwiseU8S8& call) noexcept {
   const auto& header = *static_cast<const DepthwiseHeader*>(call.packed);
   const auto* at = reinterpret_cast<const uint8_t*>(&header + 1);
   const EpilogueU8& e = call.epilogue;
-  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr;
+  const bool full = header.flags.clamps || header.flags.wide || e.b != nullptr || call.real != nullptr;
   for (size_t first = 0; first < header.channels; first += kPanel, at += block_bytes(header)) {
     const size_t count = header.channels - first < kPanel ? header.channels - first : kPanel;
     const Block block{&call,
@@ -264,7 +268,8 @@ inline void depthwise(const DepthwiseU8S8& call) noexcept {
                       first_bytes(count),
                       count,
                       call.x + first,
-                      call.y + first,
+                      call.y == nullptr ? nullptr : call.y + first,
+                      call.real == nullptr ? nullptr : call.real + first,
                       e.b == nullptr ? nullptr : e.b + first,
                       addition_of(e)};
     if (full)

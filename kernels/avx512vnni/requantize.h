@@ -79,6 +79,37 @@ inline bool is_narrow(double bound, float multiplier) {
   return _mm512_cvtps_epi32(wide ? limit(steps) : steps);
 }
 
+/// Vectors of reals by slot to their channels, of which `channels` exist: as the packs, lanes change places.
+template <int kVectors>
+[[gnu::always_inline]] inline void store_reals(float* y, size_t channels, const __m512 (&slots)[kVectors]) {
+  __m512 ordered[kVectors];
+  if constexpr (kVectors == 4) {
+    const __m512 a = _mm512_shuffle_f32x4(slots[0], slots[1], 0x44),
+                 b = _mm512_shuffle_f32x4(slots[2], slots[3], 0x44),
+                 c = _mm512_shuffle_f32x4(slots[0], slots[1], 0xEE),
+                 d = _mm512_shuffle_f32x4(slots[2], slots[3], 0xEE);
+    ordered[0] = _mm512_shuffle_f32x4(a, b, 0x88);
+    ordered[1] = _mm512_shuffle_f32x4(a, b, 0xDD);
+    ordered[2] = _mm512_shuffle_f32x4(c, d, 0x88);
+    ordered[3] = _mm512_shuffle_f32x4(c, d, 0xDD);
+  } else if constexpr (kVectors == 2) {
+    const __m512i low = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0),
+                  high = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
+    const __m512d a = _mm512_castps_pd(slots[0]), b = _mm512_castps_pd(slots[1]);
+    ordered[0] = _mm512_castpd_ps(_mm512_permutex2var_pd(a, low, b));
+    ordered[1] = _mm512_castpd_ps(_mm512_permutex2var_pd(a, high, b));
+  } else {
+    ordered[0] = slots[0];
+  }
+#pragma GCC unroll 4
+  for (size_t j = 0; j < kVectors; ++j) {
+    if (kLanes * j >= channels) return;
+    const size_t left = channels - kLanes * j;
+    _mm512_mask_storeu_ps(y + kLanes * j, static_cast<__mmask16>(left >= kLanes ? 0xffff : (1 << left) - 1),
+                          ordered[j]);
+  }
+}
+
 /// Four vectors of s32 to 64 codes: zero points added between saturations to s16 and to u8.
 [[gnu::always_inline]] inline __m512i pack_codes(__m512i a, __m512i b, __m512i c, __m512i d, __m512i zero_low,
                                                  __m512i zero_high) {

@@ -112,13 +112,6 @@ template <typename Dot, int kPixels>
   }
 }
 
-[[gnu::noinline]] inline void store_reals(const Tile& tile, size_t pixel, const PixelSums& sums) {
-  float reals[kPanel];
-  for (int j = 0; j < 4; ++j) vst1q_f32(reals + 4 * j, scaled(sums.v[j], *tile.constants, j));
-  float* y = tile.real + pixel * tile.call->y_pixel_stride;
-  for (size_t c = 0; c < tile.channels; ++c) y[c] = reals[c];
-}
-
 template <typename Dot, int kPixels>
 [[gnu::noinline]] void run_tile(const Tile& tile) {
   PixelSums sums[kPixels];
@@ -128,7 +121,7 @@ template <typename Dot, int kPixels>
 #pragma GCC unroll 4
   for (size_t m = 0; m < kPixels; ++m) {
     if (tile.real != nullptr) {
-      store_reals(tile, m, sums[m]);
+      store_reals(tile.real + m * tile.call->y_pixel_stride, tile.channels, sums[m], *tile.constants);
       continue;
     }
     uint8x16_t codes = requantized(sums[m], *tile.constants);

@@ -47,6 +47,7 @@ struct Block {
   size_t channels;
   const uint8_t* x;
   uint8_t* y;
+  float* real;
   const uint8_t* b;
 };
 
@@ -87,6 +88,10 @@ template <int kPixels>
   multiply_taps(block, block.x + p * step, step, sums);
 #pragma GCC unroll 2
   for (size_t m = 0; m < kPixels; ++m) {
+    if (block.real != nullptr) {
+      store_reals(block.real + (p + m) * call.y_pixel_stride, block.channels, sums[m], *block.constants);
+      continue;
+    }
     uint8x16_t codes = requantized(sums[m], *block.constants);
     if (block.b != nullptr)
       codes = added(codes, load_bytes(block.b + (p + m) * e.b_pixel_stride, block.channels), e);
@@ -99,7 +104,7 @@ template <int kPixels>
   size_t p = 0;
   for (; p + 2 <= call.width; p += 2) run_pixels<2>(block, p);
   if (p < call.width) run_pixels<1>(block, p);
-  if (call.epilogue.table != nullptr)
+  if (call.epilogue.table != nullptr && block.real == nullptr)
     look_up({block.y, block.y, call.width, block.channels, call.y_pixel_stride, call.y_pixel_stride,
              call.epilogue.table});
 }
@@ -114,7 +119,9 @@ inline void depthwise(const DepthwiseU8S8& call) noexcept {
       const size_t left = header.channels - first;
       run_row({&call, &header, reinterpret_cast<const PanelConstants*>(at), left < kPanel ? left : kPanel,
                call.x + row * call.stride_h * call.x_row_stride + first,
-               call.y + row * call.y_row_stride + first, simd::moved(e.b, row * e.b_row_stride + first)});
+               simd::moved(call.y, row * call.y_row_stride + first),
+               simd::moved(call.real, row * call.y_row_stride + first),
+               simd::moved(e.b, row * e.b_row_stride + first)});
     }
   }
 }

@@ -73,6 +73,14 @@ struct PixelSums {
   return vmulq_f32(vcvtq_f32_s32(sums), vld1q_f32(constants.multiplier + 4 * j));
 }
 
+/// The reals of a pixel, of which `channels` exist.
+[[gnu::noinline]] inline void store_reals(float* y, size_t channels, const PixelSums& sums,
+                                          const PanelConstants& constants) {
+  float reals[kPanel];
+  for (int j = 0; j < 4; ++j) vst1q_f32(reals + 4 * j, scaled(sums.v[j], constants, j));
+  for (size_t c = 0; c < channels; ++c) y[c] = reals[c];
+}
+
 [[gnu::always_inline]] inline uint8x16_t requantized(const PixelSums& sums, const PanelConstants& constants) {
   int32x4_t steps[4];
 #pragma GCC unroll 4

@@ -122,6 +122,12 @@ void depthwise(const DepthwiseU8S8& call) noexcept {
     for (size_t i = 0; i < call.width; ++i) {
       const uint8_t* x =
           call.x + r * call.stride_h * call.x_row_stride + i * call.stride_w * call.x_pixel_stride;
+      if (call.real != nullptr) {
+        float* real = call.real + r * call.y_row_stride + i * call.y_pixel_stride;
+        for (size_t c = 0; c < p.header.channels; ++c)
+          real[c] = static_cast<float>(depthwise_sum(p, call, x, c)) * p.requantize.multiplier[c];
+        continue;
+      }
       uint8_t* y = call.y + r * call.y_row_stride + i * call.y_pixel_stride;
       const EpilogueU8& e = call.epilogue;
       const uint8_t* b = e.b == nullptr ? nullptr : e.b + r * e.b_row_stride + i * e.b_pixel_stride;

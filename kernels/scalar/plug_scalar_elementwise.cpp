@@ -4,6 +4,8 @@
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
 #include "kernels/requantize.h"
+#include "kernels/scalar/vector.h"
+#include "kernels/simd/function.h"
 
 namespace quantize {
 
@@ -51,6 +53,15 @@ void average_pool_u8(const PoolU8& call) noexcept {
   }
 }
 
+void function_u8(const FunctionU8& call) noexcept {
+  for (size_t r = 0; r < call.rows; ++r)
+    for (size_t c = 0; c < call.n; ++c) {
+      const float real = function_value(call.function, call.alpha, call.x[r * call.x_stride + c]);
+      call.y[r * call.y_stride + c] = shifted_code(round_saturating(real * call.ratio[c]),
+                                                   static_cast<int32_t>(call.zero_point[c]), 0, 255);
+    }
+}
+
 void quantize_f32_u8_planes(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
                             int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept {
   for (size_t i = 0; i < n; ++i)
@@ -89,9 +100,15 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 
 }  // namespace
 
+float function_value(Function function, float alpha, float x) noexcept {
+  return simd::with_function(function,
+                             [&]<Function kFunction>() { return simd::apply<F32x1, kFunction>(x, alpha); });
+}
+
 void plug_scalar_elementwise(KernelTable& table) {
   table.add_u8 = add_u8;
   table.mul_u8 = mul_u8;
+  table.function_u8 = function_u8;
   table.table_u8 = table_u8;
   table.max_pool_u8 = max_pool_u8;
   table.average_pool_u8 = average_pool_u8;

@@ -6,6 +6,7 @@
 
 #include "kernels/kernel_table.h"
 #include "kernels/simd/elementwise.h"
+#include "kernels/simd/function.h"
 #include "kernels/simd/pixels.h"
 #include "kernels/simd/transpose.h"
 
@@ -39,15 +40,20 @@ template <typename V>
   return V::add_int(V::to_int(V::min(steps, V::set1(kSafeSteps))), zero_point);
 }
 
-/// y = clamp(round_half_even(steps) + zero_point, 0, 255).
+/// y = clamp(rounded, 0, 255).
 template <typename V>
-[[gnu::always_inline]] inline void store_codes(typename V::Reg steps, int32_t zero_point, uint8_t* y,
-                                               size_t count) {
-  const auto rounded = rounded_code<V>(steps, zero_point);
+[[gnu::always_inline]] inline void store_saturated(typename V::Int rounded, uint8_t* y, size_t count) {
   if (count == V::kLanes) return V::store_saturated(y, rounded);
   uint8_t lanes[V::kLanes];
   V::store_saturated(lanes, rounded);
   for (size_t i = 0; i < count; ++i) y[i] = lanes[i];
+}
+
+/// y = clamp(round_half_even(steps) + zero_point, 0, 255).
+template <typename V>
+[[gnu::always_inline]] inline void store_codes(typename V::Reg steps, int32_t zero_point, uint8_t* y,
+                                               size_t count) {
+  store_saturated<V>(rounded_code<V>(steps, zero_point), y, count);
 }
 
 template <typename V>
@@ -71,6 +77,31 @@ void mul_u8(const MulU8& call) noexcept {
                                     V::sub(load_codes<V>(call.b + i, count), b_zero));
         store_codes<V>(V::mul(product, multiplier), call.zero_point, call.y + i, count);
       });
+}
+
+/// One scale and zero point per channel.
+template <typename V, Function kFunction>
+void function_rows(const FunctionU8& call) {
+  const auto alpha = V::set1(call.alpha), most = V::set1(kSafeSteps);
+  for (size_t r = 0; r < call.rows; ++r) {
+    const float* x = call.x + r * call.x_stride;
+    uint8_t* y = call.y + r * call.y_stride;
+    each_run<V>(
+        call.n, [&](size_t c, size_t count) __attribute__((always_inline)) {
+          const auto load = [&](const float* p) __attribute__((always_inline)) {
+            return count == V::kLanes ? V::load(p + c)
+                                      : V::load(p + c, V::lanes(0, static_cast<ptrdiff_t>(count)));
+          };
+          const auto steps = V::mul(apply<V, kFunction>(load(x), alpha), load(call.ratio));
+          const auto codes = V::add_ints(V::to_int(V::min(steps, most)), V::to_int(load(call.zero_point)));
+          store_saturated<V>(codes, y + c, count);
+        });
+  }
+}
+
+template <typename V>
+void function_u8(const FunctionU8& call) noexcept {
+  with_function(call.function, [&]<Function kFunction>() { function_rows<V, kFunction>(call); });
 }
 
 template <typename V>
@@ -234,6 +265,7 @@ template <typename V, typename B>
 void plug_codes(KernelTable& table) {
   table.add_u8 = add_u8<V>;
   table.mul_u8 = mul_u8<V>;
+  table.function_u8 = function_u8<V>;
   table.max_pool_u8 = max_pool<B>;
   table.average_pool_u8 = average_pool<V>;
   table.quantize_f32_u8_planes = quantize_planes<V>;

@@ -26,12 +26,14 @@ struct DepthwiseData {
     x.resize(x.size() + 63);  // what may be read behind the last channel
   }
 
-  std::vector<uint8_t> run(const KernelTable& kernels, size_t rows_at_once) const {
+  /// The codes, or the bytes of reals.
+  template <typename T>
+  std::vector<T> run(const KernelTable& kernels, size_t rows_at_once) const {
     const DepthwiseWeightsU8S8 source{shape.channels, shape.kernel_h, shape.kernel_w, weights.data(),
                                       constants.view()};
     AlignedBytes packed(kernels.depthwise_u8s8_bytes(source));
     kernels.depthwise_u8s8_pack(source, packed.get());
-    std::vector<uint8_t> y(shape.rows * y_row, 0xA5);
+    std::vector<T> y(shape.rows * y_row, T{77});
     DepthwiseU8S8 call;
     call.packed = packed.get();
     call.x_pixel_stride = shape.channels;
@@ -45,7 +47,10 @@ struct DepthwiseData {
     for (size_t r = 0; r < shape.rows; r += rows_at_once) {
       call.rows = std::min(rows_at_once, shape.rows - r);
       call.x = x.data() + r * shape.stride_h * row;
-      call.y = y.data() + r * y_row;
+      if constexpr (std::is_same_v<T, float>)
+        call.real = y.data() + r * y_row;
+      else
+        call.y = y.data() + r * y_row;
       call.epilogue = epilogue.view(epilogue.b.data() + r * y_row, y_pixel, y_row);
       kernels.depthwise_u8s8(call);
     }
@@ -68,10 +73,12 @@ void check(const DepthwiseCase& c, uint32_t seed) {
                   << " x " << c.width << ", strides " << c.stride_h << " " << c.stride_w << ", dilation "
                   << c.dilation << ", flavour " << static_cast<int>(c.flavour) << ", epilogue "
                   << c.epilogue);
-  const std::vector<uint8_t> expected = data.run(scalar_kernels(), c.rows);
+  const auto expected = data.run<uint8_t>(scalar_kernels(), c.rows);
+  const auto reals = data.run<float>(scalar_kernels(), c.rows);
   for_each_isa([&](const KernelTable& kernels) {
-    CHECK(same_bytes(data.run(kernels, c.rows), expected));
-    CHECK(same_bytes(data.run(kernels, 1), expected));
+    CHECK(same_bytes(data.run<uint8_t>(kernels, c.rows), expected));
+    CHECK(same_bytes(data.run<uint8_t>(kernels, 1), expected));
+    CHECK(same_bytes(data.run<float>(kernels, c.rows), reals));
   });
 }
 

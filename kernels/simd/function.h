@@ -1,0 +1,79 @@
+// Functions behind a convolution, for any vector type V: reals in, codes out. Read function_u8() first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+#include "kernels/simd/elementwise.h"
+
+namespace quantize::simd {
+
+/// x * (share of the normal distribution below x). Source of the polynomial: Abramowitz and Stegun 7.1.26,
+/// whose error is 1.5e-7.
+template <typename V>
+[[gnu::always_inline]] inline typename V::Reg gelu(typename V::Reg x) {
+  using Reg = typename V::Reg;
+  const Reg zero = V::set1(0.0f), magnitude = V::max(x, V::sub(zero, x));
+  const Reg t = V::div(V::set1(1.0f), V::fma(magnitude, V::set1(0.231641888f), V::set1(1.0f)));
+  Reg tail = V::set1(0.5f * 1.061405429f);
+  for (float coefficient :
+       {0.5f * -1.453152027f, 0.5f * 1.421413741f, 0.5f * -0.284496736f, 0.5f * 0.254829592f})
+    tail = V::fma(tail, t, V::set1(coefficient));
+  tail = V::mul(V::mul(tail, t), exp<V>(V::mul(V::mul(x, x), V::set1(-0.5f))));
+  return V::sub(V::max(x, zero), V::mul(magnitude, tail));
+}
+
+/// tanh(ln(1 + e)) = n / (n + 2) with n = e * (e + 2), e = exp(x). Above 20 it is 1 in f32.
+template <typename V>
+[[gnu::always_inline]] inline typename V::Reg mish(typename V::Reg x) {
+  const typename V::Reg e = exp<V>(V::min(x, V::set1(20.0f))), two = V::set1(2.0f);
+  const typename V::Reg n = V::mul(e, V::add(e, two));
+  return V::div(V::mul(x, n), V::add(n, two));
+}
+
+template <typename V, Function kFunction>
+[[gnu::always_inline]] inline typename V::Reg apply(typename V::Reg x,
+                                                    [[maybe_unused]] typename V::Reg alpha) {
+  using Reg = typename V::Reg;
+  const Reg zero = V::set1(0.0f), one = V::set1(1.0f);
+  const auto times_sigmoid = [&](Reg argument) __attribute__((always_inline)) {
+    return V::div(x, V::add(one, exp<V>(V::sub(zero, argument))));
+  };
+  if constexpr (kFunction == Function::kSigmoid) return sigmoid<V>(x);
+  if constexpr (kFunction == Function::kSilu) return times_sigmoid(x);
+  if constexpr (kFunction == Function::kHardSwish)
+    return V::mul(x, V::min(one, V::max(zero, V::fma(x, V::set1(1.0f / 6), V::set1(0.5f)))));
+  if constexpr (kFunction == Function::kGelu) return gelu<V>(x);
+  if constexpr (kFunction == Function::kGeluTanh) {
+    constexpr float kFactor = 1.5957691216057308f;  // 2 * sqrt(2 / pi)
+    const Reg slope = V::fma(V::mul(x, x), V::set1(kFactor * 0.044715f), V::set1(kFactor));
+    return times_sigmoid(V::mul(x, slope));
+  }
+  if constexpr (kFunction == Function::kMish) return mish<V>(x);
+  if constexpr (kFunction == Function::kLeakyRelu) return V::fma(alpha, V::min(x, zero), V::max(x, zero));
+}
+
+/// Calls body.template operator()<function>().
+template <typename Body>
+[[gnu::always_inline]] inline auto with_function(Function function, Body body) {
+  switch (function) {
+    case Function::kSigmoid:
+      return body.template operator()<Function::kSigmoid>();
+    case Function::kSilu:
+      break;
+    case Function::kHardSwish:
+      return body.template operator()<Function::kHardSwish>();
+    case Function::kGelu:
+      return body.template operator()<Function::kGelu>();
+    case Function::kGeluTanh:
+      return body.template operator()<Function::kGeluTanh>();
+    case Function::kMish:
+      return body.template operator()<Function::kMish>();
+    case Function::kLeakyRelu:
+      return body.template operator()<Function::kLeakyRelu>();
+  }
+  return body.template operator()<Function::kSilu>();
+}
+
+}  // namespace quantize::simd
