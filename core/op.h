@@ -141,10 +141,11 @@ struct PixelSupport {
   bool (*takes)(const Graph& graph, const Node& node);
   /// True if both layouts are the same work to it: then it gets the layout that its neighbours have.
   bool follows = false;
-  /// The border that must be in memory around the first input, and its code; nullptr: none.
+  /// The border that must be in memory around the first input, and its code, or one per channel; nullptr:
+  /// none.
   struct Border {
     Halo halo;
-    uint8_t code;
+    std::vector<uint8_t> codes;
   };
   Border (*border)(const Graph& graph, const Node& node) = nullptr;
   /// True if input i stands unchanged among the channels of the output, at the place that the channels of the

@@ -10,11 +10,17 @@ namespace {
 /// `count` pixels from `to` on.
 void fill_pixels(const Storage& storage, uint8_t* to, int64_t count) {
   const auto channels = static_cast<size_t>(storage.channels);
-  if (storage.pixel_stride == channels) {
-    std::memset(to, storage.border, channels * static_cast<size_t>(count));
+  if (storage.border.size() > 1) {
+    for (int64_t i = 0; i < count; ++i, to += storage.pixel_stride)
+      std::memcpy(to, storage.border.data(), channels);
     return;
   }
-  for (int64_t i = 0; i < count; ++i, to += storage.pixel_stride) std::memset(to, storage.border, channels);
+  const uint8_t code = storage.border.empty() ? 0 : storage.border[0];
+  if (storage.pixel_stride == channels) {
+    std::memset(to, code, channels * static_cast<size_t>(count));
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i, to += storage.pixel_stride) std::memset(to, code, channels);
 }
 
 }  // namespace

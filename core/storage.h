@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/graph.h"
 
@@ -15,14 +16,15 @@ struct Halo {
 
 /// Where the elements of a value are. Row-major (pixels false), or, for u8 images [N, C, H, W]: element (n,
 /// c, h, w) stands n * image_stride + h * row_stride + w * pixel_stride + c bytes behind that of (0, 0, 0,
-/// 0), with the halo around every image in memory and filled with `border`, the code of 0. A value may be
-/// some of the channels of a larger one, its root: then both share the bytes.
+/// 0), with the halo around every image in memory and filled with `border`, the code of 0, one for all
+/// channels or one for each; empty: 0. A value may be some of the channels of a larger one, its root: then
+/// both share the bytes.
 struct Storage {
   bool pixels = false;
   int64_t images = 0, channels = 0, height = 0, width = 0;
   Halo halo;
   size_t pixel_stride = 0, row_stride = 0, image_stride = 0;
-  uint8_t border = 0;
+  std::vector<uint8_t> border;
   ValueId root = kNoValue;  // itself, for a value with bytes of its own
   size_t offset = 0;        // of element (0, 0, 0, 0) in the bytes of the root
 

@@ -68,8 +68,8 @@ CodeLimits code_limits(DataType dtype) {
   return dtype == DataType::kS8 ? CodeLimits{-128, 127} : CodeLimits{0, 255};
 }
 
-void CodeWriter::write(int64_t i, float steps) const {
-  to_[i] = shifted_code(round_saturating(steps), zero_point_, limits_.low, limits_.high);
+void CodeWriter::write(int64_t i, float steps, int32_t zero_point) const {
+  to_[i] = shifted_code(round_saturating(steps), zero_point, limits_.low, limits_.high);
 }
 
 }  // namespace quantize

@@ -43,12 +43,16 @@ CodeLimits code_limits(DataType dtype);
 /// output's scale.
 class CodeWriter {
  public:
-  CodeWriter(const MutableTensorView& y, int32_t zero_point)
+  explicit CodeWriter(const MutableTensorView& y, int32_t zero_point = 0)
       : to_(static_cast<uint8_t*>(y.data)), limits_(code_limits(y.dtype)), zero_point_(zero_point) {}
-  void write(int64_t i, float steps) const;
-  void append(float steps) { write(next_++, steps); }
+  void write(int64_t i, float steps) const { write(i, steps, zero_point_); }
+  void append(float steps) { append(steps, zero_point_); }
+  /// The same with another zero point.
+  void append(float steps, int32_t zero_point) { write(next_++, steps, zero_point); }
 
  private:
+  void write(int64_t i, float steps, int32_t zero_point) const;
+
   uint8_t* to_;
   CodeLimits limits_;
   int32_t zero_point_;

@@ -1,11 +1,13 @@
-// FusedConv: the engine's form of QLinearConv. It exists only as a step on pixels.
+// FusedConv: the engine's form of QLinearConv.
 #include "core/ops/fused_conv.h"
 
+#include <utility>
+
 #include "core/engine/integer/integer_passes.h"
-#include "core/error.h"
+#include "core/ops/codes.h"
 #include "core/ops/conv.h"
 #include "core/ops/operands.h"
-#include "core/ops/window.h"
+#include "core/ops/pixel_elementwise.h"
 
 namespace quantize {
 
@@ -14,12 +16,33 @@ namespace {
 void infer(InferContext& context) {
   const auto x = context.shape(0), w = context.shape(3);
   std::optional<Shape> y;
-  if (x && w && w->size() >= 2) y = conv_window(context.node, *x, *w).output_shape((*x)[0], (*w)[0]);
+  if (x && w && w->size() >= 2) y = conv_output_shape(context.node, *x, *w, context.shape(8));
   context.set_output(0, DataType::kU8, std::move(y));
 }
 
-void evaluate(const EvaluateContext&) {
-  throw Error(ErrorKind::kInternal, "FusedConv is made for pixels only");
+/// y += residual, as QLinearAdd does it.
+void add_residual(const EvaluateContext& context) {
+  const ScalarParams conv = scalar_operand(context, kFusedConvAddition),
+                     residual = scalar_operand(context, kFusedConvResidual + 1),
+                     sum = scalar_operand(context, kFusedConvResidual + 3);
+  const bool residual_first = context.node.int_attribute("residual_first", 0) != 0;
+  AddU8 call = residual_first ? add_form(residual, conv, sum) : add_form(conv, residual, sum);
+  call.y = context.outputs[0].as<uint8_t>();
+  call.a = call.y;
+  call.b = context.inputs[kFusedConvResidual].as<uint8_t>();
+  if (residual_first) std::swap(call.a, call.b);
+  call.n = static_cast<size_t>(context.outputs[0].size());
+  kernels_for(Isa::kScalar).add_u8(call);
+}
+
+void evaluate(const EvaluateContext& context) {
+  evaluate_conv_codes(context);
+  if (context.input(kFusedConvResidual)) add_residual(context);
+  const TensorView table = context.input(kFusedConvTable);
+  if (!table) return;
+  auto* y = context.outputs[0].as<uint8_t>();
+  const auto size = static_cast<size_t>(context.outputs[0].size());
+  kernels_for(Isa::kScalar).table_u8({y, y, 1, size, size, size, table.as<uint8_t>()});
 }
 
 }  // namespace

@@ -5,10 +5,15 @@
 
 namespace quantize {
 
+/// A QLinearConv that can do more: x and y may have one scale and zero point per channel (x where the
+/// convolution is depthwise), a function may stand in front of the rounding, an addition and a table behind
+/// it. All codes are u8.
+///
 /// The inputs of a FusedConv (domain "quantize", attributes of QLinearConv): the nine of QLinearConv; then,
 /// if it adds a residual, the scale and zero point of the convolution's result as QLinearAdd reads it, the
 /// residual with its scale and zero point, and those of the sum; last, if there is one, a table of 256 codes.
-/// The attribute "residual_first" is 1 if the residual is the sum's first operand.
+/// The attribute "residual_first" is 1 if the residual is the sum's first operand; "function" is the number
+/// of a Function of the kernels, "alpha" its parameter: then y is round_half_even(f(real sum) * (1 / scale)).
 constexpr size_t kFusedConvAddition = 9;
 constexpr size_t kFusedConvResidual = kFusedConvAddition + 2;
 constexpr size_t kFusedConvTable = kFusedConvAddition + 7;
@@ -20,6 +25,13 @@ bool is_pixel_conv(const Graph& graph, const Node& node);
 
 bool is_fused_conv(const Node& node);
 bool has_table(const Node& fused_conv);
+std::optional<Function> function_of(const Node& conv);
+
+/// True if each output channel reads the one input channel of its number.
+bool is_depthwise(const Node& conv, Dims weights);
+
+/// The reference of QLinearConv and of what FusedConv is before additions and tables.
+void evaluate_conv_codes(const EvaluateContext& context);
 
 /// The same convolution as a FusedConv whose additional inputs are left out.
 Node as_fused_conv(const Node& conv);

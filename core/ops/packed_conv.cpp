@@ -45,11 +45,14 @@ bool has_conv_constants(const Graph& graph, const Node& node, const ConvOperands
   const int32_t middle = w->dtype() == DataType::kU8 ? 128 : 0;
   for (int32_t zero_point : w_params->zero_point)
     if (zero_point != middle) return false;
-  const bool is_real = node.input(operands.y_scale) == kNoValue;
   const ValueId bias = node.input(operands.bias);
-  const auto x_params = constant_params(graph, node, operands.x_scale, operands.x_zero_point);
-  return x_params && x_params->per_tensor() &&
-         (is_real || has_scalar_params(graph, node, operands.y_scale)) &&
+  const auto is_known = [&](const std::optional<OperandParams>& params) {
+    return params &&
+           (params->per_tensor() || (operands.by_channel && params->scale.size() == operands.channels));
+  };
+  return is_known(constant_params(graph, node, operands.x_scale, operands.x_zero_point)) &&
+         (node.input(operands.y_scale) == kNoValue ||
+          is_known(constant_params(graph, node, operands.y_scale))) &&
          (bias == kNoValue || is_bias(graph.constant(bias), operands.channels));
 }
 
@@ -59,20 +62,19 @@ std::optional<ConvConstants> conv_constants(const CompileContext& context, const
   if (!has_conv_constants(graph, node, operands)) return std::nullopt;
   ConvConstants result;
   result.weights = weights_of(*context.constant(operands.w), operands);
-  const bool is_real = node.input(operands.y_scale) == kNoValue;
-  const OperandParams x = *constant_params(graph, node, operands.x_scale, operands.x_zero_point);
-  const ScalarParams y = is_real ? ScalarParams{} : scalar_params(graph, node, operands.y_scale);
-  const std::vector<float> scales =
-      constant_params(graph, node, operands.w_scale, operands.w_zero_point)->scale;
+  const bool is_real = operands.is_real || node.input(operands.y_scale) == kNoValue;
+  const OperandParams x = *constant_params(graph, node, operands.x_scale, operands.x_zero_point),
+                      w = *constant_params(graph, node, operands.w_scale, operands.w_zero_point);
+  const OperandParams y = is_real ? OperandParams{{1}, {0}} : *constant_params(graph, node, operands.y_scale);
   const Tensor* bias = context.constant(operands.bias);
   const size_t inner = result.weights.size() / operands.channels;
   for (size_t c = 0; c < operands.channels; ++c) {
     const int32_t given = bias == nullptr ? 0 : bias->data<int32_t>()[c];
-    result.bias.push_back(folded_bias(result.weights.data() + c * inner, inner, given, x.zero_point[0]));
-    const float step = x.scale[0] * scales[scales.size() == 1 ? 0 : c];
-    result.multiplier.push_back(is_real ? step : step / y.scale);
+    result.bias.push_back(folded_bias(result.weights.data() + c * inner, inner, given, x.zero_point_of(c)));
+    const float step = x.scale_of(c) * w.scale_of(c);
+    result.multiplier.push_back(is_real ? step : step / y.scale_of(c));
+    result.zero_point.push_back(y.zero_point_of(c));
   }
-  result.zero_point.assign(operands.channels, y.zero_point);
   result.low.assign(operands.channels, 0);
   result.high.assign(operands.channels, 255);
   return result;

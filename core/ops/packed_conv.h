@@ -16,6 +16,10 @@ struct ConvOperands {
   size_t y_scale = kAnyNumber;  // its zero point stands behind it; left out: the results are real
   size_t channels = 0;
   bool channels_last = false;  // the weights' output channels are their last axis, else their first
+  /// True if x and y may have one scale and zero point per channel: x where input and output channels are the
+  /// same ones.
+  bool by_channel = false;
+  bool is_real = false;  // the results are real although there is a y_scale
 };
 
 /// Everything the kernels need besides the shape.

@@ -1,6 +1,6 @@
 // QLinearConv and FusedConv on pixels: weights packed once, rows or channels computed by the kernels.
 // Read compile_pixel_conv() first.
-#include <cstring>
+#include <algorithm>
 #include <memory>
 
 #include "core/ops/fused_conv.h"
@@ -17,7 +17,7 @@ namespace {
 /// Where the inputs of QLinearConv stand.
 enum : size_t { kX = 0, kXScale = 1, kW = 3, kYScale = 6, kBias = 8 };
 
-ConvOperands operands_of(const Tensor& weights) {
+ConvOperands operands_of(const Node& conv, const Tensor& weights) {
   return {.x_scale = kXScale,
           .x_zero_point = kXScale + 1,
           .w = kW,
@@ -25,7 +25,9 @@ ConvOperands operands_of(const Tensor& weights) {
           .w_zero_point = kW + 2,
           .bias = kBias,
           .y_scale = kYScale,
-          .channels = static_cast<size_t>(weights.shape()[0])};
+          .channels = static_cast<size_t>(weights.shape()[0]),
+          .by_channel = is_fused_conv(conv),
+          .is_real = function_of(conv).has_value()};
 }
 
 /// Additions and tables, with the residual's place.
@@ -65,13 +67,70 @@ EpilogueU8 ConvEpilogue::at(const EvaluateContext& run, int64_t row) const {
   return result;
 }
 
+/// A function in front of the only rounding: the kernel leaves reals, a few rows at a time.
+struct ConvFunction {
+  explicit ConvFunction(CompileContext& context, const Storage& y);
+  explicit operator bool() const { return function.has_value(); }
+  /// Calls convolve(first row, rows) for blocks of `rows` rows, which writes their reals to `reals`, [row]
+  /// [pixel][channel], and makes codes of channels [begin, end) of them.
+  template <typename Convolve>
+  void run(const EvaluateContext& run, uint8_t* y, size_t rows, size_t begin, size_t end,
+           Convolve convolve) const;
+
+  std::optional<Function> function;
+  float alpha = 0;
+  std::vector<float> ratio, zero_point;
+  Storage y;
+  size_t block_rows = 1;
+
+  size_t pixel_reals() const { return static_cast<size_t>(y.channels); }
+  size_t row_reals() const { return static_cast<size_t>(y.width * y.channels); }
+};
+
+ConvFunction::ConvFunction(CompileContext& context, const Storage& output)
+    : function(function_of(context.node)), alpha(context.node.float_attribute("alpha", 0)), y(output) {
+  if (!function) return;
+  const OperandParams params = *constant_params(context.graph, context.node, kYScale);
+  for (size_t c = 0; c < pixel_reals(); ++c) {
+    ratio.push_back(1 / params.scale_of(c));
+    zero_point.push_back(static_cast<float>(params.zero_point_of(c)));
+  }
+  constexpr size_t kCachedReals = size_t{96} << 8;  // 96 KiB: they stay in the L2 cache
+  block_rows = std::clamp<size_t>(kCachedReals / row_reals(), 1, static_cast<size_t>(y.height));
+  context.scratch_bytes = block_rows * row_reals() * sizeof(float);
+}
+
+template <typename Convolve>
+void ConvFunction::run(const EvaluateContext& run, uint8_t* to, size_t rows, size_t begin, size_t end,
+                       Convolve convolve) const {
+  auto* reals = reinterpret_cast<float*>(run.scratch.data());
+  FunctionU8 call{.function = *function,
+                  .alpha = alpha,
+                  .rows = static_cast<size_t>(y.width),
+                  .n = end - begin,
+                  .x_stride = pixel_reals(),
+                  .y_stride = y.pixel_stride,
+                  .ratio = ratio.data() + begin,
+                  .zero_point = zero_point.data() + begin};
+  for (size_t first = 0; first < rows; first += block_rows) {
+    const size_t count = std::min(block_rows, rows - first);
+    convolve(first, count, reals);
+    for (size_t r = 0; r < count; ++r) {
+      call.x = reals + r * row_reals() + begin;
+      call.y = to + (first + r) * y.row_stride + begin;
+      run.kernels.function_u8(call);
+    }
+  }
+}
+
 /// What dense and depthwise convolutions have in common.
 struct PixelConv {
-  explicit PixelConv(const CompileContext& context)
+  explicit PixelConv(CompileContext& context)
       : window(conv_window(context.node, context.shape(kX), context.shape(kW))),
         x(context.storage_of(context.node.inputs[kX])),
         y(context.storage_of(context.node.outputs[0])),
         epilogue(context),
+        function(context, y),
         table(context.constant(kFusedConvTable) == nullptr ? Tensor() : *context.constant(kFusedConvTable)) {}
 
   /// The first byte that output row `row` of an image reads.
@@ -87,6 +146,7 @@ struct PixelConv {
   Window window;
   Storage x, y;
   ConvEpilogue epilogue;
+  ConvFunction function;
   Tensor table;  // owns what the epilogue points to
   size_t chunks = 1;
 };
@@ -98,6 +158,7 @@ struct DenseConv : PixelConv {
   std::vector<int8_t> group_weights(const ConvConstants& all, size_t group) const;
   void run(const EvaluateContext& context) const;
   void run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const;
+  void run_groups(const KernelTable& kernels, ConvU8S8 call) const;
 
   size_t groups, group_channels, group_outputs;
   bool whole_rows = false;  // a run is a row of the kernel, else one tap
@@ -116,7 +177,7 @@ DenseConv::DenseConv(CompileContext& context)
       group_outputs(static_cast<size_t>(context.shape(kW)[0]) / groups) {
   lay_out_taps(context.shape(kX)[1]);
   find_row_taps();
-  const ConvConstants all = *conv_constants(context, operands_of(*context.constant(kW)));
+  const ConvConstants all = *conv_constants(context, operands_of(context.node, *context.constant(kW)));
   for (size_t g = 0; g < groups; ++g)
     packed.emplace_back(context.kernels, all, g * group_outputs, group_outputs, tap_offsets.size(), depth,
                         group_weights(all, g).data());
@@ -146,7 +207,8 @@ void DenseConv::lay_out_taps(int64_t channels) {
 /// Rows of the kernel outside the image add nothing where the code of 0 is 0: they are left out.
 void DenseConv::find_row_taps() {
   const WindowAxis& h = window.height();
-  if (x.border != 0 || h.pad_begin + h.pad_end == 0) return;
+  const bool is_zero = std::all_of(x.border.begin(), x.border.end(), [](uint8_t code) { return code == 0; });
+  if (!is_zero || h.pad_begin + h.pad_end == 0) return;
   const size_t taps_per_row = tap_offsets.size() / static_cast<size_t>(h.kernel);
   for (int64_t row = 0; row < h.out; ++row) {
     const auto first = static_cast<size_t>(h.first_tap(row)), last = static_cast<size_t>(h.last_tap(row));
@@ -193,12 +255,33 @@ void DenseConv::run(const EvaluateContext& context) const {
 void DenseConv::run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const {
   call.x = x_row(context, image, row);
   call.y = y_data(context) + y.row_offset(image * y.height + row);
-  call.epilogue = epilogue.at(context, image * y.height + row);
+  if (call.channel_begin >= call.channel_end) return;
+  if (!function) {
+    call.epilogue = epilogue.at(context, image * y.height + row);
+    return run_groups(context.kernels, call);
+  }
+  const size_t end = groups == 1 ? call.channel_end : groups * group_outputs;
+  function.run(context, call.y, call.rows, call.channel_begin, end,
+               [&](size_t first, size_t count, float* reals) {
+                 ConvU8S8 part = call;
+                 part.rows = count;
+                 part.x += first * call.x_row_stride;
+                 if (part.row_taps != nullptr) part.row_taps += first;
+                 part.y = nullptr;
+                 part.real = reals;
+                 part.y_pixel_stride = function.pixel_reals();
+                 part.y_row_stride = function.row_reals();
+                 run_groups(context.kernels, part);
+               });
+}
+
+void DenseConv::run_groups(const KernelTable& kernels, ConvU8S8 call) const {
   for (size_t g = 0; g < groups; ++g) {
     call.packed = packed[g].packed.bytes();
-    if (call.channel_begin < call.channel_end) context.kernels.conv_u8s8(call);
+    kernels.conv_u8s8(call);
     call.x += group_channels;
-    call.y += group_outputs;
+    if (call.y != nullptr) call.y += group_outputs;
+    if (call.real != nullptr) call.real += group_outputs;
     if (call.epilogue.b != nullptr) call.epilogue.b += group_outputs;
   }
 }
@@ -211,7 +294,7 @@ struct DepthwiseConv : PixelConv {
 };
 
 DepthwiseConv::DepthwiseConv(CompileContext& context) : PixelConv(context) {
-  const ConvConstants all = *conv_constants(context, operands_of(*context.constant(kW)));
+  const ConvConstants all = *conv_constants(context, operands_of(context.node, *context.constant(kW)));
   const DepthwiseWeightsU8S8 source{
       static_cast<size_t>(y.channels), static_cast<size_t>(window.height().kernel),
       static_cast<size_t>(window.width().kernel), all.weights.data(), all.requantize(0)};
@@ -241,8 +324,21 @@ void DepthwiseConv::run(const EvaluateContext& context) const {
     call.rows = static_cast<size_t>(count);
     call.x = x_row(context, image, row);
     call.y = y_data(context) + y.row_offset(image * y.height + row);
-    call.epilogue = epilogue.at(context, image * y.height + row);
-    context.kernels.depthwise_u8s8(call);
+    if (!function) {
+      call.epilogue = epilogue.at(context, image * y.height + row);
+      return context.kernels.depthwise_u8s8(call);
+    }
+    function.run(context, call.y, call.rows, 0, function.pixel_reals(),
+                 [&](size_t first, size_t some, float* reals) {
+                   DepthwiseU8S8 part = call;
+                   part.rows = some;
+                   part.x += first * call.stride_h * call.x_row_stride;
+                   part.y = nullptr;
+                   part.real = reals;
+                   part.y_pixel_stride = function.pixel_reals();
+                   part.y_row_stride = function.row_reals();
+                   context.kernels.depthwise_u8s8(part);
+                 });
   });
   fill_border(y, y_data(context), rows.begin, rows.end);
 }
@@ -259,7 +355,7 @@ bool is_pixel_conv(const Graph& graph, const Node& node) {
   if (node.op_type != "QLinearConv") return false;
   const Tensor* weights = graph.constant(node.input(kW));
   return weights != nullptr && weights->shape().size() == 4 && is_u8_image(graph, node.inputs[kX]) &&
-         is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(*weights));
+         is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(node, *weights));
 }
 
 bool is_fused_conv(const Node& node) {
@@ -268,6 +364,15 @@ bool is_fused_conv(const Node& node) {
 
 bool has_table(const Node& fused_conv) {
   return fused_conv.input(kFusedConvTable) != kNoValue;
+}
+
+std::optional<Function> function_of(const Node& conv) {
+  if (!conv.has_attribute("function")) return std::nullopt;
+  return static_cast<Function>(conv.int_attribute("function", 0));
+}
+
+bool is_depthwise(const Node& conv, Dims weights) {
+  return weights[1] == 1 && weights[0] == conv.int_attribute("group", 1);
 }
 
 Node as_fused_conv(const Node& conv) {
@@ -285,14 +390,13 @@ PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node) {
     return std::max<int64_t>(axis.start(axis.out - 1) + axis.span() - axis.in, 0);
   };
   const WindowAxis &h = window.height(), &w = window.width();
-  return {{h.pad_begin, w.pad_begin, behind(h), behind(w)},
-          static_cast<uint8_t>(scalar_params(graph, node, kXScale).zero_point)};
+  const std::vector<int32_t> zero_points = constant_params(graph, node, kXScale)->zero_point;
+  return {{h.pad_begin, w.pad_begin, behind(h), behind(w)}, {zero_points.begin(), zero_points.end()}};
 }
 
 StepFunction compile_pixel_conv(CompileContext& context) {
-  const Shape &x = context.shape(kX), &w = context.shape(kW);
-  const bool depthwise = w[1] == 1 && w[0] == x[1] && context.node.int_attribute("group", 1) == x[1];
-  return depthwise ? step_of<DepthwiseConv>(context) : step_of<DenseConv>(context);
+  return is_depthwise(context.node, context.shape(kW)) ? step_of<DepthwiseConv>(context)
+                                                       : step_of<DenseConv>(context);
 }
 
 }  // namespace quantize

@@ -23,23 +23,35 @@ void infer(InferContext& context) {
 }
 
 void evaluate(const EvaluateContext& context) {
-  const TensorView &x = context.inputs[kX], &w = context.inputs[kW], bias = context.input(kBias);
-  const ScalarParams x_params = scalar_operand(context, kX + 1), y_params = scalar_operand(context, kYScale);
-  const OperandParams w_params = channel_operand(context, kW + 1);
-  if (!w_params.per_tensor() && static_cast<int64_t>(w_params.scale.size()) != w.shape[0])
-    invalid_model("the weights have neither one scale nor one per output channel");
-  const auto image = centred_codes(x, {x_params.zero_point}, 1);
-  const auto weights = centred_codes(w, w_params.zero_point, std::max<int64_t>(w.size() / w.shape[0], 1));
-  CodeWriter y(context.outputs[0], y_params.zero_point);
-  convolve(context.node, x.shape, w.shape, image.data(), weights.data(), [&](uint32_t sum, int64_t channel) {
-    if (bias) sum += static_cast<uint32_t>(bias.as<int32_t>()[channel]);
-    const float w_scale = w_params.scale[w_params.per_tensor() ? 0 : static_cast<size_t>(channel)];
-    const float multiplier = (x_params.scale * w_scale) / y_params.scale;
-    y.append(static_cast<float>(static_cast<int32_t>(sum)) * multiplier);
-  });
+  scalar_operand(context, kX + 1);
+  scalar_operand(context, kYScale);
+  evaluate_conv_codes(context);
 }
 
 }  // namespace
+
+void evaluate_conv_codes(const EvaluateContext& context) {
+  const TensorView &x = context.inputs[kX], &w = context.inputs[kW], bias = context.input(kBias);
+  const OperandParams x_params = channel_operand(context, kX + 1),
+                      y_params = channel_operand(context, kYScale),
+                      w_params = channel_operand(context, kW + 1);
+  if (!w_params.per_tensor() && static_cast<int64_t>(w_params.scale.size()) != w.shape[0])
+    invalid_model("the weights have neither one scale nor one per output channel");
+  const auto image = centred_codes(x, x_params.zero_point, element_count(x.shape.subspan(2)));
+  const auto weights = centred_codes(w, w_params.zero_point, std::max<int64_t>(w.size() / w.shape[0], 1));
+  const std::optional<Function> function = function_of(context.node);
+  const float alpha = context.node.float_attribute("alpha", 0);
+  CodeWriter y(context.outputs[0]);
+  convolve(context.node, x.shape, w.shape, image.data(), weights.data(), [&](uint32_t sum, int64_t channel) {
+    const auto c = static_cast<size_t>(channel);
+    if (bias) sum += static_cast<uint32_t>(bias.as<int32_t>()[c]);
+    const auto number = static_cast<float>(static_cast<int32_t>(sum));
+    const float step = x_params.scale_of(c) * w_params.scale_of(c), y_scale = y_params.scale_of(c);
+    const float steps = function ? function_value(*function, alpha, number * step) * (1 / y_scale)
+                                 : number * (step / y_scale);
+    y.append(steps, y_params.zero_point_of(c));
+  });
+}
 
 void add_qlinear_conv(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "QLinearConv",

@@ -14,6 +14,8 @@ struct OperandParams {
   std::vector<int32_t> zero_point;
 
   bool per_tensor() const { return scale.size() == 1; }
+  float scale_of(size_t channel) const { return scale[per_tensor() ? 0 : channel]; }
+  int32_t zero_point_of(size_t channel) const { return zero_point[per_tensor() ? 0 : channel]; }
 };
 
 /// Those that two inputs of the node hold, the zero point standing behind the scale unless said otherwise;

@@ -1,9 +1,54 @@
 // Parts of a graph that run by themselves.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "core/passes/passes.h"
 
 namespace quantize {
+
+namespace {
+
+/// The nodes between two values, in order.
+std::set<NodeId> makers_of(const Graph& graph, const GraphIndex& index, ValueId from, ValueId to) {
+  std::set<NodeId> makers;
+  std::vector<ValueId> open{to};
+  while (!open.empty()) {
+    const ValueId id = open.back();
+    open.pop_back();
+    if (id == kNoValue || id == from || graph.value(id).is_constant()) continue;
+    if (!makers.insert(index.producer(id)).second) continue;
+    const Node& node = graph.nodes[static_cast<size_t>(index.producer(id))];
+    open.insert(open.end(), node.inputs.begin(), node.inputs.end());
+  }
+  return makers;
+}
+
+}  // namespace
+
+Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from, ValueId to, Tensor x) {
+  Graph chain;
+  chain.info.opsets = graph.info.opsets;
+  std::map<ValueId, ValueId> copies;
+  copies[from] = chain.add_constant(graph.value(from).name, std::move(x));
+  for (NodeId n : makers_of(graph, index, from, to)) {
+    Node node = graph.nodes[static_cast<size_t>(n)];
+    for (ValueId& input : node.inputs) {
+      if (input == kNoValue) continue;
+      const auto [place, is_new] = copies.try_emplace(input, kNoValue);
+      if (is_new)  // a constant: all else is copied already
+        place->second = chain.add_constant(graph.value(input).name, graph.value(input).initializer);
+      input = place->second;
+    }
+    const ValueId output = chain.add_value(graph.value(node.outputs[0]).name);
+    copies[node.outputs[0]] = output;
+    node.outputs = {output};
+    chain.nodes.push_back(std::move(node));
+  }
+  chain.outputs = {copies.at(to)};
+  infer_and_fold(chain);
+  return chain.value(chain.outputs[0]).initializer;
+}
 
 Graph subgraph(const Graph& graph, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs) {
   const GraphIndex index(graph);

@@ -213,7 +213,7 @@ class StorageAssigner {
     halo.left = std::max(halo.left, border.halo.left);
     halo.bottom = std::max(halo.bottom, border.halo.bottom);
     halo.right = std::max(halo.right, border.halo.right);
-    storage_[static_cast<size_t>(storage.root)].border = border.code;
+    storage_[static_cast<size_t>(storage.root)].border = border.codes;
   }
 
   void set_strides(ValueId id) {

@@ -45,6 +45,7 @@ class ConvFuser {
     const NodeId producer = index_.producer(id);
     if (producer == kNoNode) return kNoNode;
     const Node& conv = graph_.nodes[static_cast<size_t>(producer)];
+    if (function_of(conv)) return kNoNode;
     if (is_fused_conv(conv)) return for_addition || has_table(conv) ? kNoNode : producer;
     return is_pixel_conv(graph_, conv) ? producer : kNoNode;
   }

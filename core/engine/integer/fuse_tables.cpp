@@ -1,7 +1,5 @@
 // Chains of elementwise operators between two 8-bit values become tables. Read fuse_tables() first.
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "core/engine/integer/integer_passes.h"
 #include "core/passes/passes.h"
@@ -82,44 +80,9 @@ class TableFuser {
 
   /// Runs the chain on all 256 codes, in the order of their bits.
   Tensor table_of(ValueId from, ValueId to) const {
-    Graph chain;
-    chain.info.opsets = graph_.info.opsets;
-    std::map<ValueId, ValueId> copies;
     Tensor codes(graph_.value(from).dtype, {256});
     for (int i = 0; i < 256; ++i) static_cast<uint8_t*>(codes.mutable_bytes())[i] = static_cast<uint8_t>(i);
-    copies[from] = chain.add_constant(graph_.value(from).name, std::move(codes));
-    for (NodeId n : makers_of(from, to)) {
-      Node node = graph_.nodes[static_cast<size_t>(n)];
-      for (ValueId& input : node.inputs) {
-        if (input == kNoValue) continue;
-        const auto [place, is_new] = copies.try_emplace(input, kNoValue);
-        if (is_new)  // a constant: all else is copied already
-          place->second = chain.add_constant(graph_.value(input).name, graph_.value(input).initializer);
-        input = place->second;
-      }
-      const ValueId output = chain.add_value(graph_.value(node.outputs[0]).name);
-      copies[node.outputs[0]] = output;
-      node.outputs = {output};
-      chain.nodes.push_back(std::move(node));
-    }
-    chain.outputs = {copies.at(to)};
-    infer_and_fold(chain);
-    return chain.value(chain.outputs[0]).initializer;
-  }
-
-  /// The nodes between two values, in order.
-  std::vector<NodeId> makers_of(ValueId from, ValueId to) const {
-    std::set<NodeId> makers;
-    std::vector<ValueId> open{to};
-    while (!open.empty()) {
-      const ValueId id = open.back();
-      open.pop_back();
-      if (id == kNoValue || id == from || graph_.value(id).is_constant()) continue;
-      if (!makers.insert(index_.producer(id)).second) continue;
-      const Node& node = graph_.nodes[static_cast<size_t>(index_.producer(id))];
-      open.insert(open.end(), node.inputs.begin(), node.inputs.end());
-    }
-    return {makers.begin(), makers.end()};
+    return evaluate_chain(graph_, index_, from, to, std::move(codes));
   }
 
   Graph& graph_;
