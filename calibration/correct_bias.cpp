@@ -221,8 +221,8 @@ void BiasCorrector::correct(size_t i, const InputMeans& quantized) {
   if (!exact.fits(layout) || !quantized.fits(layout)) return;
   PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layers_[i].node)].weights;
   set_shift(planned, bias_shift(weights, planned, layout, exact, quantized));
-  const float input_scale = plan_.values[static_cast<size_t>(layer.inputs[0])].params->scale[0];
-  replace_weights(qdq_, index_, quantized_node(layers_[i]), planned, input_scale);
+  const QuantParams& input = *plan_.values[static_cast<size_t>(layer.inputs[0])].params;
+  replace_weights(qdq_, index_, quantized_node(layers_[i]), planned, input);
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ const char* name_of(Placement placement) {
       return "int8";
     case Placement::kAbsorbed:
       return "absorbed";
+    case Placement::kFused:
+      return "fused";
   }
   return "float";
 }

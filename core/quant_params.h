@@ -29,6 +29,7 @@ struct QuantParams {
   int32_t quant_max = 255;
 
   bool per_tensor() const { return !axis.has_value(); }
+  float scale_of(size_t channel) const { return scale[per_tensor() ? 0 : channel]; }
 };
 
 bool operator==(const QuantParams& a, const QuantParams& b);

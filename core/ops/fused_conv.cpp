@@ -53,7 +53,7 @@ void add_fused_conv(std::vector<OpDef>& ops) {
        .domain = kEngineDomain,
        .min_opset = 1,
        .max_opset = 1,
-       .min_inputs = kFusedConvInputs,
+       .min_inputs = 8,
        .max_inputs = kFusedConvInputs,
        .infer = infer,
        .evaluate = evaluate,

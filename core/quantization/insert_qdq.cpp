@@ -48,11 +48,11 @@ std::pair<int32_t, int32_t> storage_range(DataType dtype) {
   return is_signed ? std::pair(-levels / 2, levels / 2 - 1) : std::pair(0, levels - 1);
 }
 
-Tensor bias_codes(const PlannedWeights& weights, float input_scale) {
+Tensor bias_codes(const PlannedWeights& weights, const QuantParams& input) {
   constexpr double kLimit = std::numeric_limits<int32_t>::max();
   Tensor codes(DataType::kS32, {static_cast<int64_t>(weights.bias.size())});
   for (size_t c = 0; c < weights.bias.size(); ++c) {
-    const double scale = bias_scale(weights.params, input_scale, c);
+    const double scale = bias_scale(weights.params, input, c);
     codes.mutable_data<int32_t>()[c] =
         static_cast<int32_t>(std::clamp(std::nearbyint(weights.bias[c] / scale), -kLimit, kLimit));
   }
@@ -79,6 +79,7 @@ class QdqInserter {
       const PlannedNode& node = plan_.nodes[n];
       if (node.placement == Placement::kFloat) insert_float(source_.nodes[n], static_cast<NodeId>(n));
       if (node.placement == Placement::kInteger) insert_integer(source_.nodes[n], node);
+      if (node.placement == Placement::kFused) insert_fused(source_.nodes[n]);
     }
     return std::move(result_);
   }
@@ -89,8 +90,8 @@ class QdqInserter {
   };
 
   const PlannedValue& planned(ValueId id) const { return plan_.values[static_cast<size_t>(id)]; }
-  bool absorbed(NodeId clamp) const {
-    return clamp != kNoNode && plan_.nodes[static_cast<size_t>(clamp)].placement == Placement::kAbsorbed;
+  bool absorbed(NodeId tail) const {
+    return tail != kNoNode && plan_.nodes[static_cast<size_t>(tail)].placement == Placement::kAbsorbed;
   }
   const std::string& name_of_value(ValueId id) const { return source_.value(id).name; }
 
@@ -115,7 +116,7 @@ class QdqInserter {
       if (node.inputs[i] != kNoValue && !(plan.weights && i > 0))
         node.inputs[i] = integer_operand(node.inputs[i]);
     std::vector<ValueId> finals = original.outputs;
-    if (absorbed(plan.clamp)) finals[0] = source_.nodes[static_cast<size_t>(plan.clamp)].output(0);
+    if (absorbed(plan.tail)) finals[0] = source_.nodes[static_cast<size_t>(plan.tail)].output(0);
     for (size_t i = 0; i < finals.size(); ++i)
       if (finals[i] != kNoValue && finals[i] == node.outputs[i] && planned(finals[i]).params)
         node.outputs[i] = add_like(finals[i], "_unrounded");
@@ -126,6 +127,15 @@ class QdqInserter {
     for (size_t i = 0; i < finals.size(); ++i)
       if (finals[i] != kNoValue && planned(finals[i]).params)
         quantize_pair(node.outputs[i], finals[i], finals[i]);
+  }
+
+  /// A part of a function: its end is rounded.
+  void insert_fused(Node node) {
+    const ValueId result = node.outputs[0];
+    if (planned(result).params) node.outputs[0] = add_like(result, "_unrounded");
+    const ValueId real = node.outputs[0];
+    result_.nodes.push_back(std::move(node));
+    if (real != result) quantize_pair(real, result, result);
   }
 
   void insert_weighted(Node node, const Node& original, const PlannedWeights& weights) {
@@ -184,11 +194,11 @@ class QdqInserter {
 
   ValueId quantized_bias(const std::string& name, const QuantParams& x, const PlannedWeights& weights) {
     const auto channels = static_cast<int64_t>(weights.bias.size());
-    const bool per_tensor = weights.params.per_tensor();
+    const bool per_tensor = weights.params.per_tensor() && x.per_tensor();
     std::vector<float> scales;
     for (size_t c = 0; c < (per_tensor ? 1 : weights.bias.size()); ++c)
-      scales.push_back(bias_scale(weights.params, x.scale[0], c));
-    const ValueId id = result_.add_constant(name + "_quantized", bias_codes(weights, x.scale[0]));
+      scales.push_back(bias_scale(weights.params, x, c));
+    const ValueId id = result_.add_constant(name + "_quantized", bias_codes(weights, x));
     const std::vector<int32_t> zeros(scales.size(), 0);
     const ScaleIds ids = add_scales(name, scales, tensor_of(DataType::kS32, zeros, per_tensor), per_tensor);
     return dequantize(id, ids, per_tensor ? std::nullopt : std::optional<int64_t>(0), name + "_dequantized",
@@ -319,7 +329,7 @@ Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan) {
 }
 
 void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
-                     float input_scale) {
+                     const QuantParams& input) {
   if (weights.codes) {
     const NodeId dequantize = index.producer(layer.inputs[1]);
     qdq.value(qdq.nodes[static_cast<size_t>(dequantize)].inputs[0]).initializer = *weights.codes;
@@ -327,7 +337,7 @@ void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, con
   if (weights.bias_input) {
     const NodeId dequantize = index.producer(layer.inputs[2]);
     const ValueId codes = qdq.nodes[static_cast<size_t>(dequantize)].inputs[0];
-    qdq.value(codes).initializer = bias_codes(weights, input_scale);
+    qdq.value(codes).initializer = bias_codes(weights, input);
     return;
   }
   for (ValueId id : qdq.nodes[static_cast<size_t>(index.uses(layer.outputs[0])[0].node)].inputs)

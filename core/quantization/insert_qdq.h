@@ -8,19 +8,20 @@ namespace quantize {
 /// The planned graph.
 ///
 /// An integer node writes `<value>_unrounded` (or the value in front of the activation it absorbs); a Q and a
-/// DQ behind it bring back `<value>` under its own name, for every reader and for the graph's output. A value
-/// that a float node computes, or a graph input, keeps its name; integer readers get `<value>_dequantized`.
-/// Weights are integer initializers behind a DQ, biases s32 initializers of scale x_scale * w_scale behind a
-/// DQ.
+/// DQ behind it bring back `<value>` under its own name, for every reader and for the graph's output. A
+/// function that an integer node applies stands between the two as it was. A value that a float node
+/// computes, or a graph input, keeps its name; integer readers get `<value>_dequantized`. Weights are integer
+/// initializers behind a DQ, biases s32 initializers of scale x_scale * w_scale behind a DQ.
 ///
 /// Requires: `plan` was made for `graph`.
 /// Result:   valid; the opset is the graph's; names of inputs and outputs are the graph's.
 Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan);
 
 /// Gives a layer of a graph that insert_qdq made another bias and other codes than it was planned with.
-/// Requires: `index` is of `qdq`; `layer` is a node of it, planned with a bias as `weights` says.
+/// `input` are the params of its activations. Requires: `index` is of `qdq`; `layer` is a node of it, planned
+/// with a bias as `weights` says.
 void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
-                     float input_scale);
+                     const QuantParams& input);
 
 /// Makes the graph take integers: the Q behind each float input goes, the input keeps its name and becomes u8
 /// or s8. Errors: Error(kUnsupported) naming an input that a float node reads as well.

@@ -3,8 +3,8 @@
 namespace quantize {
 
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node) {
-  const NodeId clamp = plan.nodes[static_cast<size_t>(node)].clamp;
-  return graph.nodes[static_cast<size_t>(clamp == kNoNode ? node : clamp)].output(0);
+  const NodeId tail = plan.nodes[static_cast<size_t>(node)].tail;
+  return graph.nodes[static_cast<size_t>(tail == kNoNode ? node : tail)].output(0);
 }
 
 Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights) {

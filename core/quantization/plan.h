@@ -41,6 +41,7 @@ enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
   kAbsorbed,  // a Relu or Clip that the range of its output implies: it goes
+  kFused,     // a part of a function that the integer node before it applies before it rounds
 };
 
 struct PlannedNode {
@@ -48,9 +49,9 @@ struct PlannedNode {
   std::string reason;
   uint64_t macs = 0;
   std::optional<PlannedWeights> weights;
-  /// The Relu or Clip behind an integer node whose output is quantized in place of the node's own: absorbed,
-  /// or kept where the range does not imply it.
-  NodeId clamp = kNoNode;
+  /// What ends the computation of an integer node, its output being quantized in place of the node's own: a
+  /// Relu or Clip (absorbed, or kept where the range does not imply it), or the last node of a function.
+  NodeId tail = kNoNode;
 };
 
 /// Requires: made for exactly the graph it is used with; values and nodes go by id.
@@ -62,7 +63,7 @@ struct QuantizationPlan {
   std::vector<std::string> warnings;
 };
 
-/// The value that holds what an integer node computes: its first output, or that of its clamp.
+/// The value that holds what an integer node computes: its first output, or that of its tail.
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node);
 
 /// The codes of a layer's weights as planned.

@@ -8,11 +8,14 @@
 
 #include "core/error.h"
 #include "core/macs.h"
+#include "core/ops/fused_conv.h"
 #include "core/passes/patterns.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
+#include "core/quantization/channel_scales.h"
 #include "core/quantization/quantize_weights.h"
 #include "core/quantization/rounding_noise.h"
+#include "core/quantization/tails.h"
 
 namespace quantize {
 
@@ -32,10 +35,13 @@ std::string number(double x) {
 
 /// True if the codes in use already keep every value inside the clamp.
 bool implies(const QuantParams& params, const Clamp& clamp) {
-  const float scale = params.scale[0];
-  const float low = dequantize_value(params.quant_min, scale, params.zero_point[0]);
-  const float high = dequantize_value(params.quant_max, scale, params.zero_point[0]);
-  return low > clamp.low - scale / 2 && high < clamp.high + scale / 2;
+  for (size_t c = 0; c < params.scale.size(); ++c) {
+    const float scale = params.scale[c];
+    const float low = dequantize_value(params.quant_min, scale, params.zero_point[c]);
+    const float high = dequantize_value(params.quant_max, scale, params.zero_point[c]);
+    if (!(low > clamp.low - scale / 2 && high < clamp.high + scale / 2)) return false;
+  }
+  return true;
 }
 
 /// Marks the values that are results: from which outputs of the graph are made without another layer of
@@ -69,6 +75,7 @@ class Planner {
         noise_(graph, index_, ranges),
         candidates_(find_candidates(graph, index_, scheme, target)),
         result_(find_results(graph, index_)),
+        tails_(find_tails(graph, index_, candidates_, target.fuses_functions)),
         own_(graph.values.size()),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
@@ -108,11 +115,19 @@ class Planner {
   std::string inputs_reason(const Candidate& candidate);
   std::string pass_through(NodeId n);
   std::string compute(NodeId n);
-  NodeId find_clamp(NodeId n) const;
+  NodeId tail_of(NodeId n);
+  void plan_tail(NodeId n, NodeId tail, const QuantParams& params);
+  bool has_channel_scales(ValueId id) const;
   bool some_candidate_reads(ValueId id) const;
   bool some_integer_reads(ValueId id) const;
 
   void take_back(NodeId n);
+  /// The node that computes the value, its tail left out.
+  NodeId maker(ValueId id) const {
+    const NodeId producer = index_.producer(id), before = tails_.maker(index_, id);
+    return producer != kNoNode && before != kNoNode && plan_.nodes[at(before)].tail == producer ? before
+                                                                                                : producer;
+  }
   bool could_be_real(ValueId id) const;
   void finish_node(NodeId n);
   void plan_weights(NodeId n);
@@ -127,6 +142,7 @@ class Planner {
   const RoundingNoise noise_;
   const std::vector<Candidate> candidates_;
   const std::vector<bool> result_;
+  const Tails tails_;
   std::vector<std::optional<PlannedValue>> own_;  // each value by itself; made when first asked for
   std::vector<bool> integer_;                     // computed in integers, or an input that can be
   size_t kept_clamps_ = 0;
@@ -190,6 +206,11 @@ PlannedValue Planner::decide_range(ValueId id) const {
     value.range = overridden_range(value.range, *specific);
     value.reason += ", changed by its override";
   }
+  if (has_channel_scales(id)) {
+    value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
+    value.reason = "max of each channel, as only depthwise convolutions read it";
+    return value;
+  }
   value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
   const std::string noise = noise_reason(id, *value.params);
   if (noise.empty()) return value;
@@ -233,12 +254,33 @@ std::string Planner::inputs_reason(const Candidate& candidate) {
   return "";
 }
 
-/// The Relu or Clip that alone reads what the node computes.
-NodeId Planner::find_clamp(NodeId n) const {
-  const ValueId output = graph_.nodes[at(n)].outputs[0];
-  if (!index_.single_use(output)) return kNoNode;
-  const NodeId reader = index_.uses(output)[0].node;
-  return constant_clamp(graph_, graph_.nodes[at(reader)]) ? reader : kNoNode;
+/// True if the target can hold the value with a scale per channel: a convolution makes it, and only depthwise
+/// ones read it.
+bool Planner::has_channel_scales(ValueId id) const {
+  const QuantType type = activation_type(scheme_, name(id));
+  const ValueRange* measured = ranges_.find(name(id));
+  if (!target_.has_channel_scales || type.dtype != DataType::kU8 || type.num_bits != 8 || result_[at(id)] ||
+      find_override(scheme_, name(id)) != nullptr || measured->channel_ranges.empty())
+    return false;
+  const NodeId before = tails_.maker(index_, id);
+  if (before == kNoNode || !is_image_conv(graph_, graph_.nodes[at(before)]) || !candidates_[at(before)])
+    return false;
+  return std::all_of(index_.uses(id).begin(), index_.uses(id).end(), [&](const GraphIndex::Use& use) {
+    const Node& reader = graph_.nodes[at(use.node)];
+    return use.input == 0 && candidates_[at(use.node)] && is_image_conv(graph_, reader) &&
+           is_depthwise(reader, *graph_.value(reader.inputs[1]).shape);
+  });
+}
+
+/// Where the computation of an integer node ends: a function ends it only where an integer operator reads on,
+/// since of results small differences count that a rounding behind a Sigmoid would take.
+NodeId Planner::tail_of(NodeId n) {
+  const NodeId tail = tails_.last(n);
+  if (tail == kNoNode || !tails_.is_function(n)) return tail;
+  const ValueId output = graph_.nodes[at(tail)].outputs[0];
+  const bool is_u8 = activation_type(scheme_, name(output)).dtype == DataType::kU8;
+  const bool fuses = is_u8 && !result_[at(output)] && some_candidate_reads(output) && own(output).params;
+  return fuses ? tail : kNoNode;
 }
 
 bool Planner::some_candidate_reads(ValueId id) const {
@@ -274,8 +316,8 @@ std::string Planner::pass_through(NodeId n) {
 /// Plans the output of a node that computes. Returns why it stays float, or nothing.
 std::string Planner::compute(NodeId n) {
   const Candidate& candidate = candidates_[at(n)];
-  const NodeId clamp = find_clamp(n);
-  const ValueId output = graph_.nodes[at(clamp == kNoNode ? n : clamp)].outputs[0];
+  const NodeId tail = tail_of(n);
+  const ValueId output = graph_.nodes[at(tail == kNoNode ? n : tail)].outputs[0];
   const bool reals = candidate.float_output && (!own(output).params || !some_candidate_reads(output));
   if (reals) return "";
   const PlannedValue& value = own(output);
@@ -290,24 +332,36 @@ std::string Planner::compute(NodeId n) {
   }
   plan_.values[at(output)] = value;
   integer_[at(output)] = true;
-  if (clamp == kNoNode) return "";
-  plan_.nodes[at(n)].clamp = clamp;
-  PlannedNode& planned_clamp = plan_.nodes[at(clamp)];
-  if (implies(*value.params, *constant_clamp(graph_, graph_.nodes[at(clamp)]))) {
-    planned_clamp.placement = Placement::kAbsorbed;
-    planned_clamp.reason = "implied by the range of '" + name(output) + "'";
+  if (tail != kNoNode) plan_tail(n, tail, *value.params);
+  return "";
+}
+
+/// Plans the clamp or function that ends the computation of an integer node.
+void Planner::plan_tail(NodeId n, NodeId tail, const QuantParams& params) {
+  plan_.nodes[at(n)].tail = tail;
+  if (tails_.is_function(n)) {
+    for (NodeId part : tails_.nodes(n)) {
+      plan_.nodes[at(part)].placement = Placement::kFused;
+      plan_.nodes[at(part)].reason = "applied by '" + graph_.nodes[at(n)].name + "' before it rounds";
+    }
+    return;
+  }
+  PlannedNode& clamp = plan_.nodes[at(tail)];
+  const std::string& output = name(graph_.nodes[at(tail)].outputs[0]);
+  if (implies(params, *constant_clamp(graph_, graph_.nodes[at(tail)]))) {
+    clamp.placement = Placement::kAbsorbed;
+    clamp.reason = "implied by the range of '" + output + "'";
   } else {
-    planned_clamp.reason = "the codes of '" + name(output) + "' reach beyond its bounds";
+    clamp.reason = "the codes of '" + output + "' reach beyond its bounds";
     ++kept_clamps_;
   }
-  return "";
 }
 
 void Planner::decide(NodeId n) {
   PlannedNode& planned = plan_.nodes[at(n)];
   const Candidate& candidate = candidates_[at(n)];
   planned.macs = macs_of(graph_, graph_.nodes[at(n)]);
-  if (!planned.reason.empty()) return;  // a clamp that the node before has dealt with
+  if (!planned.reason.empty()) return;  // a clamp or function that the node before has dealt with
   planned.reason = candidate.float_reason;
   if (planned.reason.empty()) planned.reason = inputs_reason(candidate);
   if (planned.reason.empty())
@@ -322,11 +376,9 @@ void Planner::decide(NodeId n) {
 /// True if the value would come in reals without loss: a graph input, the output of an operator that may
 /// return reals, or what moves or combines nothing else.
 bool Planner::could_be_real(ValueId id) const {
-  NodeId producer = index_.producer(id);
-  if (producer == kNoNode) return true;
-  if (plan_.nodes[at(producer)].placement == Placement::kAbsorbed)
-    producer = index_.producer(graph_.nodes[at(producer)].inputs[0]);
-  if (!is_integer(producer)) return true;
+  const NodeId last = index_.producer(id), producer = maker(id);
+  if (producer == kNoNode || plan_.nodes[at(last)].placement == Placement::kFloat || !is_integer(producer))
+    return true;
   const Candidate& candidate = candidates_[at(producer)];
   if (candidate.rule == QuantizationRule::kWeighted) return candidate.float_output;
   return std::all_of(candidate.activations.begin(), candidate.activations.end(),
@@ -339,7 +391,7 @@ void Planner::take_back(NodeId n) {
   const Candidate& candidate = candidates_[at(n)];
   PlannedNode& planned = plan_.nodes[at(n)];
   std::vector<ValueId> outputs = graph_.nodes[at(n)].outputs;
-  if (planned.clamp != kNoNode) outputs = {planned_output(graph_, plan_, n)};
+  if (planned.tail != kNoNode) outputs = {planned_output(graph_, plan_, n)};
   for (ValueId output : outputs)
     if (output != kNoValue && some_integer_reads(output)) return;
   const bool weighted = candidate.rule == QuantizationRule::kWeighted;
@@ -349,10 +401,10 @@ void Planner::take_back(NodeId n) {
     return;
   for (ValueId output : outputs)
     if (output != kNoValue) plan_.values[at(output)] = {};
-  if (planned.clamp != kNoNode) {
-    plan_.nodes[at(planned.clamp)].placement = Placement::kFloat;
-    plan_.nodes[at(planned.clamp)].reason = "no integer operator reads its output";
-    planned.clamp = kNoNode;
+  if (planned.tail != kNoNode) {
+    plan_.nodes[at(planned.tail)].placement = Placement::kFloat;
+    plan_.nodes[at(planned.tail)].reason = "no integer operator reads its output";
+    planned.tail = kNoNode;
   }
   if (weighted) return;
   planned.placement = Placement::kFloat;
@@ -393,7 +445,7 @@ void Planner::plan_weights(NodeId n) {
   const ValueId input = node.inputs[0];
   planned.params = choose_weight_params(
       weights, layout, planned.bias_input ? planned.bias : std::vector<double>{},
-      plan_.values[at(input)].params->scale[0], scheme_, find_override(scheme_, name(node.inputs[1])));
+      *plan_.values[at(input)].params, scheme_, find_override(scheme_, name(node.inputs[1])));
   if (scheme_.bias_correction != BiasCorrection::kOff) {
     const InputMeans means = input_means(graph_, node, layout, ranges_);
     set_shift(planned, bias_shift(weights, planned, layout, means, means));
@@ -414,11 +466,8 @@ void Planner::finish_value(ValueId id) {
     value = {};
     return;
   }
-  NodeId producer = index_.producer(id);
-  if (producer != kNoNode && plan_.nodes[at(producer)].placement != Placement::kInteger) {
-    const NodeId before = index_.producer(graph_.nodes[at(producer)].input(0));
-    producer = before != kNoNode && plan_.nodes[at(before)].clamp == producer ? before : kNoNode;
-  }
+  NodeId producer = maker(id);
+  if (producer != kNoNode && !is_integer(producer)) producer = kNoNode;
   const bool used = some_integer_reads(id) ||
                     (producer != kNoNode && planned_output(graph_, plan_, producer) == id) ||
                     (producer != kNoNode && candidates_[at(producer)].rule == QuantizationRule::kPassThrough);

@@ -56,12 +56,12 @@ std::vector<Range> weight_ranges(const Tensor& weights, const WeightLayout& layo
 
 }  // namespace
 
-float bias_scale(const QuantParams& weights, float input_scale, size_t channel) {
-  return input_scale * weights.scale[weights.per_tensor() ? 0 : channel];
+float bias_scale(const QuantParams& weights, const QuantParams& input, size_t channel) {
+  return input.scale_of(channel) * weights.scale_of(channel);
 }
 
 QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
-                                 const std::vector<double>& bias, float input_scale,
+                                 const std::vector<double>& bias, const QuantParams& input,
                                  const QuantizationScheme& scheme, const ValueOverride* specific) {
   const bool channels = per_channel(layout, weights.shape().size(), scheme, specific);
   const std::vector<Range> ranges = weight_ranges(weights, layout, channels, specific);
@@ -76,10 +76,11 @@ QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layo
     if (dead(c) && largest > 0) params.scale[c] = largest;
 
   constexpr float kNormal = std::numeric_limits<float>::min();
-  for (float& scale : params.scale) scale = std::max(scale, 2 * kNormal / std::min(input_scale, 1.0f));
+  const float least = std::min(1.0f, *std::min_element(input.scale.begin(), input.scale.end()));
+  for (float& scale : params.scale) scale = std::max(scale, 2 * kNormal / least);
   for (size_t o = 0; o < bias.size(); ++o) {
     float& scale = params.scale[channels ? o : 0];
-    const double needed = std::abs(bias[o]) / (double{input_scale} * kMaxBiasCodes);
+    const double needed = std::abs(bias[o]) / (double{input.scale_of(o)} * kMaxBiasCodes);
     if (scale < needed) scale = std::nextafter(static_cast<float>(needed), std::numeric_limits<float>::max());
   }
   return params;

@@ -9,9 +9,9 @@
 
 namespace quantize {
 
-/// Scale of the s32 bias of output channel o: the float product input_scale * weight scale, as runtimes
-/// compute it.
-float bias_scale(const QuantParams& weights, float input_scale, size_t channel);
+/// Scale of the s32 bias of output channel o: the float product of the scales of input and weights, as
+/// runtimes compute it. The input has one, or one per output channel where a convolution is depthwise.
+float bias_scale(const QuantParams& weights, const QuantParams& input, size_t channel);
 
 /// Scales for constant weights, symmetric around 0: per output channel along layout.channel_axis, or one for
 /// all if the scheme says so or groups share the axis (ConvTranspose).
@@ -21,10 +21,10 @@ float bias_scale(const QuantParams& weights, float input_scale, size_t channel);
 /// scale is no normal float. A channel without weights takes the largest scale of the others.
 ///
 /// Requires: weights f32, finite, laid out as `layout` says; bias empty or one per output channel;
-/// input_scale > 0. Errors: Error(kInvalidArgument) for a type or an axis in `specific` that weights cannot
-/// have.
+/// `input` as bias_scale. Errors: Error(kInvalidArgument) for a type or an axis in `specific` that weights
+/// cannot have.
 QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
-                                 const std::vector<double>& bias, float input_scale,
+                                 const std::vector<double>& bias, const QuantParams& input,
                                  const QuantizationScheme& scheme, const ValueOverride* specific);
 
 }  // namespace quantize

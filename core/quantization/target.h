@@ -37,6 +37,11 @@ struct TargetProfile {
   /// where it stands between DequantizeLinear and QuantizeLinear (ONNX Runtime; --exclude would cost more
   /// than it saves).
   bool rounds_float_weights = false;
+  /// True if a Conv of two spatial axes and u8 applies any Function of kernels/integer.h to its reals before
+  /// it rounds them.
+  bool fuses_functions = false;
+  /// True if such a Conv may write a scale per channel, and a depthwise one may read it.
+  bool has_channel_scales = false;
 
   /// The entry for this node, or nullptr: the runtime computes it in float.
   const IntegerOperator* find(const Graph& graph, const Node& node) const;

@@ -65,6 +65,8 @@ const TargetProfile kNative{.name = "native",
                             .description = "the engine of this program",
                             .operators = kOperators,
                             .type_pairs = kTypePairs,
-                            .rounds_float_weights = true};
+                            .rounds_float_weights = true,
+                            .fuses_functions = true,
+                            .has_channel_scales = true};
 
 }  // namespace quantize

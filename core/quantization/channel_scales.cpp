@@ -1,0 +1,22 @@
+#include "core/quantization/channel_scales.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace quantize {
+
+QuantParams choose_channel_params(const std::vector<Range>& seen, const QuantType& type) {
+  std::vector<Range> ranges;
+  for (const Range& range : seen) ranges.push_back({std::min(range.min, 0.0f), std::max(range.max, 0.0f)});
+  QuantParams params = choose_quant_params(ranges, type, 1);
+  const auto is_dead = [&](size_t c) { return ranges[c].min == ranges[c].max; };
+  float finest = std::numeric_limits<float>::infinity();
+  for (size_t c = 0; c < ranges.size(); ++c)
+    if (!is_dead(c)) finest = std::min(finest, params.scale[c]);
+  for (size_t c = 0; c < ranges.size(); ++c)
+    if (is_dead(c) && std::isfinite(finest)) params.scale[c] = finest;
+  return params;
+}
+
+}  // namespace quantize
