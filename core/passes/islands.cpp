@@ -18,6 +18,17 @@ bool is_quantize(const Node& node) {
   return node.op_type == "QuantizeLinear" && node.domain.empty();
 }
 
+/// True if some u8 code is out of the clamp's reach.
+bool cuts_codes(const OperandParams& params, const Clamp& clamp) {
+  for (size_t c = 0; c < params.scale.size(); ++c) {
+    const auto code = [&](float real) {
+      return quantize_value(real, params.scale[c], params.zero_point[c], 0, 255);
+    };
+    if (code(clamp.low) > 0 || code(clamp.high) < 255) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool Islands::is_kept(ValueId id) const {
@@ -105,18 +116,31 @@ std::optional<IslandResult> Islands::result(ValueId id) {
 std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) {
   IslandResult found;
   found.function = function_behind(graph_, index_, id);
-  if (found.function) found.absorbed = found.function->nodes;
+  if (found.function)
+    found.absorbed = found.function->nodes;
+  else if (const NodeId clamp = clamp_behind(id); clamp != kNoNode)
+    found.absorbed = {clamp};
+  std::optional<Clamp> clamp;
   for (NodeId n : found.absorbed) {
     if (is_kept(id)) return std::nullopt;
-    id = graph_.nodes[static_cast<size_t>(n)].outputs[0];
+    const Node& node = graph_.nodes[static_cast<size_t>(n)];
+    if (!found.function) clamp = constant_clamp(graph_, node);
+    id = node.outputs[0];
   }
   if (is_kept(id) || !index_.single_use(id) || index_.uses(id)[0].input != 0) return std::nullopt;
   found.absorbed.push_back(index_.uses(id)[0].node);
   const Node& node = graph_.nodes[static_cast<size_t>(found.absorbed.back())];
   const auto y = is_quantize(node) ? codes_of(node, node.outputs[0]) : std::nullopt;
-  if (!y || !fits_fused_conv(*y, channels)) return std::nullopt;
+  if (!y || !fits_fused_conv(*y, channels) || (clamp && cuts_codes(y->params, *clamp))) return std::nullopt;
   found.y = *y;
   return found;
+}
+
+/// The clamp that alone reads the value; kNoNode: none does.
+NodeId Islands::clamp_behind(ValueId id) const {
+  if (!index_.single_use(id) || index_.uses(id)[0].input != 0) return kNoNode;
+  const NodeId reader = index_.uses(id)[0].node;
+  return constant_clamp(graph_, graph_.nodes[static_cast<size_t>(reader)]) ? reader : kNoNode;
 }
 
 /// A clamp of reals before rounding is one of codes after it. It is left out where no code is cut off.

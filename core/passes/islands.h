@@ -49,12 +49,13 @@ class Islands {
 
   /// What becomes of a float value that nobody sees but a clamp and a QuantizeLinear of one scale.
   std::optional<IslandResult> result(ValueId id);
-  /// The same behind a FusedConv: a function may stand before the QuantizeLinear, and that may have a scale
-  /// per channel.
+  /// The same behind a FusedConv: a function, or a clamp that cuts no code off, may stand before the
+  /// QuantizeLinear, and that may have a scale per channel.
   std::optional<IslandResult> fused_result(ValueId id, int64_t channels);
 
  private:
   std::optional<Codes> codes_of(const Node& node, ValueId codes);
+  NodeId clamp_behind(ValueId id) const;
   bool fits_fused_conv(const Codes& codes, int64_t channels) const;
   void set_limits(IslandResult& found, const Clamp& clamp);
 

@@ -11,6 +11,11 @@ std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (!node.domain.empty()) return std::nullopt;
   if (node.op_type == "Relu") return Clamp{0, kInfinity};
+  if (node.op_type == "Max" && node.inputs.size() == 2) {
+    const Tensor* low = graph.constant(node.inputs[1]);
+    if (low != nullptr && low->dtype() == DataType::kF32 && low->shape().empty())
+      return Clamp{low->data<float>()[0], kInfinity};
+  }
   if (node.op_type != "Clip") return std::nullopt;
   Clamp clamp{node.float_attribute("min", -kInfinity), node.float_attribute("max", kInfinity)};
   for (size_t i = 1; i <= 2; ++i) {

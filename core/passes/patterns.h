@@ -12,8 +12,8 @@ struct Clamp {
   float low, high;  // -inf or +inf where the node has no bound
 };
 
-/// The bounds of a Relu, or of a Clip whose bounds are constant scalars (attributes up to opset 6, inputs
-/// after); nothing for any other node.
+/// The bounds of a Relu, of a Max with a constant scalar behind the activation, or of a Clip whose bounds are
+/// constant scalars (attributes up to opset 6, inputs after); nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
 /// The place among its inputs of the f32 constant that an Add adds to an activation; nothing for any other

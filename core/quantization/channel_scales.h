@@ -7,7 +7,9 @@
 
 namespace quantize {
 
-/// One scale and zero point per channel (axis 1), which hold all that was seen of it, and 0. Channels that
+/// One scale and zero point per channel (axis 1), which hold 0 and twice what was seen of the channel, within
+/// what was seen of any: other images go beyond the extremes of one channel more often than beyond those of
+/// all. Twice the steps are still fine: 64 / (12 * 127^2) = 0.03 % of noise (rounding_noise.h). Channels that
 /// are always 0 take the finest scale there is, so that biases behind them stay fine, too.
 QuantParams choose_channel_params(const std::vector<Range>& seen, const QuantType& type);
 

@@ -126,7 +126,14 @@ class QdqInserter {
       result_.nodes.push_back(node);
     for (size_t i = 0; i < finals.size(); ++i)
       if (finals[i] != kNoValue && planned(finals[i]).params)
-        quantize_pair(node.outputs[i], finals[i], finals[i]);
+        quantize_pair(has_channel_scales(original, finals[i]) ? shielded(node.outputs[i]) : node.outputs[i],
+                      finals[i], finals[i]);
+  }
+
+  /// True for a convolution of scales per channel, which runtimes that know QLinearConv would take for one.
+  bool has_channel_scales(const Node& conv, ValueId result) const {
+    const auto& input = planned(conv.inputs[0]).params;
+    return !planned(result).params->per_tensor() || (input && !input->per_tensor());
   }
 
   /// A part of a function: its end is rounded.
@@ -232,7 +239,8 @@ class QdqInserter {
     Node node;
     node.op_type = "Max";
     node.inputs = {id, lowest_};
-    node.outputs = {add_like(id, "_shielded")};
+    node.outputs = {
+        result_.add_value(result_.value(id).name + "_shielded", DataType::kF32, result_.value(id).shape)};
     node.name = result_.value(node.outputs[0]).name;
     result_.nodes.push_back(node);
     return node.outputs[0];

@@ -206,14 +206,14 @@ PlannedValue Planner::decide_range(ValueId id) const {
     value.range = overridden_range(value.range, *specific);
     value.reason += ", changed by its override";
   }
-  if (has_channel_scales(id)) {
-    value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
-    value.reason = "max of each channel, as only depthwise convolutions read it";
-    return value;
-  }
   value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
   const std::string noise = noise_reason(id, *value.params);
   if (noise.empty()) return value;
+  if (has_channel_scales(id)) {
+    value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
+    value.reason = "a scale per channel, as only depthwise convolutions read it: " + noise;
+    return value;
+  }
   value.params.reset();
   value.reason = noise;
   return value;
