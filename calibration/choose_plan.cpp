@@ -84,7 +84,7 @@ class PlanSearch {
         attempt("weights rounded by what they do",
                 {measured.method, BiasCorrection::kMeasured, WeightRounding::kFitted}, kAnyGain);
     }
-    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kAnyGain);
+    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kClearGain);
   }
 
   /// Tells of one more network that was tried; a caller that wants no more throws.

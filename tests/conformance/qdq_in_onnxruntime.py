@@ -5,7 +5,7 @@
 
 Each file must pass the checker, load at the highest optimization level, compute its convolutions, products and
 residual additions in integer kernels, and answer like FP32. Our own engine must answer like ONNX Runtime on the same
-file.
+file. So must it on a network whose channels need a scale each, which ONNX Runtime computes in float.
 """
 import subprocess
 import sys
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 FORMS = [("max", "qdq"), ("mean", "qdq"), ("entropy", "qdq"), ("percentile", "qdq"), ("mse", "qdq"), ("mse", "int8")]
@@ -41,6 +42,57 @@ def same(a, b):
     return 100 * np.mean(a == b)
 
 
+def wide_channels(path, activation):
+    """Convolution, activation, depthwise convolution, activation, convolution; channels that differ by 2^12."""
+    random = np.random.default_rng(1)
+    channels, size = 24, 12
+    scale = (2.0 ** (np.arange(channels) % 13 - 6)).astype(np.float32).reshape(-1, 1, 1, 1)
+    weights = {"w0": random.normal(size=(channels, 3, 1, 1)) * scale, "w1": random.normal(size=(channels, 1, 3, 3)) / scale,
+               "w2": random.normal(size=(5, channels, 1, 1))}
+    nodes, value = [], "x"
+    for i, attributes in enumerate(({}, {"group": channels, "pads": [1, 1, 1, 1]}, {})):
+        nodes.append(helper.make_node("Conv", [value, f"w{i}"], [f"y{i}"], **attributes))
+        value = f"y{i}"
+        if i == 2:
+            break
+        if activation == "SiLU":
+            nodes.append(helper.make_node("Sigmoid", [value], [f"gate{i}"]))
+            nodes.append(helper.make_node("Mul", [value, f"gate{i}"], [f"z{i}"]))
+        else:
+            nodes.append(helper.make_node(activation, [value], [f"z{i}"]))
+        value = f"z{i}"
+    info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, c, size, size]) for name, c in (("x", 3), ("y2", 5))]
+    graph = helper.make_graph(nodes, "wide", info[:1], info[1:],
+                              [numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return random.normal(size=(8, 1, 3, size, size)).astype(np.float32)
+
+
+def check_scales_per_channel(program, folder):
+    """Returns how many networks failed."""
+    failures = 0
+    for activation in ("Relu", "SiLU", "HardSwish"):
+        model, int8, calib = folder / "wide.onnx", folder / "wide.int8.onnx", folder / f"calib_{activation}"
+        images = wide_channels(model, activation)
+        calib.mkdir()
+        for i, image in enumerate(images):
+            np.save(calib / f"{i}.npy", image)
+        subprocess.run([program, model, "--calib", calib, "--method", "max", "--format", "int8", "-o", int8, "--quiet"], check=True,
+                       stdout=subprocess.DEVNULL)
+        onnx.checker.check_model(onnx.load(int8), full_check=True)
+        scales = [i for i in onnx.load(int8).graph.initializer if i.name.endswith("_scale") and "w" not in i.name and i.dims]
+        theirs, exact = (session(m).run(None, {"x": images[0]})[0] for m in (int8, model))
+        subprocess.run([program, "run", int8, calib / "0.npy", "-o", folder / "out", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        ours = np.load(folder / "out" / "y2.npy").reshape(exact.shape)
+        spread = exact.max() - exact.min()
+        apart, wrong = np.abs(ours - theirs).max() / spread, np.sqrt(np.mean((ours - exact) ** 2)) / exact.std()
+        bad = apart > 0.02 or wrong > 0.05 or not scales
+        failures += bool(bad)
+        print(f"{'FAIL' if bad else 'ok  '} scales per channel, {activation}: {apart:.4f} of the range from ONNX Runtime, "
+              f"{wrong:.3f} of the deviation from FP32, {len(scales)} such values")
+    return failures
+
+
 def main():
     program, data, failures = sys.argv[1], Path(sys.argv[2]), 0
     files = sorted((data / "eval").glob("*.png"))[::4]
@@ -65,6 +117,7 @@ def main():
                 failures += bool(bad)
                 print(f"{'FAIL' if bad else 'ok  '} {name} {method} {form}: as FP32 {same(theirs, reference):.1f} %, our engine as "
                       f"ONNX Runtime {same(ours, theirs):.1f} %, in float: {', '.join(sorted(floats)) or 'none'}")
+        failures += check_scales_per_channel(program, folder)
     return 1 if failures else 0
 
 

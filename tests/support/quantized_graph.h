@@ -8,9 +8,11 @@
 
 namespace quantize::test {
 
-/// The QDQ graph of a float graph whose shapes are static, with every operator quantized that can be.
-inline Graph quantized_graph(Graph source, const char* target = "native", QuantizationScheme scheme = {}) {
-  scheme.max_noise = 1e30;  // random networks have channels of any range
+/// The QDQ graph of a float graph whose shapes are static, with every operator quantized that can be; random
+/// networks have channels of any range, so that the default for `max_noise` is no limit.
+inline Graph quantized_graph(Graph source, const char* target = "native", QuantizationScheme scheme = {},
+                             double max_noise = 1e30) {
+  scheme.max_noise = max_noise;
   scheme.bias_correction = BiasCorrection::kOff;
   infer_shapes(source);
   const RangeTable ranges = measured_ranges(source);

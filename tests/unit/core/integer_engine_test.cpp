@@ -175,6 +175,65 @@ TEST_CASE("Integer engine: a SiLU with rounding between its operators is one con
   check_engine(qdq, test::random_inputs(source));
 }
 
+TEST_CASE("Integer engine: functions stand in convolutions, before the only rounding") {
+  GraphBuilder b(20);
+  const ValueId x = b.input("x", {2, 3, 11, 9});
+  const auto silu = [&](ValueId y) { return b.node("Mul", {y, b.node("Sigmoid", {y})}); };
+  const ValueId stem = silu(conv(b, x, 3, 70, 3, strides(2, 1)));
+  const ValueId deep = b.node("HardSwish", {conv(b, stem, 70, 70, 3, {{"group", int64_t{70}}})});
+  const ValueId groups = b.node("Mish", {conv(b, deep, 70, 20, 3, {{"group", int64_t{5}}})});
+  const ValueId gelu = b.node("Gelu", {conv(b, groups, 20, 300, 1)});
+  const ValueId leaky = b.node("LeakyRelu", {conv(b, gelu, 300, 33, 3, strides(2, 2))}, {{"alpha", 0.1f}});
+  const Graph source = b.build({conv(b, leaky, 33, 4, 1)});
+  const Graph qdq = test::quantized_graph(source);
+  CHECK(steps_of(qdq, "FusedConv") == 5);
+  CHECK(steps_of(qdq, "LookupTable") + steps_of(qdq, "QuantizeLinear") == 1);  // the input's
+  check_engine(qdq, test::random_inputs(source));
+}
+
+TEST_CASE("Integer engine: scales per channel between convolutions and depthwise ones") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 6, 12, 10});
+  const int64_t channels = 37;
+  // Channels whose ranges differ by 2^12, which the weights behind them make equal again.
+  const auto scaled = [&](const std::string& name, Shape shape, float sign) {
+    Tensor weights = test::random_tensor(shape, 5);
+    const int64_t inner = weights.size() / channels;
+    for (int64_t i = 0; i < weights.size(); ++i)
+      weights.mutable_data<float>()[i] *= std::exp2(sign * static_cast<float>(i / inner % 13 - 6));
+    return b.constant(name, weights);
+  };
+  const auto depthwise = [&](ValueId y, int64_t kernel, int64_t stride) {
+    const std::string name = "deep" + std::to_string(kernel);
+    return b.node("Conv",
+                  {y, scaled(name, {channels, 1, kernel, kernel}, -1), b.random(name + "_b", {channels})},
+                  {{"group", channels},
+                   {"pads", std::vector<int64_t>(4, kernel / 2)},
+                   {"strides", std::vector<int64_t>{1, stride}}});
+  };
+  ValueId wide = b.node("Conv", {x, scaled("w", {channels, 6, 1, 1}, 1)});
+  const bool has_function = GENERATE(false, true);
+  wide = has_function ? b.node("Mul", {wide, b.node("Sigmoid", {wide})}) : b.node("Relu", {wide});
+  const ValueId deep = depthwise(wide, 3, 2), five = depthwise(wide, 5, 1);
+  const Graph source = b.build({conv(b, deep, channels, 4, 1), conv(b, five, channels, 4, 1)});
+  const Graph qdq = test::quantized_graph(source, "native", {}, 0.01);
+  size_t by_channel = 0;
+  for (const Node& node : qdq.nodes)
+    by_channel += node.op_type == "QuantizeLinear" && qdq.constant(node.inputs[1])->size() == channels;
+  CHECK(by_channel == 1);
+  CHECK(steps_of(qdq, "FusedConv") == 3);
+  CHECK(steps_of(qdq, "Conv") == 0);
+  check_engine(qdq, test::random_inputs(source));
+
+  // The int8 file for any runtime keeps such convolutions in float; we run it as the other.
+  const Graph file = lower_to_qoperator(qdq, {}, Runtime::kAny);
+  CHECK(test::count_nodes(file, "Conv") == 3);
+  const std::vector<Tensor> inputs = test::random_inputs(source);
+  Engine of_qdq(qdq, {}), of_file(file, {});
+  const std::vector<Tensor> expected = of_qdq.run(inputs), actual = of_file.run(inputs);
+  for (size_t i = 0; i < expected.size(); ++i) CHECK(equal(actual[i], expected[i]));
+}
+
 TEST_CASE("Integer engine: transposed convolutions are convolutions of phases") {
   struct Case {
     int64_t kernel, stride, pad, output_padding;

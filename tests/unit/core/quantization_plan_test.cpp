@@ -35,12 +35,12 @@ struct Planned {
 };
 
 Planned plan_of(GraphBuilder& b, std::vector<ValueId> outputs, const QuantizationScheme& scheme = {},
-                const std::function<void(RangeTable&)>& change = {}) {
+                const std::function<void(RangeTable&)>& change = {}, const TargetProfile& target = target()) {
   Planned result{b.build(std::move(outputs)), {}};
   infer_shapes(result.graph);
   RangeTable ranges = test::measured_ranges(result.graph);
   if (change) change(ranges);
-  result.plan = plan_quantization(result.graph, ranges, scheme, target());
+  result.plan = plan_quantization(result.graph, ranges, scheme, target);
   return result;
 }
 
@@ -301,6 +301,68 @@ TEST_CASE("plan: the summary counts nodes, reasons and multiplications") {
   CHECK(summary.by_op_type.at("Conv").reasons.at("excluded by its name") == 1);
   CHECK(summary.macs == 16 * 3 * 4 + 16 * 4 * 2);
   CHECK(summary.integer_macs == 16 * 4 * 2);
+}
+
+TEST_CASE("plan: a function becomes a part of the convolution where the target can") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId y = conv(b, x, 3, 4);
+  const ValueId silu = b.node("Mul", {y, b.node("Sigmoid", {y})});
+  const ValueId z = conv(b, silu, 4, 2);
+  const ValueId result = b.node("Sigmoid", {z});
+  SECTION("native: in front of the rounding, unless it makes a result, which is an operator of its own") {
+    const Planned p = plan_of(b, {result}, {}, {}, find_target("native"));
+    CHECK(p.placement("Sigmoid", 0) == Placement::kFused);
+    CHECK(p.placement("Mul") == Placement::kFused);
+    CHECK(p.placement("Sigmoid", 1) == Placement::kInteger);
+    CHECK(!p.value("conv_0_out").params);
+    CHECK(p.value("mul_2_out").params);
+    CHECK(p.value("conv_3_out").params);
+    CHECK(summarize(p.graph, p.plan).by_op_type.at("Mul").integer == 1);
+  }
+  SECTION("ort-x86: each operator by itself") {
+    const Planned p = plan_of(b, {result});
+    CHECK(p.placement("Sigmoid", 0) == Placement::kInteger);
+    CHECK(p.value("conv_0_out").params);
+  }
+}
+
+TEST_CASE("plan: a scale per channel where one would be too coarse and only depthwise convolutions read") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId y = b.node("Relu", {conv(b, x, 3, 4)});
+  const ValueId deep = b.node("Conv", {y, b.random("deep", {4, 1, 3, 3})}, {{"group", int64_t{4}}});
+  const ValueId z = conv(b, deep, 4, 2);
+  const auto narrow = [](RangeTable& ranges) {
+    ValueRange& range = ranges.values.at("relu_1_out");
+    range.channel_ranges = {{0, 1}, {0, 0.001f}, {0, 0}, {0, 0.8f}};
+    range.ranges = {{0, 1}};
+    ranges.values.at("conv_2_out").channel_ranges.assign(4, {-1, 1});
+  };
+  SECTION("native") {
+    const Planned p = plan_of(b, {z}, {}, narrow, find_target("native"));
+    const PlannedValue& value = p.value("relu_1_out");
+    REQUIRE(value.params);
+    CHECK(value.params->axis == 1);
+    // Twice what was seen, but no more than was seen of any channel.
+    CHECK(value.params->scale == std::vector<float>{1.0f / 255, 0.002f / 255, 0.002f / 255, 1.0f / 255});
+    CHECK(p.placement("Relu") == Placement::kAbsorbed);
+    CHECK(p.placement("Conv", 1) == Placement::kInteger);
+  }
+  SECTION("a target without such scales leaves it in float") {
+    CHECK(!plan_of(b, {z}, {}, narrow).value("relu_1_out").params);
+  }
+  SECTION("another reader than a depthwise convolution") {
+    const Planned p = plan_of(b, {z, conv(b, y, 4, 2)}, {}, narrow, find_target("native"));
+    CHECK(!p.value("relu_1_out").params);
+  }
+  SECTION("a limit that it meets") {
+    QuantizationScheme scheme;
+    scheme.max_noise = 0.9;
+    const Planned p = plan_of(b, {z}, scheme, narrow, find_target("native"));
+    REQUIRE(p.value("relu_1_out").params);
+    CHECK(p.value("relu_1_out").params->per_tensor());
+  }
 }
 
 }  // namespace quantize
