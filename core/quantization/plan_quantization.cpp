@@ -44,25 +44,6 @@ bool implies(const QuantParams& params, const Clamp& clamp) {
   return true;
 }
 
-/// Marks the values that are results: from which outputs of the graph are made without another layer of
-/// weights.
-std::vector<bool> find_results(const Graph& graph, const GraphIndex& index) {
-  std::vector<bool> result(graph.values.size(), false);
-  for (ValueId id : graph.outputs) result[static_cast<size_t>(id)] = true;
-  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node)
-    for (ValueId id : node->inputs) {
-      if (id == kNoValue || index.uses(id).empty()) continue;
-      const auto makes_result = [&](const GraphIndex::Use& use) {
-        const Node& reader = graph.nodes[static_cast<size_t>(use.node)];
-        return find_op(graph, reader).weight_layout == nullptr &&
-               result[static_cast<size_t>(reader.outputs[0])];
-      };
-      if (std::all_of(index.uses(id).begin(), index.uses(id).end(), makes_result))
-        result[static_cast<size_t>(id)] = true;
-    }
-  return result;
-}
-
 class Planner {
  public:
   Planner(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,
@@ -75,7 +56,7 @@ class Planner {
         noise_(graph, index_, ranges),
         candidates_(find_candidates(graph, index_, scheme, target)),
         result_(find_results(graph, index_)),
-        tails_(find_tails(graph, index_, candidates_, target.fuses_functions)),
+        tails_(graph, index_, candidates_),
         own_(graph.values.size()),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
@@ -115,8 +96,9 @@ class Planner {
   std::string inputs_reason(const Candidate& candidate);
   std::string pass_through(NodeId n);
   std::string compute(NodeId n);
-  NodeId tail_of(NodeId n);
-  void plan_tail(NodeId n, NodeId tail, const QuantParams& params);
+  bool fuses_function(NodeId n);
+  void plan_function(NodeId n);
+  void plan_clamp(NodeId n, const QuantParams& params);
   bool has_channel_scales(ValueId id) const;
   bool some_candidate_reads(ValueId id) const;
   bool some_integer_reads(ValueId id) const;
@@ -272,15 +254,23 @@ bool Planner::has_channel_scales(ValueId id) const {
   });
 }
 
-/// Where the computation of an integer node ends: a function ends it only where an integer operator reads on,
-/// since of results small differences count that a rounding behind a Sigmoid would take.
-NodeId Planner::tail_of(NodeId n) {
-  const NodeId tail = tails_.last(n);
-  if (tail == kNoNode || !tails_.is_function(n)) return tail;
-  const ValueId output = graph_.nodes[at(tail)].outputs[0];
-  const bool is_u8 = activation_type(scheme_, name(output)).dtype == DataType::kU8;
-  const bool fuses = is_u8 && !result_[at(output)] && some_candidate_reads(output) && own(output).params;
-  return fuses ? tail : kNoNode;
+/// True if the function behind a convolution is to stand before its rounding: not where its result is one of
+/// the network's, since of those small differences count that a rounding behind a Sigmoid would take. A table
+/// of codes is faster, so it stays that where rounding twice does little: the first rounding adds (first step
+/// / second step)^2 times the noise of the second where the function is steep.
+bool Planner::fuses_function(NodeId n) {
+  constexpr double kLittleNoise = 0.002;  // see README.md
+  const auto& function = tails_.function(n);
+  if (!function || !target_.fuses_functions) return false;
+  const ValueId pre = graph_.nodes[at(n)].outputs[0],
+                output = graph_.nodes[at(function->nodes.back())].outputs[0];
+  if (activation_type(scheme_, name(output)).dtype != DataType::kU8 || result_[at(output)] ||
+      !some_candidate_reads(output) || !own(output).params)
+    return false;
+  if (!own(pre).params || !own(output).params->per_tensor()) return true;
+  const float step = own(output).params->scale[0];
+  const double ratio = double{own(pre).params->scale[0]} / double{step};
+  return noise_.estimate(output, step).share * (1 + ratio * ratio) > kLittleNoise;
 }
 
 bool Planner::some_candidate_reads(ValueId id) const {
@@ -316,7 +306,8 @@ std::string Planner::pass_through(NodeId n) {
 /// Plans the output of a node that computes. Returns why it stays float, or nothing.
 std::string Planner::compute(NodeId n) {
   const Candidate& candidate = candidates_[at(n)];
-  const NodeId tail = tail_of(n);
+  const bool has_function = fuses_function(n);
+  const NodeId tail = has_function ? tails_.function(n)->nodes.back() : tails_.clamp(n);
   const ValueId output = graph_.nodes[at(tail == kNoNode ? n : tail)].outputs[0];
   const bool reals = candidate.float_output && (!own(output).params || !some_candidate_reads(output));
   if (reals) return "";
@@ -332,23 +323,26 @@ std::string Planner::compute(NodeId n) {
   }
   plan_.values[at(output)] = value;
   integer_[at(output)] = true;
-  if (tail != kNoNode) plan_tail(n, tail, *value.params);
+  plan_.nodes[at(n)].tail = tail;
+  if (has_function)
+    plan_function(n);
+  else if (tail != kNoNode)
+    plan_clamp(n, *value.params);
   return "";
 }
 
-/// Plans the clamp or function that ends the computation of an integer node.
-void Planner::plan_tail(NodeId n, NodeId tail, const QuantParams& params) {
-  plan_.nodes[at(n)].tail = tail;
-  if (tails_.is_function(n)) {
-    for (NodeId part : tails_.nodes(n)) {
-      plan_.nodes[at(part)].placement = Placement::kFused;
-      plan_.nodes[at(part)].reason = "applied by '" + graph_.nodes[at(n)].name + "' before it rounds";
-    }
-    return;
+void Planner::plan_function(NodeId n) {
+  for (NodeId part : tails_.function(n)->nodes) {
+    plan_.nodes[at(part)].placement = Placement::kFused;
+    plan_.nodes[at(part)].reason = "applied by '" + graph_.nodes[at(n)].name + "' before it rounds";
   }
-  PlannedNode& clamp = plan_.nodes[at(tail)];
-  const std::string& output = name(graph_.nodes[at(tail)].outputs[0]);
-  if (implies(params, *constant_clamp(graph_, graph_.nodes[at(tail)]))) {
+}
+
+void Planner::plan_clamp(NodeId n, const QuantParams& params) {
+  const NodeId id = tails_.clamp(n);
+  PlannedNode& clamp = plan_.nodes[at(id)];
+  const std::string& output = name(graph_.nodes[at(id)].outputs[0]);
+  if (implies(params, *constant_clamp(graph_, graph_.nodes[at(id)]))) {
     clamp.placement = Placement::kAbsorbed;
     clamp.reason = "implied by the range of '" + output + "'";
   } else {

@@ -1,6 +1,5 @@
 #include "core/quantization/tails.h"
 
-#include "core/passes/function_pattern.h"
 #include "core/passes/patterns.h"
 
 namespace quantize {
@@ -11,27 +10,22 @@ bool is_image_conv(const Graph& graph, const Node& node) {
   return weights && weights->size() == 4 && is_static(*weights);
 }
 
-Tails::Tails(std::vector<Tail> tails) : tails_(std::move(tails)), before_(tails_.size(), kNoNode) {
-  for (size_t n = 0; n < tails_.size(); ++n)
-    if (!tails_[n].nodes.empty())
-      before_[static_cast<size_t>(tails_[n].nodes.back())] = static_cast<NodeId>(n);
-}
-
-Tails find_tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
-                 bool functions) {
-  std::vector<Tails::Tail> tails(graph.nodes.size());
-  for (size_t n = 0; n < tails.size(); ++n) {
+Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates)
+    : clamps_(graph.nodes.size(), kNoNode),
+      functions_(graph.nodes.size()),
+      before_(graph.nodes.size(), kNoNode) {
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (!candidates[n]) continue;
     const Node& node = graph.nodes[n];
     const ValueId output = node.outputs[0];
-    if (index.single_use(output)) {
-      const NodeId reader = index.uses(output)[0].node;
-      if (constant_clamp(graph, graph.nodes[static_cast<size_t>(reader)])) tails[n].nodes = {reader};
-    }
-    if (!tails[n].nodes.empty() || !functions || !is_image_conv(graph, node)) continue;
-    if (const auto function = function_behind(graph, index, output)) tails[n] = {function->nodes, true};
+    const NodeId reader = index.single_use(output) ? index.uses(output)[0].node : kNoNode;
+    if (reader != kNoNode && constant_clamp(graph, graph.nodes[static_cast<size_t>(reader)]))
+      clamps_[n] = reader;
+    else if (is_image_conv(graph, node))
+      functions_[n] = function_behind(graph, index, output);
+    const NodeId last = functions_[n] ? functions_[n]->nodes.back() : clamps_[n];
+    if (last != kNoNode) before_[static_cast<size_t>(last)] = static_cast<NodeId>(n);
   }
-  return Tails(std::move(tails));
 }
 
 }  // namespace quantize

@@ -1,9 +1,11 @@
 // What may be computed together with the operator before it: a clamp, or a function.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "core/graph.h"
+#include "core/passes/function_pattern.h"
 #include "core/quantization/candidates.h"
 
 namespace quantize {
@@ -15,17 +17,15 @@ bool is_image_conv(const Graph& graph, const Node& node);
 /// it rounds.
 class Tails {
  public:
-  struct Tail {
-    std::vector<NodeId> nodes;  // in order; none: the node's own output ends it
-    bool is_function = false;   // else a clamp
-  };
+  /// A clamp behind any candidate; a function behind an image convolution among them.
+  Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates);
 
-  explicit Tails(std::vector<Tail> tails);
-
-  /// Where the computation of the node would end; kNoNode: with itself.
-  NodeId last(NodeId n) const { return nodes(n).empty() ? kNoNode : nodes(n).back(); }
-  const std::vector<NodeId>& nodes(NodeId n) const { return tails_[static_cast<size_t>(n)].nodes; }
-  bool is_function(NodeId n) const { return tails_[static_cast<size_t>(n)].is_function; }
+  /// The clamp behind the node; kNoNode: there is none.
+  NodeId clamp(NodeId n) const { return clamps_[static_cast<size_t>(n)]; }
+  /// The function behind the node.
+  const std::optional<FunctionPattern>& function(NodeId n) const {
+    return functions_[static_cast<size_t>(n)];
+  }
 
   /// The node that would compute the value, with its tail; kNoNode for inputs and constants.
   NodeId maker(const GraphIndex& index, ValueId id) const {
@@ -35,12 +35,9 @@ class Tails {
   }
 
  private:
-  std::vector<Tail> tails_;     // per node
-  std::vector<NodeId> before_;  // per node: whose tail it ends
+  std::vector<NodeId> clamps_;  // all per node
+  std::vector<std::optional<FunctionPattern>> functions_;
+  std::vector<NodeId> before_;  // whose tail it ends
 };
-
-/// A clamp behind any candidate; a function behind an image convolution among them if `functions`.
-Tails find_tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
-                 bool functions);
 
 }  // namespace quantize

@@ -311,7 +311,9 @@ TEST_CASE("plan: a function becomes a part of the convolution where the target c
   const ValueId z = conv(b, silu, 4, 2);
   const ValueId result = b.node("Sigmoid", {z});
   SECTION("native: in front of the rounding, unless it makes a result, which is an operator of its own") {
-    const Planned p = plan_of(b, {result}, {}, {}, find_target("native"));
+    // A wide range in front of the function makes the first rounding the coarser one.
+    const auto widen = [](RangeTable& ranges) { ranges.values.at("conv_0_out").ranges = {{-20, 1}}; };
+    const Planned p = plan_of(b, {result}, {}, widen, find_target("native"));
     CHECK(p.placement("Sigmoid", 0) == Placement::kFused);
     CHECK(p.placement("Mul") == Placement::kFused);
     CHECK(p.placement("Sigmoid", 1) == Placement::kInteger);
@@ -319,6 +321,11 @@ TEST_CASE("plan: a function becomes a part of the convolution where the target c
     CHECK(p.value("mul_2_out").params);
     CHECK(p.value("conv_3_out").params);
     CHECK(summarize(p.graph, p.plan).by_op_type.at("Mul").integer == 1);
+  }
+  SECTION("native: behind it, as a table, where rounding twice does little") {
+    const Planned p = plan_of(b, {result}, {}, {}, find_target("native"));
+    CHECK(p.placement("Sigmoid", 0) == Placement::kInteger);
+    CHECK(p.value("conv_0_out").params);
   }
   SECTION("ort-x86: each operator by itself") {
     const Planned p = plan_of(b, {result});
