@@ -190,7 +190,8 @@ TEST_CASE("Integer engine: functions stand in convolutions, before the only roun
   const ValueId deep = b.node("HardSwish", {wide_conv(stem, 70, 70, 3, {{"group", int64_t{70}}})});
   const ValueId groups = b.node("Mish", {wide_conv(deep, 70, 20, 3, {{"group", int64_t{5}}})});
   const ValueId gelu = b.node("Gelu", {wide_conv(groups, 20, 300, 1)});
-  const ValueId leaky = b.node("LeakyRelu", {wide_conv(gelu, 300, 33, 3, strides(2, 2))}, {{"alpha", 0.001f}});
+  const ValueId leaky =
+      b.node("LeakyRelu", {wide_conv(gelu, 300, 33, 3, strides(2, 2))}, {{"alpha", 0.001f}});
   const Graph source = b.build({conv(b, leaky, 33, 4, 1)});
   const Graph qdq = test::quantized_graph(source);
   const Graph lowered = lower_to_qoperator(qdq);
