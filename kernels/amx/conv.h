@@ -268,7 +268,7 @@ inline void conv_in_tiles(const ConvU8S8& call, const Cut& cut) {
 }
 
 /// A few pixels cost tiles as much as sixteen, and few products do not pay for the way through memory.
-constexpr size_t kFewestPixels = 4, kFewestGroups = 8;
+constexpr size_t kFewestPixels = 4, kFewestGroups = 16;
 
 inline void conv(const ConvU8S8& call) noexcept {
   if (call.rows == 0 || call.width == 0) return;
