@@ -108,12 +108,14 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
   const OpDef& def = find_op(graph, node);
   candidate.rule = def.quantization;
   const IntegerOperator* kernel = target.find(graph, node);
+  const std::string excluded = filter.reason(node);
+  candidate.is_excluded = !excluded.empty();
   if (def.quantization == QuantizationRule::kActivation)
     candidate.float_reason = "stands behind no integer operator that could absorb it";
   else if (kernel == nullptr || def.quantization == QuantizationRule::kFloat)
     candidate.float_reason = std::string(target.name) + " has no integer kernel for it";
   else
-    candidate.float_reason = filter.reason(node);
+    candidate.float_reason = excluded;
   if (!candidate || kernel == nullptr) return candidate;
   candidate.float_output = kernel->float_output;
   if (def.quantization == QuantizationRule::kArithmetic)

@@ -1,5 +1,7 @@
 #include "core/quantization/tails.h"
 
+#include <algorithm>
+
 #include "core/passes/patterns.h"
 
 namespace quantize {
@@ -23,6 +25,10 @@ Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Cand
       clamps_[n] = reader;
     else if (is_image_conv(graph, node))
       functions_[n] = function_behind(graph, index, output);
+    if (functions_[n] &&
+        std::any_of(functions_[n]->nodes.begin(), functions_[n]->nodes.end(),
+                    [&](NodeId part) { return candidates[static_cast<size_t>(part)].is_excluded; }))
+      functions_[n].reset();
     const NodeId last = functions_[n] ? functions_[n]->nodes.back() : clamps_[n];
     if (last != kNoNode) before_[static_cast<size_t>(last)] = static_cast<NodeId>(n);
   }

@@ -17,7 +17,8 @@ bool is_image_conv(const Graph& graph, const Node& node);
 /// it rounds.
 class Tails {
  public:
-  /// A clamp behind any candidate; a function behind an image convolution among them.
+  /// A clamp behind any candidate; a function behind an image convolution among them, unless the
+  /// user excludes a part of it.
   Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates);
 
   /// The clamp behind the node; kNoNode: there is none.

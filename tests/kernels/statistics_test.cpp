@@ -105,3 +105,21 @@ TEST_CASE("quantize_f32 is the same on every level") {
         }
   });
 }
+
+TEST_CASE("quantize_f32 rounds quotients next to ties as a division does") {
+  std::mt19937 generator(7);
+  std::vector<float> x(256);
+  for (int i = 0; i < 400; ++i) {
+    const float scale =
+        std::ldexp(1 + static_cast<float>(generator() >> 9) * 0x1p-23f, -static_cast<int>(generator() % 24));
+    for (float& each : x) {
+      each = (static_cast<float>(generator() % 300) - 149.5f) * scale;
+      for (uint32_t steps = generator() % 4; steps > 0; --steps)
+        each = std::nextafter(each, i % 2 == 0 ? kInf : -kInf);
+    }
+    const auto expected = quantize_with(scalar_kernels().quantize_f32_u8, x, scale, 128);
+    for_each_isa([&](const KernelTable& kernels) {
+      CHECK(same_bytes(quantize_with(kernels.quantize_f32_u8, x, scale, 128), expected));
+    });
+  }
+}

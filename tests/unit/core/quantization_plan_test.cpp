@@ -327,6 +327,14 @@ TEST_CASE("plan: a function becomes a part of the convolution where the target c
     CHECK(p.placement("Sigmoid", 0) == Placement::kInteger);
     CHECK(p.value("conv_0_out").params);
   }
+  SECTION("native: not where a part of it is excluded") {
+    QuantizationScheme scheme;
+    scheme.exclude_op_types = {"Mul"};
+    const auto widen = [](RangeTable& ranges) { ranges.values.at("conv_0_out").ranges = {{-20, 1}}; };
+    const Planned p = plan_of(b, {result}, scheme, widen, find_target("native"));
+    CHECK(p.placement("Mul") == Placement::kFloat);
+    CHECK(p.value("conv_0_out").params);
+  }
   SECTION("ort-x86: each operator by itself") {
     const Planned p = plan_of(b, {result});
     CHECK(p.placement("Sigmoid", 0) == Placement::kInteger);
