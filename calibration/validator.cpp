@@ -65,13 +65,11 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   const size_t bytes = std::max<size_t>(bytes_of(samples_[0].inputs) + bytes_of(samples_[0].outputs), 1);
   take(1, std::clamp<size_t>(kValidationBytes / bytes, 1, held_back.size()));
   std::erase_if(samples_, [](const Sample& sample) { return sample.inputs.empty(); });
-  signals_.assign(graph.outputs.size(), 0.0);
-  for (const Sample& sample : samples_)
-    for (size_t i = 0; i < signals_.size(); ++i) {
-      Deviation deviation;
-      deviation.add(sample.outputs[i], sample.outputs[i]);
-      signals_[i] += deviation.signal / static_cast<double>(samples_.size());
-    }
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    std::vector<const Tensor*> references;
+    for (const Sample& sample : samples_) references.push_back(&sample.outputs[i]);
+    errors_.emplace_back(references);
+  }
 }
 
 Quality Validator::judge(const Graph& network) const {
@@ -85,7 +83,7 @@ Quality Validator::judge(const Graph& network) const {
     double sum = 0;
     for (size_t i = 0; i < outputs; ++i) {
       part.outputs[i].add(samples_[s].outputs[i], computed[i]);
-      sum += part.outputs[i].noise / std::max(signals_[i], std::numeric_limits<double>::min());
+      sum += errors_[i].of(samples_[s].outputs[i], computed[i]);
     }
     part.errors = {sum / static_cast<double>(outputs)};
     const auto expected = static_cast<int64_t>(arg_max(samples_[s].outputs[0])),

@@ -6,6 +6,7 @@
 
 #include "calibration/calibrate.h"
 #include "calibration/deviation.h"
+#include "calibration/output_error.h"
 
 namespace quantize {
 
@@ -22,7 +23,7 @@ struct Quality {
   size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
   size_t agreeing = 0;             // samples whose first output has its largest element at the same place
   std::vector<Deviation> outputs;  // in the order of the graph's outputs
-  /// Per sample: the mean over the outputs of its noise energy over the mean signal energy of a sample.
+  /// Per sample: the mean over the outputs of its OutputError.
   std::vector<double> errors;
 
   double sqnr_db() const;    // of the worst output, over all samples
@@ -53,7 +54,7 @@ class Validator {
     std::optional<int64_t> label;
   };
   int threads_;
-  std::vector<double> signals_;  // per output: mean energy of a sample
+  std::vector<OutputError> errors_;  // per output
   const KernelTable& kernels_;
   std::vector<Sample> samples_;
 };

@@ -79,17 +79,19 @@ Json steps_json(const ChosenPlan& chosen) {
     list.push_back({{"name", step.name},
                     {"before", quality_json(step.before)},
                     {"after", quality_json(step.after)},
+                    {"gain", step.before ? Json(step.after.gain_over(*step.before)) : Json()},
                     {"kept", step.kept},
                     {"seconds", step.seconds}});
   return list;
 }
 
-// What every step gained on the images that were held back.
+// What every step gained on the images that were held back; `gain` is in standard errors.
 std::string step_table(const ChosenPlan& chosen, const Style& style) {
   if (chosen.steps.empty()) return "";
   Table table({{"tried, judged on " + format_plural(chosen.held_back, "held-back sample")},
                {"SQNR dB", Table::Align::kRight},
                {"agreement %", Table::Align::kRight},
+               {"gain", Table::Align::kRight},
                {"s", Table::Align::kRight},
                {""}});
   const auto change = [](const PlanStep& step, double (Quality::*value)() const) {
@@ -98,6 +100,7 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
   };
   for (const PlanStep& step : chosen.steps)
     table.add({step.name, change(step, &Quality::sqnr_db), change(step, &Quality::agreement),
+               step.before ? format_fixed(step.after.gain_over(*step.before), 1) : "",
                format_fixed(step.seconds, 1), step.kept ? "kept" : "rejected"});
   return table.text(style) + "\n";
 }

@@ -1,0 +1,77 @@
+#include "calibration/output_error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "calibration/deviation.h"
+
+namespace quantize {
+
+namespace {
+
+/// The axis of channels; -1: there is none.
+int64_t channel_axis(const std::vector<const Tensor*>& references) {
+  const Shape& shape = references[0]->shape();
+  const bool is_one = std::all_of(references.begin(), references.end(),
+                                  [&](const Tensor* tensor) { return tensor->shape() == shape; });
+  if (!is_one || (shape.size() != 3 && shape.size() != 4)) return -1;
+  return shape.size() == 4 || shape[1] < shape[2] ? 1 : 2;
+}
+
+/// Sums over the elements of a channel, in the order of samples.
+struct Moments {
+  double count = 0, sum = 0, squares = 0;
+
+  double deviation() const {
+    const double mean = sum / std::max(count, 1.0);
+    return std::sqrt(std::max(squares / std::max(count, 1.0) - mean * mean, 0.0));
+  }
+};
+
+}  // namespace
+
+OutputError::OutputError(const std::vector<const Tensor*>& references) : weights_(1) {
+  constexpr double kLeast = std::numeric_limits<double>::min();
+  const int64_t axis = references.empty() ? -1 : channel_axis(references);
+  if (axis >= 0) {
+    const Shape& shape = references[0]->shape();
+    weights_.resize(static_cast<size_t>(std::max<int64_t>(shape[static_cast<size_t>(axis)], 1)));
+    for (size_t i = static_cast<size_t>(axis) + 1; i < shape.size(); ++i)
+      inner_ *= static_cast<size_t>(std::max<int64_t>(shape[i], 1));
+  }
+  std::vector<Moments> moments(weights_.size());
+  for (const Tensor* reference : references) {
+    const std::vector<double> values = reference->to_vector<double>();
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i])) continue;
+      Moments& channel = moments[channel_of(i)];
+      channel.count += 1;
+      channel.sum += values[i];
+      channel.squares += values[i] * values[i];
+    }
+  }
+  if (axis < 0) {  // relative to the energy of a sample
+    weights_[0] = static_cast<double>(references.size()) / std::max(moments[0].squares, kLeast);
+    return;
+  }
+  double total = 0;
+  for (const Moments& channel : moments) total += channel.deviation();
+  const double floor = 1e-3 * total / static_cast<double>(moments.size());
+  for (size_t c = 0; c < weights_.size(); ++c) {
+    const double elements = moments[c].count / static_cast<double>(references.size());
+    weights_[c] = 1 / std::max(std::max(moments[c].deviation(), floor) * total * elements, kLeast);
+  }
+}
+
+double OutputError::of(const Tensor& reference, const Tensor& candidate) const {
+  const std::vector<double> a = reference.to_vector<double>(), b = candidate.to_vector<double>();
+  std::vector<Deviation> channels(weights_.size());
+  for (size_t i = 0; i < a.size(); ++i) channels[channel_of(i)].add(a[i], b[i]);
+  double sum = 0;
+  for (size_t c = 0; c < channels.size(); ++c)
+    if (channels[c].noise != 0) sum += weights_[c] * channels[c].noise;
+  return sum;
+}
+
+}  // namespace quantize

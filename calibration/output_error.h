@@ -1,0 +1,36 @@
+// How much the errors of an output count.
+#pragma once
+
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace quantize {
+
+/// The error of one output of a network, relative to what it varies by.
+///
+/// What lies along one axis may be of different kinds and sizes, as the coordinates and scores of boxes are:
+///
+///   error = sum over c of noise(c) / deviation(c)  /  sum over c of deviation(c)
+///
+/// with noise(c) the mean squared error of channel c and deviation(c) the standard deviation of the float
+/// network's over all samples. Channels of one size count as their energies do; those of small size count
+/// more than in the energy of all, which is that of the largest alone, and less than if each were taken
+/// relative to itself, where channels that mean nothing would speak as loud as the others.
+class OutputError {
+ public:
+  /// `references`: what the float network computes of each sample. Channels are axis 1 of four axes, the
+  /// shorter of axes 1 and 2 of three; else, or if shapes differ between samples, there is one.
+  explicit OutputError(const std::vector<const Tensor*>& references);
+
+  /// Of one sample; infinite where one of the two is not finite alone. Requires: tensors of one size.
+  double of(const Tensor& reference, const Tensor& candidate) const;
+
+ private:
+  size_t channel_of(size_t element) const { return element / inner_ % weights_.size(); }
+
+  size_t inner_ = 1;             // elements of a channel that lie side by side
+  std::vector<double> weights_;  // per channel, of a squared error
+};
+
+}  // namespace quantize

@@ -1,0 +1,68 @@
+#include "calibration/output_error.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+
+#include "tests/support/graph_builder.h"
+
+namespace quantize {
+
+namespace {
+
+/// Five boxes of three numbers, whose columns deviate by about `sizes`; another sample has the opposite
+/// signs.
+Tensor boxes(std::vector<float> sizes, float sign) {
+  Tensor tensor(DataType::kF32, {1, 5, 3});
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    tensor.mutable_data<float>()[i] =
+        100 + (i / 3 % 2 == 0 ? sign : -sign) * sizes[static_cast<size_t>(i % 3)];
+  return tensor;
+}
+
+/// A copy, since tensors share their elements.
+Tensor with_error(const Tensor& tensor, int64_t element, float error) {
+  Tensor copy(DataType::kF32, tensor.shape());
+  std::copy_n(tensor.data<float>(), tensor.size(), copy.mutable_data<float>());
+  copy.mutable_data<float>()[element] += error;
+  return copy;
+}
+
+}  // namespace
+
+TEST_CASE("OutputError: an error counts by the deviation of its channel, not by its offset") {
+  const Tensor a = boxes({8, 8, 0.5f}, 1), b = boxes({8, 8, 0.5f}, -1);
+  const OutputError error({&a, &b});
+  CHECK(error.of(a, a) == 0);
+  const double large = error.of(a, with_error(a, 1, 1)), small = error.of(a, with_error(a, 2, 1));
+  CHECK(small / large == Approx(16));
+  // One of five elements is off by 1: noise 1/5 over the deviation of 8 and the sum of all deviations.
+  CHECK(large == Approx(0.2 / 8 / 16.5));
+}
+
+TEST_CASE("OutputError: channels of one size count as their energy does") {
+  const Tensor a = boxes({2, 2, 2}, 1), b = boxes({2, 2, 2}, -1);
+  const OutputError error({&a, &b});
+  CHECK(error.of(b, with_error(b, 4, 1)) == Approx(1.0 / (15 * 4)));
+}
+
+TEST_CASE("OutputError: scores of classes are relative to their energy") {
+  const Tensor a = Tensor::of<float>({1, 2}, {3, 4}), b = Tensor::of<float>({1, 2}, {0, 5});
+  const OutputError error({&a, &b});
+  CHECK(error.of(a, with_error(a, 0, 2)) == Approx(4.0 / 25));
+}
+
+TEST_CASE("OutputError: samples of several shapes, constant channels, what is not finite") {
+  const Tensor wide = test::random_tensor({1, 3, 9}, 1), narrow = test::random_tensor({1, 3, 5}, 2);
+  CHECK(OutputError({&wide, &narrow}).of(narrow, with_error(narrow, 0, 1)) > 0);
+  const Tensor constant(DataType::kF32, {1, 2, 4, 4});
+  const OutputError of_constant({&constant});
+  CHECK(of_constant.of(constant, constant) == 0);
+  CHECK(of_constant.of(constant, with_error(constant, 3, 1)) > 1e100);
+  const Tensor lost = with_error(wide, 4, std::numeric_limits<float>::quiet_NaN());
+  CHECK(std::isinf(OutputError({&wide}).of(wide, lost)));
+  CHECK(OutputError({&lost}).of(lost, lost) == 0);
+}
+
+}  // namespace quantize
