@@ -95,7 +95,7 @@ ConvFunction::ConvFunction(CompileContext& context, const Storage& output)
     ratio.push_back(1 / params.scale_of(c));
     zero_point.push_back(static_cast<float>(params.zero_point_of(c)));
   }
-  constexpr size_t kCachedReals = size_t{96} << 8;  // 96 KiB: they stay in the L2 cache
+  constexpr size_t kCachedReals = size_t{24} << 10;  // 96 KiB, which stay in the L2 cache
   block_rows = std::clamp<size_t>(kCachedReals / row_reals(), 1, static_cast<size_t>(y.height));
   context.scratch_bytes = block_rows * row_reals() * sizeof(float);
 }

@@ -56,7 +56,8 @@ class Chain {
 
   bool is_function_of_chain(const Node& node) const {
     const bool changes_type = node.op_type == "QuantizeLinear" || node.op_type == "Cast";
-    if (changes_type || !find_op(graph_, node).elementwise || node.outputs.size() != 1) return false;
+    const OpDef* def = try_find_op(graph_, node);
+    if (changes_type || def == nullptr || !def->elementwise || node.outputs.size() != 1) return false;
     return std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
       if (id == kNoValue || contains(values_, id)) return true;
       const Tensor* constant = graph_.constant(id);
