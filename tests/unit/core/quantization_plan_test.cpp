@@ -35,12 +35,13 @@ struct Planned {
 };
 
 Planned plan_of(GraphBuilder& b, std::vector<ValueId> outputs, const QuantizationScheme& scheme = {},
-                const std::function<void(RangeTable&)>& change = {}, const TargetProfile& target = target()) {
+                const std::function<void(RangeTable&)>& change = {},
+                const TargetProfile& profile = target()) {
   Planned result{b.build(std::move(outputs)), {}};
   infer_shapes(result.graph);
   RangeTable ranges = test::measured_ranges(result.graph);
   if (change) change(ranges);
-  result.plan = plan_quantization(result.graph, ranges, scheme, target);
+  result.plan = plan_quantization(result.graph, ranges, scheme, profile);
   return result;
 }
 
