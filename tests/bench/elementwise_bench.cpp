@@ -61,6 +61,14 @@ void bench_reals(Operands& o, const KernelTable& kernels) {
     kernels.dequantize_u8_f32(o.codes.data(), kElements, 0.03f, 128, o.real_result.data());
     return o.real_result[0];
   });
+  const std::vector<float> ratio(256, 30.0f), zero_point(256, 9.0f);
+  for (const auto& [name, function] : {std::pair("256 channels, SiLU", Function::kSilu),
+                                       std::pair("256 channels, HardSwish", Function::kHardSwish)})
+    measure("function_u8", name, kernels, bytes(5 * kElements), [&, function = function] {
+      kernels.function_u8({function, 0, o.reals.data(), o.result.data(), kElements / 256, 256, 256, 256,
+                           ratio.data(), zero_point.data()});
+      return o.result[0];
+    });
   measure("exp_f32", shape, kernels, bytes(8 * kElements), [&] {
     kernels.exp_f32(o.reals.data(), o.real_result.data(), kElements);
     return o.real_result[0];
