@@ -4,8 +4,6 @@
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
 #include "kernels/requantize.h"
-#include "kernels/scalar/vector.h"
-#include "kernels/simd/function.h"
 
 namespace quantize {
 
@@ -99,11 +97,6 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 }
 
 }  // namespace
-
-float function_value(Function function, float alpha, float x) noexcept {
-  return simd::with_function(function,
-                             [&]<Function kFunction>() { return simd::apply<F32x1, kFunction>(x, alpha); });
-}
 
 void plug_scalar_elementwise(KernelTable& table) {
   table.add_u8 = add_u8;
