@@ -8,6 +8,7 @@
 #include "core/ops/conv.h"
 #include "core/ops/operands.h"
 #include "core/ops/pixel_elementwise.h"
+#include "core/ops/pixel_steps.h"
 
 namespace quantize {
 
@@ -45,22 +46,28 @@ void evaluate(const EvaluateContext& context) {
   kernels_for(Isa::kScalar).table_u8({y, y, 1, size, size, size, table.as<uint8_t>()});
 }
 
+/// Not of a constant image whose result is too large to be folded.
+bool takes_pixels(const Graph& graph, const Node& node) {
+  return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]);
+}
+
 }  // namespace
 
 void add_fused_conv(std::vector<OpDef>& ops) {
-  ops.push_back(
-      {.op_type = "FusedConv",
-       .domain = kEngineDomain,
-       .min_opset = 1,
-       .max_opset = 1,
-       .min_inputs = 8,
-       .max_inputs = kFusedConvInputs,
-       .infer = infer,
-       .evaluate = evaluate,
-       .weight_layout = conv_weight_layout,
-       .weight_input = 3,
-       .compile = compile_pixel_conv,
-       .pixels = {.takes = [](const Graph&, const Node&) { return true; }, .border = pixel_conv_border}});
+  ops.push_back({.op_type = "FusedConv",
+                 .domain = kEngineDomain,
+                 .min_opset = 1,
+                 .max_opset = 1,
+                 .min_inputs = 8,
+                 .max_inputs = kFusedConvInputs,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .weight_layout = conv_weight_layout,
+                 .weight_input = 3,
+                 .compile = [](CompileContext& context) -> StepFunction {
+                   return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
+                 },
+                 .pixels = {.takes = takes_pixels, .border = pixel_conv_border}});
 }
 
 }  // namespace quantize
