@@ -98,10 +98,14 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
     const std::string after = format_fixed((step.after.*value)(), 1);
     return step.before ? format_fixed(((*step.before).*value)(), 1) + " -> " + after : after;
   };
+  const auto verdict = [](const PlanStep& step) {
+    if (step.kept) return "kept";
+    return step.after.gain_over(*step.before) > 0 ? "rejected, as that could be chance" : "rejected";
+  };
   for (const PlanStep& step : chosen.steps)
     table.add({step.name, change(step, &Quality::sqnr_db), change(step, &Quality::agreement),
                step.before ? format_fixed(step.after.gain_over(*step.before), 1) : "",
-               format_fixed(step.seconds, 1), step.kept ? "kept" : "rejected"});
+               format_fixed(step.seconds, 1), verdict(step)});
   return table.text(style) + "\n";
 }
 

@@ -83,11 +83,7 @@ std::vector<Step> make_steps(Graph& graph, const std::vector<bool>& keep, const 
 NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& node) {
   if (!find_op(graph, node).fuses_clamp || node.outputs.size() != 1 || node.outputs[0] == kNoValue)
     return kNoNode;
-  if (!index.single_use(node.outputs[0])) return kNoNode;
-  const GraphIndex::Use use = index.uses(node.outputs[0])[0];
-  const bool is_clamp =
-      use.input == 0 && constant_clamp(graph, graph.nodes[static_cast<size_t>(use.node)]).has_value();
-  return is_clamp ? use.node : kNoNode;
+  return clamp_reading(graph, index, node.outputs[0]);
 }
 
 Program compile(Graph graph, const CompileOptions& options) {

@@ -17,7 +17,7 @@ namespace {
 void infer(InferContext& context) {
   const auto x = context.shape(0), w = context.shape(3);
   std::optional<Shape> y;
-  if (x && w && w->size() >= 2) y = conv_output_shape(context.node, *x, *w, context.shape(8));
+  if (x && w && w->size() >= 2) y = conv_output_shape(context.node, *x, *w, context.shape(kFusedConvBias));
   context.set_output(0, DataType::kU8, std::move(y));
 }
 

@@ -118,7 +118,7 @@ std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) 
   found.function = function_behind(graph_, index_, id);
   if (found.function)
     found.absorbed = found.function->nodes;
-  else if (const NodeId clamp = clamp_behind(id); clamp != kNoNode)
+  else if (const NodeId clamp = clamp_reading(graph_, index_, id); clamp != kNoNode)
     found.absorbed = {clamp};
   std::optional<Clamp> clamp;
   for (NodeId n : found.absorbed) {
@@ -134,13 +134,6 @@ std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) 
   if (!y || !fits_fused_conv(*y, channels) || (clamp && cuts_codes(y->params, *clamp))) return std::nullopt;
   found.y = *y;
   return found;
-}
-
-/// The clamp that alone reads the value; kNoNode: none does.
-NodeId Islands::clamp_behind(ValueId id) const {
-  if (!index_.single_use(id) || index_.uses(id)[0].input != 0) return kNoNode;
-  const NodeId reader = index_.uses(id)[0].node;
-  return constant_clamp(graph_, graph_.nodes[static_cast<size_t>(reader)]) ? reader : kNoNode;
 }
 
 /// A clamp of reals before rounding is one of codes after it. It is left out where no code is cut off.

@@ -55,7 +55,6 @@ class Islands {
 
  private:
   std::optional<Codes> codes_of(const Node& node, ValueId codes);
-  NodeId clamp_behind(ValueId id) const;
   bool fits_fused_conv(const Codes& codes, int64_t channels) const;
   void set_limits(IslandResult& found, const Clamp& clamp);
 

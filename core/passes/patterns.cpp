@@ -27,6 +27,12 @@ std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
   return clamp;
 }
 
+NodeId clamp_reading(const Graph& graph, const GraphIndex& index, ValueId value) {
+  if (!index.single_use(value) || index.uses(value)[0].input != 0) return kNoNode;
+  const NodeId reader = index.uses(value)[0].node;
+  return constant_clamp(graph, graph.nodes[static_cast<size_t>(reader)]) ? reader : kNoNode;
+}
+
 bool has_distinct_taps(const Graph& graph, const Node& node) {
   if (!node.domain.empty() || node.op_type != "Conv") return false;
   const auto& weights = graph.value(node.inputs[1]).shape;

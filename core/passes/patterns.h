@@ -16,6 +16,9 @@ struct Clamp {
 /// constant scalars (attributes up to opset 6, inputs after); nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
+/// The node of such bounds that alone reads the value, which is no output; kNoNode: there is none.
+NodeId clamp_reading(const Graph& graph, const GraphIndex& index, ValueId value);
+
 /// The place among its inputs of the f32 constant that an Add adds to an activation; nothing for any other
 /// node.
 std::optional<size_t> constant_addend(const Graph& graph, const Node& node);

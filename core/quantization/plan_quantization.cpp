@@ -56,7 +56,7 @@ class Planner {
         noise_(graph, index_, ranges),
         candidates_(find_candidates(graph, index_, scheme, target)),
         result_(find_results(graph, index_)),
-        tails_(graph, index_, candidates_),
+        tails_(graph, index_, candidates_, target.fuses_functions),
         own_(graph.values.size()),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
@@ -261,7 +261,7 @@ bool Planner::has_channel_scales(ValueId id) const {
 bool Planner::fuses_function(NodeId n) {
   constexpr double kLittleNoise = 0.002;  // see README.md
   const auto& function = tails_.function(n);
-  if (!function || !target_.fuses_functions) return false;
+  if (!function) return false;
   const ValueId pre = graph_.nodes[at(n)].outputs[0],
                 output = graph_.nodes[at(function->nodes.back())].outputs[0];
   if (activation_type(scheme_, name(output)).dtype != DataType::kU8 || result_[at(output)] ||

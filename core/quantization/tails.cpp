@@ -12,7 +12,8 @@ bool is_image_conv(const Graph& graph, const Node& node) {
   return weights && weights->size() == 4 && is_static(*weights);
 }
 
-Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates)
+Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
+             bool functions)
     : clamps_(graph.nodes.size(), kNoNode),
       functions_(graph.nodes.size()),
       before_(graph.nodes.size(), kNoNode) {
@@ -20,10 +21,8 @@ Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Cand
     if (!candidates[n]) continue;
     const Node& node = graph.nodes[n];
     const ValueId output = node.outputs[0];
-    const NodeId reader = index.single_use(output) ? index.uses(output)[0].node : kNoNode;
-    if (reader != kNoNode && constant_clamp(graph, graph.nodes[static_cast<size_t>(reader)]))
-      clamps_[n] = reader;
-    else if (is_image_conv(graph, node))
+    clamps_[n] = clamp_reading(graph, index, output);
+    if (functions && clamps_[n] == kNoNode && is_image_conv(graph, node))
       functions_[n] = function_behind(graph, index, output);
     if (functions_[n] &&
         std::any_of(functions_[n]->nodes.begin(), functions_[n]->nodes.end(),

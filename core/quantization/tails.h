@@ -17,9 +17,10 @@ bool is_image_conv(const Graph& graph, const Node& node);
 /// it rounds.
 class Tails {
  public:
-  /// A clamp behind any candidate; a function behind an image convolution among them, unless the
-  /// user excludes a part of it.
-  Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates);
+  /// A clamp behind any candidate; if `functions`, a function behind an image convolution among them, unless
+  /// the user excludes a part of it.
+  Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
+        bool functions);
 
   /// The clamp behind the node; kNoNode: there is none.
   NodeId clamp(NodeId n) const { return clamps_[static_cast<size_t>(n)]; }
