@@ -32,12 +32,18 @@ struct RequantizeU8 {
 /// or, if b_first, fma(b[i], b_ratio, fma(q, a_ratio, offset)): the sum's first operand is multiplied last.
 /// Here a_ratio = a_scale / y_scale, b_ratio = b_scale / y_scale and offset = y_zero_point - (a_ratio *
 /// a_zero_point + b_ratio * b_zero_point), all f32. Source: ONNX Runtime's QLinearAdd on x64.
+///
+/// Or, if b_joins, the residual is added before the only rounding, which stands in for that of RequantizeU8:
+///
+///   q = clamp(round_half_even(fma(float(sum), multiplier[c], fma(b[i], b_ratio, offset))), low[c], high[c])
+///
+/// with offset = y_zero_point - b_ratio * b_zero_point. zero_point, a_ratio and b_first are not read then.
 struct EpilogueU8 {
   const uint8_t* b =
       nullptr;  // laid out in pixels, rows and channels as y; null: no addition. May be y itself
   size_t b_pixel_stride = 0, b_row_stride = 0;
   float a_ratio = 0, b_ratio = 0, offset = 0;
-  bool b_first = false;
+  bool b_first = false, b_joins = false;
   const uint8_t* table = nullptr;  // [256] or null
 };
 

@@ -36,12 +36,27 @@ namespace {
   return shifted_code(round_saturating(sum), 0, 0, 255);
 }
 
-/// What follows requantization: `b` is the residual's code for this output, or null.
-[[maybe_unused]] inline uint8_t finish(uint8_t code, const EpilogueU8& epilogue, const uint8_t* b) {
-  if (b != nullptr)
-    code = epilogue.b_first ? add_codes(*b, code, epilogue.b_ratio, epilogue.a_ratio, epilogue.offset)
-                            : add_codes(code, *b, epilogue.a_ratio, epilogue.b_ratio, epilogue.offset);
-  return epilogue.table == nullptr ? code : epilogue.table[code];
+/// The steps of a sum that a residual joins before they are rounded, the zero point included.
+[[maybe_unused]] inline float joined_steps(int32_t sum, float multiplier, uint8_t b, float b_ratio,
+                                           float offset) {
+  return std::fmaf(static_cast<float>(sum), multiplier, std::fmaf(static_cast<float>(b), b_ratio, offset));
+}
+
+/// The code of output channel c, all that follows included: `b` is the residual's code for this output, or
+/// null.
+[[maybe_unused]] inline uint8_t finish(int32_t sum, const RequantizeU8& r, size_t c, const EpilogueU8& e,
+                                       const uint8_t* b) {
+  uint8_t code;
+  if (b != nullptr && e.b_joins) {
+    const float steps = joined_steps(sum, r.multiplier[c], *b, e.b_ratio, e.offset);
+    code = shifted_code(round_saturating(steps), 0, r.low[c], r.high[c]);
+  } else {
+    code = requantize(sum, r, c);
+    if (b != nullptr)
+      code = e.b_first ? add_codes(*b, code, e.b_ratio, e.a_ratio, e.offset)
+                       : add_codes(code, *b, e.a_ratio, e.b_ratio, e.offset);
+  }
+  return e.table == nullptr ? code : e.table[code];
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine/integer/integer_passes.h"
+#include "core/error.h"
 #include "core/ops/codes.h"
 #include "core/ops/conv.h"
 #include "core/ops/operands.h"
@@ -18,6 +19,10 @@ void infer(InferContext& context) {
   const auto x = context.shape(0), w = context.shape(3);
   std::optional<Shape> y;
   if (x && w && w->size() >= 2) y = conv_output_shape(context.node, *x, *w, context.shape(kFusedConvBias));
+  const auto residual = context.shape(kFusedConvResidual);
+  if (y && residual && is_static(*y) && is_static(*residual) && *y != *residual)
+    throw Error(ErrorKind::kUnsupported, "a residual of shape " + to_string(*residual) +
+                                             " is added to a convolution's " + to_string(*y));
   context.set_output(0, DataType::kU8, std::move(y));
 }
 
@@ -38,7 +43,7 @@ void add_residual(const EvaluateContext& context) {
 
 void evaluate(const EvaluateContext& context) {
   evaluate_conv_codes(context);
-  if (context.input(kFusedConvResidual)) add_residual(context);
+  if (context.input(kFusedConvResidual) && !joins_residual(context.node)) add_residual(context);
   const TensorView table = context.input(kFusedConvTable);
   if (!table) return;
   auto* y = context.outputs[0].as<uint8_t>();

@@ -6,12 +6,13 @@
 namespace quantize {
 
 /// A QLinearConv that can do more: x and y may have one scale and zero point per channel (x where the
-/// convolution is depthwise), a function may stand in front of the rounding, an addition and a table behind
-/// it. All codes are u8.
+/// convolution is depthwise), a function or an addition may stand in front of the rounding, an addition and
+/// a table behind it. All codes are u8.
 ///
 /// The inputs of a FusedConv (domain "quantize", attributes of QLinearConv): the nine of QLinearConv; then,
 /// if it adds a residual, the scale and zero point of the convolution's result as QLinearAdd reads it, the
 /// residual with its scale and zero point, and those of the sum; last, if there is one, a table of 256 codes.
+/// A residual without those scales is added before the result is rounded: y's scale is that of the sum.
 /// The attribute "residual_first" is 1 if the residual is the sum's first operand; "function" is the number
 /// of a Function of the kernels, "alpha" its parameter: then y is round_half_even(f(real sum) * (1 / scale)).
 constexpr size_t kFusedConvBias = 8;
@@ -26,6 +27,8 @@ bool is_pixel_conv(const Graph& graph, const Node& node);
 
 bool is_fused_conv(const Node& node);
 bool has_table(const Node& fused_conv);
+/// True if it adds a residual before it rounds.
+bool joins_residual(const Node& conv);
 std::optional<Function> function_of(const Node& conv);
 
 /// True if each output channel reads the one input channel of its number.

@@ -47,12 +47,18 @@ ConvEpilogue::ConvEpilogue(const CompileContext& context) {
   if (!adds) return;
   residual = context.storage_of(context.node.input(kFusedConvResidual));
   const auto params = [&](size_t i) { return scalar_params(context.graph, context.node, i); };
-  const ScalarParams a = params(kFusedConvAddition), b = params(kFusedConvResidual + 1),
-                     sum = params(kFusedConvResidual + 3);
-  // The offset is computed as QLinearAdd does, in the order of its operands.
-  fixed.b_first = context.node.int_attribute("residual_first", 0) != 0;
-  AddU8 form = fixed.b_first ? add_form(b, a, sum) : add_form(a, b, sum);
-  if (fixed.b_first) std::swap(form.a_ratio, form.b_ratio);
+  const ScalarParams b = params(kFusedConvResidual + 1);
+  AddU8 form;
+  fixed.b_joins = joins_residual(context.node);
+  if (fixed.b_joins) {
+    form = join_form(b, params(kYScale));
+  } else {
+    // The offset is computed as QLinearAdd does, in the order of its operands.
+    const ScalarParams a = params(kFusedConvAddition), sum = params(kFusedConvResidual + 3);
+    fixed.b_first = context.node.int_attribute("residual_first", 0) != 0;
+    form = fixed.b_first ? add_form(b, a, sum) : add_form(a, b, sum);
+    if (fixed.b_first) std::swap(form.a_ratio, form.b_ratio);
+  }
   fixed.a_ratio = form.a_ratio;
   fixed.b_ratio = form.b_ratio;
   fixed.offset = form.offset;
@@ -364,6 +370,10 @@ bool is_fused_conv(const Node& node) {
 
 bool has_table(const Node& fused_conv) {
   return fused_conv.input(kFusedConvTable) != kNoValue;
+}
+
+bool joins_residual(const Node& conv) {
+  return conv.input(kFusedConvResidual) != kNoValue && conv.input(kFusedConvAddition) == kNoValue;
 }
 
 std::optional<Function> function_of(const Node& conv) {

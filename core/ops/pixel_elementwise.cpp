@@ -105,6 +105,13 @@ AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams&
   return form;
 }
 
+AddU8 join_form(const ScalarParams& b, const ScalarParams& y) {
+  AddU8 form;
+  form.b_ratio = b.scale / y.scale;
+  form.offset = static_cast<float>(y.zero_point) - form.b_ratio * static_cast<float>(b.zero_point);
+  return form;
+}
+
 MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
   MulU8 form;
   form.a_zero_point = a.zero_point;

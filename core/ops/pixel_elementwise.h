@@ -7,6 +7,8 @@
 namespace quantize {
 
 /// The constants of the kernels: operands, sizes and results are left open.
+/// The constants of a residual that joins sums before they are rounded: b_ratio and offset of EpilogueU8.
+AddU8 join_form(const ScalarParams& b, const ScalarParams& y);
 AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y);
 MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y);
 

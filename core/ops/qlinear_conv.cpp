@@ -4,6 +4,8 @@
 #include "core/ops/element_types.h"
 #include "core/ops/fused_conv.h"
 #include "core/ops/operands.h"
+#include "core/ops/pixel_elementwise.h"
+#include "kernels/requantize.h"
 
 namespace quantize {
 
@@ -42,11 +44,20 @@ void evaluate_conv_codes(const EvaluateContext& context) {
   const std::optional<Function> function = function_of(context.node);
   const float alpha = context.node.float_attribute("alpha", 0);
   CodeWriter y(context.outputs[0]);
+  const uint8_t* residual = nullptr;
+  AddU8 join;
+  if (joins_residual(context.node)) {
+    residual = context.inputs[kFusedConvResidual].as<uint8_t>();
+    join = join_form(scalar_operand(context, kFusedConvResidual + 1), scalar_operand(context, kYScale));
+  }
   convolve(context.node, x.shape, w.shape, image.data(), weights.data(), [&](uint32_t sum, int64_t channel) {
     const auto c = static_cast<size_t>(channel);
     if (bias) sum += static_cast<uint32_t>(bias.as<int32_t>()[c]);
     const auto number = static_cast<float>(static_cast<int32_t>(sum));
     const float step = x_params.scale_of(c) * w_params.scale_of(c), y_scale = y_params.scale_of(c);
+    if (residual != nullptr)
+      return y.append(
+          joined_steps(static_cast<int32_t>(sum), step / y_scale, *residual++, join.b_ratio, join.offset), 0);
     const float steps = function ? function_value(*function, alpha, number * step) * (1 / y_scale)
                                  : number * (step / y_scale);
     y.append(steps, y_params.zero_point_of(c));

@@ -113,13 +113,28 @@ std::optional<IslandResult> Islands::result(ValueId id) {
   return found;
 }
 
+/// An addition behind the value, if the other operand is an image of codes. False: an addition stands there
+/// that no FusedConv can do.
+bool Islands::add_residual(IslandResult& found, ValueId id) {
+  const auto addition = addition_reading(graph_, index_, id);
+  if (!addition) return true;
+  found.residual = fused_operand(addition->other, 1);
+  found.add = addition->add;
+  found.absorbed = {addition->add};
+  return found.residual.has_value();
+}
+
 std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) {
   IslandResult found;
   found.function = function_behind(graph_, index_, id);
-  if (found.function)
+  if (found.function) {
     found.absorbed = found.function->nodes;
-  else if (const NodeId clamp = clamp_reading(graph_, index_, id); clamp != kNoNode)
-    found.absorbed = {clamp};
+  } else {
+    if (!add_residual(found, id)) return std::nullopt;
+    const ValueId sum = found.residual ? graph_.nodes[static_cast<size_t>(found.add)].outputs[0] : id;
+    if (const NodeId clamp = clamp_reading(graph_, index_, sum); clamp != kNoNode)
+      found.absorbed.push_back(clamp);
+  }
   std::optional<Clamp> clamp;
   for (NodeId n : found.absorbed) {
     if (is_kept(id)) return std::nullopt;
@@ -131,7 +146,8 @@ std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) 
   found.absorbed.push_back(index_.uses(id)[0].node);
   const Node& node = graph_.nodes[static_cast<size_t>(found.absorbed.back())];
   const auto y = is_quantize(node) ? codes_of(node, node.outputs[0]) : std::nullopt;
-  if (!y || !fits_fused_conv(*y, channels) || (clamp && cuts_codes(y->params, *clamp))) return std::nullopt;
+  if (!y || !fits_fused_conv(*y, found.residual ? 1 : channels) || (clamp && cuts_codes(y->params, *clamp)))
+    return std::nullopt;
   found.y = *y;
   return found;
 }

@@ -25,6 +25,8 @@ struct IslandResult {
   ValueId unclamped = kNoValue;             // what the operator writes if a Clip of codes must follow
   int32_t low = 0, high = 0;                // of that Clip
   std::optional<FunctionPattern> function;  // what stands before the rounding
+  std::optional<Codes> residual;            // or what is added before it
+  NodeId add = kNoNode;                     // by this node
 };
 
 /// Reads islands; adds the zero points that are left out, and sets the types of codes.
@@ -49,13 +51,14 @@ class Islands {
 
   /// What becomes of a float value that nobody sees but a clamp and a QuantizeLinear of one scale.
   std::optional<IslandResult> result(ValueId id);
-  /// The same behind a FusedConv: a function, or a clamp that cuts no code off, may stand before the
-  /// QuantizeLinear, and that may have a scale per channel.
+  /// The same behind a FusedConv: a function, or the addition of a residual, or a clamp that cuts no code
+  /// off, may stand before the QuantizeLinear, and that may have a scale per channel but for additions.
   std::optional<IslandResult> fused_result(ValueId id, int64_t channels);
 
  private:
   std::optional<Codes> codes_of(const Node& node, ValueId codes);
   bool fits_fused_conv(const Codes& codes, int64_t channels) const;
+  bool add_residual(IslandResult& found, ValueId id);
   void set_limits(IslandResult& found, const Clamp& clamp);
 
   Graph& graph_;

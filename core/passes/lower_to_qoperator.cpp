@@ -149,7 +149,8 @@ class QOperatorLowering {
     const Shape& kernel = graph_.constant(w.codes)->shape();
     const auto x = islands_.fused_operand(conv.inputs[0], is_depthwise(conv, kernel) ? kernel[0] : 1);
     const auto y = x ? islands_.fused_result(conv.outputs[0], kernel[0]) : std::nullopt;
-    if (!y || (!y->function && x->params.per_tensor() && y->y.params.per_tensor())) return false;
+    if (!y || (!y->function && !y->residual && x->params.per_tensor() && y->y.params.per_tensor()))
+      return false;
     replace_conv(conv, place, *x, w, *y);
     return true;
   }
@@ -162,10 +163,17 @@ class QOperatorLowering {
     append(node, w);
     append_params(node, y.y);
     if (*b != kNoValue) node.inputs.push_back(*b);
-    if (y.function || !x.params.per_tensor() || !y.y.params.per_tensor()) node = as_fused_conv(node);
+    if (y.function || y.residual || !x.params.per_tensor() || !y.y.params.per_tensor())
+      node = as_fused_conv(node);
     if (y.function) {
       node.attributes["function"] = static_cast<int64_t>(y.function->function);
       node.attributes["alpha"] = y.function->alpha;
+    }
+    if (y.residual) {
+      const ValueId operand[] = {y.residual->codes, y.residual->scale, y.residual->zero_point};
+      std::copy(std::begin(operand), std::end(operand), node.inputs.begin() + kFusedConvResidual);
+      dropped_[static_cast<size_t>(place)] = true;
+      place = y.add;  // where the residual is computed
     }
     replace(place, std::move(node), y);
   }

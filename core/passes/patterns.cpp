@@ -33,6 +33,18 @@ NodeId clamp_reading(const Graph& graph, const GraphIndex& index, ValueId value)
   return constant_clamp(graph, graph.nodes[static_cast<size_t>(reader)]) ? reader : kNoNode;
 }
 
+std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphIndex& index, ValueId value) {
+  if (!index.single_use(value)) return std::nullopt;
+  const GraphIndex::Use& use = index.uses(value)[0];
+  const Node& add = graph.nodes[static_cast<size_t>(use.node)];
+  if (add.op_type != "Add" || !add.domain.empty() || add.inputs.size() != 2) return std::nullopt;
+  const ValueId other = add.inputs[1 - use.input];
+  const auto &shape = graph.value(value).shape, &other_shape = graph.value(other).shape;
+  if (graph.value(other).is_constant() || !shape || shape->size() != 4 || shape != other_shape)
+    return std::nullopt;
+  return ImageAddition{use.node, other};
+}
+
 bool has_distinct_taps(const Graph& graph, const Node& node) {
   if (!node.domain.empty() || node.op_type != "Conv") return false;
   const auto& weights = graph.value(node.inputs[1]).shape;

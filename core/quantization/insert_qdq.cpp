@@ -79,7 +79,7 @@ class QdqInserter {
       const PlannedNode& node = plan_.nodes[n];
       if (node.placement == Placement::kFloat) insert_float(source_.nodes[n], static_cast<NodeId>(n));
       if (node.placement == Placement::kInteger) insert_integer(source_.nodes[n], node);
-      if (node.placement == Placement::kFused) insert_fused(source_.nodes[n]);
+      if (node.placement == Placement::kFused) insert_fused(source_.nodes[n], node);
     }
     return std::move(result_);
   }
@@ -136,8 +136,11 @@ class QdqInserter {
     return !planned(result).params->per_tensor() || (input && !input->per_tensor());
   }
 
-  /// A part of a function: its end is rounded.
-  void insert_fused(Node node) {
+  /// A part of a function, or an addition: its end is rounded.
+  void insert_fused(Node node, const PlannedNode& plan) {
+    for (ValueId& id : node.inputs)
+      if (id != kNoValue) id = integer_operand(id);
+    if (absorbed(plan.tail)) node.outputs = source_.nodes[static_cast<size_t>(plan.tail)].outputs;
     const ValueId result = node.outputs[0];
     if (planned(result).params) node.outputs[0] = add_like(result, "_unrounded");
     const ValueId real = node.outputs[0];

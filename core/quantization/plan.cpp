@@ -3,8 +3,9 @@
 namespace quantize {
 
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node) {
-  const NodeId tail = plan.nodes[static_cast<size_t>(node)].tail;
-  return graph.nodes[static_cast<size_t>(tail == kNoNode ? node : tail)].output(0);
+  while (plan.nodes[static_cast<size_t>(node)].tail != kNoNode)
+    node = plan.nodes[static_cast<size_t>(node)].tail;
+  return graph.nodes[static_cast<size_t>(node)].output(0);
 }
 
 Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights) {

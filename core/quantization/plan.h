@@ -41,7 +41,7 @@ enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
   kAbsorbed,  // a Relu or Clip that the range of its output implies: it goes
-  kFused,     // a part of a function that the integer node before it applies before it rounds
+  kFused,     // part of a function or addition that the integer node before it applies before it rounds
 };
 
 struct PlannedNode {
@@ -49,8 +49,9 @@ struct PlannedNode {
   std::string reason;
   uint64_t macs = 0;
   std::optional<PlannedWeights> weights;
-  /// What ends the computation of an integer node, its output being quantized in place of the node's own: a
-  /// Relu or Clip (absorbed, or kept where the range does not imply it), or the last node of a function.
+  /// What follows in the computation of an integer node, its output being quantized in place of the node's
+  /// own: a Relu or Clip (absorbed, or kept where the range does not imply it), the last node of a function,
+  /// or an Add, which may have a tail of its own.
   NodeId tail = kNoNode;
 };
 
@@ -63,7 +64,7 @@ struct QuantizationPlan {
   std::vector<std::string> warnings;
 };
 
-/// The value that holds what an integer node computes: its first output, or that of its tail.
+/// The value that holds what an integer node computes: its first output, or that of its last tail.
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node);
 
 /// The codes of a layer's weights as planned.

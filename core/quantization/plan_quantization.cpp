@@ -4,34 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "core/error.h"
 #include "core/macs.h"
-#include "core/ops/fused_conv.h"
 #include "core/passes/patterns.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
-#include "core/quantization/channel_scales.h"
+#include "core/quantization/own_values.h"
 #include "core/quantization/quantize_weights.h"
-#include "core/quantization/rounding_noise.h"
 #include "core/quantization/tails.h"
 
 namespace quantize {
 
 namespace {
-
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g %%", 100 * share);
-  return text;
-}
-
-std::string number(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", x);
-  return text;
-}
 
 /// True if the codes in use already keep every value inside the clamp.
 bool implies(const QuantParams& params, const Clamp& clamp) {
@@ -53,11 +38,9 @@ class Planner {
         scheme_(scheme),
         target_(target),
         index_(graph),
-        noise_(graph, index_, ranges),
         candidates_(find_candidates(graph, index_, scheme, target)),
-        result_(find_results(graph, index_)),
-        tails_(graph, index_, candidates_, target.fuses_functions),
-        own_(graph.values.size()),
+        tails_(graph, index_, candidates_, target),
+        own_(graph, index_, ranges, scheme, target, candidates_, tails_),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
     plan_.shield_float_weights = target.rounds_float_weights;
@@ -87,9 +70,7 @@ class Planner {
   bool is_integer(NodeId n) const { return plan_.nodes[at(n)].placement == Placement::kInteger; }
 
   void check_options() const;
-  const PlannedValue& own(ValueId id);
-  PlannedValue decide_range(ValueId id) const;
-  std::string noise_reason(ValueId id, const QuantParams& params) const;
+  const PlannedValue& own(ValueId id) { return own_.of(id); }
   PlannedValue shared(ValueId id, ValueId source, NodeId through);
 
   void decide(NodeId n);
@@ -98,17 +79,20 @@ class Planner {
   std::string compute(NodeId n);
   bool fuses_function(NodeId n);
   void plan_function(NodeId n);
+  bool joins_residual(NodeId n);
+  void plan_addition(NodeId n);
   void plan_clamp(NodeId n, const QuantParams& params);
-  bool has_channel_scales(ValueId id) const;
   bool some_candidate_reads(ValueId id) const;
   bool some_integer_reads(ValueId id) const;
 
   void take_back(NodeId n);
-  /// The node that computes the value, its tail left out.
+  /// The node that computes the value, its tails left out.
   NodeId maker(ValueId id) const {
-    const NodeId producer = index_.producer(id), before = tails_.maker(index_, id);
-    return producer != kNoNode && before != kNoNode && plan_.nodes[at(before)].tail == producer ? before
-                                                                                                : producer;
+    NodeId node = index_.producer(id);
+    for (NodeId before; node != kNoNode && (before = tails_.before(node)) != kNoNode &&
+                        plan_.nodes[at(before)].tail == node;)
+      node = before;
+    return node;
   }
   bool could_be_real(ValueId id) const;
   void finish_node(NodeId n);
@@ -121,12 +105,10 @@ class Planner {
   const QuantizationScheme& scheme_;
   const TargetProfile& target_;
   const GraphIndex index_;
-  const RoundingNoise noise_;
   const std::vector<Candidate> candidates_;
-  const std::vector<bool> result_;
   const Tails tails_;
-  std::vector<std::optional<PlannedValue>> own_;  // each value by itself; made when first asked for
-  std::vector<bool> integer_;                     // computed in integers, or an input that can be
+  OwnValues own_;
+  std::vector<bool> integer_;  // computed in integers, or an input that can be
   size_t kept_clamps_ = 0;
   QuantizationPlan plan_;
 };
@@ -148,66 +130,6 @@ void Planner::check_options() const {
   }
 }
 
-/// Why rounding the value costs too much; empty if it does not.
-std::string Planner::noise_reason(ValueId id, const QuantParams& params) const {
-  if (scheme_.max_noise >= 1 || find_override(scheme_, name(id)) != nullptr) return "";
-  const RoundingNoise::Estimate noise = noise_.estimate(id, params.scale[0]);
-  if (noise.share <= scheme_.max_noise) return "";
-  std::string reason = "rounding it to steps of " + number(params.scale[0]) + " would make " +
-                       percent(noise.share) + " of what ";
-  reason += noise.reader == kNoNode ? "its channels hold"
-                                    : "'" + graph_.nodes[at(noise.reader)].name + "' computes";
-  return reason + " noise (limit " + percent(scheme_.max_noise) + "): its narrowest channel spans " +
-         number(noise.narrowest_steps) + " steps";
-}
-
-/// Range, scale and zero point of one value by itself, or why it stays float.
-PlannedValue Planner::decide_range(ValueId id) const {
-  PlannedValue value;
-  value.source = id;
-  const ValueRange* measured = ranges_.find(name(id));
-  const ValueOverride* specific = find_override(scheme_, name(id));
-  if (specific != nullptr && specific->enabled && !*specific->enabled)
-    value.reason = "left in float by its override";
-  else if (measured == nullptr)
-    value.reason = "calibration saw nothing of it";
-  else if (measured->non_finite != 0)
-    value.reason =
-        std::to_string(measured->non_finite) + " of its elements were NaN or infinite in calibration";
-  else if (measured->ranges.empty())
-    value.reason = "calibration found no range for it";
-  if (!value.reason.empty() || measured == nullptr) return value;
-
-  // The largest of the results are what is read of them: they are not clipped to spare the others some
-  // rounding.
-  const bool whole = result_[at(id)] && specific == nullptr && !measured->channel_ranges.empty();
-  for (const Range& range : whole ? measured->channel_ranges : measured->ranges)
-    value.range = {std::min(value.range.min, range.min), std::max(value.range.max, range.max)};
-  value.reason = whole ? "max, as for all results" : measured->method;
-  if (specific != nullptr) {
-    value.range = overridden_range(value.range, *specific);
-    value.reason += ", changed by its override";
-  }
-  value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
-  const std::string noise = noise_reason(id, *value.params);
-  if (noise.empty()) return value;
-  if (has_channel_scales(id)) {
-    value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
-    value.reason = "a scale per channel, as only depthwise convolutions read it: " + noise;
-    return value;
-  }
-  value.params.reset();
-  value.reason = noise;
-  return value;
-}
-
-const PlannedValue& Planner::own(ValueId id) {
-  std::optional<PlannedValue>& value = own_[at(id)];
-  if (!value)
-    value = with_context([&] { return "value '" + name(id) + "'"; }, [&] { return decide_range(id); });
-  return *value;
-}
-
 /// The value with the scale of `source`, which an operator that moves elements hands on.
 PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
   PlannedValue value = plan_.values[at(source)].params ? plan_.values[at(source)] : own(source);
@@ -216,7 +138,7 @@ PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
     value.params.reset();
     return value;
   }
-  const std::string noise = noise_reason(id, *value.params);
+  const std::string noise = own_.noise_reason(id, *value.params);
   value.reason = noise.empty() ? "scale of '" + name(value.source) + "', handed on by '" +
                                      graph_.nodes[at(through)].name + "'"
                                : noise;
@@ -236,24 +158,6 @@ std::string Planner::inputs_reason(const Candidate& candidate) {
   return "";
 }
 
-/// True if the target can hold the value with a scale per channel: a convolution makes it, and only depthwise
-/// ones read it.
-bool Planner::has_channel_scales(ValueId id) const {
-  const QuantType type = activation_type(scheme_, name(id));
-  const ValueRange* measured = ranges_.find(name(id));
-  if (!target_.has_channel_scales || type.dtype != DataType::kU8 || type.num_bits != 8 || result_[at(id)] ||
-      find_override(scheme_, name(id)) != nullptr || measured->channel_ranges.empty())
-    return false;
-  const NodeId before = tails_.maker(index_, id);
-  if (before == kNoNode || !is_image_conv(graph_, graph_.nodes[at(before)]) || !candidates_[at(before)])
-    return false;
-  return std::all_of(index_.uses(id).begin(), index_.uses(id).end(), [&](const GraphIndex::Use& use) {
-    const Node& reader = graph_.nodes[at(use.node)];
-    return use.input == 0 && candidates_[at(use.node)] && is_image_conv(graph_, reader) &&
-           is_depthwise(reader, *graph_.value(reader.inputs[1]).shape);
-  });
-}
-
 /// True if the function behind a convolution is to stand before its rounding: not where its result is one of
 /// the network's, since of those small differences count that a rounding behind a Sigmoid would take. A table
 /// of codes is faster, so it stays that where rounding twice does little: the first rounding adds (first step
@@ -264,13 +168,27 @@ bool Planner::fuses_function(NodeId n) {
   if (!function) return false;
   const ValueId pre = graph_.nodes[at(n)].outputs[0],
                 output = graph_.nodes[at(function->nodes.back())].outputs[0];
-  if (activation_type(scheme_, name(output)).dtype != DataType::kU8 || result_[at(output)] ||
+  if (activation_type(scheme_, name(output)).dtype != DataType::kU8 || own_.is_result(output) ||
       !some_candidate_reads(output) || !own(output).params)
     return false;
   if (!own(pre).params || !own(output).params->per_tensor()) return true;
   const float step = own(output).params->scale[0];
   const double ratio = double{own(pre).params->scale[0]} / double{step};
-  return noise_.estimate(output, step).share * (1 + ratio * ratio) > kLittleNoise;
+  return own_.noise_share(output, step) * (1 + ratio * ratio) > kLittleNoise;
+}
+
+/// True if a residual is to be added before the convolution rounds: both are codes, and so is the sum.
+bool Planner::joins_residual(NodeId n) {
+  const auto& addition = tails_.addition(n);
+  if (!addition || !integer_[at(addition->other)]) return false;
+  const auto fits = [&](ValueId id) {
+    const PlannedValue& value = plan_.values[at(id)].params ? plan_.values[at(id)] : own(id);
+    return value.params && value.params->dtype == DataType::kU8 && value.params->per_tensor();
+  };
+  const NodeId clamp = tails_.clamp(addition->add);
+  const ValueId sum = graph_.nodes[at(clamp == kNoNode ? addition->add : clamp)].outputs[0];
+  if (!fits(addition->other) || !fits(sum) || !some_candidate_reads(sum)) return false;
+  return clamp == kNoNode || implies(*own(sum).params, *constant_clamp(graph_, graph_.nodes[at(clamp)]));
 }
 
 bool Planner::some_candidate_reads(ValueId id) const {
@@ -281,8 +199,9 @@ bool Planner::some_candidate_reads(ValueId id) const {
 }
 
 bool Planner::some_integer_reads(ValueId id) const {
-  return std::any_of(index_.uses(id).begin(), index_.uses(id).end(),
-                     [&](const GraphIndex::Use& use) { return is_integer(use.node); });
+  return std::any_of(index_.uses(id).begin(), index_.uses(id).end(), [&](const GraphIndex::Use& use) {
+    return is_integer(use.node) || plan_.nodes[at(use.node)].placement == Placement::kFused;
+  });
 }
 
 /// Plans the outputs of a node that moves elements. Returns why it stays float, or nothing.
@@ -306,9 +225,13 @@ std::string Planner::pass_through(NodeId n) {
 /// Plans the output of a node that computes. Returns why it stays float, or nothing.
 std::string Planner::compute(NodeId n) {
   const Candidate& candidate = candidates_[at(n)];
-  const bool has_function = fuses_function(n);
-  const NodeId tail = has_function ? tails_.function(n)->nodes.back() : tails_.clamp(n);
-  const ValueId output = graph_.nodes[at(tail == kNoNode ? n : tail)].outputs[0];
+  const bool has_function = fuses_function(n), adds = !has_function && joins_residual(n);
+  NodeId tail = has_function ? tails_.function(n)->nodes.back() : tails_.clamp(n), last = tail;
+  if (adds) {
+    tail = tails_.addition(n)->add;
+    last = tails_.clamp(tail) == kNoNode ? tail : tails_.clamp(tail);
+  }
+  const ValueId output = graph_.nodes[at(last == kNoNode ? n : last)].outputs[0];
   const bool reals = candidate.float_output && (!own(output).params || !some_candidate_reads(output));
   if (reals) return "";
   const PlannedValue& value = own(output);
@@ -326,6 +249,8 @@ std::string Planner::compute(NodeId n) {
   plan_.nodes[at(n)].tail = tail;
   if (has_function)
     plan_function(n);
+  else if (adds)
+    plan_addition(n);
   else if (tail != kNoNode)
     plan_clamp(n, *value.params);
   return "";
@@ -336,6 +261,16 @@ void Planner::plan_function(NodeId n) {
     plan_.nodes[at(part)].placement = Placement::kFused;
     plan_.nodes[at(part)].reason = "applied by '" + graph_.nodes[at(n)].name + "' before it rounds";
   }
+}
+
+void Planner::plan_addition(NodeId n) {
+  const ImageAddition& addition = *tails_.addition(n);
+  PlannedNode& add = plan_.nodes[at(addition.add)];
+  add.placement = Placement::kFused;
+  add.reason = "added by '" + graph_.nodes[at(n)].name + "' before it rounds";
+  add.tail = tails_.clamp(addition.add);
+  if (!plan_.values[at(addition.other)].params) plan_.values[at(addition.other)] = own(addition.other);
+  if (add.tail != kNoNode) plan_clamp(addition.add, *own(planned_output(graph_, plan_, n)).params);
 }
 
 void Planner::plan_clamp(NodeId n, const QuantParams& params) {
@@ -467,8 +402,9 @@ void Planner::finish_value(ValueId id) {
                     (producer != kNoNode && candidates_[at(producer)].rule == QuantizationRule::kPassThrough);
   if (used && value.params) return;
   value = {};
-  if (own_[at(id)] && !own_[at(id)]->params)
-    value.reason = own_[at(id)]->reason;
+  const std::optional<PlannedValue>& own = own_.decided(id);
+  if (own && !own->params)
+    value.reason = own->reason;
   else
     value.reason = "no integer operator needs it";
 }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/passes/patterns.h"
-
 namespace quantize {
 
 bool is_image_conv(const Graph& graph, const Node& node) {
@@ -13,22 +11,30 @@ bool is_image_conv(const Graph& graph, const Node& node) {
 }
 
 Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
-             bool functions)
+             const TargetProfile& target)
     : clamps_(graph.nodes.size(), kNoNode),
       functions_(graph.nodes.size()),
+      additions_(graph.nodes.size()),
       before_(graph.nodes.size(), kNoNode) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (!candidates[n]) continue;
     const Node& node = graph.nodes[n];
     const ValueId output = node.outputs[0];
     clamps_[n] = clamp_reading(graph, index, output);
-    if (functions && clamps_[n] == kNoNode && is_image_conv(graph, node))
-      functions_[n] = function_behind(graph, index, output);
-    if (functions_[n] &&
-        std::any_of(functions_[n]->nodes.begin(), functions_[n]->nodes.end(),
-                    [&](NodeId part) { return candidates[static_cast<size_t>(part)].is_excluded; }))
-      functions_[n].reset();
-    const NodeId last = functions_[n] ? functions_[n]->nodes.back() : clamps_[n];
+    NodeId last = clamps_[n];
+    if (last == kNoNode && is_image_conv(graph, node)) {
+      if (target.fuses_functions) functions_[n] = function_behind(graph, index, output);
+      if (functions_[n] &&
+          std::any_of(functions_[n]->nodes.begin(), functions_[n]->nodes.end(),
+                      [&](NodeId part) { return candidates[static_cast<size_t>(part)].is_excluded; }))
+        functions_[n].reset();
+      if (target.joins_residuals) additions_[n] = addition_reading(graph, index, output);
+      if (additions_[n] && (!candidates[static_cast<size_t>(additions_[n]->add)] ||
+                            index.producer(additions_[n]->other) >= static_cast<NodeId>(n)))
+        additions_[n].reset();
+      if (functions_[n]) last = functions_[n]->nodes.back();
+      if (additions_[n]) last = additions_[n]->add;
+    }
     if (last != kNoNode) before_[static_cast<size_t>(last)] = static_cast<NodeId>(n);
   }
 }

@@ -1,4 +1,4 @@
-// What may be computed together with the operator before it: a clamp, or a function.
+// What may be computed together with the operator before it: a clamp, a function, the addition of a residual.
 #pragma once
 
 #include <optional>
@@ -6,7 +6,9 @@
 
 #include "core/graph.h"
 #include "core/passes/function_pattern.h"
+#include "core/passes/patterns.h"
 #include "core/quantization/candidates.h"
+#include "core/quantization/target.h"
 
 namespace quantize {
 
@@ -17,10 +19,10 @@ bool is_image_conv(const Graph& graph, const Node& node);
 /// it rounds.
 class Tails {
  public:
-  /// A clamp behind any candidate; if `functions`, a function behind an image convolution among them, unless
-  /// the user excludes a part of it.
+  /// A clamp behind any candidate; behind an image convolution among them a function or an addition, if the
+  /// target can do so and the user excludes no part of it.
   Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
-        bool functions);
+        const TargetProfile& target);
 
   /// The clamp behind the node; kNoNode: there is none.
   NodeId clamp(NodeId n) const { return clamps_[static_cast<size_t>(n)]; }
@@ -28,17 +30,16 @@ class Tails {
   const std::optional<FunctionPattern>& function(NodeId n) const {
     return functions_[static_cast<size_t>(n)];
   }
+  /// The addition behind the node of a residual that is computed before it; a clamp may follow.
+  const std::optional<ImageAddition>& addition(NodeId n) const { return additions_[static_cast<size_t>(n)]; }
 
-  /// The node that would compute the value, with its tail; kNoNode for inputs and constants.
-  NodeId maker(const GraphIndex& index, ValueId id) const {
-    const NodeId producer = index.producer(id);
-    if (producer == kNoNode || before_[static_cast<size_t>(producer)] == kNoNode) return producer;
-    return before_[static_cast<size_t>(producer)];
-  }
+  /// The node whose tail `n` ends, or could; kNoNode: of none.
+  NodeId before(NodeId n) const { return before_[static_cast<size_t>(n)]; }
 
  private:
   std::vector<NodeId> clamps_;  // all per node
   std::vector<std::optional<FunctionPattern>> functions_;
+  std::vector<std::optional<ImageAddition>> additions_;
   std::vector<NodeId> before_;  // whose tail it ends
 };
 

@@ -40,6 +40,8 @@ struct TargetProfile {
   /// True if a Conv of two spatial axes and u8 applies any Function of kernels/integer.h to its reals before
   /// it rounds them.
   bool fuses_functions = false;
+  /// True if such a Conv adds a residual to its reals before it rounds them.
+  bool joins_residuals = false;
   /// True if such a Conv may write a scale per channel, and a depthwise one may read it.
   bool has_channel_scales = false;
 

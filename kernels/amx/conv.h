@@ -175,8 +175,9 @@ using StoreFunction = void (*)(const ConvU8S8&, const Cut&, const Pending&, size
 template <int kVectors>
 StoreFunction store_function(Mode mode) {
   static constexpr StoreFunction kByMode[] = {
-      store_pixels<Mode::kPlain, kVectors>, store_pixels<Mode::kAdd, kVectors>,
-      store_pixels<Mode::kAddToResidual, kVectors>, store_pixels<Mode::kFull, kVectors>};
+      store_pixels<Mode::kPlain, kVectors>, store_pixels<Mode::kJoin, kVectors>,
+      store_pixels<Mode::kAdd, kVectors>, store_pixels<Mode::kAddToResidual, kVectors>,
+      store_pixels<Mode::kFull, kVectors>};
   return kByMode[static_cast<size_t>(mode)];
 }
 

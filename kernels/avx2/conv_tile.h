@@ -129,9 +129,9 @@ template <int kPixels>
                 sums[m], part.constants->constants);
 }
 
-/// What follows the sums: only requantization, the usual residual as second or first operand, or all there
-/// is.
-enum class Mode { kPlain, kAdd, kAddToResidual, kFull };
+/// What follows the sums: only requantization, a residual that joins them, the usual residual as second or
+/// first operand, or all there is.
+enum class Mode { kPlain, kJoin, kAdd, kAddToResidual, kFull };
 
 /// The codes of pixels m and m + 1 of a part, or twice those of m if it is the last.
 template <Mode kMode, int kPixels>
@@ -150,9 +150,14 @@ template <Mode kMode, int kPixels>
                          summed_words<kFirst>(sums[next], residual(next), constants, e));
   }
   constexpr bool kFull = kMode == Mode::kFull;
-  __m256i codes = requantized(sums[m], sums[next], constants, kFull && flags.wide);
+  const bool adds = kFull && tile.b != nullptr, joins = kMode == Mode::kJoin || (adds && e.b_joins);
+  const auto joined = [&](int pixel) __attribute__((always_inline)) {
+    return joined_words(sums[pixel].v, 0, _mm256_cvtepu8_epi16(residual(pixel)), kFull, constants, e);
+  };
+  __m256i codes = joins ? packed_pixels(joined(m), joined(next))
+                        : requantized(sums[m], sums[next], constants, kFull && flags.wide);
   if (kFull && flags.clamps) codes = clamped(codes, constants);
-  if (kFull && tile.b != nullptr) codes = added(codes, _mm256_set_m128i(residual(next), residual(m)), e);
+  if (adds && !joins) codes = added(codes, _mm256_set_m128i(residual(next), residual(m)), e);
   return codes;
 }
 
@@ -188,14 +193,15 @@ struct ConvLevel {
     if (h.flags.clamps || h.flags.wide || call.real != nullptr) return Mode::kFull;
     if (e.b == nullptr) return Mode::kPlain;
     if (is_wide(e)) return Mode::kFull;
+    if (e.b_joins) return Mode::kJoin;
     return e.b_first ? Mode::kAddToResidual : Mode::kAdd;
   }
   static size_t bytes_before(const ConvHeader& h, size_t panels) { return panels * kParts * h.part_bytes; }
   static size_t most_pixels(size_t) { return Product::kPixels; }
   static void run(const Tile& tile, size_t pixels, Mode mode) {
     static constexpr void (*kFunctions[])(const Tile&, size_t) = {
-        run_pixels<Mode::kPlain>, run_pixels<Mode::kAdd>, run_pixels<Mode::kAddToResidual>,
-        run_pixels<Mode::kFull>};
+        run_pixels<Mode::kPlain>, run_pixels<Mode::kJoin>, run_pixels<Mode::kAdd>,
+        run_pixels<Mode::kAddToResidual>, run_pixels<Mode::kFull>};
     kFunctions[static_cast<size_t>(mode)](tile, pixels);
   }
 

@@ -152,12 +152,15 @@ template <bool kFull, typename Kernel, int kPixels>
                   sums[m], constants);
       continue;
     }
-    __m256i codes = requantized(sums[m], constants, kFull && block.header->flags.wide);
+    __m256i residual = _mm256_setzero_si256();
+    const bool adds = kFull && e.b != nullptr, joins = adds && e.b_joins;
+    if (adds)
+      residual = load_halves(block.b + row * e.b_row_stride + (p + m) * e.b_pixel_stride, second > 0 ? 16 : 0,
+                             first, second);
+    __m256i codes = joins ? joined(sums[m], residual, constants, e)
+                          : requantized(sums[m], constants, kFull && block.header->flags.wide);
     if (kFull && block.header->flags.clamps) codes = clamped(codes, constants);
-    if (kFull && e.b != nullptr) {
-      const uint8_t* b = block.b + row * e.b_row_stride + (p + m) * e.b_pixel_stride;
-      codes = added(codes, load_halves(b, second > 0 ? 16 : 0, first, second), e);
-    }
+    if (adds && !joins) codes = added(codes, residual, e);
     store_halves(block.y + row * call.y_row_stride + (p + m) * call.y_pixel_stride, 16, first, second, codes);
   }
 }

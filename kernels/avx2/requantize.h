@@ -211,6 +211,32 @@ template <size_t kChannels>
                                      _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
+/// Sixteen words: two vectors of sums, from vector j on, with a residual's codes that join them before they
+/// are rounded, as words in the order that unpacks them to the sums' slots.
+template <size_t kChannels>
+[[gnu::always_inline]] inline __m256i joined_words(const __m256i* sums, int j, __m256i residual, bool wide,
+                                                   const ConstantsOf<kChannels>& constants,
+                                                   const EpilogueU8& e) {
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256 ratio = _mm256_set1_ps(e.b_ratio), offset = _mm256_set1_ps(e.offset);
+  const auto rounded = [&](__m256i sum, __m256i codes, int at) __attribute__((always_inline)) {
+    const __m256 right = _mm256_fmadd_ps(_mm256_cvtepi32_ps(codes), ratio, offset);
+    const __m256 steps =
+        _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_load_ps(constants.multiplier + 8 * at), right);
+    return _mm256_cvtps_epi32(wide ? limit(steps) : steps);
+  };
+  return _mm256_packs_epi32(rounded(sums[0], _mm256_unpacklo_epi16(residual, zero), j),
+                            rounded(sums[1], _mm256_unpackhi_epi16(residual, zero), j + 1));
+}
+/// The codes of thirty-two channels with those of a residual.
+[[gnu::always_inline]] inline __m256i joined(const SumsOf<32>& sums, __m256i residual,
+                                             const ConstantsOf<32>& constants, const EpilogueU8& e) {
+  const __m256i zero = _mm256_setzero_si256();
+  return _mm256_packus_epi16(
+      joined_words(sums.v, 0, _mm256_unpacklo_epi8(residual, zero), true, constants, e),
+      joined_words(sums.v + 2, 2, _mm256_unpackhi_epi8(residual, zero), true, constants, e));
+}
+
 /// True if sums of codes may leave the range of s32.
 inline bool is_wide(const EpilogueU8& e) {
   const float magnitude =

@@ -160,7 +160,7 @@ template <bool kFull>
       }
       codes = _mm512_min_epu8(_mm512_max_epu8(codes, low), high);
     }
-    if (tile.b != nullptr) codes = add_codes(codes, b, add);
+    if (tile.b != nullptr && !tile.call->epilogue.b_joins) codes = add_codes(codes, b, add);
   }
   return codes;
 }
@@ -179,19 +179,44 @@ inline void store_real_pixels(const Tile& tile, const Sums<kPixels, kVectors>& s
   }
 }
 
-template <bool kFull, int kPixels>
+/// What follows the sums: only requantization, a residual that joins them, the usual residual as second or
+/// first operand, or all there is.
+enum class Mode { kPlain, kJoin, kAdd, kAddToResidual, kFull };
+
+template <Mode kMode>
+[[gnu::always_inline]] inline bool joins(const Tile& tile) {
+  return kMode == Mode::kJoin || (kMode == Mode::kFull && tile.b != nullptr && tile.call->epilogue.b_joins);
+}
+
+/// Pixel m's steps, rounded.
+template <Mode kMode, int kVectors>
+[[gnu::always_inline]] inline void round_pixel(const Tile& tile, const __m512i (&sums)[kVectors], int m,
+                                               __m512i (&q)[kVectors]) {
+  const EpilogueU8& e = tile.call->epilogue;
+  if (joins<kMode>(tile))
+    return round_joined(sums, *tile.constants, tile.b + static_cast<size_t>(m) * e.b_pixel_stride,
+                        first_bytes(tile.channels), e, kMode == Mode::kFull, q);
+  const bool wide = kMode == Mode::kFull && tile.header->flags.wide;
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) q[j] = round_steps(scaled(sums[j], *tile.constants, j), wide);
+}
+
+/// 32 zero points as words from number `first` on, or none where a residual has brought them.
+template <Mode kMode>
+[[gnu::always_inline]] inline __m512i zero_points(const Tile& tile, size_t first) {
+  return joins<kMode>(tile) ? _mm512_setzero_si512() : _mm512_load_si512(tile.constants->zero_point + first);
+}
+
+template <Mode kMode, int kPixels>
 [[gnu::always_inline]] inline void store_64(const Tile& tile, const Sums<kPixels, 4>& sums,
                                             const Addition& add) {
-  const PanelConstants& constants = *tile.constants;
+  constexpr bool kFull = kMode == Mode::kFull;
   const __mmask64 mask = first_bytes(tile.channels);
-  const bool wide = kFull && tile.header->flags.wide;
-  const __m512i zero_low = _mm512_load_si512(constants.zero_point),
-                zero_high = _mm512_load_si512(constants.zero_point + 32);
+  const __m512i zero_low = zero_points<kMode>(tile, 0), zero_high = zero_points<kMode>(tile, 32);
 #pragma GCC unroll 16
   for (int m = 0; m < kPixels; ++m) {
     __m512i q[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) q[j] = round_steps(scaled(sums.v[m][j], constants, j), wide);
+    round_pixel<kMode>(tile, sums.v[m], m, q);
     __m512i codes = pack_codes(q[0], q[1], q[2], q[3], zero_low, zero_high), b = codes;
     if (kFull && tile.b != nullptr)
       b = _mm512_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(m) * tile.call->epilogue.b_pixel_stride);
@@ -209,14 +234,10 @@ template <bool kResidualFirst, int kPixels>
   const __mmask64 mask = first_bytes(tile.channels);
   const __m512 a_ratio = _mm512_set1_ps(e.a_ratio), b_ratio = _mm512_set1_ps(e.b_ratio),
                offset = _mm512_set1_ps(e.offset), highest = _mm512_set1_ps(255);
-  const __m512i zero = _mm512_setzero_si512();
 #pragma GCC unroll 16
   for (int m = 0; m < kPixels; ++m) {
-    const __m512i b = _mm512_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(m) * e.b_pixel_stride);
-    const __m512i low = _mm512_unpacklo_epi8(b, zero), high = _mm512_unpackhi_epi8(b, zero);
-    const __m512i residual[4] = {_mm512_unpacklo_epi16(low, zero), _mm512_unpackhi_epi16(low, zero),
-                                 _mm512_unpacklo_epi16(high, zero), _mm512_unpackhi_epi16(high, zero)};
-    __m512i q[4];
+    __m512i q[4], residual[4];
+    load_slots(tile.b + static_cast<size_t>(m) * e.b_pixel_stride, mask, residual);
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
       const __m512 rounded = _mm512_roundscale_ps(scaled(sums.v[m][j], constants, j),
@@ -235,23 +256,21 @@ template <bool kResidualFirst, int kPixels>
 }
 
 /// Two pixels share a vector of codes: bytes [0, 32) are the first's, the rest the second's.
-template <bool kFull, int kPixels>
+template <Mode kMode, int kPixels>
 [[gnu::always_inline]] inline void store_32(const Tile& tile, const Sums<kPixels, 2>& sums,
                                             const Addition& add) {
-  const PanelConstants& constants = *tile.constants;
+  constexpr bool kFull = kMode == Mode::kFull;
   const auto mask = static_cast<__mmask32>(first_bytes(tile.channels));
-  const bool wide = kFull && tile.header->flags.wide;
-  const __m512i zero = _mm512_load_si512(constants.zero_point);
+  const __m512i zero = zero_points<kMode>(tile, 0);
   const __m512i order = _mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0);
   const size_t b_stride = tile.call->epilogue.b_pixel_stride;
 #pragma GCC unroll 16
   for (int m = 0; m < kPixels; m += 2) {
     const int second = m + 1 < kPixels ? m + 1 : m;
-    const auto rounded = [&](int pixel, int j) __attribute__((always_inline)) {
-      return round_steps(scaled(sums.v[pixel][j], constants, j), wide);
-    };
-    __m512i codes =
-        pack_codes(rounded(m, 0), rounded(m, 1), rounded(second, 0), rounded(second, 1), zero, zero);
+    __m512i q0[2], q1[2];
+    round_pixel<kMode>(tile, sums.v[m], m, q0);
+    round_pixel<kMode>(tile, sums.v[second], second, q1);
+    __m512i codes = pack_codes(q0[0], q0[1], q1[0], q1[1], zero, zero);
     codes = _mm512_permutexvar_epi64(order, codes);
     __m512i b = codes;
     if (kFull && tile.b != nullptr) {
@@ -268,18 +287,18 @@ template <bool kFull, int kPixels>
 }
 
 /// One vector: sixteen channels in their order, four pixels share a vector of codes.
-template <bool kFull, int kPixels>
+template <Mode kMode, int kPixels>
 [[gnu::always_inline]] inline void store_16(const Tile& tile, const Sums<kPixels, 1>& sums,
                                             const Addition& add) {
-  const PanelConstants& constants = *tile.constants;
+  constexpr bool kFull = kMode == Mode::kFull;
   const auto mask = static_cast<__mmask16>(first_bytes(tile.channels));
-  const bool wide = kFull && tile.header->flags.wide;
-  const __m512i zero =
-      _mm512_cvtepi16_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(constants.zero_point)));
+  const __m512i zero = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(zero_points<kMode>(tile, 0)));
 #pragma GCC unroll 16
   for (int m = 0; m < kPixels; ++m) {
-    const __m512i q = _mm512_add_epi32(round_steps(scaled(sums.v[m][0], constants, 0), wide), zero);
-    __m128i codes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
+    __m512i q[1];
+    round_pixel<kMode>(tile, sums.v[m], m, q);
+    __m128i codes =
+        _mm512_cvtusepi32_epi8(_mm512_max_epi32(_mm512_add_epi32(q[0], zero), _mm512_setzero_si512()));
     if (kFull) {
       const uint8_t* b =
           tile.b + (tile.b == nullptr ? 0 : static_cast<size_t>(m) * tile.call->epilogue.b_pixel_stride);
@@ -291,20 +310,18 @@ template <bool kFull, int kPixels>
   }
 }
 
-/// What follows the sums: only requantization, the usual residual as second or first operand, or all there
-/// is.
-enum class Mode { kPlain, kAdd, kAddToResidual, kFull };
-
 template <Mode kMode, int kPixels, int kVectors>
 [[gnu::always_inline]] inline void store_tile(const Tile& tile, const Sums<kPixels, kVectors>& sums) {
-  constexpr bool kAdds = kMode == Mode::kAdd || kMode == Mode::kAddToResidual, kFull = kMode != Mode::kPlain;
+  constexpr bool kAdds = kMode == Mode::kAdd || kMode == Mode::kAddToResidual;
   if constexpr (kAdds && kVectors == 4) return store_sums<kMode == Mode::kAddToResidual>(tile, sums);
+  // The usual residual of fewer channels has no form of its own.
+  constexpr Mode kForm = kAdds ? Mode::kFull : kMode;
   if (kMode == Mode::kFull && tile.real != nullptr) return store_real_pixels(tile, sums);
   Addition add{};
-  if (kFull && tile.b != nullptr) add = addition_of(tile.call->epilogue);
-  if constexpr (kVectors == 4) store_64<kFull>(tile, sums, add);
-  if constexpr (kVectors == 2) store_32<kFull>(tile, sums, add);
-  if constexpr (kVectors == 1) store_16<kFull>(tile, sums, add);
+  if (kForm == Mode::kFull && tile.b != nullptr) add = addition_of(tile.call->epilogue);
+  if constexpr (kVectors == 4) store_64<kForm>(tile, sums, add);
+  if constexpr (kVectors == 2) store_32<kForm>(tile, sums, add);
+  if constexpr (kVectors == 1) store_16<kForm>(tile, sums, add);
 }
 
 template <Mode kMode, int kPixels, int kVectors>
@@ -355,6 +372,7 @@ struct ConvLevel {
     if (h.flags.clamps || h.flags.wide || call.real != nullptr) return Mode::kFull;
     if (e.b == nullptr) return Mode::kPlain;
     if (is_wide(e)) return Mode::kFull;
+    if (e.b_joins) return Mode::kJoin;
     return e.b_first ? Mode::kAddToResidual : Mode::kAdd;
   }
   static size_t bytes_before(const ConvHeader& h, size_t panels) {
@@ -363,8 +381,9 @@ struct ConvLevel {
   static size_t most_pixels(size_t channels) { return max_pixels(vectors_of(channels)); }
   static void run(const Tile& tile, size_t pixels, Mode mode) {
     using Choose = TileFunction (*)(size_t, size_t);
-    static constexpr Choose kChoose[] = {tile_function<Mode::kPlain>, tile_function<Mode::kAdd>,
-                                         tile_function<Mode::kAddToResidual>, tile_function<Mode::kFull>};
+    static constexpr Choose kChoose[] = {tile_function<Mode::kPlain>, tile_function<Mode::kJoin>,
+                                         tile_function<Mode::kAdd>, tile_function<Mode::kAddToResidual>,
+                                         tile_function<Mode::kFull>};
     kChoose[static_cast<size_t>(mode)](pixels, vectors_of(tile.channels))(tile);
   }
 };

@@ -127,21 +127,23 @@ template <bool kFull>
     steps[j] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[j]), _mm512_load_ps(constants.multiplier + 16 * j));
   const size_t y_at = row * block.call->y_row_stride + pixel * block.call->y_pixel_stride;
   if (kFull && block.real != nullptr) return store_reals(block.real + y_at, block.channels, steps);
-  __m512i q[4];
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) q[j] = round_steps(steps[j], wide);
-  __m512i codes = pack_codes(q[0], q[1], q[2], q[3], _mm512_load_si512(constants.zero_point),
-                             _mm512_load_si512(constants.zero_point + 32));
   const EpilogueU8& e = block.call->epilogue;
-  if constexpr (kFull) {
-    if (block.header->flags.clamps)
-      codes = _mm512_min_epu8(_mm512_max_epu8(codes, _mm512_load_si512(constants.low)),
-                              _mm512_load_si512(constants.high));
-    if (block.b != nullptr) {
-      const uint8_t* b = block.b + row * e.b_row_stride + pixel * e.b_pixel_stride;
-      codes = add_codes(codes, _mm512_maskz_loadu_epi8(block.mask, b), block.add);
-    }
+  const bool adds = kFull && block.b != nullptr, joins = adds && e.b_joins;
+  const uint8_t* b = adds ? block.b + row * e.b_row_stride + pixel * e.b_pixel_stride : nullptr;
+  __m512i q[4], zero_low = _mm512_load_si512(constants.zero_point),
+                zero_high = _mm512_load_si512(constants.zero_point + 32);
+  if (joins) {
+    round_joined(sums, constants, b, block.mask, e, true, q);
+    zero_low = zero_high = _mm512_setzero_si512();
+  } else {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) q[j] = round_steps(steps[j], wide);
   }
+  __m512i codes = pack_codes(q[0], q[1], q[2], q[3], zero_low, zero_high);
+  if (kFull && block.header->flags.clamps)
+    codes = _mm512_min_epu8(_mm512_max_epu8(codes, _mm512_load_si512(constants.low)),
+                            _mm512_load_si512(constants.high));
+  if (adds && !joins) codes = add_codes(codes, _mm512_maskz_loadu_epi8(block.mask, b), block.add);
   store_masked(block.y + y_at, block.mask, codes);
 }
 

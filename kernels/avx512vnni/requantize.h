@@ -152,6 +152,45 @@ struct Addition {
                     zero);
 }
 
+/// Codes of one pixel as s32 by slot, of which those under `mask` exist; the others are 0.
+template <int kVectors>
+[[gnu::always_inline]] inline void load_slots(const uint8_t* p, __mmask64 mask, __m512i (&to)[kVectors]) {
+  const __m512i zero = _mm512_setzero_si512();
+  if constexpr (kVectors == 4) {
+    const __m512i codes = _mm512_maskz_loadu_epi8(mask, p);
+    const __m512i low = _mm512_unpacklo_epi8(codes, zero), high = _mm512_unpackhi_epi8(codes, zero);
+    to[0] = _mm512_unpacklo_epi16(low, zero);
+    to[1] = _mm512_unpackhi_epi16(low, zero);
+    to[2] = _mm512_unpacklo_epi16(high, zero);
+    to[3] = _mm512_unpackhi_epi16(high, zero);
+  } else if constexpr (kVectors == 2) {
+    const __m512i words = _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(static_cast<__mmask32>(mask), p));
+    to[0] = _mm512_unpacklo_epi16(words, zero);
+    to[1] = _mm512_unpackhi_epi16(words, zero);
+  } else {
+    to[0] = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(static_cast<__mmask16>(mask), p));
+  }
+}
+
+/// The sums of one pixel with a residual at b that joins them before they are rounded, the zero point
+/// included.
+template <int kVectors>
+[[gnu::always_inline]] inline void round_joined(const __m512i (&sums)[kVectors],
+                                                const PanelConstants& constants, const uint8_t* b,
+                                                __mmask64 mask, const EpilogueU8& e, bool wide,
+                                                __m512i (&q)[kVectors]) {
+  const __m512 ratio = _mm512_set1_ps(e.b_ratio), offset = _mm512_set1_ps(e.offset);
+  __m512i residual[kVectors];
+  load_slots(b, mask, residual);
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) {
+    const __m512 right = _mm512_fmadd_ps(_mm512_cvtepi32_ps(residual[j]), ratio, offset);
+    q[j] = round_steps(
+        _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[j]), _mm512_load_ps(constants.multiplier + 16 * j), right),
+        wide);
+  }
+}
+
 /// Stores all 64 bytes or some: a plain store is the faster one.
 [[gnu::always_inline]] inline void store_masked(uint8_t* y, __mmask64 mask, __m512i codes) {
   if (mask == ~__mmask64{0})

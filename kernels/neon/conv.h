@@ -124,9 +124,9 @@ template <typename Dot, int kPixels>
       store_reals(tile.real + m * tile.call->y_pixel_stride, tile.channels, sums[m], *tile.constants);
       continue;
     }
-    uint8x16_t codes = requantized(sums[m], *tile.constants);
-    if (tile.b != nullptr) codes = added(codes, load_bytes(tile.b + m * e.b_pixel_stride, tile.channels), e);
-    store_bytes(tile.y + m * tile.call->y_pixel_stride, tile.channels, codes);
+    const uint8_t* b = tile.b == nullptr ? nullptr : tile.b + m * e.b_pixel_stride;
+    store_bytes(tile.y + m * tile.call->y_pixel_stride, tile.channels,
+                finished(sums[m], *tile.constants, b, tile.channels, e));
   }
 }
 

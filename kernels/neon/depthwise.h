@@ -92,10 +92,9 @@ template <int kPixels>
       store_reals(block.real + (p + m) * call.y_pixel_stride, block.channels, sums[m], *block.constants);
       continue;
     }
-    uint8x16_t codes = requantized(sums[m], *block.constants);
-    if (block.b != nullptr)
-      codes = added(codes, load_bytes(block.b + (p + m) * e.b_pixel_stride, block.channels), e);
-    store_bytes(block.y + (p + m) * call.y_pixel_stride, block.channels, codes);
+    const uint8_t* b = block.b == nullptr ? nullptr : block.b + (p + m) * e.b_pixel_stride;
+    store_bytes(block.y + (p + m) * call.y_pixel_stride, block.channels,
+                finished(sums[m], *block.constants, b, block.channels, e));
   }
 }
 

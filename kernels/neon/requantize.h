@@ -81,12 +81,17 @@ struct PixelSums {
   for (size_t c = 0; c < channels; ++c) y[c] = reals[c];
 }
 
+[[gnu::always_inline]] inline uint8x16_t clamped(const int32x4_t (&steps)[4],
+                                                 const PanelConstants& constants) {
+  return vminq_u8(vmaxq_u8(saturated(steps), vld1q_u8(constants.low)), vld1q_u8(constants.high));
+}
+
 [[gnu::always_inline]] inline uint8x16_t requantized(const PixelSums& sums, const PanelConstants& constants) {
   int32x4_t steps[4];
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j)
     steps[j] = vaddq_s32(rounded(scaled(sums.v[j], constants, j)), vld1q_s32(constants.zero_point + 4 * j));
-  return vminq_u8(vmaxq_u8(saturated(steps), vld1q_u8(constants.low)), vld1q_u8(constants.high));
+  return clamped(steps, constants);
 }
 
 /// Sixteen codes as floats.
@@ -111,6 +116,28 @@ struct PixelSums {
   for (int j = 0; j < 4; ++j)
     steps[j] = rounded(vfmaq_f32(vfmaq_f32(offset, first[j], first_ratio), last[j], last_ratio));
   return saturated(steps);
+}
+
+/// The codes of sums with those of a residual, which join them before they are rounded.
+[[gnu::always_inline]] inline uint8x16_t joined(const PixelSums& sums, uint8x16_t residual,
+                                                const PanelConstants& constants, const EpilogueU8& e) {
+  float32x4_t b[4];
+  floats(residual, b);
+  const float32x4_t ratio = vdupq_n_f32(e.b_ratio), offset = vdupq_n_f32(e.offset);
+  int32x4_t steps[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j)
+    steps[j] = rounded(vfmaq_f32(vfmaq_f32(offset, b[j], ratio), vcvtq_f32_s32(sums.v[j]),
+                                 vld1q_f32(constants.multiplier + 4 * j)));
+  return clamped(steps, constants);
+}
+
+/// All that may follow the sums of a pixel; `b`: the residual's codes, or null.
+[[gnu::always_inline]] inline uint8x16_t finished(const PixelSums& sums, const PanelConstants& constants,
+                                                  const uint8_t* b, size_t channels, const EpilogueU8& e) {
+  if (b == nullptr) return requantized(sums, constants);
+  const uint8x16_t residual = load_bytes(b, channels);
+  return e.b_joins ? joined(sums, residual, constants, e) : added(requantized(sums, constants), residual, e);
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ void conv(const ConvU8S8& call) noexcept {
       const EpilogueU8& e = call.epilogue;
       const uint8_t* b = e.b == nullptr ? nullptr : e.b + r * e.b_row_stride + i * e.b_pixel_stride;
       for (size_t c = call.channel_begin; c < call.channel_end; ++c)
-        y[c] = finish(requantize(conv_sum(p, call, r, x, c), p.requantize, c), e, b == nullptr ? b : b + c);
+        y[c] = finish(conv_sum(p, call, r, x, c), p.requantize, c, e, b == nullptr ? b : b + c);
     }
 }
 
@@ -132,7 +132,7 @@ void depthwise(const DepthwiseU8S8& call) noexcept {
       const EpilogueU8& e = call.epilogue;
       const uint8_t* b = e.b == nullptr ? nullptr : e.b + r * e.b_row_stride + i * e.b_pixel_stride;
       for (size_t c = 0; c < p.header.channels; ++c)
-        y[c] = finish(requantize(depthwise_sum(p, call, x, c), p.requantize, c), e, b == nullptr ? b : b + c);
+        y[c] = finish(depthwise_sum(p, call, x, c), p.requantize, c, e, b == nullptr ? b : b + c);
     }
 }
 

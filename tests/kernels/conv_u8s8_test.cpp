@@ -109,7 +109,7 @@ TEST_CASE("conv_u8s8: every number of channels and every width") {
   for (size_t channels : {1, 3, 5, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100, 130})
     for (size_t width : {1, 2, 3, 6, 7, 8, 13, 14, 15, 20}) {
       check({channels, 1 + seed % 3, 1 + seed % 9, 2, width, 1 + seed % 2, kFlavours[seed % 5],
-             static_cast<int>(seed % 4), seed % 3 == 0 ? size_t{7} : 0},
+             static_cast<int>(seed % kEpilogues), seed % 3 == 0 ? size_t{7} : 0},
             seed);
       ++seed;
     }
@@ -118,7 +118,7 @@ TEST_CASE("conv_u8s8: every number of channels and every width") {
 TEST_CASE("conv_u8s8: every flavour of constants with every epilogue") {
   uint32_t seed = 1000;
   for (Flavour flavour : kFlavours)
-    for (int epilogue = 0; epilogue < 4; ++epilogue)
+    for (int epilogue = 0; epilogue < kEpilogues; ++epilogue)
       for (size_t channels : {12, 24, 64, 80}) check({channels, 9, 16, 3, 9, 1, flavour, epilogue}, seed++);
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("conv_u8s8: pixels that fill tiles, in rows and across them") {
     for (size_t depth : {32, 65, 68, 128})
       for (size_t channels : {16, 32, 72}) {
         check({channels, 1 + 8 * (seed % 2), depth, 1 + seed % 5, width, 1 + seed % 2, kFlavours[seed % 5],
-               static_cast<int>(seed % 4), seed % 3 == 0 ? size_t{7} : 0},
+               static_cast<int>(seed % kEpilogues), seed % 3 == 0 ? size_t{7} : 0},
               seed);
         ++seed;
       }

@@ -90,7 +90,7 @@ TEST_CASE("depthwise_u8s8: 3x3 at every number of channels, width and stride") {
     for (size_t width : {1, 2, 3, 4, 5, 7, 12})
       for (size_t stride : {1, 2}) {
         check({channels, 3, 3, 1 + seed % 5, width, stride, stride, 1, kFlavours[seed % 5],
-               static_cast<int>(seed % 4)},
+               static_cast<int>(seed % kEpilogues)},
               seed);
         ++seed;
       }
@@ -102,7 +102,7 @@ TEST_CASE("depthwise_u8s8: kernels of every shape, strides and dilations") {
     for (size_t kernel_w : {1, 2, 3, 5, 7})
       for (size_t stride : {1, 2, 3}) {
         check({20, kernel_h, kernel_w, 3, 5, stride, 1 + seed % 3, 1 + seed % 2, kFlavours[seed % 5],
-               static_cast<int>(seed % 4)},
+               static_cast<int>(seed % kEpilogues)},
               seed);
         ++seed;
       }
@@ -111,6 +111,6 @@ TEST_CASE("depthwise_u8s8: kernels of every shape, strides and dilations") {
 TEST_CASE("depthwise_u8s8: every flavour of constants with every epilogue") {
   uint32_t seed = 2000;
   for (Flavour flavour : kFlavours)
-    for (int epilogue = 0; epilogue < 4; ++epilogue)
+    for (int epilogue = 0; epilogue < kEpilogues; ++epilogue)
       for (size_t kernel : {3, 5}) check({72, kernel, kernel, 4, 6, 1, 1, 1, flavour, epilogue}, seed++);
 }

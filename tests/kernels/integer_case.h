@@ -84,9 +84,12 @@ class AlignedBytes {
   uint8_t* data_;
 };
 
-/// What follows the sums: nothing, a residual, a table, or both.
+/// What follows the sums: nothing, a residual, a table, or both; or a residual that joins them, alone or
+/// with a table.
+constexpr int kEpilogues = 6;
 struct TestEpilogue {
-  TestEpilogue(Random& random, size_t y_size, int kind) : adds((kind & 1) != 0), looks_up((kind & 2) != 0) {
+  TestEpilogue(Random& random, size_t y_size, int kind)
+      : adds((kind & 1) != 0 || kind >= 4), looks_up((kind & 2) != 0 || kind == 5), joins(kind >= 4) {
     b = random.codes(y_size, Flavour::kPlain);
     for (int i = 0; i < 256; ++i) table.push_back(static_cast<uint8_t>(random.below(256)));
     ties = random.below(2) == 0;
@@ -102,11 +105,12 @@ struct TestEpilogue {
       e.b_ratio = ties ? 0.25f : 0.77f;
       e.offset = ties ? 3.0f : -17.3f;
       e.b_first = b_first;
+      e.b_joins = joins;
     }
     if (looks_up) e.table = table.data();
     return e;
   }
-  bool adds, looks_up, ties, b_first;
+  bool adds, looks_up, joins, ties, b_first;
   std::vector<uint8_t> b, table;
 };
 

@@ -67,6 +67,7 @@ const TargetProfile kNative{.name = "native",
                             .type_pairs = kTypePairs,
                             .rounds_float_weights = true,
                             .fuses_functions = true,
+                            .joins_residuals = true,
                             .has_channel_scales = true};
 
 }  // namespace quantize

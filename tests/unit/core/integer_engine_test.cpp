@@ -75,8 +75,54 @@ TEST_CASE("Integer engine: a residual network with strides and a classifier") {
   const ValueId first = b.node("Relu", {b.node("Add", {branch, pooled})});
   const ValueId second = b.node("Add", {first, conv(b, first, 20, 20, 3)});
   const ValueId flat = b.node("Flatten", {b.node("GlobalAveragePool", {second})});
-  check_network(
-      b, {b.node("Gemm", {flat, b.random("fc", {5, 20}), b.random("fcb", {5})}, {{"transB", int64_t{1}}})});
+  const Graph source = b.build(
+      {b.node("Gemm", {flat, b.random("fc", {5, 20}), b.random("fcb", {5})}, {{"transB", int64_t{1}}})});
+  // Rounded before the addition and behind it; or once.
+  const bool joins = GENERATE(false, true);
+  const Graph qdq = test::quantized_graph(source, joins ? "native" : "ort-x86");
+  const Graph lowered = lower_to_qoperator(qdq);
+  CHECK(test::count_nodes(lowered, "QLinearAdd") == (joins ? 0 : 2));
+  CHECK(test::count_nodes(lowered, "FusedConv") == (joins ? 2 : 0));
+  check_engine(qdq, test::random_inputs(source));
+  check_engine(lower_to_qoperator(qdq, {}, Runtime::kAny), test::random_inputs(source));
+}
+
+TEST_CASE("Integer engine: residuals join convolutions of every kind before the only rounding") {
+  GraphBuilder b(20);
+  const ValueId x = b.input("x", {1, 3, 13, 9});
+  const int64_t channels = GENERATE(13, 24, 70, 130);
+  const ValueId stem = conv(b, x, 3, channels, 3);
+  const ValueId deep = b.node("Add", {conv(b, stem, channels, channels, 3, {{"group", channels}}), stem});
+  // A table behind the sum, and a sum that is a residual itself.
+  const ValueId shortcut = conv(b, deep, channels, 31, 1, strides(2, 2));
+  const ValueId table =
+      b.node("HardSwish", {b.node("Add", {shortcut, conv(b, deep, channels, 31, 3, strides(2, 2))})});
+  const ValueId last =
+      b.node("Clip", {b.node("Add", {conv(b, table, 31, 31, 1), shortcut}),
+                      b.constant("low", Tensor::scalar(-1e9f)), b.constant("high", Tensor::scalar(1e9f))});
+  const Graph source = b.build({conv(b, last, 31, 4, 1)});
+  const Graph qdq = test::quantized_graph(source);
+  CHECK(steps_of(qdq, "QLinearAdd") == 0);
+  CHECK(steps_of(qdq, "FusedConv") == 3);
+  CHECK(steps_of(qdq, "Clip") + steps_of(qdq, "LookupTable") == 0);
+  check_engine(qdq, test::random_inputs(source));
+}
+
+TEST_CASE("Integer engine: shapes of a residual that are known late") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 6, 6}), residual = b.input("residual", {1, 3, 6, 6});
+  const Graph source = b.build({conv(b, b.node("Add", {conv(b, x, 3, 3, 1), residual}), 3, 2, 1)});
+  Graph qdq = test::quantized_graph(source);
+  for (Value& value : qdq.values)
+    if (!value.is_constant() && value.shape && value.shape->size() == 4)
+      value.shape = Shape{kUnknownDim, (*value.shape)[1], kUnknownDim, kUnknownDim};
+  Engine engine(qdq, {});
+  const auto run = [&](Shape first, Shape second) {
+    return engine.run({test::random_tensor(first, 1), test::random_tensor(second, 2)})[0].shape();
+  };
+  CHECK(run({2, 3, 5, 7}, {2, 3, 5, 7}) == Shape{2, 2, 5, 7});
+  CHECK_THROWS_WITH(run({2, 3, 5, 7}, {1, 3, 5, 7}),
+                    Catch::Contains("a residual of shape 1x3x5x7 is added to a convolution's 2x3x5x7"));
 }
 
 TEST_CASE("Integer engine: depthwise, grouped, dilated and asymmetric convolutions") {

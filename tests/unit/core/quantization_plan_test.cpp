@@ -1,3 +1,4 @@
+#include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"
 
 #include <catch2/catch.hpp>
@@ -340,6 +341,51 @@ TEST_CASE("plan: a function becomes a part of the convolution where the target c
     const Planned p = plan_of(b, {result});
     CHECK(p.placement("Sigmoid", 0) == Placement::kInteger);
     CHECK(p.value("conv_0_out").params);
+  }
+}
+
+TEST_CASE("plan: a residual is added before the convolution rounds, where the target can") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 4, 8, 8});
+  const ValueId early = conv(b, x, 4, 4), late = conv(b, x, 4, 4);
+  const ValueId sum = b.node("Relu", {b.node("Add", {late, early})});
+  const ValueId z = conv(b, sum, 4, 2);
+  const TargetProfile& native = find_target("native");
+  SECTION("native: by the later of two convolutions") {
+    const Planned p = plan_of(b, {z}, {}, {}, native);
+    CHECK(p.placement("Add") == Placement::kFused);
+    CHECK(p.node("Add").reason == "added by 'conv_1' before it rounds");
+    CHECK(p.placement("Relu") == Placement::kAbsorbed);
+    CHECK(p.value("conv_0_out").params);
+    CHECK(!p.value("conv_1_out").params);
+    CHECK(!p.value("add_2_out").params);
+    CHECK(p.value("relu_3_out").params);
+    const Graph qdq = insert_qdq(p.graph, p.plan);
+    CHECK(test::count_nodes(qdq, "Relu") == 0);
+    CHECK(test::count_nodes(qdq, "QuantizeLinear") == 4);
+  }
+  SECTION("native: not if the addition is excluded, or the residual stays float") {
+    QuantizationScheme scheme;
+    scheme.exclude_op_types = {"Add"};
+    CHECK(plan_of(b, {z}, scheme, {}, native).placement("Add") == Placement::kFloat);
+    const auto unseen = [](RangeTable& ranges) { ranges.values.erase("conv_0_out"); };
+    const Planned p = plan_of(b, {z}, {}, unseen, native);
+    CHECK(p.placement("Add") == Placement::kFloat);
+    CHECK(p.placement("Conv", 2) == Placement::kInteger);
+  }
+  SECTION("native: not if a Relu behind it is not implied") {
+    const auto widen = [](RangeTable& ranges) { ranges.values.at("relu_3_out").ranges = {{-1, 4}}; };
+    const Planned p = plan_of(b, {z}, {}, widen, native);
+    CHECK(p.placement("Add") == Placement::kInteger);
+    CHECK(p.value("conv_1_out").params);
+  }
+  SECTION("native: not if something else reads the convolution") {
+    CHECK(plan_of(b, {z, late}, {}, {}, native).placement("Add") == Placement::kInteger);
+  }
+  SECTION("ort-x86: rounded twice") {
+    const Planned p = plan_of(b, {z});
+    CHECK(p.placement("Add") == Placement::kInteger);
+    CHECK(p.value("conv_1_out").params);
   }
 }
 

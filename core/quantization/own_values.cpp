@@ -1,0 +1,123 @@
+// Deciding values one by one. Read OwnValues::decide() first.
+#include "core/quantization/own_values.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/error.h"
+#include "core/ops/fused_conv.h"
+#include "core/quantization/channel_scales.h"
+
+namespace quantize {
+
+namespace {
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g %%", 100 * share);
+  return text;
+}
+
+std::string number(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", x);
+  return text;
+}
+
+}  // namespace
+
+OwnValues::OwnValues(const Graph& graph, const GraphIndex& index, const RangeTable& ranges,
+                     const QuantizationScheme& scheme, const TargetProfile& target,
+                     const std::vector<Candidate>& candidates, const Tails& tails)
+    : graph_(graph),
+      index_(index),
+      ranges_(ranges),
+      scheme_(scheme),
+      target_(target),
+      candidates_(candidates),
+      tails_(tails),
+      noise_(graph, index, ranges),
+      result_(find_results(graph, index)),
+      own_(graph.values.size()) {}
+
+/// Why rounding the value costs too much; empty if it does not.
+std::string OwnValues::noise_reason(ValueId id, const QuantParams& params) const {
+  if (scheme_.max_noise >= 1 || find_override(scheme_, name(id)) != nullptr) return "";
+  const RoundingNoise::Estimate noise = noise_.estimate(id, params.scale[0]);
+  if (noise.share <= scheme_.max_noise) return "";
+  std::string reason = "rounding it to steps of " + number(params.scale[0]) + " would make " +
+                       percent(noise.share) + " of what ";
+  reason += noise.reader == kNoNode
+                ? "its channels hold"
+                : "'" + graph_.nodes[static_cast<size_t>(noise.reader)].name + "' computes";
+  return reason + " noise (limit " + percent(scheme_.max_noise) + "): its narrowest channel spans " +
+         number(noise.narrowest_steps) + " steps";
+}
+
+/// Range, scale and zero point of one value by itself, or why it stays float.
+PlannedValue OwnValues::decide(ValueId id) const {
+  PlannedValue value;
+  value.source = id;
+  const ValueRange* measured = ranges_.find(name(id));
+  const ValueOverride* specific = find_override(scheme_, name(id));
+  if (specific != nullptr && specific->enabled && !*specific->enabled)
+    value.reason = "left in float by its override";
+  else if (measured == nullptr)
+    value.reason = "calibration saw nothing of it";
+  else if (measured->non_finite != 0)
+    value.reason =
+        std::to_string(measured->non_finite) + " of its elements were NaN or infinite in calibration";
+  else if (measured->ranges.empty())
+    value.reason = "calibration found no range for it";
+  if (!value.reason.empty() || measured == nullptr) return value;
+
+  // The largest of the results are what is read of them: they are not clipped to spare the others some
+  // rounding.
+  const bool whole = is_result(id) && specific == nullptr && !measured->channel_ranges.empty();
+  for (const Range& range : whole ? measured->channel_ranges : measured->ranges)
+    value.range = {std::min(value.range.min, range.min), std::max(value.range.max, range.max)};
+  value.reason = whole ? "max, as for all results" : measured->method;
+  if (specific != nullptr) {
+    value.range = overridden_range(value.range, *specific);
+    value.reason += ", changed by its override";
+  }
+  value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
+  const std::string noise = noise_reason(id, *value.params);
+  if (noise.empty()) return value;
+  if (has_channel_scales(id)) {
+    value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
+    value.reason = "a scale per channel, as only depthwise convolutions read it: " + noise;
+    return value;
+  }
+  value.params.reset();
+  value.reason = noise;
+  return value;
+}
+
+const PlannedValue& OwnValues::of(ValueId id) {
+  std::optional<PlannedValue>& value = own_[static_cast<size_t>(id)];
+  if (!value) value = with_context([&] { return "value '" + name(id) + "'"; }, [&] { return decide(id); });
+  return *value;
+}
+
+/// True if the target can hold the value with a scale per channel: a convolution makes it, and only depthwise
+/// ones read it.
+bool OwnValues::has_channel_scales(ValueId id) const {
+  const QuantType type = activation_type(scheme_, name(id));
+  const ValueRange* measured = ranges_.find(name(id));
+  if (!target_.has_channel_scales || type.dtype != DataType::kU8 || type.num_bits != 8 || is_result(id) ||
+      find_override(scheme_, name(id)) != nullptr || measured->channel_ranges.empty())
+    return false;
+  NodeId before = index_.producer(id);
+  if (before != kNoNode && tails_.before(before) != kNoNode) before = tails_.before(before);
+  if (before == kNoNode || !is_image_conv(graph_, graph_.nodes[static_cast<size_t>(before)]) ||
+      !candidates_[static_cast<size_t>(before)] || tails_.addition(before))
+    return false;
+  return std::all_of(index_.uses(id).begin(), index_.uses(id).end(), [&](const GraphIndex::Use& use) {
+    const Node& reader = graph_.nodes[static_cast<size_t>(use.node)];
+    return use.input == 0 && candidates_[static_cast<size_t>(use.node)] && is_image_conv(graph_, reader) &&
+           is_depthwise(reader, *graph_.value(reader.inputs[1]).shape);
+  });
+}
+
+}  // namespace quantize

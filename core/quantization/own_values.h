@@ -1,0 +1,55 @@
+// Range, scale and zero point of each value by itself.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/quantization/candidates.h"
+#include "core/quantization/plan.h"
+#include "core/quantization/range_table.h"
+#include "core/quantization/rounding_noise.h"
+#include "core/quantization/scheme.h"
+#include "core/quantization/tails.h"
+
+namespace quantize {
+
+/// What every value would be held as if it were an integer, whatever computes it and whoever reads it.
+class OwnValues {
+ public:
+  /// All must outlive the object.
+  OwnValues(const Graph& graph, const GraphIndex& index, const RangeTable& ranges,
+            const QuantizationScheme& scheme, const TargetProfile& target,
+            const std::vector<Candidate>& candidates, const Tails& tails);
+
+  /// The value by itself, or why it stays float; decided when first asked for.
+  /// Errors: Error(kInvalidArgument) naming the value, for overrides that do not fit it.
+  const PlannedValue& of(ValueId id);
+  /// What was decided already; nothing if nobody asked.
+  const std::optional<PlannedValue>& decided(ValueId id) const { return own_[static_cast<size_t>(id)]; }
+
+  /// Why rounding the value so costs too much; empty if it does not.
+  std::string noise_reason(ValueId id, const QuantParams& params) const;
+  /// The share of noise in what is computed from the value if it is rounded to steps of `step`.
+  double noise_share(ValueId id, float step) const { return noise_.estimate(id, step).share; }
+  /// True if outputs of the graph are made from it without another layer of weights.
+  bool is_result(ValueId id) const { return result_[static_cast<size_t>(id)]; }
+
+ private:
+  PlannedValue decide(ValueId id) const;
+  bool has_channel_scales(ValueId id) const;
+  const std::string& name(ValueId id) const { return graph_.value(id).name; }
+
+  const Graph& graph_;
+  const GraphIndex& index_;
+  const RangeTable& ranges_;
+  const QuantizationScheme& scheme_;
+  const TargetProfile& target_;
+  const std::vector<Candidate>& candidates_;
+  const Tails& tails_;
+  const RoundingNoise noise_;
+  const std::vector<bool> result_;
+  std::vector<std::optional<PlannedValue>> own_;
+};
+
+}  // namespace quantize
