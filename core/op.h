@@ -153,6 +153,9 @@ struct PixelSupport {
   bool (*joins)(const Graph& graph, const Node& node, size_t input) = nullptr;
   /// True if the outputs are the channels of the input, one output after the other: then nothing is computed.
   bool splits = false;
+  /// Inputs whose bytes the output may take over: the step reads an element before it writes the one at its
+  /// place.
+  std::vector<size_t> overwrites = {};
 };
 
 struct OpDef {

@@ -1,5 +1,6 @@
 // Graph -> Program: a step per node, clamps fused, buffers placed.
 #include <algorithm>
+#include <numeric>
 
 #include "core/engine/integer/integer_passes.h"
 #include "core/engine/program.h"
@@ -124,11 +125,51 @@ void Program::place_values() {
   for (ValueId id : graph_.outputs) use(id, end, false);
   for (BufferRequest& request : requests)
     if (request.bytes == 0) request = {};  // constants and values without a maker need no place
+  const std::vector<ValueId> owners = share_places(requests);
   MemoryPlan plan = plan_memory(requests);
   offsets_ = std::move(plan.offsets);
+  for (size_t id = 0; id < offsets_.size(); ++id) offsets_[id] = offsets_[static_cast<size_t>(owners[id])];
   scratch_offset_ = plan.total_bytes;
   scratch_bytes_ = (scratch_bytes_ + 63) / 64 * 64;
   arena_bytes_ = plan.total_bytes + scratch_bytes_ * static_cast<size_t>(threads_) + 64;
+}
+
+/// Lets outputs take over the bytes of inputs that die with the step, where the operator allows it. Returns
+/// whose place each root has, its own or that of an older one, which lives on in its stead.
+std::vector<ValueId> Program::share_places(std::vector<BufferRequest>& requests) const {
+  std::vector<ValueId> owners(requests.size());
+  std::iota(owners.begin(), owners.end(), 0);
+  const std::vector<BufferRequest> own = requests;
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Step& step = steps_[s];
+    const ValueId y = step.outputs[0];
+    for (const size_t input : find_op(graph_, step.node).pixels.overwrites) {
+      const ValueId x = input < step.inputs.size() ? step.inputs[input] : kNoValue;
+      if (x == kNoValue || own[static_cast<size_t>(x)].bytes == 0 || owners[static_cast<size_t>(y)] != y ||
+          own[static_cast<size_t>(x)].last_step != s || !lie_alike(x, y) || reads_twice(step, x))
+        continue;
+      const ValueId owner = owners[static_cast<size_t>(x)];
+      owners[static_cast<size_t>(y)] = owner;
+      requests[static_cast<size_t>(owner)].last_step = own[static_cast<size_t>(y)].last_step;
+      requests[static_cast<size_t>(y)] = {};
+    }
+  }
+  return owners;
+}
+
+/// True if both are images with bytes of their own that lie in the same way.
+bool Program::lie_alike(ValueId a, ValueId b) const {
+  const Storage &x = storage_[static_cast<size_t>(a)], &y = storage_[static_cast<size_t>(b)];
+  return x.pixels && y.pixels && x.root == a && y.root == b && x.images == y.images &&
+         x.channels == y.channels && x.height == y.height && x.offset == y.offset &&
+         x.pixel_stride == y.pixel_stride && x.row_stride == y.row_stride && x.image_stride == y.image_stride;
+}
+
+/// True if more than one input of the step is in the bytes of `root`.
+bool Program::reads_twice(const Step& step, ValueId root) const {
+  return std::count_if(step.inputs.begin(), step.inputs.end(), [&](ValueId id) {
+           return id != kNoValue && storage_[static_cast<size_t>(id)].root == root;
+         }) > 1;
 }
 
 size_t Program::bytes_of(ValueId root) const {

@@ -31,6 +31,12 @@ struct Step {
   size_t chunks = 1;  // parts that different threads can do; see CompileContext::chunks
 };
 
+/// A buffer of a schedule.
+struct BufferRequest {
+  size_t bytes = 0;
+  size_t first_step = 0, last_step = 0;  // alive in [first, last]
+};
+
 class Program;
 
 /// The memory of one running inference: an arena and the views into it. One per thread; reusable, not
@@ -76,6 +82,9 @@ class Program {
   struct Inference;
   void copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const;
   void place_values();
+  std::vector<ValueId> share_places(std::vector<BufferRequest>& requests) const;
+  bool lie_alike(ValueId a, ValueId b) const;
+  bool reads_twice(const Step& step, ValueId root) const;
   size_t bytes_of(ValueId root) const;
 
   Graph graph_;
@@ -98,10 +107,6 @@ NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& nod
 Program compile(Graph graph, const CompileOptions& options);
 
 /// Where each buffer of a schedule stands.
-struct BufferRequest {
-  size_t bytes = 0;
-  size_t first_step = 0, last_step = 0;  // alive in [first, last]
-};
 struct MemoryPlan {
   std::vector<size_t> offsets;  // one per request, 64-byte aligned
   size_t total_bytes = 0;

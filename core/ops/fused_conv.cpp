@@ -59,20 +59,21 @@ bool takes_pixels(const Graph& graph, const Node& node) {
 }  // namespace
 
 void add_fused_conv(std::vector<OpDef>& ops) {
-  ops.push_back({.op_type = "FusedConv",
-                 .domain = kEngineDomain,
-                 .min_opset = 1,
-                 .max_opset = 1,
-                 .min_inputs = 8,
-                 .max_inputs = kFusedConvInputs,
-                 .infer = infer,
-                 .evaluate = evaluate,
-                 .weight_layout = conv_weight_layout,
-                 .weight_input = 3,
-                 .compile = [](CompileContext& context) -> StepFunction {
-                   return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
-                 },
-                 .pixels = {.takes = takes_pixels, .border = pixel_conv_border}});
+  ops.push_back(
+      {.op_type = "FusedConv",
+       .domain = kEngineDomain,
+       .min_opset = 1,
+       .max_opset = 1,
+       .min_inputs = 8,
+       .max_inputs = kFusedConvInputs,
+       .infer = infer,
+       .evaluate = evaluate,
+       .weight_layout = conv_weight_layout,
+       .weight_input = 3,
+       .compile = [](CompileContext& context) -> StepFunction {
+         return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
+       },
+       .pixels = {.takes = takes_pixels, .border = pixel_conv_border, .overwrites = {kFusedConvResidual}}});
 }
 
 }  // namespace quantize

@@ -69,7 +69,7 @@ OpDef pair(const char* op_type, void (*evaluate)(const EvaluateContext&),
           .evaluate = evaluate,
           .compile = compile,
           .elementwise = true,
-          .pixels = {.takes = takes_pixel_pair, .follows = true}};
+          .pixels = {.takes = takes_pixel_pair, .follows = true, .overwrites = {kA, kB}}};
 }
 
 }  // namespace

@@ -108,6 +108,25 @@ TEST_CASE("Integer engine: residuals join convolutions of every kind before the 
   check_engine(qdq, test::random_inputs(source));
 }
 
+TEST_CASE("Integer engine: a sum takes over the bytes of its residual") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 32, 32});
+  ValueId y = conv(b, x, 3, 64, 1);
+  for (int i = 0; i < 3; ++i) y = b.node("Add", {conv(b, conv(b, y, 64, 64, 1), 64, 64, 1), y});
+  const Graph source = b.build({conv(b, y, 64, 2, 1)});
+  const Graph qdq = test::quantized_graph(source, GENERATE("native", "ort-x86"));
+  constexpr size_t kImage = size_t{64} * 32 * 32;
+  Engine engine(qdq, {});
+  CHECK(engine.program({{1, 3, 32, 32}})->arena_bytes() < kImage * 5 / 2);
+  check_engine(qdq, test::random_inputs(source));
+  // Not where the convolution reads it as well, nor where it is needed later.
+  GraphBuilder other;
+  const ValueId z = conv(other, other.input("x", {1, 3, 9, 9}), 3, 20, 1);
+  const ValueId sum = other.node("Add", {conv(other, z, 20, 20, 1), z});
+  const ValueId later = other.node("Add", {conv(other, sum, 20, 20, 1), z});
+  check_network(other, {conv(other, later, 20, 2, 1), conv(other, sum, 20, 2, 1)});
+}
+
 TEST_CASE("Integer engine: shapes of a residual that are known late") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 3, 6, 6}), residual = b.input("residual", {1, 3, 6, 6});
