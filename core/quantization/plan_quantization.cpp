@@ -10,6 +10,7 @@
 #include "core/passes/patterns.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
+#include "core/quantization/concat_scales.h"
 #include "core/quantization/own_values.h"
 #include "core/quantization/quantize_weights.h"
 #include "core/quantization/tails.h"
@@ -17,17 +18,6 @@
 namespace quantize {
 
 namespace {
-
-/// True if the codes in use already keep every value inside the clamp.
-bool implies(const QuantParams& params, const Clamp& clamp) {
-  for (size_t c = 0; c < params.scale.size(); ++c) {
-    const float scale = params.scale[c];
-    const float low = dequantize_value(params.quant_min, scale, params.zero_point[c]);
-    const float high = dequantize_value(params.quant_max, scale, params.zero_point[c]);
-    if (!(low > clamp.low - scale / 2 && high < clamp.high + scale / 2)) return false;
-  }
-  return true;
-}
 
 class Planner {
  public:
@@ -54,6 +44,7 @@ class Planner {
       integer_[at(id)] = graph_.value(id).dtype == DataType::kF32 && own(id).params;
     for (NodeId n = 0; n < node_count(); ++n) decide(n);
     for (NodeId n = node_count() - 1; n >= 0; --n) take_back(n);
+    share_concat_scales(graph_, index_, scheme_, plan_);
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
     if (kept_clamps_ > 0)
@@ -163,8 +154,8 @@ std::string Planner::inputs_reason(const Candidate& candidate) {
 /// of codes is faster, so it stays that where rounding twice does little: the first rounding adds (first step
 /// / second step)^2 times the noise of the second where the function is steep.
 bool Planner::fuses_function(NodeId n) {
-  constexpr double kLittleNoise = 0.002;  // see README.md
   const auto& function = tails_.function(n);
+  constexpr double kLittleNoise = 0.002;  // see README.md
   if (!function) return false;
   const ValueId pre = graph_.nodes[at(n)].outputs[0],
                 output = graph_.nodes[at(function->nodes.back())].outputs[0];

@@ -12,6 +12,9 @@
 
 namespace quantize {
 
+/// True if the codes in use already keep every value inside the clamp.
+bool implies(const QuantParams& params, const Clamp& clamp);
+
 /// True for a Conv of two spatial axes.
 bool is_image_conv(const Graph& graph, const Node& node);
 

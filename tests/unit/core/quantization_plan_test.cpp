@@ -108,7 +108,7 @@ TEST_CASE("plan: what moves bytes follows its inputs, what multiplies does not w
   CHECK(p.value("add_3_out").params.has_value());
 }
 
-TEST_CASE("plan: a residual sum and a concatenation keep scales of their own") {
+TEST_CASE("plan: what only a Concat reads has its scale") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 4, 8, 8});
   const ValueId left = conv(b, x, 4, 4), right = conv(b, x, 4, 4);
@@ -116,8 +116,30 @@ TEST_CASE("plan: a residual sum and a concatenation keep scales of their own") {
   const Planned p = plan_of(b, {conv(b, joined, 8, 2)});
   CHECK(p.placement("Add") == Placement::kInteger);
   CHECK(p.placement("Concat") == Placement::kInteger);
-  CHECK(p.value("add_2_out").source == p.graph.find_value("add_2_out"));
-  CHECK(p.value("concat_3_out").source == p.graph.find_value("concat_3_out"));
+  const ValueId y = p.graph.find_value("concat_3_out");
+  CHECK(p.value("concat_3_out").source == y);
+  CHECK(p.value("add_2_out").source == y);
+  CHECK(p.value("add_2_out").params->scale == p.value("concat_3_out").params->scale);
+  CHECK(p.value("add_2_out").reason == "scale of 'concat_3_out', which 'concat_3' makes of it");
+  // The Add reads it, too.
+  CHECK(p.value("conv_0_out").source == p.graph.find_value("conv_0_out"));
+}
+
+TEST_CASE(
+    "plan: the scale of a Concat reaches through pools and other Concats, not through a Relu it breaks") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 4, 8, 8});
+  const ValueId first = conv(b, x, 4, 4);
+  const ValueId pooled = b.node("MaxPool", {first}, {{"kernel_shape", std::vector<int64_t>{1, 1}}});
+  const ValueId inner = b.node("Concat", {first, pooled}, {{"axis", int64_t{1}}});
+  const ValueId relu = b.node("Relu", {conv(b, x, 4, 4)});
+  const ValueId outer = b.node("Concat", {inner, relu}, {{"axis", int64_t{1}}});
+  const Planned p = plan_of(b, {conv(b, outer, 12, 2)});
+  const ValueId y = p.graph.find_value("concat_5_out");
+  for (const char* name : {"conv_0_out", "maxpool_1_out", "concat_2_out"}) CHECK(p.value(name).source == y);
+  // With the negative values of the others in its range, codes would reach below 0.
+  CHECK(p.placement("Relu") == Placement::kAbsorbed);
+  CHECK(p.value("relu_4_out").source == p.graph.find_value("relu_4_out"));
 }
 
 TEST_CASE("plan: operators that may return reals do, where no integer operator reads them") {
