@@ -28,12 +28,14 @@ struct RunOptions {
   EngineOptions engine;
   InputShapes input_shapes;
   size_t top = 0;
+  bool hash = false;
 };
 
 // What one run of the model computed.
 struct Result {
   std::string sample;
   std::vector<Tensor> outputs;  // empty: the image was skipped
+  std::string hash = {};        // of all that was computed; empty: not asked for
 };
 
 // One output over all samples: a single tensor where they stack along the batch, else one per sample.
@@ -66,8 +68,20 @@ Tensor load_tensor(const std::string& file, const Value& input) {
   return tensor;
 }
 
+Result run_once(Engine& engine, bool hash, std::string sample, const std::vector<Tensor>& inputs) {
+  const std::vector<Tensor> quantized = quantized_inputs(engine.graph(), inputs);
+  Result result{std::move(sample), engine.run(quantized)};
+  if (hash) {
+    char text[17];
+    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(engine.hash(quantized)));
+    result.hash = text;
+  }
+  return result;
+}
+
 // All INPUTs are NAME=FILE: one run.
-Result run_named(Engine& engine, const std::vector<std::string>& arguments) {
+Result run_named(const RunOptions& options, Engine& engine) {
+  const std::vector<std::string>& arguments = options.inputs;
   const Graph& model = engine.graph();
   std::vector<Tensor> inputs(model.inputs.size());
   for (const std::string& argument : arguments) {
@@ -85,7 +99,7 @@ Result run_named(Engine& engine, const std::vector<std::string>& arguments) {
       throw Error(ErrorKind::kInvalidArgument, "the input '" + model.value(model.inputs[i]).name +
                                                    "' is missing; add " + model.value(model.inputs[i]).name +
                                                    "=FILE.npy");
-  return {arguments.front(), engine.run(quantized_inputs(model, std::move(inputs)))};
+  return run_once(engine, options.hash, arguments.front(), inputs);
 }
 
 // One INPUT is a file or folder of samples.
@@ -98,7 +112,7 @@ std::vector<Result> run_samples(const RunOptions& options, Engine& engine, const
   std::vector<Result> results(source.count());
   for_each_sample(source, options.engine.thread_count(), console, "running",
                   [&](size_t i, const std::vector<Tensor>& inputs) {
-                    results[i] = {source.name(i), engine.run(quantized_inputs(engine.graph(), inputs))};
+                    results[i] = run_once(engine, options.hash, source.name(i), inputs);
                   });
   warn_of_bad_images(source, console.diagnostics);
   std::erase_if(results, [](const Result& result) { return result.outputs.empty(); });
@@ -106,8 +120,7 @@ std::vector<Result> run_samples(const RunOptions& options, Engine& engine, const
 }
 
 std::vector<Result> run_all(const RunOptions& options, Engine& engine, Console& console) {
-  if (named_input(engine.graph(), options.inputs.front()) != kNoValue)
-    return {run_named(engine, options.inputs)};
+  if (named_input(engine.graph(), options.inputs.front()) != kNoValue) return {run_named(options, engine)};
   std::vector<Result> results;
   for (const std::string& path : options.inputs)
     for (Result& result : run_samples(options, engine, path, console)) results.push_back(std::move(result));
@@ -208,6 +221,9 @@ Json json_of(const RunOptions& options, const std::vector<Result>& results,
     entry["file"] = output.files.empty() ? Json() : Json(output.files.front());
     if (output.files.size() > 1) entry["files"] = output.files;
   }
+  if (options.hash)
+    for (const Result& result : results)
+      json["hashes"].push_back({{"sample", result.sample}, {"hash", result.hash}});
   if (options.top == 0) return json;
   json["predictions"] = Json::array();
   for (const Prediction& prediction : predictions)
@@ -229,6 +245,11 @@ std::string text_of(const RunOptions& options, const std::vector<Result>& result
                output.files.empty() ? "not written; -o FOLDER" : output.files.front()});
   }
   text += table.text(style);
+  if (options.hash) {
+    Table hashes({{"sample"}, {"hash of all values"}});
+    for (const Result& result : results) hashes.add({result.sample, result.hash});
+    text += "\n" + hashes.text(style);
+  }
   if (predictions.empty()) return text;
   Table best({{"sample"}, {"best classes (scores)"}});
   for (const Prediction& prediction : predictions) {
@@ -273,6 +294,8 @@ CommandBody define(CLI::App& app) {
   app.add_option("--top", options->top, "prints the K best classes of each sample")
       ->type_name("K")
       ->check(CLI::Range(1, 1'000'000));
+  app.add_flag("--hash", options->hash,
+               "prints a hash of every value computed on the way, the same on every CPU");
   add_preprocess_options(app, options->samples);
   add_input_shapes(app, options->input_shapes);
   add_engine_options(app, options->engine);

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Prints one hash of a model's outputs per instruction set and number of threads; fails unless they are equal.
+"""Prints one hash of all that a model computes, outputs and all values between, per instruction set and number of threads;
+fails unless they are equal.
 
-    scripts/hash_table.py MODEL.onnx... [--program build/release/quantize] [--size 224]
+    scripts/hash_table.py MODEL.onnx... [--program build/release/quantize] [--arm build/aarch64-program/quantize] [--size 224]
 
-The input is the same noise for all. Dynamic extents become 1, dynamic heights and widths --size.
+--arm is the program of the preset aarch64-program, which runs under qemu. The input is the same noise for all. Dynamic extents
+become 1, dynamic heights and widths --size.
 """
 import argparse
-import hashlib
 import json
 import pathlib
 import random
@@ -15,7 +16,9 @@ import subprocess
 import sys
 import tempfile
 
-LEVELS = ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", "neondot", "neoni8mm")
+LEVELS = ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx")
+ARM_LEVELS = ("scalar", "neon", "neondot", "neoni8mm")
+EMULATOR = ("qemu-aarch64", "-cpu", "max", "-L", "/usr/aarch64-linux-gnu")
 THREADS = (1, 2, 3, 7)
 
 
@@ -37,21 +40,32 @@ def input_shape(program, model, size):
     return [n if isinstance(n, int) else 1 if axis < 2 else size for axis, n in enumerate(entry["shape"])]
 
 
-def output_hash(program, model, level, threads, folder):
-    done = subprocess.run([program, "run", model, str(folder / "noise.npy"), "-o", str(folder / "out"), "--quiet",
-                           "--isa", level, "--threads", str(threads)], capture_output=True, text=True)
+def hash_of(program, model, level, threads, folder):
+    """The hash, or None and why there is none."""
+    done = subprocess.run([*program, "run", model, str(folder / "noise.npy"), "--hash", "--json", "--isa", level,
+                           "--threads", str(threads)], capture_output=True, text=True)
+    found = json.loads(done.stdout)
     if done.returncode != 0:
-        return None, done.stderr.strip()
-    digest = hashlib.sha256()
-    for path in sorted((folder / "out").glob("*.npy")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12], ""
+        return None, found["error"]["message"]
+    (entry,) = found["hashes"]
+    return entry["hash"], ""
+
+
+def print_level(name, program, model, level, folder):
+    """All hashes of one level."""
+    results = [hash_of(program, model, level, threads, folder) for threads in THREADS]
+    if results[0][0] is None:
+        print(f"  {name:14} not run: {results[0][1]}", flush=True)
+        return set()
+    print(f"  {name:14}", *(value for value, _ in results), flush=True)
+    return {value for value, _ in results}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+")
     parser.add_argument("--program", default="build/release/quantize")
+    parser.add_argument("--arm")
     parser.add_argument("--size", type=int, default=224)
     options = parser.parse_args()
     agree = True
@@ -62,12 +76,9 @@ def main():
             write_noise(folder / "noise.npy", input_shape(options.program, model, options.size))
             print(model)
             for level in LEVELS:
-                results = [output_hash(options.program, model, level, threads, folder) for threads in THREADS]
-                if results[0][0] is None:
-                    print(f"  {level:11} not run: {results[0][1].splitlines()[0] if results[0][1] else 'no reason given'}")
-                    continue
-                hashes.update(value for value, _ in results)
-                print(f"  {level:11}", *(value for value, _ in results))
+                hashes |= print_level(level, [options.program], model, level, folder)
+            for level in ARM_LEVELS if options.arm else ():
+                hashes |= print_level("Arm " + level, [*EMULATOR, options.arm], model, level, folder)
         agree = agree and len(hashes) == 1
         print("  equal" if len(hashes) == 1 else "  NOT EQUAL")
     sys.exit(0 if agree else 1)

@@ -66,7 +66,9 @@ std::shared_ptr<const Program> Engine::program(const std::vector<Shape>& shapes)
   return {entry, entry->program.get()};
 }
 
-std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
+/// Returns body(program, inputs, workspace) for a workspace that nobody else uses.
+template <typename Body>
+auto Engine::in_workspace(const std::vector<Tensor>& inputs, Body body) {
   std::vector<Shape> shapes;
   std::vector<TensorView> views;
   for (const Tensor& input : inputs) {
@@ -83,17 +85,31 @@ std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObse
     }
   }
   if (!workspace) workspace = std::make_unique<Workspace>(*entry->program);
-  entry->program->run(views, *workspace, observer);
-  std::vector<Tensor> outputs;
-  for (size_t i = 0; i < graph_.outputs.size(); ++i) {
-    const TensorView view = workspace->output(i);
-    Tensor output(view.dtype, Shape(view.shape.begin(), view.shape.end()));
-    if (output.byte_size() != 0) std::memcpy(output.mutable_bytes(), view.data, output.byte_size());
-    outputs.push_back(std::move(output));
-  }
+  auto result = body(*entry->program, views, *workspace);
   const std::lock_guard lock(entry->mutex);
   entry->idle.push_back(std::move(workspace));
-  return outputs;
+  return result;
+}
+
+std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
+  return in_workspace(inputs,
+                      [&](const Program& program, std::span<const TensorView> views, Workspace& workspace) {
+                        program.run(views, workspace, observer);
+                        std::vector<Tensor> outputs;
+                        for (size_t i = 0; i < graph_.outputs.size(); ++i) {
+                          const TensorView view = workspace.output(i);
+                          Tensor output(view.dtype, Shape(view.shape.begin(), view.shape.end()));
+                          if (output.byte_size() != 0)
+                            std::memcpy(output.mutable_bytes(), view.data, output.byte_size());
+                          outputs.push_back(std::move(output));
+                        }
+                        return outputs;
+                      });
+}
+
+uint64_t Engine::hash(const std::vector<Tensor>& inputs) {
+  return in_workspace(inputs, [](const Program& program, std::span<const TensorView> views,
+                                 Workspace& workspace) { return program.run_hashed(views, workspace); });
 }
 
 }  // namespace quantize

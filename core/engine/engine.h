@@ -21,6 +21,9 @@ class Engine {
   /// Errors: Error(kInvalidArgument) for a wrong type or shape; those of compile and specialize.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer = nullptr);
 
+  /// Runs the model once for the hash of all it computes, results and all between: see Program::run_hashed.
+  uint64_t hash(const std::vector<Tensor>& inputs);
+
   /// The program for inputs of these shapes, compiled if it was not yet. Errors: those of compile and
   /// specialize.
   std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
@@ -31,6 +34,8 @@ class Engine {
 
  private:
   struct Entry;
+  template <typename Body>
+  auto in_workspace(const std::vector<Tensor>& inputs, Body body);
   std::shared_ptr<Entry> entry_for(const std::vector<Shape>& shapes);
 
   Graph specialized(const std::vector<Shape>& shapes);

@@ -69,6 +69,10 @@ class Program {
   void run(std::span<const TensorView> inputs, Workspace& workspace,
            ExecutionObserver* observer = nullptr) const;
 
+  /// The same, with a hash (FNV-1a, 64 bits) of every element that any step computes, in their order: it
+  /// depends neither on the instruction set nor on the number of threads.
+  uint64_t run_hashed(std::span<const TensorView> inputs, Workspace& workspace) const;
+
   /// The same, with the milliseconds that each step took.
   std::vector<double> run_timed(std::span<const TensorView> inputs, Workspace& workspace) const;
 

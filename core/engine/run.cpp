@@ -38,6 +38,31 @@ Workspace::Workspace(const Program& program) {
   for (ValueId id : graph.outputs) outputs_.push_back(read(id));
 }
 
+namespace {
+
+/// FNV-1a, 64 bits. Source: Fowler, Noll, Vo; http://www.isthe.com/chongo/tech/comp/fnv/.
+class Hash {
+ public:
+  /// The elements of a value, without borders and what lies between its pixels.
+  void add(const Storage& storage, const TensorView& value) {
+    const auto* bytes = static_cast<const uint8_t*>(value.data);
+    if (!storage.pixels) return add(bytes, static_cast<size_t>(value.size()) * size_of(value.dtype));
+    for (int64_t row = 0; row < storage.rows(); ++row)
+      for (int64_t x = 0; x < storage.width; ++x)
+        add(bytes + storage.row_offset(row) + static_cast<size_t>(x) * storage.pixel_stride,
+            static_cast<size_t>(storage.channels));
+  }
+  uint64_t value() const { return value_; }
+
+ private:
+  void add(const uint8_t* bytes, size_t count) {
+    for (size_t i = 0; i < count; ++i) value_ = (value_ ^ bytes[i]) * 0x100000001b3;
+  }
+  uint64_t value_ = 0xcbf29ce484222325;
+};
+
+}  // namespace
+
 /// What the team of one inference shares.
 struct Program::Inference {
   using Clock = std::chrono::steady_clock;
@@ -46,6 +71,7 @@ struct Program::Inference {
   const Workspace& workspace;
   ExecutionObserver* observer = nullptr;
   Clock::time_point* ends = nullptr;  // when each step ended, if somebody wants to know
+  Hash* hash = nullptr;               // of all results, likewise
 
   size_t chunks(size_t s) const { return program.steps_[s].chunks; }
 
@@ -69,7 +95,12 @@ struct Program::Inference {
 
   void finish(size_t s) const {
     const Workspace::StepViews& views = workspace.steps_[s];
-    for (size_t i = 0; i < views.outputs.size(); ++i) observe(program.steps_[s].outputs[i], views.outputs[i]);
+    for (size_t i = 0; i < views.outputs.size(); ++i) {
+      const ValueId id = program.steps_[s].outputs[i];
+      observe(id, views.outputs[i]);
+      if (hash != nullptr && id != kNoValue)
+        hash->add(program.storage_[static_cast<size_t>(id)], views.outputs[i]);
+    }
     if (ends != nullptr) ends[s] = Clock::now();
   }
 
@@ -101,6 +132,14 @@ void Program::run(std::span<const TensorView> inputs, Workspace& workspace,
   for (size_t i = 0; i < workspace.inputs_.size(); ++i)
     inference.observe(graph_.inputs[i], workspace.inputs_[i]);
   parallel_steps(steps_.size(), worthwhile_threads(threads_), inference);
+}
+
+uint64_t Program::run_hashed(std::span<const TensorView> inputs, Workspace& workspace) const {
+  copy_inputs(inputs, workspace);
+  Hash hash;
+  const Inference inference{*this, workspace, nullptr, nullptr, &hash};
+  parallel_steps(steps_.size(), threads_, inference);
+  return hash.value();
 }
 
 std::vector<double> Program::run_timed(std::span<const TensorView> inputs, Workspace& workspace) const {

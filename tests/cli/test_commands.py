@@ -332,6 +332,20 @@ class MainJob(Case):
 
 
 class Run(Case):
+    def test_hash_is_of_the_samples_whatever_runs_them(self):
+        self.images(2)
+        hashes = []
+        for isa in (("--isa", "scalar"), ("--threads", "2")):
+            report = self.run_json("run", MODEL, "images", "--preprocess", "unit", "--hash", *isa)
+            hashes.append([(entry["sample"], entry["hash"]) for entry in report["hashes"]])
+        self.assertEqual(hashes[0], hashes[1])
+        (_, first), (_, second) = hashes[0]
+        self.assertRegex(first, "^[0-9a-f]{16}$")
+        self.assertNotEqual(first, second)
+        self.assertNotIn("hashes", self.run_json("run", MODEL, "images", "--preprocess", "unit"))
+        text = self.run_program("run", MODEL, "images", "--preprocess", "unit", "--hash").stdout
+        self.assertIn(first, text)
+
     def test_a_tensor_by_its_input(self):
         self.write("x.npy", pictures.npy((2, 1, 28, 28), [i % 256 / 255 for i in range(2 * 784)]))
         self.run_program("run", MODEL, "input=x.npy", "-o", "named", "--threads", "1", "--quiet")
