@@ -6,6 +6,8 @@
 
 #include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
+#include "core/error.h"
+#include "core/quantization/equalize.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"
 
@@ -40,6 +42,7 @@ class PlanSearch {
     else
       take(is_auto ? kFallbackMethod : scheme_.method);
     if (bound && best_.quality && !bound.holds(*best_.quality)) put_back_until(bound);
+    if (best_.recipe.equalized) best_.equalized = std::move(equalized_);
     return std::move(best_);
   }
 
@@ -57,32 +60,78 @@ class PlanSearch {
     scheme.method = recipe.method;
     scheme.bias_correction = recipe.bias_correction;
     scheme.float_nodes = float_nodes;
-    auto [ranges, is_new] = ranges_.try_emplace(recipe.method);
-    if (is_new) ranges->second = decide_ranges(statistics_, scheme, options_.threads);
-    QuantizationPlan plan = plan_quantization(graph_, ranges->second, scheme, target_);
+    auto [ranges, is_new] = ranges_.try_emplace({recipe.method, recipe.equalized});
+    const StatisticsTable& statistics = recipe.equalized ? equalized_statistics_ : statistics_;
+    if (is_new) ranges->second = decide_ranges(statistics, scheme, options_.threads);
+    const Graph& graph = graph_of(recipe);
+    QuantizationPlan plan = plan_quantization(graph, ranges->second, scheme, target_);
     if (recipe.bias_correction == BiasCorrection::kMeasured)
       correct_bias(
-          graph_, samples_.count - held_back_.size(),
-          [&](size_t i) { return samples_.load(held_back_.empty() ? i : fitted_[i]); },
-          recipe.weight_rounding, options_, plan);
+          graph, fitted_count(), [&](size_t i) { return load_fitted(i); }, recipe.weight_rounding, options_,
+          plan);
     return plan;
+  }
+
+  const Graph& graph_of(const Recipe& recipe) const { return recipe.equalized ? *equalized_ : graph_; }
+  Quality judge(const Recipe& recipe, const QuantizationPlan& plan) const {
+    return validator_->judge(insert_qdq(graph_of(recipe), plan));
+  }
+
+  /// The samples that are not held back.
+  size_t fitted_count() const { return samples_.count - held_back_.size(); }
+  std::optional<std::vector<Tensor>> load_fitted(size_t i) const {
+    return samples_.load(held_back_.empty() ? i : fitted_[i]);
+  }
+
+  /// Makes the equalized graph and its statistics. Returns how many tensors it changes.
+  size_t equalize() {
+    if (fitted_count() == 0)
+      throw Error(ErrorKind::kInvalidArgument, "channels are equalized with images at hand; give --calib");
+    QuantizationScheme as_seen = scheme_;
+    as_seen.method = "max";
+    equalized_ = graph_;
+    const size_t changed =
+        equalize_channels(*equalized_, decide_ranges(statistics_, as_seen, options_.threads), scheme_).size();
+    equalized_statistics_ = statistics_;
+    if (changed == 0) return 0;
+    const size_t count = std::min(fitted_count(), kEqualizedSamples);
+    StatisticsTable seen = calibrate(
+        *equalized_, count, [&](size_t i) { return load_fitted(i * fitted_count() / count); }, options_);
+    equalized_statistics_.values.merge(seen.values);  // what is known under its name stays
+    equalized_statistics_.taps = std::move(seen.taps);
+    return changed;
   }
 
   void search() {
     const auto closed_form = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
     const bool corrects = closed_form != BiasCorrection::kOff;
     const std::string fallback = kFallbackMethod;
-    attempt("ranges by " + fallback + (corrects ? ", bias correction closed form" : ""),
-            {fallback, closed_form}, kAnyGain);
-    if (corrects) attempt("bias correction off", {fallback, BiasCorrection::kOff}, kClearGain);
+    const bool is_on = scheme_.equalization == Equalization::kOn;
+    const auto recipe = [&](const std::string& method, BiasCorrection correction, bool equalized) {
+      return Recipe{method, correction, WeightRounding::kNearest, equalized};
+    };
+    if (is_on) equalize();
+    attempt("ranges by " + fallback + (corrects ? ", bias correction closed form" : "") +
+                (is_on ? ", channels equalized" : ""),
+            recipe(fallback, closed_form, is_on), kAnyGain);
+    if (corrects) attempt("bias correction off", recipe(fallback, BiasCorrection::kOff, is_on), kClearGain);
     for (const char* method : {"max", "percentile", "entropy", "mean"})
-      attempt("ranges by " + std::string(method), {method, best_.recipe.bias_correction}, kClearGain);
+      attempt("ranges by " + std::string(method), recipe(method, best_.recipe.bias_correction, is_on),
+              kClearGain);
+    if (scheme_.equalization == Equalization::kTried) {
+      const Clock::time_point start = Clock::now();
+      if (const size_t changed = equalize(); changed != 0)
+        attempt(
+            "channels of " + std::to_string(changed) + (changed == 1 ? " tensor" : " tensors") + " equalized",
+            recipe(best_.recipe.method, best_.recipe.bias_correction, true), kClearGain, start);
+    }
     if (scheme_.bias_correction == BiasCorrection::kMeasured) {
-      const Recipe measured{best_.recipe.method, BiasCorrection::kMeasured};
+      Recipe measured = best_.recipe;
+      measured.bias_correction = BiasCorrection::kMeasured;
       attempt("bias correction measured", measured, kClearGain);
+      measured.weight_rounding = WeightRounding::kFitted;
       if (scheme_.weight_rounding == WeightRounding::kFitted)
-        attempt("weights rounded by what they do",
-                {measured.method, BiasCorrection::kMeasured, WeightRounding::kFitted}, kAnyGain);
+        attempt("weights rounded by what they do", measured, kAnyGain);
     }
     attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kClearGain);
   }
@@ -96,37 +145,41 @@ class PlanSearch {
   /// What the scheme says, unseen; but what fits the samples is left out if nothing can judge it (`auto`).
   void take(const std::string& method) {
     const bool may_fit = samples_.count != 0 && scheme_.method != kAutoMethod;
-    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding};
+    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding,
+                    scheme_.equalization == Equalization::kOn};
+    if (best_.recipe.equalized) equalize();
     if (!may_fit) {
       best_.recipe.bias_correction = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
       best_.recipe.weight_rounding = WeightRounding::kNearest;
     }
     best_.plan = plan_with(best_.recipe);
-    if (best_.held_back != 0) best_.quality = validator_->judge(insert_qdq(graph_, best_.plan));
+    if (best_.held_back != 0) best_.quality = judge(best_.recipe, best_.plan);
   }
 
   /// The plan with the most integer multiplications among those that either order of layers leads to.
   void put_back_until(const Bound& bound) {
     // Ranking layers needs nothing measured; what is confirmed has it.
     const Recipe quick{best_.recipe.method,
-                       std::min(best_.recipe.bias_correction, BiasCorrection::kClosedForm)};
+                       std::min(best_.recipe.bias_correction, BiasCorrection::kClosedForm),
+                       WeightRounding::kNearest, best_.recipe.equalized};
+    const Graph& graph = graph_of(quick);
     const Planner planner = [&](const std::set<std::string>& nodes) { return plan_with(quick, nodes); };
     const std::vector<LayerSensitivity> layers =
-        measure_sensitivity(graph_, best_.plan, planner, *validator_, false, [&](size_t) { count_trial(); });
+        measure_sensitivity(graph, best_.plan, planner, *validator_, false, [&](size_t) { count_trial(); });
     const QuantizationPlan whole = best_.plan;
     best_.bound_met = false;
     uint64_t most_macs = 0;
     for (HarmPer per : {HarmPer::kMac, HarmPer::kLayer}) {
       std::optional<Candidate> last;
-      const auto nodes = fewest_in_float(most_harmful_first(graph_, whole, layers, per),
+      const auto nodes = fewest_in_float(most_harmful_first(graph, whole, layers, per),
                                          [&](const std::set<std::string>& float_nodes) {
                                            Candidate candidate = candidate_with(float_nodes);
                                            const bool holds = bound.holds(candidate.quality);
                                            if (holds) last = std::move(candidate);
                                            return holds;
                                          });
-      if (!nodes || summarize(graph_, last->plan).integer_macs <= most_macs) continue;
-      most_macs = summarize(graph_, last->plan).integer_macs;
+      if (!nodes || summarize(graph, last->plan).integer_macs <= most_macs) continue;
+      most_macs = summarize(graph, last->plan).integer_macs;
       best_.bound_met = true;
       best_.put_back = *nodes;
       best_.plan = std::move(last->plan);
@@ -141,16 +194,15 @@ class PlanSearch {
   Candidate candidate_with(const std::set<std::string>& float_nodes) {
     QuantizationPlan plan = plan_with(best_.recipe, float_nodes);
     count_trial();
-    Quality quality = validator_->judge(insert_qdq(graph_, plan));
+    Quality quality = judge(best_.recipe, plan);
     return {std::move(plan), std::move(quality)};
   }
 
-  /// Keeps the plan if it gains more than that over the best so far.
-  void attempt(const std::string& name, const Recipe& recipe, double least_gain) {
-    const Clock::time_point start = Clock::now();
+  /// Keeps the plan if it gains more than that over the best so far. `start`: when work on it began.
+  void attempt(const std::string& name, const Recipe& recipe, double least_gain,
+               Clock::time_point start = Clock::now()) {
     QuantizationPlan plan = plan_with(recipe);
-    PlanStep step{
-        .name = name, .before = best_.quality, .after = validator_->judge(insert_qdq(graph_, plan))};
+    PlanStep step{.name = name, .before = best_.quality, .after = judge(recipe, plan)};
     step.kept = !best_.quality || step.after.gain_over(*best_.quality) > least_gain;
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
@@ -174,7 +226,9 @@ class PlanSearch {
   CalibrateOptions options_;
   const std::function<void(size_t)> progress_;
   size_t trials_ = 0;
-  std::map<std::string, RangeTable> ranges_;  // by method: nothing else that is tried changes them
+  std::map<std::pair<std::string, bool>, RangeTable> ranges_;  // by method and Recipe::equalized
+  std::optional<Graph> equalized_;                             // once it was asked for
+  StatisticsTable equalized_statistics_;
   std::vector<size_t> fitted_, held_back_;
   const Validator* validator_ = nullptr;
   ChosenPlan best_;

@@ -20,6 +20,8 @@ constexpr const char* kAutoMethod = "auto";
 /// What it stands for where nothing can be tried.
 constexpr const char* kFallbackMethod = "mse";
 
+constexpr size_t kEqualizedSamples = 64;
+
 /// One thing that was tried.
 struct PlanStep {
   std::string name;
@@ -29,17 +31,20 @@ struct PlanStep {
   double seconds = 0;
 };
 
-constexpr size_t kMostSteps = 9;
+constexpr size_t kMostSteps = 10;
 
 /// How a plan is made.
 struct Recipe {
   std::string method;  // of the activation ranges
   BiasCorrection bias_correction = BiasCorrection::kOff;
   WeightRounding weight_rounding = WeightRounding::kNearest;  // kFitted only with kMeasured
+  bool equalized = false;                                     // channels: see equalize_channels
 };
 
 struct ChosenPlan {
   QuantizationPlan plan;
+  /// What the plan is for, if not the graph that was given: the same with its channels equalized.
+  std::optional<Graph> equalized;
   Recipe recipe;
   std::vector<PlanStep> steps;  // none without held-back samples
   size_t held_back = 0;
@@ -55,10 +60,15 @@ struct ChosenPlan {
 /// kFallbackMethod and biases corrected in closed form (if the scheme corrects them), and takes each of these
 /// instead if the network's outputs on the held-back samples gain by it (Quality::gain_over):
 ///
-///   - no bias correction; the ranges of every other method: a gain that is no chance
+///   - no bias correction; the ranges of every other method; channels equalized, if the scheme says kTried: a
+///     gain that is no chance
 ///   - biases corrected as measured on the other samples: a gain that is no chance
 ///   - weights rounded anew, layer by layer, and biases as measured behind them: any gain
 ///   - ranges by `max` and nothing corrected: any gain, so that the result is never worse than that
+///
+/// An equalized network's activations are those of the given one but for the equalized values, whose
+/// statistics are taken from up to kEqualizedSamples of the samples that are not held back. With kOn, every
+/// step but the last has its channels equalized, and so has a method by name.
 ///
 /// Without held-back samples `auto` is kFallbackMethod. Then, and for any method without samples
 /// (`samples.count` 0), biases are corrected in closed form at most.
@@ -70,7 +80,8 @@ struct ChosenPlan {
 /// `options.progress` is told how many networks were tried: up to kMostSteps by the search, then those that a
 /// bound needs.
 ///
-/// Errors: those of decide_ranges, plan_quantization, the loader and the engine.
+/// Errors: those of decide_ranges, plan_quantization, the loader and the engine; Error(kInvalidArgument) for
+/// kOn without samples.
 ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
                        const QuantizationScheme& scheme, const TargetProfile& target,
                        const SampleSet& samples, const Bound& bound, const CalibrateOptions& options);

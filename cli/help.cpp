@@ -8,7 +8,7 @@ namespace quantize {
 namespace {
 
 constexpr size_t kNameColumn = 26;
-constexpr size_t kLineWidth = 88;
+constexpr size_t kLineWidth = 96;
 
 bool is_default(const Command& command, std::span<const Command> commands) {
   return command.name == commands.front().name;
@@ -39,7 +39,7 @@ std::string usage_line(const CLI::App& app, const Command& command, bool is_defa
 
 // "More: --a --b ... (--help-all)", broken into lines.
 std::string remaining_names(const CLI::App& app) {
-  std::string text, line = "More, see --help-all:";
+  std::string text, line = "More (--help-all):";
   for (const CLI::Option* option : app.get_options()) {
     const bool shown = option->get_positional() || option->get_group() == kMainOptions;
     if (shown || option == app.get_help_ptr() || option == app.get_help_all_ptr()) continue;

@@ -228,11 +228,12 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   check_labelled(flags, chosen);
   if (!chosen.bound_met) return unmet_report(flags.model, chosen, console);
   done(console, "planned for " + plan.target);
-  Graph model = insert_qdq(graph, plan);
+  const Graph& planned = chosen.equalized ? *chosen.equalized : graph;
+  Graph model = insert_qdq(planned, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
   describe(model, flags, scheme, learned.statistics);
-  save(flags, graph, plan, model);
+  save(flags, planned, plan, model);
 
   for (const std::string& warning : plan.warnings) console.diagnostics.warn(warning);
   return quantize_report({.model = flags.model,
@@ -244,7 +245,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
                           .bytes_before = bytes_of_model(flags.model, source),
                           .bytes_after = fs::file_size(output_of(flags)),
-                          .graph = graph,
+                          .graph = planned,
                           .chosen = chosen},
                          console);
 }

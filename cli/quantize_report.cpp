@@ -40,6 +40,11 @@ const char* text_of(WeightRounding rounding) {
   return rounding == WeightRounding::kFitted ? "fitted" : "nearest";
 }
 
+const char* text_of(Equalization equalization) {
+  if (equalization == Equalization::kTried) return "auto";
+  return equalization == Equalization::kOn ? "on" : "off";
+}
+
 Json params_json(const QuantParams& params) {
   Json json = {{"type", name_of(params.dtype)},
                {"scale", params.scale},
@@ -136,6 +141,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"preprocessing_reason", facts.preprocessing_reason},
                {"bias_correction", text_of(facts.chosen.recipe.bias_correction)},
                {"weight_rounding", text_of(facts.chosen.recipe.weight_rounding)},
+               {"equalized", facts.chosen.recipe.equalized},
                {"samples", facts.samples},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
@@ -161,9 +167,11 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   text += "  calibrated on   " + format_plural(facts.samples, "sample");
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
   text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
-  text += "\n  ranges          " + facts.chosen.recipe.method + ", bias correction " +
-          text_of(facts.chosen.recipe.bias_correction) + ", weights rounded " +
-          (facts.chosen.recipe.weight_rounding == WeightRounding::kFitted ? "by what they do" : "to nearest");
+  text +=
+      "\n  ranges          " + facts.chosen.recipe.method + ", bias correction " +
+      text_of(facts.chosen.recipe.bias_correction) + ", weights rounded " +
+      (facts.chosen.recipe.weight_rounding == WeightRounding::kFitted ? "by what they do" : "to nearest") +
+      (facts.chosen.recipe.equalized ? ", channels equalized" : "");
   text +=
       "\n  size            " + format_bytes(facts.bytes_before) + " -> " + format_bytes(facts.bytes_after);
   const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "the ";
@@ -245,6 +253,7 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
   Json json = {{"method", scheme.method},
                {"bias_correction", text_of(scheme.bias_correction)},
                {"weight_rounding", text_of(scheme.weight_rounding)},
+               {"equalize", text_of(scheme.equalization)},
                {"weights", scheme.per_channel_weights ? "per-channel" : "per-tensor"},
                {"weight_bits", scheme.weights.num_bits},
                {"activations", name_of(scheme.activations.dtype)},

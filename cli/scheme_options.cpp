@@ -132,6 +132,7 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
       ->group(kGroup);
   choice("--bias-correction", flags.bias_correction, {"auto", "on", "closed-form", "off"}, kGroup);
   choice("--weight-rounding", flags.weight_rounding, {"auto", "nearest", "fitted"}, kGroup);
+  choice("--equalize", flags.equalize, {"auto", "on", "off"}, kGroup);
   app.add_option("--weight-bits", scheme.weights.num_bits, "of the weights' codes, held as s8 (default 8)")
       ->type_name("N")
       ->check(CLI::Range(2, 8))
@@ -174,6 +175,9 @@ QuantizationScheme make_scheme(const SchemeFlags& flags) {
                 "--weight-rounding fitted leaves the mean to the biases; leave out --bias-correction " +
                     flags.bias_correction);
   scheme.bias_correction = bias_correction(flags);
+  scheme.equalization = flags.equalize == "on"    ? Equalization::kOn
+                        : flags.equalize == "off" ? Equalization::kOff
+                                                  : Equalization::kTried;
   // At 8 bits the activations' rounding dominates, so that fitting is not worth its time unless asked for.
   const bool fitted = flags.weight_rounding == "fitted" ||
                       (flags.weight_rounding == "auto" && flags.scheme.method == kAutoMethod &&

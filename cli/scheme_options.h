@@ -11,8 +11,8 @@ namespace quantize {
 /// --method, --bias-correction, --weights, --include and the rest of them, as text.
 struct SchemeFlags {
   QuantizationScheme scheme;  // filled directly where the text is the value
-  std::string bias_correction = "auto", weight_rounding = "auto", weights = "per-channel", activations = "u8",
-              overrides;
+  std::string bias_correction = "auto", weight_rounding = "auto", equalize = "auto", weights = "per-channel",
+              activations = "u8", overrides;
   bool symmetric = false, reduce_range = false;
 };
 void add_scheme_options(CLI::App& app, SchemeFlags& flags);

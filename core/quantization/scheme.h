@@ -31,11 +31,19 @@ enum class WeightRounding {
   kFitted,  // for the least error of what the layer computes, where there are samples
 };
 
+/// Whether channels of one tensor are brought to one size (equalize_channels).
+enum class Equalization {
+  kOff,
+  kTried,  // where a search finds that it helps
+  kOn,
+};
+
 struct QuantizationScheme {
   std::string method = "mse";  // activation calibrator
   double percentile = 99.99;   // of that calibrator
   BiasCorrection bias_correction = BiasCorrection::kMeasured;
   WeightRounding weight_rounding = WeightRounding::kNearest;
+  Equalization equalization = Equalization::kOff;
   /// Values of which rounding would make more than this share of what the next layers compute to noise stay
   /// in float; 1 quantizes all. 0.01 is 20 dB.
   double max_noise = 0.01;

@@ -68,7 +68,7 @@ TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
                                  "ranges by max", "ranges by percentile", "ranges by entropy",
                                  "ranges by mean", "bias correction measured",
                                  "weights rounded by what they do", "ranges by max, nothing corrected"});
-  CHECK(chosen.steps.size() == kMostSteps);
+  CHECK(chosen.steps.size() + 1 == kMostSteps);  // equalization is another
   double best = 1e9;
   for (const PlanStep& step : chosen.steps) {
     CHECK(step.before.has_value() == (&step != &chosen.steps.front()));
@@ -107,6 +107,41 @@ TEST_CASE("choose_plan: bias correction that is off is not tried") {
   const ChosenPlan chosen = choose(scheme, images(8));
   CHECK(chosen.recipe.bias_correction == BiasCorrection::kOff);
   CHECK(chosen.steps.size() == 6);
+}
+
+TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for") {
+  // Channels of very different size, which the weights behind them make alike again.
+  Graph graph = classifier();
+  const auto weights = [&](const char* name) {
+    return graph.value(graph.find_value(name)).initializer.mutable_data<float>();
+  };
+  for (int64_t c = 0; c < 8; ++c) {
+    const float factor = std::exp2(-static_cast<float>(c));
+    for (int64_t i = 0; i < 27; ++i) weights("w1")[c * 27 + i] *= factor;
+    weights("b1")[c] *= factor;
+    for (int64_t o = 0; o < 8; ++o)
+      for (int64_t i = 0; i < 9; ++i) weights("w2")[(o * 8 + c) * 9 + i] /= factor;
+  }
+  const auto choose_for = [&](const QuantizationScheme& scheme, const SampleSet& samples) {
+    return choose_plan(graph, calibrate(graph, 32, sample, {}), scheme, find_target("ort-x86"), samples, {},
+                       {});
+  };
+  QuantizationScheme scheme = scheme_of("auto");
+  scheme.max_noise = 1;
+  scheme.equalization = Equalization::kTried;
+  const ChosenPlan tried = choose_for(scheme, images(8));
+  CHECK(names(tried)[6] == "channels of 1 tensor equalized");
+  CHECK(tried.steps[6].kept);
+  CHECK(tried.recipe.equalized);
+  REQUIRE(tried.equalized);
+  CHECK(tried.equalized->find_value("relu_1_out_equalized") != kNoValue);
+  CHECK(tried.steps.back().name == "ranges by max, nothing corrected");
+
+  scheme.method = "mse";
+  CHECK(!choose_for(scheme, images(0)).equalized);  // nothing judges it
+  scheme.equalization = Equalization::kOn;
+  CHECK(choose_for(scheme, images(0)).equalized);
+  CHECK_THROWS_WITH(choose_for(scheme, {}), Catch::Contains("give --calib"));
 }
 
 TEST_CASE("choose_plan: without held-back samples all is done unseen") {

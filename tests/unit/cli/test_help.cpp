@@ -29,7 +29,7 @@ TEST_CASE("Help shows main options with their meaning and the others by name") {
         "Makes a thing.\n\n  quantize a.onnx\n\nUsage: quantize MODEL.onnx [options]\n"
         "  MODEL.onnx              the model\n"
         "  -o, --output FILE       where to\n"
-        "More, see --help-all: --rare\n"
+        "More (--help-all): --rare\n"
         "Commands, each with its own --help:\n"
         "  look        looks at a thing\n");
   const std::string all = help_text(app, kCommands[1], kCommands, true);
