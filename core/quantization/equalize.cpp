@@ -89,8 +89,7 @@ class Equalizer {
     apply(node, *layout, reach, *factors, best);
   }
 
-  // What can be scaled
-  // ---------------------------------------------------------------------------------------
+  // What can be scaled --------------------------------------------------------------------------------------
 
   const Tensor* float_constant(ValueId id) const {
     const Tensor* tensor = graph_.constant(id);
@@ -180,8 +179,7 @@ class Equalizer {
            y->size() == 2 && (*y)[1] == (*x)[1];
   }
 
-  // By how much
-  // ----------------------------------------------------------------------------------------------
+  // By how much ---------------------------------------------------------------------------------------------
 
   /// Per channel, how often it fits into half of the range of all that the tensor is quantized with.
   std::optional<Numbers> factors_of(ValueId value, const Reach& reach, double high, int64_t channels) const {
@@ -255,8 +253,7 @@ class Equalizer {
                                            (12 * signal));
   }
 
-  // Doing it
-  // -------------------------------------------------------------------------------------------------
+  // Doing it ------------------------------------------------------------------------------------------------
 
   void apply(const Node& node, const WeightLayout& layout, const Reach& reach, const Numbers& factors,
              double exponent) {
