@@ -182,13 +182,14 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
 // How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
 // bytes.
 void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme& scheme,
-              const StatisticsTable& statistics) {
+              const Recipe& recipe, const StatisticsTable& statistics) {
   std::map<std::string, std::string>& metadata = model.info.metadata;
   metadata["quantize.version"] = QUANTIZE_VERSION;
   metadata["quantize.options"] =
       options_json(scheme,
                    {{"format", flags.format}, {"target", target_of(flags)}, {"input_type", flags.input_type}})
           .dump();
+  metadata["quantize.chosen"] = recipe_json(recipe).dump();
   metadata["quantize.source"] = statistics.model;
   metadata["quantize.samples"] = std::to_string(statistics.samples);
   if (!statistics.preprocessing.empty()) metadata[kPreprocessKey] = statistics.preprocessing;
@@ -232,7 +233,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   Graph model = insert_qdq(planned, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
-  describe(model, flags, scheme, learned.statistics);
+  describe(model, flags, scheme, chosen.recipe, learned.statistics);
   save(flags, planned, plan, model);
 
   for (const std::string& warning : plan.warnings) console.diagnostics.warn(warning);

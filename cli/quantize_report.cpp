@@ -134,14 +134,10 @@ double percent_of_macs(const PlanSummary& summary) {
 Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   Json json = {{"model", facts.model},
                {"output", facts.output},
-               {"method", facts.chosen.recipe.method},
                {"format", facts.format},
                {"target", facts.chosen.plan.target},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"preprocessing_reason", facts.preprocessing_reason},
-               {"bias_correction", text_of(facts.chosen.recipe.bias_correction)},
-               {"weight_rounding", text_of(facts.chosen.recipe.weight_rounding)},
-               {"equalized", facts.chosen.recipe.equalized},
                {"samples", facts.samples},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
@@ -154,6 +150,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"put_back", facts.chosen.put_back},
                {"passed", facts.chosen.bound_met},
                {"nodes", Json::object()}};
+  json.update(recipe_json(facts.chosen.recipe));
   for (const auto& [op_type, count] : summary.by_op_type)
     json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
   json["float_nodes"] = float_nodes_json(facts.graph, facts.chosen.plan);
@@ -190,6 +187,13 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
 Report quantize_report(const QuantizeFacts& facts, const Console& console) {
   const PlanSummary summary = summarize(facts.graph, facts.chosen.plan);
   return {json_of(facts, summary), text_of(facts, summary, console)};
+}
+
+Json recipe_json(const Recipe& recipe) {
+  return {{"method", recipe.method},
+          {"bias_correction", text_of(recipe.bias_correction)},
+          {"weight_rounding", text_of(recipe.weight_rounding)},
+          {"equalized", recipe.equalized}};
 }
 
 Json quality_json(const std::optional<Quality>& quality) {

@@ -28,6 +28,9 @@ Json quality_json(const std::optional<Quality>& quality);
 /// Every value's type, scale, zero point, range and reason; every node's placement and reason.
 Json plan_json(const Graph& graph, const QuantizationPlan& plan);
 
+/// What a search has chosen, or what was asked for by name.
+Json recipe_json(const Recipe& recipe);
+
 /// What the user asked for, as it goes into the model's metadata; `more` are options beside the scheme.
 Json options_json(const QuantizationScheme& scheme, const std::map<std::string, std::string>& more);
 

@@ -239,6 +239,12 @@ class MainJob(Case):
             self.assertEqual(set(step["after"]), {"sqnr_db", "agreement"})
             best = step["after"] if step["kept"] else best
         self.assertIn(report["method"], ("max", "mean", "entropy", "percentile", "mse"))
+        chosen = '{"method":"%s","bias_correction":"%s"' % (report["method"], report["bias_correction"])
+        metadata = (self.folder / "a.onnx").read_bytes()
+        self.assertTrue(chosen.encode() in metadata, chosen)
+        self.assertFalse(report["equalized"])
+        self.assertTrue(self.run_json("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--equalize", "on",
+                                      "-o", "c.onnx")["equalized"])
         named = self.run_json("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--method",
                               report["method"], "--bias-correction", "on", "-o", "b.onnx")
         self.assertEqual((named["steps"], named["bias_correction"]), ([], "measured"))
