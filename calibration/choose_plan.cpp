@@ -203,7 +203,8 @@ class PlanSearch {
                Clock::time_point start = Clock::now()) {
     QuantizationPlan plan = plan_with(recipe);
     PlanStep step{.name = name, .before = best_.quality, .after = judge(recipe, plan)};
-    step.kept = !best_.quality || step.after.gain_over(*best_.quality) > least_gain;
+    step.spoils = best_.quality && step.after.spoils_a_channel_of(*best_.quality);
+    step.kept = !best_.quality || (!step.spoils && step.after.gain_over(*best_.quality) > least_gain);
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
       best_.plan = std::move(plan);

@@ -27,6 +27,7 @@ struct PlanStep {
   std::string name;
   std::optional<Quality> before;  // nothing for what the search starts from
   Quality after;
+  bool spoils = false;  // a channel of the outputs: then it is not kept, whatever it gains
   bool kept = false;
   double seconds = 0;
 };
@@ -58,7 +59,8 @@ struct ChosenPlan {
 /// A method by name does what it says: no sample is held back, none is loaded unless biases are to be
 /// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
 /// kFallbackMethod and biases corrected in closed form (if the scheme corrects them), and takes each of these
-/// instead if the network's outputs on the held-back samples gain by it (Quality::gain_over):
+/// instead if the network's outputs on the held-back samples gain by it (Quality::gain_over) and none of
+/// their channels is spoiled (Quality::spoils_a_channel_of):
 ///
 ///   - no bias correction; the ranges of every other method; channels equalized, if the scheme says kTried: a
 ///     gain that is no chance

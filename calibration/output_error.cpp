@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "calibration/deviation.h"
 
@@ -64,14 +65,19 @@ OutputError::OutputError(const std::vector<const Tensor*>& references) : weights
   }
 }
 
-double OutputError::of(const Tensor& reference, const Tensor& candidate) const {
+std::vector<double> OutputError::channels_of(const Tensor& reference, const Tensor& candidate) const {
   const std::vector<double> a = reference.to_vector<double>(), b = candidate.to_vector<double>();
   std::vector<Deviation> channels(weights_.size());
   for (size_t i = 0; i < a.size(); ++i) channels[channel_of(i)].add(a[i], b[i]);
-  double sum = 0;
+  std::vector<double> errors(channels.size());
   for (size_t c = 0; c < channels.size(); ++c)
-    if (channels[c].noise != 0) sum += weights_[c] * channels[c].noise;
-  return sum;
+    if (channels[c].noise != 0) errors[c] = weights_[c] * channels[c].noise;
+  return errors;
+}
+
+double OutputError::of(const Tensor& reference, const Tensor& candidate) const {
+  const std::vector<double> errors = channels_of(reference, candidate);
+  return std::accumulate(errors.begin(), errors.end(), 0.0);
 }
 
 }  // namespace quantize

@@ -23,7 +23,10 @@ class OutputError {
   /// shorter of axes 1 and 2 of three; else, or if shapes differ between samples, there is one.
   explicit OutputError(const std::vector<const Tensor*>& references);
 
-  /// Of one sample; infinite where one of the two is not finite alone. Requires: tensors of one size.
+  /// What each channel adds to the error of one sample; infinite where one of the two is not finite alone.
+  /// Requires: tensors of one size.
+  std::vector<double> channels_of(const Tensor& reference, const Tensor& candidate) const;
+  /// Their sum.
   double of(const Tensor& reference, const Tensor& candidate) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/engine/engine.h"
 #include "core/parallel.h"
@@ -46,6 +47,23 @@ double Quality::gain_over(const Quality& other) const {
   return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
 }
 
+bool Quality::spoils_a_channel_of(const Quality& other) const {
+  constexpr double kMuch = 1.5, kSure = 3;
+  const auto n = static_cast<double>(channel_errors.size());
+  for (size_t c = 0; !channel_errors.empty() && c < channel_errors[0].size(); ++c) {
+    double own = 0, others = 0, squares = 0;
+    for (size_t s = 0; s < channel_errors.size(); ++s) {
+      own += channel_errors[s][c] / n;
+      others += other.channel_errors[s][c] / n;
+      const double difference = channel_errors[s][c] - other.channel_errors[s][c];
+      squares += difference * difference / n;
+    }
+    const double mean = own - others, variance = std::max(squares - mean * mean, 0.0);
+    if (own > kMuch * others && mean > kSure * std::sqrt(variance / n)) return true;
+  }
+  return false;
+}
+
 Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
                      const CalibrateOptions& options)
     : threads_(options.threads), kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels) {
@@ -80,12 +98,14 @@ Quality Validator::judge(const Graph& network) const {
     const std::vector<Tensor> computed = engine.run(samples_[s].inputs);
     Quality& part = parts[s];
     part.outputs.resize(outputs);
-    double sum = 0;
+    part.channel_errors.resize(1);
+    std::vector<double>& channels = part.channel_errors[0];
     for (size_t i = 0; i < outputs; ++i) {
       part.outputs[i].add(samples_[s].outputs[i], computed[i]);
-      sum += errors_[i].of(samples_[s].outputs[i], computed[i]);
+      for (const double error : errors_[i].channels_of(samples_[s].outputs[i], computed[i]))
+        channels.push_back(error / static_cast<double>(outputs));
     }
-    part.errors = {sum / static_cast<double>(outputs)};
+    part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
     const auto expected = static_cast<int64_t>(arg_max(samples_[s].outputs[0])),
                found = static_cast<int64_t>(arg_max(computed[0]));
     part.agreeing = expected == found ? 1 : 0;
@@ -100,7 +120,8 @@ Quality Validator::judge(const Graph& network) const {
     quality.labelled += part.labelled;
     quality.reference_right += part.reference_right;
     quality.candidate_right += part.candidate_right;
-    quality.errors.insert(quality.errors.end(), part.errors.begin(), part.errors.end());
+    quality.errors.push_back(part.errors[0]);
+    quality.channel_errors.push_back(part.channel_errors[0]);
     for (size_t i = 0; i < outputs; ++i) quality.outputs[i].add(part.outputs[i]);
   }
   return quality;

@@ -25,6 +25,8 @@ struct Quality {
   std::vector<Deviation> outputs;  // in the order of the graph's outputs
   /// Per sample: the mean over the outputs of its OutputError.
   std::vector<double> errors;
+  /// Per sample: what each channel of each output adds to that.
+  std::vector<std::vector<double>> channel_errors;
 
   double sqnr_db() const;    // of the worst output, over all samples
   double agreement() const;  // percent
@@ -33,6 +35,11 @@ struct Quality {
   /// By how much `errors` are lower than another network's on the same samples, on average, in standard
   /// errors of that average: above 0 is better, above 1 is more than chance explains.
   double gain_over(const Quality& other) const;
+
+  /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
+  /// all channels gain together: its error is larger by half, and that is no chance (three standard errors).
+  /// What a program reads first may be one channel of many, as the objectness of a detector is.
+  bool spoils_a_channel_of(const Quality& other) const;
 };
 
 /// Keeps the held-back samples and what the float network computes of them.

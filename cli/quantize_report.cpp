@@ -85,6 +85,7 @@ Json steps_json(const ChosenPlan& chosen) {
                     {"before", quality_json(step.before)},
                     {"after", quality_json(step.after)},
                     {"gain", step.before ? Json(step.after.gain_over(*step.before)) : Json()},
+                    {"spoils_a_channel", step.spoils},
                     {"kept", step.kept},
                     {"seconds", step.seconds}});
   return list;
@@ -105,7 +106,8 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
   };
   const auto verdict = [](const PlanStep& step) {
     if (step.kept) return "kept";
-    return step.after.gain_over(*step.before) > 0 ? "rejected, as that could be chance" : "rejected";
+    if (!(step.after.gain_over(*step.before) > 0)) return "rejected";
+    return step.spoils ? "rejected, as it spoils a channel" : "rejected, as that could be chance";
   };
   for (const PlanStep& step : chosen.steps)
     table.add({step.name, change(step, &Quality::sqnr_db), change(step, &Quality::agreement),

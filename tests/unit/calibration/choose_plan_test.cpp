@@ -172,6 +172,21 @@ TEST_CASE("Quality: gains are counted in standard errors") {
   CHECK(a.gain_over(b) == Approx(0.5 / (std::sqrt(0.75) / 2)));
 }
 
+TEST_CASE("Quality: one channel can be spoiled while all together gain") {
+  Quality before, after;
+  for (int s = 0; s < 12; ++s) {
+    const double noise = 0.01 * (s % 3);
+    before.channel_errors.push_back({10 + noise, 0.1 + noise});
+    after.channel_errors.push_back({5 + noise, 0.25 + noise});
+  }
+  CHECK(after.spoils_a_channel_of(before));
+  CHECK(!before.spoils_a_channel_of(before));
+  for (auto& sample : after.channel_errors) sample[1] -= 0.12;  // 0.13 + noise for 0.1 + noise: not by half
+  CHECK(!after.spoils_a_channel_of(before));
+  for (size_t s = 0; s < 12; ++s) after.channel_errors[s][1] = s == 0 ? 2 : 0.1;  // once is chance
+  CHECK(!after.spoils_a_channel_of(before));
+}
+
 TEST_CASE("Validator: the float network is identical to itself; bad samples are left out") {
   const Graph graph = classifier();
   SampleSet set = images(4);
