@@ -16,6 +16,10 @@
 
 namespace quantize {
 
+/// The domain of the operators that only the engine makes: LookupTable, FusedConv, ToPixels, ToRowMajor. They
+/// rely on what the passes that make them have checked; no file may have one.
+constexpr const char* kEngineDomain = "quantize";
+
 /// Element type and, as far as it is known, shape.
 struct TensorType {
   DataType dtype = DataType::kUndefined;

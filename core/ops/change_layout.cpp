@@ -1,7 +1,6 @@
 // ToPixels and ToRowMajor: the same u8 image, laid out as the next operator wants it.
 #include <cstring>
 
-#include "core/engine/integer/integer_passes.h"
 #include "core/ops/element_types.h"
 #include "core/ops/pixel_steps.h"
 

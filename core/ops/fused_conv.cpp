@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "core/engine/integer/integer_passes.h"
 #include "core/error.h"
 #include "core/ops/codes.h"
 #include "core/ops/conv.h"

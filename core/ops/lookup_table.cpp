@@ -1,5 +1,4 @@
 // LookupTable: y = table[x], code by code. The engine makes it of chains of elementwise operators.
-#include "core/engine/integer/integer_passes.h"
 #include "core/ops/element_types.h"
 #include "core/ops/pixel_steps.h"
 

@@ -388,7 +388,7 @@ bool is_depthwise(const Node& conv, Dims weights) {
 Node as_fused_conv(const Node& conv) {
   Node fused = conv;
   fused.op_type = "FusedConv";
-  fused.domain = "quantize";
+  fused.domain = kEngineDomain;
   fused.inputs.resize(kFusedConvInputs, kNoValue);
   return fused;
 }

@@ -9,9 +9,6 @@
 
 namespace quantize {
 
-/// The domain of the operators that only the engine knows: LookupTable, FusedConv, ToPixels, ToRowMajor.
-constexpr const char* kEngineDomain = "quantize";
-
 /// Replaces every chain of elementwise operators that leads from one 8-bit value to another by a LookupTable
 /// of 256 codes. All other operands of the chain are constant scalars, or belong to the chain too (x *
 /// sigmoid(x)). The codes are those that the operators' own reference code gives. Requires: shapes are

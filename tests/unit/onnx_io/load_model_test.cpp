@@ -105,6 +105,10 @@ TEST_CASE("domains: ai.onnx is ONNX's own, others are kept", "[load]") {
   CHECK(graph.nodes[1].domain.empty());
   model.mutable_graph()->mutable_node(0)->set_domain("unknown.domain");
   check_refused(model, ErrorKind::kInvalidModel, {"unknown.domain", "QLinearAdd"});
+  // The engine's own operators trust what they are given.
+  import.set_domain("quantize");
+  model.mutable_graph()->mutable_node(0)->set_domain("quantize");
+  check_refused(model, ErrorKind::kUnsupported, {"domain 'quantize'", "QLinearAdd"});
 }
 
 TEST_CASE("opsets and IR versions outside the range are refused", "[load]") {
