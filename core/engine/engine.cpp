@@ -10,7 +10,14 @@ namespace quantize {
 
 namespace {
 constexpr size_t kMaxPrograms = 8;  // least recently used ones go
+
+/// The islands of the graph as integer operators. What a file does not say of shapes is found out before, as
+/// a residual is known by its shape.
+Graph lowered(Graph graph, const std::vector<bool>& keep) {
+  infer_shapes(graph);
+  return lower_to_qoperator(std::move(graph), keep);
 }
+}  // namespace
 
 struct Engine::Entry {
   std::vector<Shape> shapes;
@@ -20,7 +27,7 @@ struct Engine::Entry {
 };
 
 Engine::Engine(Graph graph, CompileOptions options)
-    : graph_(lower_to_qoperator(std::move(graph), options.keep)), options_(std::move(options)) {
+    : graph_(lowered(std::move(graph), options.keep)), options_(std::move(options)) {
   for (ValueId id : graph_.inputs) {
     const auto& shape = graph_.value(id).shape;
     is_static_ = is_static_ && shape && is_static(*shape);

@@ -113,12 +113,13 @@ std::optional<IslandResult> Islands::result(ValueId id) {
   return found;
 }
 
-/// An addition behind the value, if the other operand is an image of codes. False: an addition stands there
-/// that no FusedConv can do.
+/// An addition behind the value, if the other operand is a computed image of codes. False: an addition stands
+/// there that no FusedConv can do.
 bool Islands::add_residual(IslandResult& found, ValueId id) {
   const auto addition = addition_reading(graph_, index_, id);
   if (!addition) return true;
   found.residual = fused_operand(addition->other, 1);
+  if (found.residual && graph_.constant(found.residual->codes) != nullptr) return false;
   found.add = addition->add;
   found.absorbed = {addition->add};
   return found.residual.has_value();

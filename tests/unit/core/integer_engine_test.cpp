@@ -110,6 +110,36 @@ TEST_CASE("Integer engine: residuals join convolutions of every kind before the 
   check_engine(qdq, test::random_inputs(source));
 }
 
+TEST_CASE("Integer engine: residuals of QDQ files that say no shapes; a constant one stays float") {
+  const bool is_constant = GENERATE(false, true);
+  GraphBuilder b;
+  const ValueId scale = b.constant("s", Tensor::scalar(0.05f)),
+                zero = b.constant("z", Tensor::scalar(uint8_t{120}));
+  const auto rounded = [&](ValueId x) {
+    return b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, scale, zero}), scale, zero});
+  };
+  const auto codes_conv = [&](ValueId x, const std::string& name) {
+    const QuantParams params = choose_quant_params({{-1.27f, 1.27f}}, {DataType::kS8, 8, true, true});
+    const ValueId w = b.constant(name, quantize_tensor(test::random_tensor({3, 3, 1, 1}, 3), params));
+    const ValueId w_scale = b.constant(name + "_s", Tensor::scalar(0.01f)),
+                  w_zero = b.constant(name + "_z", Tensor::scalar(int8_t{0}));
+    return b.node("Conv", {x, b.node("DequantizeLinear", {w, w_scale, w_zero})});
+  };
+  const ValueId x = rounded(b.input("x", {1, 3, 6, 6}));
+  Tensor codes(DataType::kU8, {1, 3, 6, 6});
+  for (int64_t i = 0; i < codes.size(); ++i) codes.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(7 * i);
+  const ValueId residual = is_constant ? b.node("DequantizeLinear", {b.constant("r", codes), scale, zero})
+                                       : rounded(codes_conv(x, "first"));
+  const Graph source = b.build({rounded(b.node("Add", {codes_conv(x, "second"), residual}))});
+  for (const Value& value : source.values) CHECK((value.is_constant() || value.name == "x" || !value.shape));
+  CHECK(steps_of(source, "FusedConv") == (is_constant ? 0 : 1));
+  CHECK(steps_of(source, "Add") == (is_constant ? 1 : 0));
+  if (is_constant) return;
+  Graph known = source;
+  infer_shapes(known);
+  check_engine(known, test::random_inputs(known));
+}
+
 TEST_CASE("Integer engine: a sum takes over the bytes of its residual") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 3, 32, 32});
