@@ -168,8 +168,8 @@ class Loader {
   void read_node(const onnx::NodeProto& proto, Node& node) {
     if (node.op_type.empty()) invalid("the node has no operator type; export the model anew");
     if (node.domain == kEngineDomain)
-      throw Error(ErrorKind::kUnsupported, "domain '" + node.domain +
-                                               "' belongs to this program's engine; no file may use it");
+      throw Error(ErrorKind::kUnsupported,
+                  "domain '" + node.domain + "' belongs to this program's engine; no file may use it");
     if (graph_.info.opsets.count(node.domain) == 0)
       invalid("the model does not say which version of domain '" + node.domain + "' it uses; export it anew");
     for (const std::string& name : proto.input()) {
