@@ -106,11 +106,10 @@ class PlanSearch {
     const auto closed_form = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
     const bool corrects = closed_form != BiasCorrection::kOff;
     const std::string fallback = kFallbackMethod;
-    const bool is_on = scheme_.equalization == Equalization::kOn;
+    const bool is_on = scheme_.equalization == Equalization::kOn && equalize() != 0;
     const auto recipe = [&](const std::string& method, BiasCorrection correction, bool equalized) {
       return Recipe{method, correction, WeightRounding::kNearest, equalized};
     };
-    if (is_on) equalize();
     attempt("ranges by " + fallback + (corrects ? ", bias correction closed form" : "") +
                 (is_on ? ", channels equalized" : ""),
             recipe(fallback, closed_form, is_on), kAnyGain);
@@ -145,9 +144,8 @@ class PlanSearch {
   /// What the scheme says, unseen; but what fits the samples is left out if nothing can judge it (`auto`).
   void take(const std::string& method) {
     const bool may_fit = samples_.count != 0 && scheme_.method != kAutoMethod;
-    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding,
-                    scheme_.equalization == Equalization::kOn};
-    if (best_.recipe.equalized) equalize();
+    const bool equalized = scheme_.equalization == Equalization::kOn && equalize() != 0;
+    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding, equalized};
     if (!may_fit) {
       best_.recipe.bias_correction = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
       best_.recipe.weight_rounding = WeightRounding::kNearest;
