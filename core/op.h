@@ -192,6 +192,9 @@ struct OpDef {
   /// input's), only placed anew: lets shape inference see through it.
   bool moves_data = false;
 
+  /// True if nothing but the shape changes: where the output takes over the input's bytes, nothing is done.
+  bool keeps_order = false;
+
   /// True if the output is the sum or difference of the inputs.
   bool sums = false;
 

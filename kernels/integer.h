@@ -148,6 +148,21 @@ struct MulU8 {
   int32_t zero_point = 0;
 };
 
+/// The softmax of one row of codes:
+///   y[i] = clamp(round_half_even(e[i] * (1 / (sum(e) * y_scale))) + zero_point, 0, 255),
+///   e[i] = exp((x[i] - max(x)) * x_scale)
+/// in f32, sum(e) as in softmax_f32. y may be x. The same bytes on every ISA. Source: ONNX's Softmax
+/// between DequantizeLinear and QuantizeLinear, with a product for two divisions; ONNX Runtime's
+/// QLinearSoftmax truncates, and is a step below now and then.
+struct SoftmaxU8 {
+  const uint8_t* x = nullptr;
+  uint8_t* y = nullptr;
+  float* reals = nullptr;  // [n], overwritten
+  size_t n = 0;
+  float x_scale = 0, y_scale = 0;
+  int32_t zero_point = 0;
+};
+
 /// Functions that may stand between the sums of a convolution and the only rounding.
 enum class Function : uint8_t {
   kSigmoid,    // 1 / (1 + exp(-x))

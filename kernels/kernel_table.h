@@ -50,6 +50,20 @@ struct DepthwiseF32 {
   float bias = 0, low = 0, high = 0;
 };
 
+/// y[i] = (x[i] - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] for i < n, mean and variance being
+/// those of x. y may be x.
+struct LayerNormF32 {
+  const float* x = nullptr;
+  const float* scale = nullptr;
+  const float* bias = nullptr;
+  float* y = nullptr;
+  size_t n = 0;
+  float epsilon = 0;
+};
+struct RowMoments {
+  float mean, inv_deviation;
+};
+
 /// What minmax_f32 finds. min and max are over the finite elements; +inf and -inf if there are none. A zero
 /// is +0.
 struct MinMaxF32 {
@@ -73,6 +87,17 @@ struct KernelTable {
   void (*sigmoid_f32)(const float* x, float* y, size_t n) noexcept = nullptr;
   /// y[i] = exp(x[i]). Accuracy: 2 ulp where the result is normal; 0 below, +inf above the range of f32.
   void (*exp_f32)(const float* x, float* y, size_t n) noexcept = nullptr;
+
+  /// y[i] = erf(x[i]). Accuracy: 5e-7 relative.
+  void (*erf_f32)(const float* x, float* y, size_t n) noexcept = nullptr;
+  /// y[i] = f(x[i]), of the accuracy that FunctionU8 states. The same bytes on every ISA.
+  void (*function_f32)(Function, float alpha, const float* x, float* y, size_t n) noexcept = nullptr;
+
+  /// y[i] = exp(x[i] - max) / sum over k of exp(x[k] - max), of one row. y may be x. The same bytes on every
+  /// ISA. Accuracy: (1 + |x[i] - max| / 20) * 1e-6 relative where the result is normal.
+  void (*softmax_f32)(const float* x, float* y, size_t n) noexcept = nullptr;
+  /// Returns the mean and 1 / sqrt(variance + epsilon). The same bytes on every ISA.
+  RowMoments (*layer_norm_f32)(const LayerNormF32&) noexcept = nullptr;
 
   /// Smallest and largest finite element, and how many are NaN or infinite. Exact.
   MinMaxF32 (*minmax_f32)(const float* x, size_t n) noexcept = nullptr;
@@ -109,6 +134,8 @@ struct KernelTable {
   void (*table_u8)(const TableU8&) noexcept = nullptr;
   void (*max_pool_u8)(const PoolU8&) noexcept = nullptr;
   void (*average_pool_u8)(const PoolU8&) noexcept = nullptr;
+
+  void (*softmax_u8)(const SoftmaxU8&) noexcept = nullptr;
 
   /// Exact.
   void (*function_u8)(const FunctionU8&) noexcept = nullptr;

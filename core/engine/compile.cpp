@@ -143,10 +143,12 @@ std::vector<ValueId> Program::share_places(std::vector<BufferRequest>& requests)
   for (size_t s = 0; s < steps_.size(); ++s) {
     const Step& step = steps_[s];
     const ValueId y = step.outputs[0];
-    for (const size_t input : find_op(graph_, step.node).pixels.overwrites) {
+    const OpDef& def = find_op(graph_, step.node);
+    for (const size_t input : def.keeps_order ? std::vector<size_t>{0} : def.pixels.overwrites) {
       const ValueId x = input < step.inputs.size() ? step.inputs[input] : kNoValue;
       if (x == kNoValue || own[static_cast<size_t>(x)].bytes == 0 || owners[static_cast<size_t>(y)] != y ||
-          own[static_cast<size_t>(x)].last_step != s || !lie_alike(x, y) || reads_twice(step, x))
+          own[static_cast<size_t>(x)].last_step != s || reads_twice(step, x) ||
+          !(def.keeps_order ? are_rows(x, y) : lie_alike(x, y)))
         continue;
       const ValueId owner = owners[static_cast<size_t>(x)];
       owners[static_cast<size_t>(y)] = owner;
@@ -155,6 +157,12 @@ std::vector<ValueId> Program::share_places(std::vector<BufferRequest>& requests)
     }
   }
   return owners;
+}
+
+/// True if both are row-major, of as many bytes of their own.
+bool Program::are_rows(ValueId a, ValueId b) const {
+  const Storage &x = storage_[static_cast<size_t>(a)], &y = storage_[static_cast<size_t>(b)];
+  return !x.pixels && !y.pixels && x.root == a && y.root == b && bytes_of(a) == bytes_of(b);
 }
 
 /// True if both are images with bytes of their own that lie in the same way.

@@ -87,6 +87,7 @@ class Program {
   void copy_inputs(std::span<const TensorView> inputs, Workspace& workspace) const;
   void place_values();
   std::vector<ValueId> share_places(std::vector<BufferRequest>& requests) const;
+  bool are_rows(ValueId a, ValueId b) const;
   bool lie_alike(ValueId a, ValueId b) const;
   bool reads_twice(const Step& step, ValueId root) const;
   size_t bytes_of(ValueId root) const;

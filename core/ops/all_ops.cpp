@@ -40,6 +40,7 @@
   X(qlinear_matmul) \
   X(qlinear_pair) \
   X(qlinear_pool) \
+  X(qlinear_softmax) \
   X(quantize_linear) \
   X(range) \
   X(reduce) \

@@ -155,9 +155,8 @@ void normalize_blocks(const EvaluateContext& context, UnitRange blocks) {
   for (int64_t b = blocks.begin; b < blocks.end; ++b) {
     const float* from = context.inputs[0].as<float>() + b * block;
     float* to = context.outputs[0].as<float>() + b * block;
-    const Moments moments = moments_of(from, block, epsilon);
-    for (int64_t i = 0; i < block; ++i)
-      to[i] = (from[i] - moments.mean) * moments.inv_deviation * scale[i] + bias[i];
+    const RowMoments moments =
+        context.kernels.layer_norm_f32({from, scale, bias, to, static_cast<size_t>(block), epsilon});
     const float statistics[2] = {moments.mean, moments.inv_deviation};
     for (size_t i = 1; i < 3 && i < context.outputs.size(); ++i)
       if (context.outputs[i]) context.outputs[i].as<float>()[b] = statistics[i - 1];

@@ -1,5 +1,6 @@
 // QLinearMatMul: a product of codes, as MatMul with sums of integers.
 #include "core/ops/codes.h"
+#include "core/ops/computed_product.h"
 #include "core/ops/integer_product.h"
 #include "core/ops/matmul.h"
 #include "core/ops/operands.h"
@@ -47,7 +48,8 @@ void evaluate(const EvaluateContext& context) {
 /// With one constant matrix B, the batches of A are more rows of one product.
 StepFunction compile(CompileContext& context) {
   const Tensor* b = context.constant(kB);
-  if (b == nullptr || b->shape().size() != 2 || context.shape(kA).size() < 2) return nullptr;
+  if (b == nullptr) return compile_computed_product(context);
+  if (b->shape().size() != 2 || context.shape(kA).size() < 2) return nullptr;
   return compile_integer_product(context, {.a = kA,
                                            .constants = {.x_scale = kA + 1,
                                                          .x_zero_point = kA + 2,

@@ -14,7 +14,7 @@ void copy_elements(const EvaluateContext& context) {
   const size_t bytes = byte_count(y.dtype, y.shape);
   if (bytes != byte_count(context.inputs[0].dtype, context.inputs[0].shape))
     invalid_model("cannot see " + to_string(context.inputs[0].shape) + " as " + to_string(y.shape));
-  if (bytes != 0) std::memcpy(y.data, context.inputs[0].data, bytes);
+  if (bytes != 0 && y.data != context.inputs[0].data) std::memcpy(y.data, context.inputs[0].data, bytes);
 }
 
 /// Fills in the -1 at `hole`: what is left of the input's elements. Extents that both sides share by a 0 in
@@ -134,7 +134,8 @@ void add_reshape(std::vector<OpDef>& ops) {
                    .infer = infer,
                    .evaluate = copy_elements,
                    .quantization = QuantizationRule::kPassThrough,
-                   .moves_data = true});
+                   .moves_data = true,
+                   .keeps_order = true});
   };
   add("Flatten", 1, 1, infer_flatten);
   add("Identity", 1, 1, infer_same_as_input);

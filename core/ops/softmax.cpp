@@ -5,23 +5,19 @@
 
 #include "core/ops/lanes.h"
 #include "core/ops/require.h"
+#include "core/ops/softmax.h"
 
 namespace quantize {
 
-namespace {
-
-/// x seen as [outer][length][inner]; the operator works along `length`.
-struct Extents {
-  int64_t outer, length, inner;
-};
-
-Extents extents_of(const Node& node, int64_t opset, Dims shape) {
+SoftmaxExtents softmax_extents(const Node& node, int64_t opset, Dims shape) {
   const bool flatten = opset < 13;
   const auto axis =
       static_cast<size_t>(normalize_axis(node.int_attribute("axis", flatten ? 1 : -1), shape.size()));
   if (flatten) return {element_count(shape.first(axis)), element_count(shape.subspan(axis)), 1};
   return {element_count(shape.first(axis)), shape[axis], element_count(shape.subspan(axis + 1))};
 }
+
+namespace {
 
 void infer(InferContext& context) {
   require_f32(context);
@@ -32,18 +28,12 @@ void infer(InferContext& context) {
 
 /// One vector of consecutive elements.
 void softmax_row(const KernelTable& kernels, const float* x, float* y, int64_t length, bool log) {
+  if (!log) return kernels.softmax_f32(x, y, static_cast<size_t>(length));
   const float largest = max_lanes(x, length);
-  for (int64_t i = 0; i < length; ++i) y[i] = x[i] - largest;
-  if (log) {
-    float sum = 0;
-    for (int64_t i = 0; i < length; ++i) sum += std::exp(y[i]);
-    const float shift = std::log(sum);
-    for (int64_t i = 0; i < length; ++i) y[i] -= shift;
-    return;
-  }
-  kernels.exp_f32(y, y, static_cast<size_t>(length));
-  const float sum = sum_lanes(y, length);
-  for (int64_t i = 0; i < length; ++i) y[i] /= sum;
+  float sum = 0;
+  for (int64_t i = 0; i < length; ++i) sum += std::exp(y[i] = x[i] - largest);
+  const float shift = std::log(sum);
+  for (int64_t i = 0; i < length; ++i) y[i] -= shift;
 }
 
 constexpr int64_t kColumns = 256;  // that are worked on side by side
@@ -72,11 +62,11 @@ void softmax_columns(const KernelTable& kernels, const float* x, float* y, int64
 }
 
 /// The parts that a softmax can be cut into: vectors, or blocks of kColumns vectors side by side.
-int64_t units_of(const Extents& extents) {
+int64_t units_of(const SoftmaxExtents& extents) {
   return extents.inner == 1 ? extents.outer : extents.outer * ((extents.inner + kColumns - 1) / kColumns);
 }
 
-void run(const EvaluateContext& context, const Extents& extents, UnitRange units, bool log) {
+void run(const EvaluateContext& context, const SoftmaxExtents& extents, UnitRange units, bool log) {
   const auto [outer, length, inner] = extents;
   const float* x = context.inputs[0].as<float>();
   float* y = context.outputs[0].as<float>();
@@ -94,13 +84,13 @@ void run(const EvaluateContext& context, const Extents& extents, UnitRange units
 
 template <bool kLog>
 void evaluate(const EvaluateContext& context) {
-  const Extents extents = extents_of(context.node, context.opset, context.inputs[0].shape);
+  const SoftmaxExtents extents = softmax_extents(context.node, context.opset, context.inputs[0].shape);
   run(context, extents, {0, units_of(extents)}, kLog);
 }
 
 template <bool kLog>
 StepFunction compile(CompileContext& context) {
-  const Extents extents = extents_of(context.node, context.opset, context.shape(0));
+  const SoftmaxExtents extents = softmax_extents(context.node, context.opset, context.shape(0));
   const int64_t units = units_of(extents);
   const double elements =
       static_cast<double>(extents.outer * extents.inner) * static_cast<double>(extents.length);

@@ -50,6 +50,19 @@ OpDef on_floats(const char* op_type, Function, int min_opset = 7) {
   return unary(op_type, min_opset, infer_float, evaluate_float<Function>, QuantizationRule::kArithmetic);
 }
 
+/// The same where there is a kernel for f32.
+template <auto kKernel, typename Function>
+void evaluate_by_kernel(const EvaluateContext& context) {
+  if (context.inputs[0].dtype != DataType::kF32) return evaluate_float<Function>(context);
+  (context.kernels.*kKernel)(context.inputs[0].as<float>(), context.outputs[0].as<float>(),
+                             static_cast<size_t>(context.inputs[0].size()));
+}
+template <auto kKernel, typename Function>
+OpDef by_kernel(const char* op_type, Function, int min_opset = 7) {
+  return unary(op_type, min_opset, infer_float, evaluate_by_kernel<kKernel, Function>,
+               QuantizationRule::kArithmetic);
+}
+
 /// The same on all numbers.
 template <typename Function>
 void evaluate_number(const EvaluateContext& context) {
@@ -169,9 +182,9 @@ void add_unary(std::vector<OpDef>& ops) {
   ops.push_back(on_numbers("Abs", [](auto x) { return x < decltype(x)(0) ? negated(x) : x; }));
   ops.push_back(on_floats("Ceil", [](auto x) { return std::ceil(x); }));
   ops.push_back(on_floats("Cos", [](auto x) { return std::cos(x); }));
-  ops.push_back(on_floats(
+  ops.push_back(by_kernel<&KernelTable::erf_f32>(
       "Erf", [](auto x) { return std::erf(x); }, 9));
-  ops.push_back(on_floats("Exp", [](auto x) { return std::exp(x); }));
+  ops.push_back(by_kernel<&KernelTable::exp_f32>("Exp", [](auto x) { return std::exp(x); }));
   ops.push_back(on_floats("Floor", [](auto x) { return std::floor(x); }));
   ops.push_back(on_floats("Log", [](auto x) { return std::log(x); }));
   ops.push_back(on_numbers("Neg", [](auto x) { return negated(x); }));

@@ -216,12 +216,15 @@ class QOperatorLowering {
     replace(place, std::move(spread), *y);
   }
 
-  /// Two activations are not multiplied in integers: attention needs its small differences.
+  /// B is one matrix of weights, or computed like A.
   void lower_matmul(const Node& matmul, NodeId place) {
-    const auto a = islands_.operand(matmul.inputs[0]), b = islands_.weights(matmul.inputs[1], 1);
-    if (!a || !b || graph_.constant(b->codes)->shape().size() != 2) return;
+    const auto a = islands_.operand(matmul.inputs[0]), weights = islands_.weights(matmul.inputs[1], 1);
+    if (weights && graph_.constant(weights->codes)->shape().size() != 2) return;
+    const auto b = weights ? weights : islands_.operand(matmul.inputs[1]);
+    if (!a || !b || (!weights && graph_.constant(b->codes) != nullptr)) return;
     const auto y = islands_.result(matmul.outputs[0]);
-    if (!y) return lower_real_matmul(matmul, place, *a, *b);
+    if (!y && weights) lower_real_matmul(matmul, place, *a, *b);
+    if (!y) return;
     Node node = make_node(matmul, "QLinearMatMul", "");
     append(node, *a);
     append(node, *b);
@@ -311,6 +314,7 @@ class QOperatorLowering {
     const auto y = x ? islands_.result(function.outputs[0]) : std::nullopt;
     if (!y) return;
     Node node = make_node(function, ("QLinear" + function.op_type).c_str(), kMicrosoft);
+    if (function.op_type == "Softmax") node.attributes["opset"] = graph_.opset();
     append(node, *x);
     append_params(node, y->y);
     replace(place, std::move(node), *y);
@@ -374,6 +378,7 @@ const std::map<std::string, QOperatorLowering::Form> QOperatorLowering::kForms =
     {"MatMul", &QOperatorLowering::lower_matmul},
     {"Mul", &QOperatorLowering::lower_pair},
     {"Sigmoid", &QOperatorLowering::lower_function},
+    {"Softmax", &QOperatorLowering::lower_function},
 };
 
 }  // namespace

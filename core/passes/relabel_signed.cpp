@@ -21,7 +21,7 @@ std::optional<ZeroPoints> zero_points_of(const Node& node) {
       {"QuantizeLinear", {{}, 2}},
       {"DequantizeLinear", {{{0, 2}}}},
       {"QLinearConv", {{{0, 2}}, 7}},
-      {"QLinearMatMul", {{{0, 2}}, 7}},
+      {"QLinearMatMul", {{{0, 2}, {3, 5}}, 7}},
       {"QGemm", {{{0, 2}}, 8}},
       {"MatMulIntegerToFloat", {{{0, 4}}}},
       {"QLinearAdd", {{{0, 2}, {3, 5}}, 7}},
@@ -29,6 +29,7 @@ std::optional<ZeroPoints> zero_points_of(const Node& node) {
       {"QLinearAveragePool", {{{0, 2}}, 4}},
       {"QLinearGlobalAveragePool", {{{0, 2}}, 4}},
       {"QLinearSigmoid", {{{0, 2}}, 4}},
+      {"QLinearSoftmax", {{{0, 2}}, 4}},
       {"QLinearLeakyRelu", {{{0, 2}}, 4}},
       {"Clip", {{{0, SIZE_MAX}}, SIZE_MAX, true}},
   };

@@ -69,15 +69,14 @@ inline void pack_part(const ConvWeightsU8S8& w, const ConvHeader& h, size_t firs
   auto* words = reinterpret_cast<int16_t*>(&part + 1);
   __builtin_memset(bytes, 0, h.part_bytes - sizeof(ConvPart));
   for (size_t c = 0; c < count; ++c)
-    for (size_t t = 0; t < w.taps; ++t)
-      for (size_t k = 0; k < w.depth; ++k) {
-        const int8_t weight = weight_at(w, first + c, t, k);
-        const size_t group = (t * h.groups + k / 4) * kPanel * 4, slot = slot_of<kPanel>(c);
-        if (part.bytes)
-          bytes[group + slot * 4 + k % 4] = weight;
-        else
-          words[group + (k / 2 % 2 * kPanel + slot) * 2 + k % 2] = weight;
-      }
+    for (size_t t = 0; t < w.taps; ++t) {
+      const int8_t* from = w.weights + ((first + c) * w.taps + t) * w.depth;
+      const size_t group = t * h.groups * kPanel * 4, slot = slot_of<kPanel>(c);
+      if (part.bytes)
+        simd::pack_run(from, w.depth, bytes + group + slot * 4, kPanel * 4);
+      else
+        for (size_t k = 0; k < w.depth; ++k) words[group + (k / 2 * kPanel + slot) * 2 + k % 2] = from[k];
+    }
 }
 
 template <typename Product>

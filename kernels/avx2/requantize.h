@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/integer.h"
+#include "kernels/simd/pack.h"
 
 namespace quantize {
 
@@ -67,9 +68,8 @@ void pack_constants(const RequantizeU8& r, size_t first, size_t count, Constants
 
 /// True if no sum of these weights times the multiplier can leave the range of s32.
 inline bool is_narrow(const int8_t* weights, size_t count, int32_t bias, float multiplier) {
-  double bound = __builtin_fabs(static_cast<double>(bias));
-  for (size_t i = 0; i < count; ++i) bound += 255.0 * __builtin_abs(weights[i]);
-  return bound * static_cast<double>(multiplier) < static_cast<double>(kSafe);
+  return simd::largest_sum(weights, count, bias) * static_cast<double>(multiplier) <
+         static_cast<double>(kSafe);
 }
 
 /// Below the range of s32 a conversion gives INT32_MIN, as it should, and so it does above, which this

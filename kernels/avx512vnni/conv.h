@@ -51,18 +51,16 @@ inline void pack_panel(const ConvWeightsU8S8& w, const ConvHeader& h, size_t fir
   __builtin_memset(to, 0, h.taps * h.packed_groups * width);
   for (size_t c = 0; c < count; ++c) {
     const int8_t* from = w.weights + (first + c) * w.taps * w.depth;
-    for (size_t t = 0; t < w.taps; ++t)
-      for (size_t k = 0; k < w.depth; ++k)
-        to[(t * h.packed_groups + k / 4) * width + slot_of(c, vectors) * 4 + k % 4] = *from++;
+    for (size_t t = 0; t < w.taps; ++t, from += w.depth)
+      simd::pack_run(from, w.depth, to + t * h.packed_groups * width + slot_of(c, vectors) * 4, width);
   }
 }
 
 /// True if no sum of the channel times its multiplier can leave the range of s32.
 inline bool channel_is_narrow(const ConvWeightsU8S8& w, size_t c) {
-  const int8_t* from = w.weights + c * w.taps * w.depth;
-  double bound = __builtin_fabs(static_cast<double>(w.requantize.bias[c]));
-  for (size_t i = 0; i < w.taps * w.depth; ++i) bound += 255.0 * __builtin_abs(from[i]);
-  return is_narrow(bound, w.requantize.multiplier[c]);
+  const size_t terms = w.taps * w.depth;
+  return is_narrow(simd::largest_sum(w.weights + c * terms, terms, w.requantize.bias[c]),
+                   w.requantize.multiplier[c]);
 }
 
 inline void conv_pack(const ConvWeightsU8S8& w, size_t packed_groups, void* packed) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/integer.h"
+#include "kernels/simd/pack.h"
 
 namespace quantize {
 

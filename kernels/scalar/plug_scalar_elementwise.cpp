@@ -4,6 +4,9 @@
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"
 #include "kernels/requantize.h"
+#include "kernels/scalar/vector.h"
+#include "kernels/simd/function.h"
+#include "kernels/simd/rows.h"
 
 namespace quantize {
 
@@ -60,6 +63,24 @@ void function_u8(const FunctionU8& call) noexcept {
     }
 }
 
+void function_f32(Function function, float alpha, const float* x, float* y, size_t n) noexcept {
+  for (size_t i = 0; i < n; ++i) y[i] = function_value(function, alpha, x[i]);
+}
+
+void softmax_u8(const SoftmaxU8& call) noexcept {
+  const uint8_t largest = *std::max_element(call.x, call.x + call.n);
+  const float sum = simd::exponentials<F32x1>(call.reals, call.n, [&](size_t i, size_t) {
+    return static_cast<float>(call.x[i] - largest) * call.x_scale;
+  });
+  const float ratio = 1 / (sum * call.y_scale);
+  for (size_t i = 0; i < call.n; ++i)
+    call.y[i] = shifted_code(round_saturating(call.reals[i] * ratio), call.zero_point, 0, 255);
+}
+
+void erf_f32(const float* x, float* y, size_t n) noexcept {
+  for (size_t i = 0; i < n; ++i) y[i] = simd::erf<F32x1>(x[i]);
+}
+
 void quantize_f32_u8_planes(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
                             int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept {
   for (size_t i = 0; i < n; ++i)
@@ -102,6 +123,10 @@ void plug_scalar_elementwise(KernelTable& table) {
   table.add_u8 = add_u8;
   table.mul_u8 = mul_u8;
   table.function_u8 = function_u8;
+  table.function_f32 = function_f32;
+  table.erf_f32 = erf_f32;
+  table.softmax_u8 = softmax_u8;
+  simd::plug_rows<F32x1>(table);
   table.table_u8 = table_u8;
   table.max_pool_u8 = max_pool_u8;
   table.average_pool_u8 = average_pool_u8;

@@ -8,6 +8,7 @@
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/function.h"
 #include "kernels/simd/pixels.h"
+#include "kernels/simd/rows.h"
 #include "kernels/simd/transpose.h"
 
 namespace quantize::simd {
@@ -102,6 +103,41 @@ void function_rows(const FunctionU8& call) {
 template <typename V>
 void function_u8(const FunctionU8& call) noexcept {
   with_function(call.function, [&]<Function kFunction>() { function_rows<V, kFunction>(call); });
+}
+
+template <typename V>
+void function_f32(Function function, float alpha, const float* x, float* y, size_t n) noexcept {
+  with_function(function, [&]<Function kFunction>() {
+    const auto parameter = V::set1(alpha);
+    size_t i = 0;
+    for (; i + V::kLanes <= n; i += V::kLanes)
+      V::store(y + i, apply<V, kFunction>(V::load(x + i), parameter));
+    const auto count = static_cast<ptrdiff_t>(n - i);
+    if (i < n)
+      V::store_first(y + i, count, apply<V, kFunction>(V::load(x + i, V::lanes(0, count)), parameter));
+  });
+}
+
+[[gnu::always_inline]] inline uint8_t largest_code(const uint8_t* x, size_t n) {
+  uint8_t largest = 0;
+  for (size_t i = 0; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
+  return largest;
+}
+
+template <typename V>
+void softmax_u8(const SoftmaxU8& call) noexcept {
+  const auto largest = V::set1(static_cast<float>(largest_code(call.x, call.n))),
+             scale = V::set1(call.x_scale);
+  const float sum = exponentials<V>(
+      call.reals, call.n, [&](size_t i, size_t count) __attribute__((always_inline)) {
+        return V::mul(V::sub(load_codes<V>(call.x + i, count), largest), scale);
+      });
+  const auto ratio = V::set1(1 / (sum * call.y_scale));
+  each_run<V>(
+      call.n, [&](size_t i, size_t count) __attribute__((always_inline)) {
+        store_codes<V>(V::mul(load_reals<V>(call.reals + i, count), ratio), call.zero_point, call.y + i,
+                       count);
+      });
 }
 
 template <typename V>
@@ -266,6 +302,10 @@ void plug_codes(KernelTable& table) {
   table.add_u8 = add_u8<V>;
   table.mul_u8 = mul_u8<V>;
   table.function_u8 = function_u8<V>;
+  table.function_f32 = function_f32<V>;
+  table.softmax_u8 = softmax_u8<V>;
+  table.erf_f32 = map<V, erf<V>>;
+  plug_rows<V>(table);
   table.max_pool_u8 = max_pool<B>;
   table.average_pool_u8 = average_pool<V>;
   table.quantize_f32_u8_planes = quantize_planes<V>;

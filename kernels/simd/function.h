@@ -24,6 +24,25 @@ template <typename V>
   return V::sub(V::max(x, zero), V::mul(magnitude, tail));
 }
 
+/// Source: as gelu(), and near 0, where that is not exact relative to the result, the Taylor polynomial.
+template <typename V>
+[[gnu::always_inline]] inline typename V::Reg erf(typename V::Reg x) {
+  using Reg = typename V::Reg;
+  const Reg zero = V::set1(0.0f), square = V::mul(x, x), magnitude = V::max(x, V::sub(zero, x));
+  Reg series = V::set1(-1.0f / 1320);
+  for (float coefficient : {1.0f / 216, -1.0f / 42, 1.0f / 10, -1.0f / 3, 1.0f})
+    series = V::fma(series, square, V::set1(coefficient));
+  series = V::mul(V::mul(series, V::set1(1.1283791671f)), x);
+  const Reg t = V::div(V::set1(1.0f), V::fma(magnitude, V::set1(0.3275911f), V::set1(1.0f)));
+  Reg tail = V::set1(1.061405429f);
+  for (float coefficient : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f})
+    tail = V::fma(tail, t, V::set1(coefficient));
+  tail = V::mul(V::mul(tail, t), exp<V>(V::sub(zero, square)));
+  const Reg share = V::sub(V::set1(1.0f), tail);
+  const Reg far = V::select(V::less(x, zero), V::sub(zero, share), share);
+  return V::select(V::less(magnitude, V::set1(0.5f)), series, far);
+}
+
 /// tanh(ln(1 + e)) = n / (n + 2) with n = e * (e + 2), e = exp(x). Above 20 it is 1 in f32.
 template <typename V>
 [[gnu::always_inline]] inline typename V::Reg mish(typename V::Reg x) {

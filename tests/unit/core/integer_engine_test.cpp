@@ -176,6 +176,35 @@ TEST_CASE("Integer engine: shapes of a residual that are known late") {
                     Catch::Contains("a residual of shape 1x3x5x7 is added to a convolution's 2x3x5x7"));
 }
 
+TEST_CASE("Integer engine: attention, whose products have no weights") {
+  const int32_t key_zero = GENERATE(128, 120, 0, 255);
+  const DataType dtype = GENERATE(DataType::kU8, DataType::kS8);
+  GraphBuilder b(17);
+  const auto rounded = [&](ValueId value, float scale, int32_t zero_point) {
+    const std::string name = std::to_string(b.graph().nodes.size());
+    const ValueId s = b.constant("s" + name, Tensor::scalar(scale));
+    const ValueId z = b.constant("z" + name, dtype == DataType::kU8
+                                                 ? Tensor::scalar(static_cast<uint8_t>(zero_point))
+                                                 : Tensor::scalar(static_cast<int8_t>(zero_point - 128)));
+    return b.node("DequantizeLinear", {b.node("QuantizeLinear", {value, s, z}), s, z});
+  };
+  const Attributes swap = {{"perm", std::vector<int64_t>{0, 1, 3, 2}}};
+  const ValueId query = rounded(b.input("query", {2, 3, 70, 21}), 0.01f, 131);
+  const ValueId key = rounded(b.input("key", {1, 3, 37, 21}), 0.008f, key_zero);
+  const ValueId value = rounded(b.input("value", {2, 1, 37, 19}), 0.009f, key_zero);
+  const ValueId product =
+      b.node("MatMul", {query, rounded(b.node("Transpose", {key}, swap), 0.008f, key_zero)});
+  const ValueId share = b.node("Softmax", {rounded(product, 0.05f, 97)}, {{"axis", int64_t{-1}}});
+  const ValueId mixed = b.node("MatMul", {rounded(share, 1.0f / 255, 0), value});
+  const ValueId columns = b.node("Softmax", {rounded(mixed, 0.007f, 140)}, {{"axis", int64_t{1}}});
+  const Graph source = b.build({rounded(columns, 1.0f / 255, 3)});
+  Graph known = source;
+  infer_shapes(known);
+  CHECK(test::count_nodes(lower_to_qoperator(known), "QLinearMatMul") == 2);
+  CHECK(test::count_nodes(lower_to_qoperator(known), "QLinearSoftmax") == 2);
+  check_engine(known, test::random_inputs(known));
+}
+
 TEST_CASE("Integer engine: depthwise, grouped, dilated and asymmetric convolutions") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 4, 13, 15});

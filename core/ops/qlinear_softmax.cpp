@@ -1,0 +1,90 @@
+// QLinearSoftmax of ONNX Runtime: a softmax of codes. Source: onnxruntime ContribOperators, com.microsoft.
+#include <vector>
+
+#include "core/ops/codes.h"
+#include "core/ops/operands.h"
+#include "core/ops/softmax.h"
+
+namespace quantize {
+
+namespace {
+
+enum : size_t { kX = 0, kYScale = 3 };
+
+/// The operator means what Softmax means in the opset that it names.
+SoftmaxExtents extents_of(const Node& node, Dims x) {
+  return softmax_extents(node, node.int_attribute("opset", 13), x);
+}
+
+void infer(InferContext& context) {
+  require_codes(context, kX);
+  const auto x = context.shape(kX);
+  if (x && is_static(*x)) extents_of(context.node, *x);
+  context.set_output(0, code_type(context, kYScale + 1), x);
+}
+
+/// Codes of s8 are those of u8 less 128.
+uint8_t shift_of(DataType dtype) {
+  return dtype == DataType::kS8 ? 128 : 0;
+}
+
+void evaluate(const EvaluateContext& context) {
+  const auto [outer, length, inner] = extents_of(context.node, context.inputs[kX].shape);
+  const ScalarParams x_params = scalar_operand(context, kX + 1), y_params = scalar_operand(context, kYScale);
+  const uint8_t x_shift = shift_of(context.inputs[kX].dtype), y_shift = shift_of(context.outputs[0].dtype);
+  const auto* x = static_cast<const uint8_t*>(context.inputs[kX].data);
+  auto* y = static_cast<uint8_t*>(context.outputs[0].data);
+  std::vector<uint8_t> row(static_cast<size_t>(length));
+  std::vector<float> reals(row.size());
+  for (int64_t i = 0; i < outer * inner; ++i) {
+    const int64_t first = i / inner * length * inner + i % inner;
+    for (size_t k = 0; k < row.size(); ++k)
+      row[k] = static_cast<uint8_t>(x[first + static_cast<int64_t>(k) * inner] + x_shift);
+    context.kernels.softmax_u8({row.data(), row.data(), reals.data(), row.size(), x_params.scale,
+                                y_params.scale, y_params.zero_point + y_shift});
+    for (size_t k = 0; k < row.size(); ++k)
+      y[first + static_cast<int64_t>(k) * inner] = static_cast<uint8_t>(row[k] - y_shift);
+  }
+}
+
+/// Rows of u8 that lie in one piece.
+StepFunction compile(CompileContext& context) {
+  const Node& node = context.node;
+  const auto is_u8 = [&](ValueId id) { return context.graph.value(id).dtype == DataType::kU8; };
+  if (!is_u8(node.inputs[kX]) || !is_u8(node.outputs[0]) || !has_scalar_params(context.graph, node, kX + 1) ||
+      !has_scalar_params(context.graph, node, kYScale))
+    return nullptr;
+  const SoftmaxExtents extents = extents_of(node, context.shape(kX));
+  if (extents.inner != 1) return nullptr;
+  const ScalarParams x = scalar_params(context.graph, node, kX + 1),
+                     y = scalar_params(context.graph, node, kYScale);
+  const double codes = static_cast<double>(extents.outer) * static_cast<double>(extents.length);
+  const size_t chunks = context.chunks = context.chunks_for(extents.outer, codes / 2000);
+  const auto length = static_cast<size_t>(extents.length);
+  context.scratch_bytes = length * sizeof(float);
+  return [=](const EvaluateContext& run) {
+    const UnitRange rows = units_of(run, extents.outer, chunks);
+    auto* reals = reinterpret_cast<float*>(run.scratch.data());
+    const auto* from = static_cast<const uint8_t*>(run.inputs[kX].data);
+    auto* to = static_cast<uint8_t*>(run.outputs[0].data);
+    for (auto row = static_cast<size_t>(rows.begin); row < static_cast<size_t>(rows.end); ++row)
+      run.kernels.softmax_u8(
+          {from + row * length, to + row * length, reals, length, x.scale, y.scale, y.zero_point});
+  };
+}
+
+}  // namespace
+
+void add_qlinear_softmax(std::vector<OpDef>& ops) {
+  ops.push_back({.op_type = "QLinearSoftmax",
+                 .domain = "com.microsoft",
+                 .min_opset = 1,
+                 .max_opset = 1,
+                 .min_inputs = 5,
+                 .max_inputs = 5,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .compile = compile});
+}
+
+}  // namespace quantize
