@@ -157,11 +157,13 @@ struct MulU8 {
 struct SoftmaxU8 {
   const uint8_t* x = nullptr;
   uint8_t* y = nullptr;
-  float* reals = nullptr;  // [n], overwritten
+  float* reals = nullptr;  // [n], overwritten; for columns, [n][kSoftmaxColumns]
   size_t n = 0;
   float x_scale = 0, y_scale = 0;
   int32_t zero_point = 0;
+  size_t columns = 1, stride = 1;  // of softmax_columns_u8: element i of column c is x[i * stride + c]
 };
+constexpr size_t kSoftmaxColumns = 16, kSoftmaxMostRows = 4096;
 
 /// Functions that may stand between the sums of a convolution and the only rounding.
 enum class Function : uint8_t {

@@ -136,6 +136,8 @@ struct KernelTable {
   void (*average_pool_u8)(const PoolU8&) noexcept = nullptr;
 
   void (*softmax_u8)(const SoftmaxU8&) noexcept = nullptr;
+  /// softmax_u8 of each of some columns that lie side by side. Requires: n <= kSoftmaxMostRows.
+  void (*softmax_columns_u8)(const SoftmaxU8&) noexcept = nullptr;
 
   /// Exact.
   void (*function_u8)(const FunctionU8&) noexcept = nullptr;

@@ -1,4 +1,5 @@
 // QLinearSoftmax of ONNX Runtime: a softmax of codes. Source: onnxruntime ContribOperators, com.microsoft.
+#include <algorithm>
 #include <vector>
 
 #include "core/ops/codes.h"
@@ -47,30 +48,52 @@ void evaluate(const EvaluateContext& context) {
   }
 }
 
-/// Rows of u8 that lie in one piece.
+/// Rows, or columns that lie side by side.
+struct SoftmaxStep {
+  /// The work is cut between rows, or between blocks of columns.
+  static constexpr int64_t kBlock = 256;
+
+  int64_t blocks() const { return extents.inner == 1 ? 1 : (extents.inner + kBlock - 1) / kBlock; }
+  int64_t units() const { return extents.outer * blocks(); }
+
+  void run(const EvaluateContext& context) const {
+    const UnitRange range = units_of(context, units(), chunks);
+    SoftmaxU8 call;
+    call.reals = reinterpret_cast<float*>(context.scratch.data());
+    call.n = static_cast<size_t>(extents.length);
+    call.x_scale = x.scale;
+    call.y_scale = y.scale;
+    call.zero_point = y.zero_point;
+    call.stride = static_cast<size_t>(extents.inner);
+    for (int64_t unit = range.begin; unit < range.end; ++unit) {
+      const int64_t column = unit % blocks() * kBlock;
+      const int64_t first = unit / blocks() * extents.length * extents.inner + column;
+      call.columns = static_cast<size_t>(std::min(kBlock, extents.inner - column));
+      call.x = static_cast<const uint8_t*>(context.inputs[kX].data) + first;
+      call.y = static_cast<uint8_t*>(context.outputs[0].data) + first;
+      (extents.inner == 1 ? context.kernels.softmax_u8 : context.kernels.softmax_columns_u8)(call);
+    }
+  }
+
+  SoftmaxExtents extents;
+  ScalarParams x, y;
+  size_t chunks = 1;
+};
+
 StepFunction compile(CompileContext& context) {
   const Node& node = context.node;
   const auto is_u8 = [&](ValueId id) { return context.graph.value(id).dtype == DataType::kU8; };
   if (!is_u8(node.inputs[kX]) || !is_u8(node.outputs[0]) || !has_scalar_params(context.graph, node, kX + 1) ||
       !has_scalar_params(context.graph, node, kYScale))
     return nullptr;
-  const SoftmaxExtents extents = extents_of(node, context.shape(kX));
-  if (extents.inner != 1) return nullptr;
-  const ScalarParams x = scalar_params(context.graph, node, kX + 1),
-                     y = scalar_params(context.graph, node, kYScale);
-  const double codes = static_cast<double>(extents.outer) * static_cast<double>(extents.length);
-  const size_t chunks = context.chunks = context.chunks_for(extents.outer, codes / 2000);
-  const auto length = static_cast<size_t>(extents.length);
-  context.scratch_bytes = length * sizeof(float);
-  return [=](const EvaluateContext& run) {
-    const UnitRange rows = units_of(run, extents.outer, chunks);
-    auto* reals = reinterpret_cast<float*>(run.scratch.data());
-    const auto* from = static_cast<const uint8_t*>(run.inputs[kX].data);
-    auto* to = static_cast<uint8_t*>(run.outputs[0].data);
-    for (auto row = static_cast<size_t>(rows.begin); row < static_cast<size_t>(rows.end); ++row)
-      run.kernels.softmax_u8(
-          {from + row * length, to + row * length, reals, length, x.scale, y.scale, y.zero_point});
-  };
+  SoftmaxStep step{extents_of(node, context.shape(kX)), scalar_params(context.graph, node, kX + 1),
+                   scalar_params(context.graph, node, kYScale)};
+  const auto length = static_cast<size_t>(step.extents.length);
+  if (step.extents.inner != 1 && length > kSoftmaxMostRows) return nullptr;
+  const double codes = static_cast<double>(element_count(context.shape(kX)));
+  context.chunks = step.chunks = context.chunks_for(step.units(), codes / 2000);
+  context.scratch_bytes = length * (step.extents.inner == 1 ? 1 : kSoftmaxColumns) * sizeof(float);
+  return [step](const EvaluateContext& run) { step.run(run); };
 }
 
 }  // namespace

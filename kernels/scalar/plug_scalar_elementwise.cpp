@@ -68,13 +68,19 @@ void function_f32(Function function, float alpha, const float* x, float* y, size
 }
 
 void softmax_u8(const SoftmaxU8& call) noexcept {
-  const uint8_t largest = *std::max_element(call.x, call.x + call.n);
+  uint8_t largest = 0;
+  for (size_t i = 0; i < call.n; ++i) largest = std::max(largest, call.x[i * call.stride]);
   const float sum = simd::exponentials<F32x1>(call.reals, call.n, [&](size_t i, size_t) {
-    return static_cast<float>(call.x[i] - largest) * call.x_scale;
+    return static_cast<float>(call.x[i * call.stride] - largest) * call.x_scale;
   });
   const float ratio = 1 / (sum * call.y_scale);
   for (size_t i = 0; i < call.n; ++i)
-    call.y[i] = shifted_code(round_saturating(call.reals[i] * ratio), call.zero_point, 0, 255);
+    call.y[i * call.stride] = shifted_code(round_saturating(call.reals[i] * ratio), call.zero_point, 0, 255);
+}
+
+void softmax_columns_u8(const SoftmaxU8& call) noexcept {
+  SoftmaxU8 column = call;
+  for (size_t c = 0; c < call.columns; ++c, ++column.x, ++column.y) softmax_u8(column);
 }
 
 void erf_f32(const float* x, float* y, size_t n) noexcept {
@@ -126,6 +132,7 @@ void plug_scalar_elementwise(KernelTable& table) {
   table.function_f32 = function_f32;
   table.erf_f32 = erf_f32;
   table.softmax_u8 = softmax_u8;
+  table.softmax_columns_u8 = softmax_columns_u8;
   simd::plug_rows<F32x1>(table);
   table.table_u8 = table_u8;
   table.max_pool_u8 = max_pool_u8;

@@ -140,6 +140,36 @@ void softmax_u8(const SoftmaxU8& call) noexcept {
       });
 }
 
+/// One vector of columns; each lane adds up as exponentials() does.
+template <typename V>
+[[gnu::always_inline]] inline void softmax_of_columns(const SoftmaxU8& call, size_t c, size_t count) {
+  using Reg = typename V::Reg;
+  const uint8_t* x = call.x + c;
+  const Reg scale = V::set1(call.x_scale), zero = V::set1(0);
+  Reg largest = zero, lanes[kRowLanes];
+  for (size_t i = 0; i < call.n; ++i) largest = V::max(largest, load_codes<V>(x + i * call.stride, count));
+  for (size_t i = 0; i < kRowLanes; ++i) lanes[i] = zero;
+  for (size_t i = 0; i < call.n; ++i) {
+    const Reg e = exp<V>(V::mul(V::sub(load_codes<V>(x + i * call.stride, count), largest), scale));
+    V::store(call.reals + i * kSoftmaxColumns, e);
+    lanes[i % kRowLanes] = V::add(lanes[i % kRowLanes], e);
+  }
+  for (size_t half = kRowLanes / 2; half > 0; half /= 2)
+    for (size_t i = 0; i < half; ++i) lanes[i] = V::add(lanes[i], lanes[i + half]);
+  const Reg ratio = V::div(V::set1(1), V::mul(lanes[0], V::set1(call.y_scale)));
+  for (size_t i = 0; i < call.n; ++i)
+    store_codes<V>(V::mul(V::load(call.reals + i * kSoftmaxColumns), ratio), call.zero_point,
+                   call.y + i * call.stride + c, count);
+}
+
+template <typename V>
+void softmax_columns_u8(const SoftmaxU8& call) noexcept {
+  static_assert(V::kLanes <= kSoftmaxColumns && kSoftmaxMostRows <= kSumBlock);
+  each_run<V>(
+      call.columns, [&](size_t c, size_t count)
+                        __attribute__((always_inline)) { softmax_of_columns<V>(call, c, count); });
+}
+
 template <typename V>
 void dequantize(const uint8_t* x, size_t n, float scale, int32_t zero_point, float* y) noexcept {
   const auto zero = V::set1(static_cast<float>(zero_point)), factor = V::set1(scale);
@@ -304,6 +334,7 @@ void plug_codes(KernelTable& table) {
   table.function_u8 = function_u8<V>;
   table.function_f32 = function_f32<V>;
   table.softmax_u8 = softmax_u8<V>;
+  table.softmax_columns_u8 = softmax_columns_u8<V>;
   table.erf_f32 = map<V, erf<V>>;
   plug_rows<V>(table);
   table.max_pool_u8 = max_pool<B>;

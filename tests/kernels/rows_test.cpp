@@ -77,6 +77,30 @@ TEST_CASE("softmax_u8: near its definition, the bytes of the reference") {
     }
 }
 
+TEST_CASE("softmax_columns_u8: the bytes of softmax_u8, and no others are written") {
+  uint32_t seed = 5;
+  for (size_t n : {1, 2, 15, 16, 17, 100})
+    for (size_t columns : {1, 3, 16, 50}) {
+      INFO(n << " rows, " << columns << " columns");
+      const size_t stride = columns + 5;
+      const std::vector<uint8_t> x = random_codes(n * stride, ++seed);
+      std::vector<uint8_t> expected(x.size(), 0xA5);
+      for (size_t c = 0; c < columns; ++c) {
+        std::vector<uint8_t> column;
+        for (size_t i = 0; i < n; ++i) column.push_back(x[i * stride + c]);
+        const std::vector<uint8_t> y = codes_of(scalar_kernels(), column, 0.02f, 1.0f / 300, 7);
+        for (size_t i = 0; i < n; ++i) expected[i * stride + c] = y[i];
+      }
+      for_each_isa([&](const KernelTable& kernels) {
+        std::vector<uint8_t> y(x.size(), 0xA5);
+        std::vector<float> reals(n * kSoftmaxColumns);
+        kernels.softmax_columns_u8(
+            {x.data(), y.data(), reals.data(), n, 0.02f, 1.0f / 300, 7, columns, stride});
+        CHECK(same_bytes(y, expected));
+      });
+    }
+}
+
 TEST_CASE("layer_norm_f32: near its definition, the bytes of the reference") {
   for (size_t n : kLengths) {
     INFO(n << " elements");
