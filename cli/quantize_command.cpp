@@ -11,6 +11,7 @@
 #include "calibration/choose_plan.h"
 #include "calibration/preprocess_file.h"
 #include "calibration/statistics_file.h"
+#include "cli/bench_measure.h"
 #include "cli/bound_options.h"
 #include "cli/comparison.h"
 #include "cli/console.h"
@@ -210,6 +211,18 @@ void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
                                                  "'; its lines are an image's name and its class");
 }
 
+// What a bound leaves of the speed: bench, in a few rounds. Nothing where the shape of an input is open.
+std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph, Console& console) {
+  if (!flags.bound || !sizes_are_known(graph)) return std::nullopt;
+  BenchPlan plan;
+  plan.files = {flags.model, output_of(flags)};
+  plan.input_shapes = flags.input_shapes;
+  plan.kernels = &flags.engine.kernels();
+  plan.threads = flags.engine.thread_count();
+  plan.rounds = 5;
+  return measure(plan, console).models[1].ratio;
+}
+
 Report quantize(const QuantizeFlags& flags, Console& console) {
   check_flags(flags);
   const QuantizationScheme scheme = make_scheme(flags.scheme);
@@ -247,7 +260,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .bytes_before = bytes_of_model(flags.model, source),
                           .bytes_after = fs::file_size(output_of(flags)),
                           .graph = planned,
-                          .chosen = chosen},
+                          .chosen = chosen,
+                          .time_ratio = time_ratio(flags, source, console)},
                          console);
 }
 

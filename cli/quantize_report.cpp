@@ -150,6 +150,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"held_back_quality", quality_json(facts.chosen.quality)},
                {"steps", steps_json(facts.chosen)},
                {"put_back", facts.chosen.put_back},
+               {"time_ratio", facts.time_ratio ? Json(*facts.time_ratio) : Json()},
                {"passed", facts.chosen.bound_met},
                {"nodes", Json::object()}};
   json.update(recipe_json(facts.chosen.recipe));
@@ -176,6 +177,9 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "the ";
   text += "\n  in int8         " + format_fixed(percent_of_macs(summary), 1) + " % of " + macs +
           "multiply-accumulates";
+  if (facts.time_ratio)
+    text += "\n  speed           " + format_fixed(*facts.time_ratio, 2) +
+            " of the time of FP32, both in this program's engine";
   text += "\n  took            " + format_fixed(console.seconds(), 1) + " s, " +
           format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n" + step_table(facts.chosen, style) +
           put_back_text(facts.chosen);

@@ -16,6 +16,7 @@ struct QuantizeFacts {
   uint64_t samples, skipped_images, bytes_before, bytes_after;
   const Graph& graph;  // that the plan was made for
   const ChosenPlan& chosen;
+  std::optional<double> time_ratio;  // of the written model to the float model, if measured
 };
 Report quantize_report(const QuantizeFacts& facts, const Console& console);
 

@@ -253,6 +253,8 @@ class MainJob(Case):
         images = ("--calib", "images", "--preprocess", "unit", "--method", "max", "--bias-correction", "off")
         free = self.run_json("lenet.onnx", *images, "--min-sqnr", "1", "-o", "free.onnx")
         self.assertEqual((free["put_back"], free["passed"], free["held_back"]), ([], True, 10))
+        self.assertGreater(free["time_ratio"], 0)
+        self.assertIsNone(self.run_json("lenet.onnx", *images, "-o", "unbound.onnx")["time_ratio"])
         wanted = free["held_back_quality"]["sqnr_db"] + 1
         kept = self.run_json("lenet.onnx", *images, "--min-sqnr", wanted, "-o", "kept.onnx")
         self.assertGreaterEqual(kept["held_back_quality"]["sqnr_db"], wanted)
