@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/engine/fuse_functions.h"
 #include "core/engine/integer/integer_passes.h"
 #include "core/engine/program.h"
 #include "core/engine/split_elementwise.h"
@@ -93,6 +94,7 @@ Program compile(Graph graph, const CompileOptions& options) {
   relabel_signed(graph, options.keep);
   fuse_tables(graph, options.keep);
   fuse_conv_epilogues(graph, options.keep);
+  fuse_functions(graph, options.keep);
   program.storage_ = assign_storage(graph, options.keep);
   program.keep_ = options.keep;
   program.threads_ = std::max(1, options.threads);

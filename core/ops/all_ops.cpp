@@ -22,6 +22,7 @@
   X(dropout) \
   X(expand) \
   X(fused_conv) \
+  X(fused_function) \
   X(gather) \
   X(gemm) \
   X(global_pool) \

@@ -1,4 +1,4 @@
-// Functions behind a convolution, for any vector type V: reals in, codes out. Read function_u8() first.
+// Functions of reals, for any vector type V. Read apply() first.
 #pragma once
 
 #include <cstddef>
