@@ -65,15 +65,38 @@ Json float_nodes_json(const Graph& graph, const QuantizationPlan& plan) {
   return list;
 }
 
+// Reasons that differ in the names they quote are one: 'name', ... stands for all.
+std::map<std::string, size_t> without_names(const std::map<std::string, size_t>& reasons) {
+  std::map<std::string, std::pair<std::string, size_t>> groups;  // what is outside the quotes -> first, nodes
+  std::map<std::string, size_t> result;
+  for (const auto& [reason, nodes] : reasons) {
+    std::string frame;
+    bool quoted = false;
+    for (char c : reason) {
+      if (c == '\'') quoted = !quoted;
+      if (!quoted) frame += c;
+    }
+    auto [group, is_first] = groups.try_emplace(frame, reason, 0);
+    std::string& text = group->second.first;
+    if (const size_t end = text.rfind('\'');
+        !is_first && end != std::string::npos && text.find("', ...") == std::string::npos)
+      text.insert(end + 1, ", ...");
+    group->second.second += nodes;
+  }
+  for (const auto& [frame, group] : groups) result[group.first] += group.second;
+  return result;
+}
+
 // A row per operator type; where several reasons keep nodes of it in float, a row per reason.
 std::string node_table(const PlanSummary& summary, const Style& style) {
   Table table({{"op_type"}, {"int8", Table::Align::kRight}, {"float", Table::Align::kRight}, {"why float"}});
   for (const auto& [op_type, count] : summary.by_op_type) {
-    const bool one_reason = count.reasons.size() == 1;
+    const auto reasons = without_names(count.reasons);
+    const bool one_reason = reasons.size() == 1;
     table.add({op_type, std::to_string(count.integer), std::to_string(count.floating),
-               one_reason ? count.reasons.begin()->first : ""});
+               one_reason ? reasons.begin()->first : ""});
     if (one_reason) continue;
-    for (const auto& [reason, nodes] : count.reasons) table.add({"", "", std::to_string(nodes), reason});
+    for (const auto& [reason, nodes] : reasons) table.add({"", "", std::to_string(nodes), reason});
   }
   return table.text(style);
 }
