@@ -79,6 +79,43 @@ void bench_reals(Operands& o, const KernelTable& kernels) {
   });
 }
 
+/// Rows as attention over 14 x 14 pixels and a class has them.
+void bench_rows(Operands& o, const KernelTable& kernels) {
+  constexpr size_t kLength = 197, kRows = kElements / kLength;
+  const std::string shape = std::to_string(kRows) + "x" + std::to_string(kLength);
+  const auto each_row = [&](const char* name, double moved, auto kernel) {
+    measure(name, shape, kernels, bytes(moved * kRows * kLength), [&] {
+      for (size_t r = 0; r < kRows; ++r) kernel(r * kLength);
+      return o.result[0];
+    });
+  };
+  std::vector<float> reals(kLength * kSoftmaxColumns);
+  each_row("softmax_f32", 8,
+           [&](size_t at) { kernels.softmax_f32(o.reals.data() + at, o.real_result.data() + at, kLength); });
+  each_row("softmax_u8", 2, [&](size_t at) {
+    kernels.softmax_u8(
+        {o.codes.data() + at, o.result.data() + at, reals.data(), kLength, 0.05f, 1.0f / 255, 0});
+  });
+  const std::vector<float> scale(kLength, 1.5f), bias(kLength, 0.1f);
+  each_row("layer_norm_f32", 8, [&](size_t at) {
+    kernels.layer_norm_f32(
+        {o.reals.data() + at, scale.data(), bias.data(), o.real_result.data() + at, kLength, 1e-5f});
+  });
+  measure("softmax_columns_u8", "16x4096", kernels, bytes(2 * kElements), [&] {
+    kernels.softmax_columns_u8(
+        {o.codes.data(), o.result.data(), reals.data(), 16, 0.05f, 1.0f / 255, 0, 4096, 4096});
+    return o.result[0];
+  });
+  measure("erf_f32", std::to_string(kElements), kernels, bytes(8 * kElements), [&] {
+    kernels.erf_f32(o.reals.data(), o.real_result.data(), kElements);
+    return o.result[0];
+  });
+  measure("function_f32", "GELU", kernels, bytes(8 * kElements), [&] {
+    kernels.function_f32(Function::kGelu, 0, o.reals.data(), o.real_result.data(), kElements);
+    return o.result[0];
+  });
+}
+
 }  // namespace
 
 TEST_CASE("element by element") {
@@ -86,6 +123,7 @@ TEST_CASE("element by element") {
   for_each_fast_isa([&](const KernelTable& kernels) {
     bench_codes(operands, kernels);
     bench_reals(operands, kernels);
+    bench_rows(operands, kernels);
   });
 }
 
