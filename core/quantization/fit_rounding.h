@@ -20,16 +20,20 @@ struct LayerRows {
 ///
 ///   minimize over the codes  sum over rows of ((w - scale * code) . (x(row) - mean x))^2
 ///
-/// per output channel, by coordinate descent from the nearest codes: the best of one step up or down for one
-/// weight after the other, while it lowers the sum by more than rounding noise, at most kFitPasses times
-/// through. A thousandth of the mean variance is added to each input's own, so that inputs that never vary
-/// keep the nearest code.
+/// per output channel. Weights are rounded one after the other, those of the most varying inputs first, each
+/// so that it makes up for the errors before it; then coordinate descent from there and from the nearest
+/// codes: one step up or down for one weight after the other, while that lowers the sum by more than rounding
+/// noise, at most kFitPasses times through. The better of the two is taken. A thousandth of the mean variance
+/// is added to each input's own, so that inputs that never vary keep the nearest code.
+///
+/// Codes further off, and smaller scales that clip the largest weights, lower the sum on these rows and were
+/// tried at 4 bits: SqueezeNet fell from 77 to 38 % agreement, for what rarely fires was clipped.
 ///
 /// Shapes:   weights as `layout` describes them, params per tensor or per output channel along
 ///           layout.channel_axis; zero point 0.
 /// Result:   type and shape of quantize_tensor(weights, params). The same for any number of threads.
 /// Source:   the objective of Nagel et al., Up or Down? Adaptive Rounding (2020), and of Frantar et al., GPTQ
-///           (2022), solved by plain coordinate descent.
+///           (2022), whose passing on of errors this is but for the neighbours it stays with.
 Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
                     const LayerRows& rows, int threads);
 
