@@ -14,8 +14,9 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr int64_t kMaxBytes = int64_t{1} << 40;
 
+/// Never nothing, and with 64 bytes behind it, which kernels may read.
 std::shared_ptr<void> allocate(size_t bytes) {
-  const size_t rounded = (bytes + kAlignment) / kAlignment * kAlignment;  // never 0
+  const size_t rounded = (bytes + 2 * kAlignment - 1) / kAlignment * kAlignment;
   void* memory = std::aligned_alloc(kAlignment, rounded);
   if (memory == nullptr)
     throw Error(ErrorKind::kInternal, "out of memory: a tensor needs " + std::to_string(bytes) + " bytes");

@@ -197,10 +197,12 @@ TEST_CASE("Integer engine: attention, whose products have no weights") {
   const ValueId share = b.node("Softmax", {rounded(product, 0.05f, 97)}, {{"axis", int64_t{-1}}});
   const ValueId mixed = b.node("MatMul", {rounded(share, 1.0f / 255, 0), value});
   const ValueId columns = b.node("Softmax", {rounded(mixed, 0.007f, 140)}, {{"axis", int64_t{1}}});
-  const Graph source = b.build({rounded(columns, 1.0f / 255, 3)});
+  const ValueId learned = b.constant("learned", test::random_tensor({5, 37}, 9));
+  const ValueId few = b.node("MatMul", {rounded(learned, 0.008f, 127), value});
+  const Graph source = b.build({rounded(columns, 1.0f / 255, 3), rounded(few, 0.05f, 128)});
   Graph known = source;
   infer_shapes(known);
-  CHECK(test::count_nodes(lower_to_qoperator(known), "QLinearMatMul") == 2);
+  CHECK(test::count_nodes(lower_to_qoperator(known), "QLinearMatMul") == 3);
   CHECK(test::count_nodes(lower_to_qoperator(known), "QLinearSoftmax") == 2);
   check_engine(known, test::random_inputs(known));
 }
