@@ -34,7 +34,7 @@ class FunctionFuser {
 
   void fuse_behind(ValueId x) {
     if (index_.uses(x).empty() || dropped_[static_cast<size_t>(index_.uses(x)[0].node)]) return;
-    const auto pattern = function_behind(graph_, index_, x);
+    const auto pattern = function_behind(graph_, index_, x, kSpelledExactly);
     if (!pattern) return;
     const auto& nodes = pattern->nodes;
     const NodeId end = nodes.back();

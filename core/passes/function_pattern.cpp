@@ -71,18 +71,18 @@ class Chain {
   std::vector<NodeId> nodes_;
 };
 
-/// What is close enough to be the same function: spelled in f32, or with constants of a few digits.
-constexpr float kTolerance = 2e-5f;
+/// A LeakyRelu nearer to the identity or to Relu than that could be either: x + 1e-5 is none.
+constexpr float kLeastBend = 1e-4f;
 
 /// The function with these values at these arguments.
-std::optional<FunctionPattern> recognize(const Tensor& arguments, const Tensor& values) {
+std::optional<FunctionPattern> recognize(const Tensor& arguments, const Tensor& values, float tolerance) {
   const float *x = arguments.data<float>(), *y = values.data<float>();
   for (Function function : kFunctions) {
     const float alpha = function == Function::kLeakyRelu ? y[0] / x[0] : 0;
-    if (function == Function::kLeakyRelu && !(alpha > 0 && alpha < 1)) continue;
+    if (function == Function::kLeakyRelu && !(alpha > kLeastBend && alpha < 1 - kLeastBend)) continue;
     const auto is_near = [&](int64_t i) {
       const float error = std::abs(function_value(function, alpha, x[i]) - y[i]);
-      return error <= kTolerance * std::max(1.0f, std::abs(x[i]));
+      return error <= tolerance * std::max(1.0f, std::abs(x[i]));
     };
     int64_t i = 0;
     while (i < arguments.size() && is_near(i)) ++i;
@@ -93,7 +93,8 @@ std::optional<FunctionPattern> recognize(const Tensor& arguments, const Tensor& 
 
 }  // namespace
 
-std::optional<FunctionPattern> function_behind(const Graph& graph, const GraphIndex& index, ValueId value) {
+std::optional<FunctionPattern> function_behind(const Graph& graph, const GraphIndex& index, ValueId value,
+                                               float tolerance) {
   constexpr int64_t kArguments = 96;
   std::optional<FunctionPattern> found;
   for (Chain chain(graph, index, value); chain.grow();) {
@@ -103,7 +104,7 @@ std::optional<FunctionPattern> function_behind(const Graph& graph, const GraphIn
       x.mutable_data<float>()[i] = static_cast<float>(i - 48) / 4 - 0.1f;
     const Tensor y = evaluate_chain(graph, index, value, chain.end(), x);
     if (y.dtype() != DataType::kF32 || y.size() != kArguments) return found;
-    if (auto function = recognize(x, y)) {
+    if (auto function = recognize(x, y, tolerance)) {
       found = std::move(function);
       found->nodes = chain.nodes();
     }

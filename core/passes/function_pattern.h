@@ -19,6 +19,11 @@ struct FunctionPattern {
 /// between them; the longest chain that is one. Told by what comes out: SiLU as Sigmoid and Mul, HardSwish as
 /// Add, Clip, Mul, Div or GELU as five operators around Erf are the same to it. Cost: a hundred elements per
 /// candidate. Requires: `value` is f32 of four axes.
-std::optional<FunctionPattern> function_behind(const Graph& graph, const GraphIndex& index, ValueId value);
+///
+/// `tolerance`: how far the values may be from the function's, times max(1, |x|). Before a rounding to codes
+/// constants of a few digits do no harm; where reals follow, nothing but the rounding of f32 may.
+constexpr float kSpelledForCodes = 2e-5f, kSpelledExactly = 2e-6f;
+std::optional<FunctionPattern> function_behind(const Graph& graph, const GraphIndex& index, ValueId value,
+                                               float tolerance = kSpelledForCodes);
 
 }  // namespace quantize

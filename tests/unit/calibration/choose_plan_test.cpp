@@ -225,7 +225,7 @@ TEST_CASE("choose_plan: a bound is kept by as few float layers as it takes") {
   const ChosenPlan low = choose(scheme, images(8), 1, {.min_agreement = {}, .min_sqnr = 1.0, .max_drop = {}});
   CHECK(low.put_back.empty());
   REQUIRE(low.quality);
-  bound.min_sqnr = low.quality->sqnr_db() + 6;
+  bound.min_sqnr = low.quality->sqnr_db() + 3;
   const ChosenPlan kept = choose(scheme, images(8), 1, bound);
   REQUIRE(kept.quality);
   CHECK(kept.bound_met);

@@ -94,6 +94,13 @@ TEST_CASE("Functions: what others see, or what changes the shape, stays") {
   const Graph grown = wide.build({gelu(wide, wide.input("x", {2, 7, 33}), {1, 1, 1, 1})});
   CHECK(test::count_nodes(fused(grown), "FusedFunction") == 0);
 
+  GraphBuilder near(17);  // the identity but for a little, or nearly
+  const ValueId moved =
+      near.node("Add", {near.input("x", {2, 3}), near.constant("e", Tensor::scalar(1e-5f))});
+  const Graph identity =
+      near.build({near.node("Mul", {moved, near.constant("f", Tensor::scalar(0.99999f))})});
+  CHECK(test::count_nodes(fused(identity), "FusedFunction") == 0);
+
   GraphBuilder kept(17);
   const ValueId y = kept.node("Sigmoid", {kept.input("x", {4})});
   const Graph seen = kept.build({kept.node("Mul", {kept.graph().inputs[0], y})});
