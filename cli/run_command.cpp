@@ -263,7 +263,7 @@ std::string text_of(const RunOptions& options, const std::vector<Result>& result
 }
 
 Report run(const RunOptions& options, Console& console) {
-  const Graph model = load_model(options.model, options.input_shapes);
+  Graph model = load_model(options.model, options.input_shapes);
   if (!options.folder.empty()) {
     check_folder_writable(options.folder);
     check_file_names(model);
@@ -273,6 +273,7 @@ Report run(const RunOptions& options, Console& console) {
                       (options.inputs.size() == 1 && !fs::is_directory(options.inputs.front()));
   Engine engine(
       model, {.kernels = &options.engine.kernels(), .threads = single ? options.engine.thread_count() : 1});
+  for (Value& value : model.values) value.initializer = Tensor();  // the engine's own go once they are packed
   const std::vector<Result> results = run_all(options, engine, console);
   throw_if_interrupted();
   std::vector<Output> outputs = outputs_of(model, results);
