@@ -1,3 +1,4 @@
+// Recognizing the spellings and putting one node there. Read FunctionFuser::fuse_behind() first.
 #include "core/engine/fuse_functions.h"
 
 #include <algorithm>
@@ -5,6 +6,7 @@
 #include "core/ops/fused_function.h"
 #include "core/ops/quantized_operand.h"
 #include "core/passes/function_pattern.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 
@@ -20,10 +22,7 @@ class FunctionFuser {
     for (size_t id = 0; id < values; ++id)
       if (graph_.values[id].dtype == DataType::kF32 && !graph_.values[id].is_constant())
         fuse_behind(static_cast<ValueId>(id));
-    size_t kept = 0;
-    for (size_t n = 0; n < graph_.nodes.size(); ++n)
-      if (!dropped_[n]) std::swap(graph_.nodes[kept++], graph_.nodes[n]);
-    graph_.nodes.resize(kept);
+    drop_nodes(graph_, dropped_);
   }
 
  private:

@@ -1,3 +1,4 @@
+// The step: a function of reals, and codes of it.
 #include "core/ops/fused_function.h"
 
 #include <algorithm>

@@ -43,6 +43,9 @@ void fold_channel_affine(Graph& graph);
 /// Lets nodes read one of several equal constants.
 void merge_constants(Graph& graph);
 
+/// Removes the nodes with dropped[n]; the others keep their order.
+void drop_nodes(Graph& graph, const std::vector<bool>& dropped);
+
 /// Removes nodes whose outputs nobody reads. Values and ids stay. Values with keep[id] count as read.
 void remove_dead_nodes(Graph& graph, const std::vector<bool>& keep = {});
 

@@ -1,9 +1,17 @@
 // Dead code: walks backwards from the outputs.
 #include <algorithm>
+#include <utility>
 
 #include "core/passes/passes.h"
 
 namespace quantize {
+
+void drop_nodes(Graph& graph, const std::vector<bool>& dropped) {
+  size_t kept = 0;
+  for (size_t n = 0; n < graph.nodes.size(); ++n)
+    if (!dropped[n]) std::swap(graph.nodes[kept++], graph.nodes[n]);
+  graph.nodes.resize(kept);
+}
 
 void remove_dead_nodes(Graph& graph, const std::vector<bool>& keep) {
   std::vector<bool> needed = keep;

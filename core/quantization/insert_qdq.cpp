@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/op.h"
+#include "core/passes/passes.h"
 #include "core/passes/patterns.h"
 #include "core/quantization/quantize_weights.h"
 
@@ -376,10 +377,7 @@ void drop_input_quantization(Graph& qdq) {
     qdq.value(input).dtype = qdq.value(node.outputs[0]).dtype;
     renamed.emplace_back(node.outputs[0], input);
   }
-  std::vector<Node> kept;
-  for (size_t n = 0; n < qdq.nodes.size(); ++n)
-    if (!dropped[n]) kept.push_back(std::move(qdq.nodes[n]));
-  qdq.nodes = std::move(kept);
+  drop_nodes(qdq, dropped);
   for (const auto& [codes, input] : renamed) replace_uses(qdq, codes, input);
 }
 

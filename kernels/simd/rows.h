@@ -22,7 +22,7 @@ struct RowLanes {
     for (size_t r = 0; r < kRegs; ++r) at[r] = V::set1(start);
   }
 
-  /// Lane i becomes combine(lane i, value(x[i])) for sixteen elements at a time, the last of which are filled
+  /// Lane i becomes combine(lane i, x[i]) for sixteen elements at a time, the last of which are filled
   /// up with `filler`.
   template <typename Combine>
   [[gnu::always_inline]] void take(const float* x, size_t n, float filler, Combine combine) {
@@ -49,7 +49,7 @@ struct RowLanes {
   Reg at[kRegs];
 };
 
-/// combined over x of term(x[i]), in sixteen lanes.
+/// The sum of term(x[i]) over x, in sixteen lanes; term(filler) must be 0.
 template <typename V, typename Term>
 [[gnu::always_inline]] inline double sum_row(const float* x, size_t n, float filler, Term term) {
   double sum = 0;

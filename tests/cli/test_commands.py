@@ -249,6 +249,17 @@ class MainJob(Case):
                               report["method"], "--bias-correction", "on", "-o", "b.onnx")
         self.assertEqual((named["steps"], named["bias_correction"]), ([], "measured"))
 
+    def test_reasons_that_differ_in_names_alone_are_one_row(self):
+        shape, constants = (1, 1, 4, 4), [onnx.tensor("first", (1,), [0.5]), onnx.tensor("second", (1,), [0.3])]
+        nodes = [onnx.node("Mul", ["x", "first"], ["y"], "one"), onnx.node("Mul", ["y", "second"], ["z"], "two")]
+        self.write("muls.onnx", onnx.model(nodes, [onnx.value("x", shape)], [onnx.value("z", shape)], constants))
+        self.write("samples/0.npy", pictures.npy(shape, [i / 16 for i in range(16)]))
+        command = ("muls.onnx", "--calib", "samples", "--method", "max")
+        reasons = {node["reason"] for node in self.run_json(*command, "-o", "a.onnx")["float_nodes"]}
+        self.assertEqual(reasons, {"reads the constant 'first'", "reads the constant 'second'"})
+        self.assertRegex(self.run_program(*command, "-o", "b.onnx").stdout,
+                         r"Mul +0 +2 +reads the constant 'first', \.\.\.\n")
+
     def test_a_bound_is_kept_or_nothing_is_written(self):
         images = ("--calib", "images", "--preprocess", "unit", "--method", "max", "--bias-correction", "off")
         free = self.run_json("lenet.onnx", *images, "--min-sqnr", "1", "-o", "free.onnx")

@@ -3,6 +3,7 @@
 
 #include "core/engine/integer/integer_passes.h"
 #include "core/ops/fused_conv.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 
@@ -19,10 +20,7 @@ class ConvFuser {
       const NodeId conv = takes_addition(node) ? absorb_addition(node) : absorb_table(node);
       if (conv != kNoNode) dropped[static_cast<size_t>(conv)] = true;
     }
-    size_t kept = 0;
-    for (size_t n = 0; n < graph_.nodes.size(); ++n)
-      if (!dropped[n]) std::swap(graph_.nodes[kept++], graph_.nodes[n]);
-    graph_.nodes.resize(kept);
+    drop_nodes(graph_, dropped);
   }
 
  private:
