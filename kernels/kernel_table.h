@@ -120,6 +120,10 @@ struct KernelTable {
   /// aligned, which `pack` fills. Work may be split at multiples of conv_u8s8_panel output channels, at rows
   /// and at pixels. Exact: the same bytes for every table and every split.
   size_t conv_u8s8_panel = 1;
+  /// For whoever splits work, and only about right: products that one thread does in a nanosecond, and the
+  /// pixels that are multiplied at once, of which a few cost as much as all.
+  double conv_u8s8_speed = 100;
+  size_t conv_u8s8_pixels = 1;
   size_t (*conv_u8s8_bytes)(const ConvWeightsU8S8&) noexcept = nullptr;
   void (*conv_u8s8_pack)(const ConvWeightsU8S8&, void* packed) noexcept = nullptr;
   void (*conv_u8s8)(const ConvU8S8&) noexcept = nullptr;

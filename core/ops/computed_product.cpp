@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/ops/matmul.h"
+#include "core/ops/pixel_steps.h"
 #include "core/ops/quantized_operand.h"
 
 namespace quantize {
@@ -51,8 +52,11 @@ class ComputedProduct {
     const int64_t b_matrices = element_count(Dims(shapes_.b).first(shapes_.b.size() - 2));
     if (b_matrices == 1) rows_ *= std::exchange(batches_, 1);
     parts_ = std::clamp<int64_t>(4 / std::max<int64_t>(batches_, 1), 1, 1 + rows_ / kFewestRows);
-    const double macs = static_cast<double>(batches_ * rows_) * static_cast<double>(n() * k());
-    context.chunks = chunks_ = context.chunks_for(batches_ * parts_, macs / 100e3);
+    const auto rows = static_cast<double>(rows_), columns = static_cast<double>(n());
+    const double each =
+        product_nanoseconds(context.kernels, columns * static_cast<double>(k()), rows, rows * columns);
+    context.chunks = chunks_ =
+        context.chunks_for(batches_ * parts_, static_cast<double>(batches_) * each / 1e3);
     context.scratch_bytes = weight_bytes() + bias_bytes() + packed_bytes_;
   }
 

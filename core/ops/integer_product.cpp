@@ -19,7 +19,7 @@ struct ProductStep {
     call.y_pixel_stride = columns;
     call.rows = 1;
     call.channel_end = columns;
-    const auto bound = [&](size_t chunk) { return chunk * rows / chunks; };
+    const auto bound = [&](size_t chunk) { return std::min(chunk * blocks / chunks * block_rows, rows); };
     const size_t first = by_columns ? 0 : bound(context.chunk_begin);
     call.width = (by_columns ? rows : bound(context.chunk_end)) - first;
     if (by_columns) {
@@ -47,6 +47,7 @@ struct ProductStep {
   PackedConv weights;
   Tensor real_bias;
   size_t a, rows, depth, columns;
+  size_t block_rows, blocks;  // rows that are multiplied at once
   size_t chunks = 1, chunk_columns = 0;
   bool is_real = false, by_columns = false;
 };
@@ -71,11 +72,15 @@ StepFunction compile_integer_product(CompileContext& context, const IntegerProdu
   if (adds) step->real_bias = *bias;
   step->weights =
       PackedConv(context.kernels, *constants, 0, step->columns, 1, step->depth, constants->weights.data());
-  const double macs = static_cast<double>(step->rows) * static_cast<double>(step->depth * step->columns);
+  const auto rows = static_cast<double>(step->rows), columns = static_cast<double>(step->columns);
   const size_t panel = std::max<size_t>(context.kernels.conv_u8s8_panel, 64);
   const size_t panels = (step->columns + panel - 1) / panel;
   step->by_columns = panels > step->rows / 8;
-  step->chunks = chunk_count(macs / 100, static_cast<int64_t>(step->by_columns ? panels : step->rows));
+  step->block_rows = context.kernels.conv_u8s8_pixels;
+  step->blocks = (step->rows + step->block_rows - 1) / step->block_rows;
+  step->chunks = chunk_count(
+      product_nanoseconds(context.kernels, columns * static_cast<double>(step->depth), rows, rows * columns),
+      static_cast<int64_t>(step->by_columns ? panels : step->blocks));
   step->chunk_columns = (panels + step->chunks - 1) / step->chunks * panel;
   context.chunks = step->chunks;
   context.weights_packed = true;

@@ -188,11 +188,14 @@ DenseConv::DenseConv(CompileContext& context)
     packed.emplace_back(context.kernels, all, g * group_outputs, group_outputs, tap_offsets.size(), depth,
                         group_weights(all, g).data());
   const double weights = static_cast<double>(all.weights.size());
-  const double macs = weights * static_cast<double>(y.rows() * y.width);
+  const auto pixels = static_cast<double>(y.rows() * y.width);
   by_channels = groups == 1 && (weights > (256 << 10) || y.rows() < 8);
   const size_t panel = std::max<size_t>(context.kernels.conv_u8s8_panel, 64);
   const size_t panels = (group_outputs + panel - 1) / panel;
-  chunks = chunk_count(macs / 100, by_channels ? static_cast<int64_t>(panels) : y.rows());
+  const int64_t blocks = y.rows() * y.width / static_cast<int64_t>(context.kernels.conv_u8s8_pixels);
+  chunks = chunk_count(
+      product_nanoseconds(context.kernels, weights, pixels, pixels * static_cast<double>(y.channels)),
+      by_channels ? static_cast<int64_t>(panels) : std::min(y.rows(), blocks));
   chunk_channels = (panels + chunks - 1) / chunks * panel;
   context.chunks = chunks;
   context.weights_packed = true;

@@ -31,6 +31,12 @@ inline size_t chunk_count(double nanoseconds, int64_t parts) {
       std::clamp<int64_t>(static_cast<int64_t>(wanted), 1, std::max<int64_t>(parts, 1)));
 }
 
+/// About how long one thread takes for products of `weights` weights with `pixels` pixels each and for making
+/// codes of the sums. A nanosecond brings ten bytes of weights, or makes eight codes.
+inline double product_nanoseconds(const KernelTable& kernels, double weights, double pixels, double codes) {
+  return weights * std::max(pixels / kernels.conv_u8s8_speed, 0.1) + codes / 8;
+}
+
 /// Calls body(image, first row in it, rows) for the parts of a range that lie in one image.
 template <typename Body>
 void for_each_image(RowRange range, int64_t height, Body body) {

@@ -1,5 +1,9 @@
 // Transpose: y's axis i is x's axis perm[i]; without perm the axes are reversed.
+#include <algorithm>
+#include <memory>
+
 #include "core/ops/operands.h"
+#include "core/ops/pixel_steps.h"
 #include "core/ops/strided.h"
 
 namespace quantize {
@@ -34,6 +38,61 @@ void evaluate(const EvaluateContext& context) {
   copy_strided(context.outputs[0].shape, x.data, permuted, context.outputs[0].data, size_of(x.dtype));
 }
 
+/// Bytes of which neighbours in x are not neighbours in y: matrices to transpose, and a loop around them.
+struct TransposeStep {
+  void run(const EvaluateContext& context) const {
+    const auto bound = [&](size_t chunk) { return std::min(chunk * blocks() / chunks * kBlock, columns); };
+    const size_t first = bound(context.chunk_begin), last = bound(context.chunk_end);
+    const auto* from = static_cast<const uint8_t*>(context.inputs[0].data) + first;
+    auto* to = static_cast<uint8_t*>(context.outputs[0].data) + first * y_stride;
+    around.for_each_row([&](const int64_t* offsets) {
+      for (int64_t i = 0; i < around.row_size(); ++i)
+        context.kernels.transpose_u8(from + offsets[0] + i * around.row_stride(0), rows, last - first,
+                                     x_stride, to + offsets[1] + i * around.row_stride(1), y_stride);
+    });
+  }
+
+  static constexpr size_t kBlock = 64;  // columns: a cache line
+  size_t blocks() const { return (columns + kBlock - 1) / kBlock; }
+
+  StridedLoop around;
+  size_t rows, columns, x_stride, y_stride;
+  size_t chunks = 1;
+};
+
+/// y[.., j, .., i] = x[.., i, .., j]: j is the last axis of x that has an extent, i that of y.
+StepFunction compile(CompileContext& context) {
+  const Value& y = context.graph.value(context.node.outputs[0]);
+  if (size_of(y.dtype) != 1 || element_count(*y.shape) == 0) return nullptr;
+  const Shape x_strides = strides_of(context.shape(0)), to = strides_of(*y.shape);
+  const std::vector<size_t> perm = permutation(context.node, to.size());
+  Shape from, extents, steps;  // of y's axes, those of extent 1 left out and neighbours merged
+  for (size_t axis = 0; axis < to.size(); ++axis) {
+    const int64_t extent = (*y.shape)[axis], stride = x_strides[perm[axis]];
+    if (extent == 1) continue;
+    if (!from.empty() && from.back() == stride * extent) {
+      extents.back() *= extent;
+      from.back() = stride;
+      steps.back() = to[axis];
+    } else {
+      extents.push_back(extent);
+      from.push_back(stride);
+      steps.push_back(to[axis]);
+    }
+  }
+  if (from.empty() || from.back() == 1) return nullptr;  // whole runs are copied
+  const size_t i = from.size() - 1;
+  const auto j = static_cast<size_t>(std::find(from.begin(), from.end(), 1) - from.begin());
+  Shape outer = extents;
+  outer[i] = outer[j] = 1;
+  auto step = std::make_shared<TransposeStep>(TransposeStep{
+      StridedLoop(outer, {from, steps}), static_cast<size_t>(extents[i]), static_cast<size_t>(extents[j]),
+      static_cast<size_t>(from[i]), static_cast<size_t>(steps[j])});
+  step->chunks = context.chunks =
+      chunk_count(static_cast<double>(element_count(*y.shape)) / 8, static_cast<int64_t>(step->blocks()));
+  return [step](const EvaluateContext& run) { step->run(run); };
+}
+
 }  // namespace
 
 void add_transpose(std::vector<OpDef>& ops) {
@@ -44,7 +103,8 @@ void add_transpose(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
-                 .moves_data = true});
+                 .moves_data = true,
+                 .compile = compile});
 }
 
 }  // namespace quantize

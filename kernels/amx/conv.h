@@ -68,8 +68,9 @@ inline Panel panel_of(const ConvU8S8& call, size_t index) {
           index, panel_channels(header, index)};
 }
 
-/// Two tiles of pixels times the 16 or 32 channels from vector `first` on, left in the registers of the sums.
-template <int kColumns, int kVectors>
+/// One or two tiles of pixels times the 16 or 32 channels from vector `first` on, left in the registers of
+/// the sums.
+template <int kTiles, int kColumns, int kVectors>
 [[gnu::always_inline]] inline void multiply_tiles(const ConvU8S8& call, const Panel& panel, const uint8_t* x0,
                                                   const uint8_t* x1, size_t first) {
   const int32_t* bias = panel.constants->bias + first * kLanes;
@@ -78,8 +79,8 @@ template <int kColumns, int kVectors>
                step_bytes = 4 * groups_per_step(groups), stride = call.x_pixel_stride;
   tile_load<0>(bias, 0);
   if constexpr (kColumns == 2) tile_load<1>(bias + kLanes, 0);
-  tile_load<2>(bias, 0);
-  if constexpr (kColumns == 2) tile_load<3>(bias + kLanes, 0);
+  if constexpr (kTiles == 2) tile_load<2>(bias, 0);
+  if constexpr (kTiles == 2 && kColumns == 2) tile_load<3>(bias + kLanes, 0);
   for (size_t t = 0; t < panel.header->taps; ++t) {
     const ptrdiff_t offset = call.tap_offsets[t];
     const uint8_t *p0 = x0 + offset, *p1 = x1 + offset;
@@ -91,9 +92,11 @@ template <int kColumns, int kVectors>
         tile_load<7>(w + 64, kVectors * 64);
         tile_dot<1, 4, 7>();
       }
-      tile_load<5>(p1, stride);
-      tile_dot<2, 5, 6>();
-      if constexpr (kColumns == 2) tile_dot<3, 5, 7>();
+      if constexpr (kTiles == 2) {
+        tile_load<5>(p1, stride);
+        tile_dot<2, 5, 6>();
+        if constexpr (kColumns == 2) tile_dot<3, 5, 7>();
+      }
       w += step_bytes * kVectors * 16;
       p0 += step_bytes;
       p1 += step_bytes;
@@ -214,19 +217,27 @@ class Blocks {
  private:
   template <int kVectors>
   void multiply(const Pending& block) {
+    if (block.tiles == 2)
+      multiply<2, kVectors>(block);
+    else
+      multiply<1, kVectors>(block);
+  }
+
+  template <int kTiles, int kVectors>
+  void multiply(const Pending& block) {
     constexpr int kColumns = kVectors == 1 ? 1 : 2;
     constexpr size_t kPitch = sizeof sums_[0].at[0][0];
     const uint8_t* x0 = pixels_of(call_, cut_, block.tile);
-    const uint8_t* x1 = pixels_of(call_, cut_, block.tile + block.tiles - 1);
+    const uint8_t* x1 = pixels_of(call_, cut_, block.tile + kTiles - 1);
     for (size_t first = 0; first < kVectors; first += kColumns) {
-      multiply_tiles<kColumns, kVectors>(call_, block.panel, x0, x1, first);
+      multiply_tiles<kTiles, kColumns, kVectors>(call_, block.panel, x0, x1, first);
       if (first == 0) store_before(0);
       if (first + kColumns == kVectors) store_before(1);
       int32_t *to0 = &sums_[turn_].at[0][0][first * kLanes], *to1 = &sums_[turn_].at[1][0][first * kLanes];
       tile_store<0>(to0, kPitch);
       if constexpr (kColumns == 2) tile_store<1>(to0 + kLanes, kPitch);
-      tile_store<2>(to1, kPitch);
-      if constexpr (kColumns == 2) tile_store<3>(to1 + kLanes, kPitch);
+      if constexpr (kTiles == 2) tile_store<2>(to1, kPitch);
+      if constexpr (kTiles == 2 && kColumns == 2) tile_store<3>(to1 + kLanes, kPitch);
     }
   }
 

@@ -27,6 +27,8 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 }  // namespace
 
 void plug_amx(KernelTable& table) {
+  table.conv_u8s8_speed = 1000;
+  table.conv_u8s8_pixels = 2 * kTilePixels;
   table.conv_u8s8_bytes = conv_bytes_for_tiles;
   table.conv_u8s8_pack = conv_pack_for_tiles;
   table.conv_u8s8 = conv;
