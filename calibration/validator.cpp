@@ -48,7 +48,7 @@ double Quality::gain_over(const Quality& other) const {
 }
 
 bool Quality::spoils_a_channel_of(const Quality& other) const {
-  constexpr double kMuch = 1.5, kSure = 3;
+  constexpr double kMuch = 1.25, kSure = 2;
   const auto n = static_cast<double>(channel_errors.size());
   for (size_t c = 0; !channel_errors.empty() && c < channel_errors[0].size(); ++c) {
     double own = 0, others = 0, squares = 0;

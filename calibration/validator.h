@@ -37,7 +37,8 @@ struct Quality {
   double gain_over(const Quality& other) const;
 
   /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
-  /// all channels gain together: its error is larger by half, and that is no chance (three standard errors).
+  /// all channels gain together: its error is larger by a quarter, which chance hardly explains (two standard
+  /// errors).
   /// What a program reads first may be one channel of many, as the objectness of a detector is.
   bool spoils_a_channel_of(const Quality& other) const;
 };
