@@ -181,8 +181,11 @@ constexpr Function kFunctions[] = {Function::kSigmoid,  Function::kSilu,     Fun
 
 /// From the reals that ConvU8S8 and DepthwiseU8S8 may leave to codes, one scale per channel:
 ///   y[r * y_stride + c] = clamp(round_half_even(f(x[r * x_stride + c]) * ratio[c]) + zero_point[c], 0, 255)
-/// for r < rows, c < n. Strides in elements. Accuracy: the same bytes on every ISA; f within 4e-7 * max(1,
-/// |x|) of the function. Out of the range of s32 as RequantizeU8.
+/// for r < rows, c < n. If there is a residual b, it is added before the only rounding, with y's zero point:
+///   y[..] = clamp(round_half_even(fma(f(x[..]), ratio[c], fma(b[r * b_stride + c], b_ratio, b_offset))), 0,
+///   255)
+/// Strides in elements; y may be b. Accuracy: the same bytes on every ISA; f within 4e-7 * max(1, |x|) of the
+/// function. Out of the range of s32 as RequantizeU8.
 struct FunctionU8 {
   Function function = Function::kSilu;
   float alpha = 0;  // of kLeakyRelu
@@ -192,6 +195,9 @@ struct FunctionU8 {
   size_t x_stride = 0, y_stride = 0;
   const float* ratio = nullptr;       // [n], 1 / scale
   const float* zero_point = nullptr;  // [n], integers in [0, 255]
+  const uint8_t* b = nullptr;
+  size_t b_stride = 0;
+  float b_ratio = 0, b_offset = 0;
 };
 
 }  // namespace quantize

@@ -36,10 +36,10 @@ namespace {
   return shifted_code(round_saturating(sum), 0, 0, 255);
 }
 
-/// The steps of a sum that a residual joins before they are rounded, the zero point included.
-[[maybe_unused]] inline float joined_steps(int32_t sum, float multiplier, uint8_t b, float b_ratio,
+/// The steps of a value that a residual joins before they are rounded, the zero point included.
+[[maybe_unused]] inline float joined_steps(float value, float multiplier, uint8_t b, float b_ratio,
                                            float offset) {
-  return std::fmaf(static_cast<float>(sum), multiplier, std::fmaf(static_cast<float>(b), b_ratio, offset));
+  return std::fmaf(value, multiplier, std::fmaf(static_cast<float>(b), b_ratio, offset));
 }
 
 /// The code of output channel c, all that follows included: `b` is the residual's code for this output, or
@@ -48,7 +48,7 @@ namespace {
                                        const uint8_t* b) {
   uint8_t code;
   if (b != nullptr && e.b_joins) {
-    const float steps = joined_steps(sum, r.multiplier[c], *b, e.b_ratio, e.offset);
+    const float steps = joined_steps(static_cast<float>(sum), r.multiplier[c], *b, e.b_ratio, e.offset);
     code = shifted_code(round_saturating(steps), 0, r.low[c], r.high[c]);
   } else {
     code = requantize(sum, r, c);

@@ -14,7 +14,8 @@ namespace quantize {
 /// residual with its scale and zero point, and those of the sum; last, if there is one, a table of 256 codes.
 /// A residual without those scales is added before the result is rounded: y's scale is that of the sum.
 /// The attribute "residual_first" is 1 if the residual is the sum's first operand; "function" is the number
-/// of a Function of the kernels, "alpha" its parameter: then y is round_half_even(f(real sum) * (1 / scale)).
+/// of a Function of the kernels, "alpha" its parameter: then y is round_half_even(f(real sum) * (1 / scale)),
+/// or the residual is added before that is rounded.
 constexpr size_t kFusedConvBias = 8;
 constexpr size_t kFusedConvAddition = kFusedConvBias + 1;
 constexpr size_t kFusedConvResidual = kFusedConvAddition + 2;

@@ -78,10 +78,10 @@ struct ConvFunction {
   explicit ConvFunction(CompileContext& context, const Storage& y);
   explicit operator bool() const { return function.has_value(); }
   /// Calls convolve(first row, rows) for blocks of `rows` rows, which writes their reals to `reals`, [row]
-  /// [pixel][channel], and makes codes of channels [begin, end) of them.
+  /// [pixel][channel], and makes codes of channels [begin, end) of them, with what is left of `epilogue`.
   template <typename Convolve>
-  void run(const EvaluateContext& run, uint8_t* y, size_t rows, size_t begin, size_t end,
-           Convolve convolve) const;
+  void run(const EvaluateContext& run, const EpilogueU8& epilogue, uint8_t* y, size_t rows, size_t begin,
+           size_t end, Convolve convolve) const;
 
   std::optional<Function> function;
   float alpha = 0;
@@ -107,8 +107,8 @@ ConvFunction::ConvFunction(CompileContext& context, const Storage& output)
 }
 
 template <typename Convolve>
-void ConvFunction::run(const EvaluateContext& run, uint8_t* to, size_t rows, size_t begin, size_t end,
-                       Convolve convolve) const {
+void ConvFunction::run(const EvaluateContext& run, const EpilogueU8& epilogue, uint8_t* to, size_t rows,
+                       size_t begin, size_t end, Convolve convolve) const {
   auto* reals = reinterpret_cast<float*>(run.scratch.data());
   FunctionU8 call{.function = *function,
                   .alpha = alpha,
@@ -117,13 +117,17 @@ void ConvFunction::run(const EvaluateContext& run, uint8_t* to, size_t rows, siz
                   .x_stride = pixel_reals(),
                   .y_stride = y.pixel_stride,
                   .ratio = ratio.data() + begin,
-                  .zero_point = zero_point.data() + begin};
+                  .zero_point = zero_point.data() + begin,
+                  .b_stride = epilogue.b_pixel_stride,
+                  .b_ratio = epilogue.b_ratio,
+                  .b_offset = epilogue.offset};
   for (size_t first = 0; first < rows; first += block_rows) {
     const size_t count = std::min(block_rows, rows - first);
     convolve(first, count, reals);
     for (size_t r = 0; r < count; ++r) {
       call.x = reals + r * row_reals() + begin;
       call.y = to + (first + r) * y.row_stride + begin;
+      if (epilogue.b != nullptr) call.b = epilogue.b + (first + r) * epilogue.b_row_stride + begin;
       run.kernels.function_u8(call);
     }
   }
@@ -265,12 +269,13 @@ void DenseConv::run_block(const EvaluateContext& context, int64_t image, int64_t
   call.x = x_row(context, image, row);
   call.y = y_data(context) + y.row_offset(image * y.height + row);
   if (call.channel_begin >= call.channel_end) return;
+  const EpilogueU8 behind = epilogue.at(context, image * y.height + row);
   if (!function) {
-    call.epilogue = epilogue.at(context, image * y.height + row);
+    call.epilogue = behind;
     return run_groups(context.kernels, call);
   }
   const size_t end = groups == 1 ? call.channel_end : groups * group_outputs;
-  function.run(context, call.y, call.rows, call.channel_begin, end,
+  function.run(context, behind, call.y, call.rows, call.channel_begin, end,
                [&](size_t first, size_t count, float* reals) {
                  ConvU8S8 part = call;
                  part.rows = count;
@@ -333,11 +338,12 @@ void DepthwiseConv::run(const EvaluateContext& context) const {
     call.rows = static_cast<size_t>(count);
     call.x = x_row(context, image, row);
     call.y = y_data(context) + y.row_offset(image * y.height + row);
+    const EpilogueU8 behind = epilogue.at(context, image * y.height + row);
     if (!function) {
-      call.epilogue = epilogue.at(context, image * y.height + row);
+      call.epilogue = behind;
       return context.kernels.depthwise_u8s8(call);
     }
-    function.run(context, call.y, call.rows, 0, function.pixel_reals(),
+    function.run(context, behind, call.y, call.rows, 0, function.pixel_reals(),
                  [&](size_t first, size_t some, float* reals) {
                    DepthwiseU8S8 part = call;
                    part.rows = some;

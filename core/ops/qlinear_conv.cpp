@@ -55,12 +55,12 @@ void evaluate_conv_codes(const EvaluateContext& context) {
     if (bias) sum += static_cast<uint32_t>(bias.as<int32_t>()[c]);
     const auto number = static_cast<float>(static_cast<int32_t>(sum));
     const float step = x_params.scale_of(c) * w_params.scale_of(c), y_scale = y_params.scale_of(c);
+    const float value = function ? function_value(*function, alpha, number * step) : number,
+                ratio = function ? 1 / y_scale : step / y_scale;
     if (residual != nullptr)
-      return y.append(
-          joined_steps(static_cast<int32_t>(sum), step / y_scale, *residual++, join.b_ratio, join.offset), 0);
-    const float steps = function ? function_value(*function, alpha, number * step) * (1 / y_scale)
-                                 : number * (step / y_scale);
-    y.append(steps, y_params.zero_point_of(c));
+      y.append(joined_steps(value, ratio, *residual++, join.b_ratio, join.offset), 0);
+    else
+      y.append(value * ratio, y_params.zero_point_of(c));
   });
 }
 

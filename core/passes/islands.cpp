@@ -121,27 +121,28 @@ bool Islands::add_residual(IslandResult& found, ValueId id) {
   found.residual = fused_operand(addition->other, 1);
   if (found.residual && graph_.constant(found.residual->codes) != nullptr) return false;
   found.add = addition->add;
-  found.absorbed = {addition->add};
+  found.absorbed.push_back(addition->add);
   return found.residual.has_value();
 }
 
 std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) {
   IslandResult found;
+  const auto last = [&] {
+    return found.absorbed.empty() ? id : graph_.nodes[static_cast<size_t>(found.absorbed.back())].outputs[0];
+  };
   found.function = function_behind(graph_, index_, id);
-  if (found.function) {
-    found.absorbed = found.function->nodes;
-  } else {
-    if (!add_residual(found, id)) return std::nullopt;
-    const ValueId sum = found.residual ? graph_.nodes[static_cast<size_t>(found.add)].outputs[0] : id;
-    if (const NodeId clamp = clamp_reading(graph_, index_, sum); clamp != kNoNode)
-      found.absorbed.push_back(clamp);
-  }
+  if (found.function) found.absorbed = found.function->nodes;
+  if (!add_residual(found, last())) return std::nullopt;
   std::optional<Clamp> clamp;
+  if (!found.function || found.residual) {
+    if (const NodeId reader = clamp_reading(graph_, index_, last()); reader != kNoNode) {
+      clamp = constant_clamp(graph_, graph_.nodes[static_cast<size_t>(reader)]);
+      found.absorbed.push_back(reader);
+    }
+  }
   for (NodeId n : found.absorbed) {
     if (is_kept(id)) return std::nullopt;
-    const Node& node = graph_.nodes[static_cast<size_t>(n)];
-    if (!found.function) clamp = constant_clamp(graph_, node);
-    id = node.outputs[0];
+    id = graph_.nodes[static_cast<size_t>(n)].outputs[0];
   }
   if (is_kept(id) || !index_.single_use(id) || index_.uses(id)[0].input != 0) return std::nullopt;
   found.absorbed.push_back(index_.uses(id)[0].node);

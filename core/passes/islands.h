@@ -25,7 +25,7 @@ struct IslandResult {
   ValueId unclamped = kNoValue;             // what the operator writes if a Clip of codes must follow
   int32_t low = 0, high = 0;                // of that Clip
   std::optional<FunctionPattern> function;  // what stands before the rounding
-  std::optional<Codes> residual;            // or what is added before it
+  std::optional<Codes> residual;            // what is added before it, behind the function
   NodeId add = kNoNode;                     // by this node
 };
 
@@ -51,8 +51,9 @@ class Islands {
 
   /// What becomes of a float value that nobody sees but a clamp and a QuantizeLinear of one scale.
   std::optional<IslandResult> result(ValueId id);
-  /// The same behind a FusedConv: a function, or the addition of a residual, or a clamp that cuts no code
-  /// off, may stand before the QuantizeLinear, and that may have a scale per channel but for additions.
+  /// The same behind a FusedConv: a function, the addition of a residual and a clamp that cuts no code off
+  /// (behind a function only if something is added) may stand before the QuantizeLinear, in this order, and
+  /// that may have a scale per channel but for additions.
   std::optional<IslandResult> fused_result(ValueId id, int64_t channels);
 
  private:

@@ -42,7 +42,7 @@ class Planner {
     check_options();
     for (ValueId id : graph_.inputs)
       integer_[at(id)] = graph_.value(id).dtype == DataType::kF32 && own(id).params;
-    for (NodeId n = 0; n < node_count(); ++n) decide(n);
+    for (NodeId n = 0; n < node_count(); ++n) decide_in_order(n);
     for (NodeId n = node_count() - 1; n >= 0; --n) take_back(n);
     share_concat_scales(graph_, index_, scheme_, plan_);
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
@@ -64,6 +64,7 @@ class Planner {
   const PlannedValue& own(ValueId id) { return own_.of(id); }
   PlannedValue shared(ValueId id, ValueId source, NodeId through);
 
+  void decide_in_order(NodeId n);
   void decide(NodeId n);
   std::string inputs_reason(const Candidate& candidate);
   std::string pass_through(NodeId n);
@@ -216,11 +217,13 @@ std::string Planner::pass_through(NodeId n) {
 /// Plans the output of a node that computes. Returns why it stays float, or nothing.
 std::string Planner::compute(NodeId n) {
   const Candidate& candidate = candidates_[at(n)];
-  const bool has_function = fuses_function(n), adds = !has_function && joins_residual(n);
+  const bool adds = joins_residual(n),
+             has_function = adds ? tails_.function(n).has_value() : fuses_function(n);
   NodeId tail = has_function ? tails_.function(n)->nodes.back() : tails_.clamp(n), last = tail;
   if (adds) {
-    tail = tails_.addition(n)->add;
-    last = tails_.clamp(tail) == kNoNode ? tail : tails_.clamp(tail);
+    const NodeId add = tails_.addition(n)->add;
+    if (!has_function) tail = add;
+    last = tails_.clamp(add) == kNoNode ? add : tails_.clamp(add);
   }
   const ValueId output = graph_.nodes[at(last == kNoNode ? n : last)].outputs[0];
   const bool reals = candidate.float_output && (!own(output).params || !some_candidate_reads(output));
@@ -238,11 +241,10 @@ std::string Planner::compute(NodeId n) {
   plan_.values[at(output)] = value;
   integer_[at(output)] = true;
   plan_.nodes[at(n)].tail = tail;
-  if (has_function)
-    plan_function(n);
-  else if (adds)
+  if (has_function) plan_function(n);
+  if (adds)
     plan_addition(n);
-  else if (tail != kNoNode)
+  else if (tail != kNoNode && !has_function)
     plan_clamp(n, *value.params);
   return "";
 }
@@ -260,6 +262,7 @@ void Planner::plan_addition(NodeId n) {
   add.placement = Placement::kFused;
   add.reason = "added by '" + graph_.nodes[at(n)].name + "' before it rounds";
   add.tail = tails_.clamp(addition.add);
+  if (plan_.nodes[at(n)].tail != addition.add) plan_.nodes[at(plan_.nodes[at(n)].tail)].tail = addition.add;
   if (!plan_.values[at(addition.other)].params) plan_.values[at(addition.other)] = own(addition.other);
   if (add.tail != kNoNode) plan_clamp(addition.add, *own(planned_output(graph_, plan_, n)).params);
 }
@@ -275,6 +278,17 @@ void Planner::plan_clamp(NodeId n, const QuantParams& params) {
     clamp.reason = "the codes of '" + output + "' reach beyond its bounds";
     ++kept_clamps_;
   }
+}
+
+/// A convolution whose residual comes later is decided when the residual has been, just before the addition.
+void Planner::decide_in_order(NodeId n) {
+  const auto waits = [&](NodeId node) {
+    return tails_.addition(node) && index_.producer(tails_.addition(node)->other) > node;
+  };
+  if (waits(n)) return;
+  const NodeId before = tails_.before(n);
+  if (before != kNoNode && waits(before)) decide(before);
+  decide(n);
 }
 
 void Planner::decide(NodeId n) {

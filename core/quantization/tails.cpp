@@ -28,25 +28,45 @@ Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Cand
       before_(graph.nodes.size(), kNoNode) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (!candidates[n]) continue;
-    const Node& node = graph.nodes[n];
-    const ValueId output = node.outputs[0];
-    clamps_[n] = clamp_reading(graph, index, output);
-    NodeId last = clamps_[n];
-    if (last == kNoNode && is_image_conv(graph, node)) {
-      if (target.fuses_functions) functions_[n] = function_behind(graph, index, output);
-      if (functions_[n] &&
-          std::any_of(functions_[n]->nodes.begin(), functions_[n]->nodes.end(),
-                      [&](NodeId part) { return candidates[static_cast<size_t>(part)].is_excluded; }))
-        functions_[n].reset();
-      if (target.joins_residuals) additions_[n] = addition_reading(graph, index, output);
-      if (additions_[n] && (!candidates[static_cast<size_t>(additions_[n]->add)] ||
-                            index.producer(additions_[n]->other) >= static_cast<NodeId>(n)))
-        additions_[n].reset();
-      if (functions_[n]) last = functions_[n]->nodes.back();
-      if (additions_[n]) last = additions_[n]->add;
+    const auto node = static_cast<NodeId>(n);
+    clamps_[n] = clamp_reading(graph, index, graph.nodes[n].outputs[0]);
+    if (clamps_[n] != kNoNode) {
+      before_[static_cast<size_t>(clamps_[n])] = node;
+    } else if (is_image_conv(graph, graph.nodes[n])) {
+      if (target.fuses_functions) find_function(graph, index, candidates, node);
+      if (target.joins_residuals) find_addition(graph, index, candidates, node);
     }
-    if (last != kNoNode) before_[static_cast<size_t>(last)] = static_cast<NodeId>(n);
   }
+}
+
+void Tails::find_function(const Graph& graph, const GraphIndex& index,
+                          const std::vector<Candidate>& candidates, NodeId conv) {
+  const auto n = static_cast<size_t>(conv);
+  functions_[n] = function_behind(graph, index, graph.nodes[n].outputs[0]);
+  if (!functions_[n]) return;
+  const auto is_excluded = [&](NodeId part) { return candidates[static_cast<size_t>(part)].is_excluded; };
+  if (std::any_of(functions_[n]->nodes.begin(), functions_[n]->nodes.end(), is_excluded))
+    functions_[n].reset();
+  else
+    before_[static_cast<size_t>(functions_[n]->nodes.back())] = conv;
+}
+
+void Tails::find_addition(const Graph& graph, const GraphIndex& index,
+                          const std::vector<Candidate>& candidates, NodeId conv) {
+  const auto n = static_cast<size_t>(conv);
+  const NodeId last = functions_[n] ? functions_[n]->nodes.back() : conv;
+  const auto found = addition_reading(graph, index, graph.nodes[static_cast<size_t>(last)].outputs[0]);
+  if (!found || !candidates[static_cast<size_t>(found->add)]) return;
+  if (functions_[n] && index.producer(found->other) >= conv) return;
+  NodeId& before = before_[static_cast<size_t>(found->add)];
+  if (before != kNoNode) {
+    // The other operand's convolution, which stands earlier, must not wait for this one.
+    const NodeId other =
+        before_[static_cast<size_t>(before)] == kNoNode ? before : before_[static_cast<size_t>(before)];
+    additions_[static_cast<size_t>(other)].reset();
+  }
+  before = last;
+  additions_[n] = found;
 }
 
 }  // namespace quantize

@@ -22,7 +22,7 @@ bool is_image_conv(const Graph& graph, const Node& node);
 /// it rounds.
 class Tails {
  public:
-  /// A clamp behind any candidate; behind an image convolution among them a function or an addition, if the
+  /// A clamp behind any candidate; behind an image convolution among them a function and an addition, if the
   /// target can do so and the user excludes no part of it.
   Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
         const TargetProfile& target);
@@ -33,17 +33,24 @@ class Tails {
   const std::optional<FunctionPattern>& function(NodeId n) const {
     return functions_[static_cast<size_t>(n)];
   }
-  /// The addition behind the node of a residual that is computed before it; a clamp may follow.
+  /// The addition behind the node, or behind its function, of a residual: before the node, if there is a
+  /// function; else it may come later. Where both operands could add the other, the later one does. A clamp
+  /// may follow.
   const std::optional<ImageAddition>& addition(NodeId n) const { return additions_[static_cast<size_t>(n)]; }
 
-  /// The node whose tail `n` ends, or could; kNoNode: of none.
+  /// The node whose tail `n` is, or could be, or whose function it ends; kNoNode: of none.
   NodeId before(NodeId n) const { return before_[static_cast<size_t>(n)]; }
 
  private:
+  void find_function(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
+                     NodeId conv);
+  void find_addition(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
+                     NodeId conv);
+
   std::vector<NodeId> clamps_;  // all per node
   std::vector<std::optional<FunctionPattern>> functions_;
   std::vector<std::optional<ImageAddition>> additions_;
-  std::vector<NodeId> before_;  // whose tail it ends
+  std::vector<NodeId> before_;
 };
 
 }  // namespace quantize

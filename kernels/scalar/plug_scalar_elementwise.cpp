@@ -58,8 +58,15 @@ void function_u8(const FunctionU8& call) noexcept {
   for (size_t r = 0; r < call.rows; ++r)
     for (size_t c = 0; c < call.n; ++c) {
       const float real = function_value(call.function, call.alpha, call.x[r * call.x_stride + c]);
-      call.y[r * call.y_stride + c] = shifted_code(round_saturating(real * call.ratio[c]),
-                                                   static_cast<int32_t>(call.zero_point[c]), 0, 255);
+      uint8_t& y = call.y[r * call.y_stride + c];
+      if (call.b == nullptr) {
+        y = shifted_code(round_saturating(real * call.ratio[c]), static_cast<int32_t>(call.zero_point[c]), 0,
+                         255);
+        continue;
+      }
+      const uint8_t b = call.b[r * call.b_stride + c];
+      const float steps = joined_steps(real, call.ratio[c], b, call.b_ratio, call.b_offset);
+      y = shifted_code(round_saturating(steps), 0, 0, 255);
     }
 }
 

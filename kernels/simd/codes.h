@@ -81,9 +81,10 @@ void mul_u8(const MulU8& call) noexcept {
 }
 
 /// One scale and zero point per channel.
-template <typename V, Function kFunction>
+template <typename V, Function kFunction, bool kAdds>
 void function_rows(const FunctionU8& call) {
-  const auto alpha = V::set1(call.alpha), most = V::set1(kSafeSteps);
+  const auto alpha = V::set1(call.alpha), most = V::set1(kSafeSteps), b_ratio = V::set1(call.b_ratio),
+             b_offset = V::set1(call.b_offset);
   for (size_t r = 0; r < call.rows; ++r) {
     const float* x = call.x + r * call.x_stride;
     uint8_t* y = call.y + r * call.y_stride;
@@ -93,16 +94,24 @@ void function_rows(const FunctionU8& call) {
             return count == V::kLanes ? V::load(p + c)
                                       : V::load(p + c, V::lanes(0, static_cast<ptrdiff_t>(count)));
           };
-          const auto steps = V::mul(apply<V, kFunction>(load(x), alpha), load(call.ratio));
-          const auto codes = V::add_ints(V::to_int(V::min(steps, most)), V::to_int(load(call.zero_point)));
-          store_saturated<V>(codes, y + c, count);
+          const auto value = apply<V, kFunction>(load(x), alpha);
+          if constexpr (kAdds) {
+            const auto b = load_codes<V>(call.b + r * call.b_stride + c, count);
+            store_codes<V>(V::fma(value, load(call.ratio), V::fma(b, b_ratio, b_offset)), 0, y + c, count);
+          } else {
+            const auto steps = V::mul(value, load(call.ratio));
+            const auto codes = V::add_ints(V::to_int(V::min(steps, most)), V::to_int(load(call.zero_point)));
+            store_saturated<V>(codes, y + c, count);
+          }
         });
   }
 }
 
 template <typename V>
 void function_u8(const FunctionU8& call) noexcept {
-  with_function(call.function, [&]<Function kFunction>() { function_rows<V, kFunction>(call); });
+  with_function(call.function, [&]<Function kFunction>() {
+    call.b == nullptr ? function_rows<V, kFunction, false>(call) : function_rows<V, kFunction, true>(call);
+  });
 }
 
 template <typename V>

@@ -68,8 +68,16 @@ TEST_CASE("function_u8: every level gives the bytes of the reference") {
       ratio[n / 2] = 1e30f;
       FunctionU8 call{function, kAlpha, nullptr, nullptr,      5,
                       n,        n + 2,  n + 3,   ratio.data(), zero_point.data()};
-      const std::vector<uint8_t> expected = run(scalar_kernels(), call, x);
-      for_each_isa([&](const KernelTable& kernels) { CHECK(same_bytes(run(kernels, call, x), expected)); });
+      std::vector<uint8_t> residual(5 * (n + 1));
+      for (size_t i = 0; i < residual.size(); ++i) residual[i] = static_cast<uint8_t>(i * 89);
+      for (const uint8_t* b : std::initializer_list<const uint8_t*>{nullptr, residual.data()}) {
+        call.b = b;
+        call.b_stride = n + 1;
+        call.b_ratio = 0.7f;
+        call.b_offset = 3.25f;
+        const std::vector<uint8_t> expected = run(scalar_kernels(), call, x);
+        for_each_isa([&](const KernelTable& kernels) { CHECK(same_bytes(run(kernels, call, x), expected)); });
+      }
       ++seed;
     }
 }

@@ -110,6 +110,27 @@ TEST_CASE("Integer engine: residuals join convolutions of every kind before the 
   check_engine(qdq, test::random_inputs(source));
 }
 
+TEST_CASE("Integer engine: residuals behind functions, and such as are computed after their convolution") {
+  GraphBuilder b(20);
+  const ValueId x = b.input("x", {2, 3, 12, 10});
+  const int64_t channels = GENERATE(7, 40, 130);
+  const auto silu = [&](ValueId y) { return b.node("Mul", {y, b.node("Sigmoid", {y})}); };
+  const ValueId stem = silu(conv(b, x, 3, channels, 3));
+  const ValueId block = b.node("Add", {stem, silu(conv(b, stem, channels, channels, 3))});
+  const ValueId deep = b.node("HardSwish", {conv(b, block, channels, channels, 3, {{"group", channels}})});
+  const ValueId fine = b.node("Relu", {b.node("Add", {deep, block})});
+  // As in a feature pyramid: the coarse image is enlarged after the convolution that it is added to.
+  const ValueId lateral = conv(b, fine, channels, 20, 1);
+  const ValueId coarse = conv(b, fine, channels, 20, 3, strides(2, 2));
+  const ValueId enlarged =
+      b.node("Resize", {coarse, kNoValue, b.constant("scales", Tensor::of<float>({4}, {1, 1, 2, 2}))});
+  const Graph source = b.build({conv(b, b.node("Add", {lateral, enlarged}), 20, 4, 1)});
+  const Graph qdq = test::quantized_graph(source);
+  CHECK(steps_of(qdq, "QLinearAdd") + steps_of(qdq, "Add") == 0);
+  CHECK(steps_of(qdq, "FusedConv") >= 3);
+  check_engine(qdq, test::random_inputs(source));
+}
+
 TEST_CASE("Integer engine: residuals of QDQ files that say no shapes; a constant one stays float") {
   const bool is_constant = GENERATE(false, true);
   GraphBuilder b;

@@ -401,13 +401,51 @@ TEST_CASE("plan: a residual is added before the convolution rounds, where the ta
     CHECK(p.placement("Add") == Placement::kInteger);
     CHECK(p.value("conv_1_out").params);
   }
-  SECTION("native: not if something else reads the convolution") {
-    CHECK(plan_of(b, {z, late}, {}, {}, native).placement("Add") == Placement::kInteger);
+  SECTION("native: by the earlier one, which waits for its residual, if something else reads the later") {
+    const Planned p = plan_of(b, {z, late}, {}, {}, native);
+    CHECK(p.node("Add").reason == "added by 'conv_0' before it rounds");
+    CHECK(!p.value("conv_0_out").params);
+    CHECK(p.value("conv_1_out").params);
+  }
+  SECTION("native: not if something else reads both convolutions") {
+    CHECK(plan_of(b, {z, late, early}, {}, {}, native).placement("Add") == Placement::kInteger);
   }
   SECTION("ort-x86: rounded twice") {
     const Planned p = plan_of(b, {z});
     CHECK(p.placement("Add") == Placement::kInteger);
     CHECK(p.value("conv_1_out").params);
+  }
+}
+
+TEST_CASE("plan: a residual behind a function is added before the convolution rounds") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 4, 8, 8});
+  const ValueId first = conv(b, x, 4, 4), second = conv(b, first, 4, 4);
+  const ValueId silu = b.node("Mul", {second, b.node("Sigmoid", {second})});
+  const ValueId sum = b.node("Add", {first, silu});
+  const ValueId z = conv(b, sum, 4, 2);
+  const TargetProfile& native = find_target("native");
+  SECTION("native") {
+    const Planned p = plan_of(b, {z}, {}, {}, native);
+    CHECK(p.placement("Sigmoid") == Placement::kFused);
+    CHECK(p.placement("Mul") == Placement::kFused);
+    CHECK(p.node("Add").reason == "added by 'conv_1' before it rounds");
+    CHECK(!p.value("conv_1_out").params);
+    CHECK(!p.value("mul_3_out").params);
+    CHECK(p.value("add_4_out").params);
+    const Graph lowered = lower_to_qoperator(insert_qdq(p.graph, p.plan));
+    CHECK(test::count_nodes(lowered, "FusedConv") == 1);
+    CHECK(test::count_nodes(lowered, "Add") == 0);
+  }
+  SECTION("native: by itself where something else reads the function") {
+    const Planned p = plan_of(b, {z, silu}, {}, {}, native);
+    CHECK(p.placement("Add") == Placement::kInteger);
+    CHECK(p.value("mul_3_out").params);
+  }
+  SECTION("native: not if the addition is excluded") {
+    QuantizationScheme scheme;
+    scheme.exclude_op_types = {"Add"};
+    CHECK(plan_of(b, {z}, scheme, {}, native).placement("Add") == Placement::kFloat);
   }
 }
 
