@@ -26,8 +26,9 @@ class Calibrator {
   virtual const char* description() const = 0;
 
   /// The range to quantize an activation with: min <= 0 <= max, inside [min(statistics.min, 0),
-  /// max(statistics.max, 0)]. Statistics 2^k times as large give a range 2^k times as large, to the bit, as
-  /// long as nothing leaves the range of normal floats. Requires: statistics.samples > 0.
+  /// max(statistics.max, 0)] or, where that spares much rounding (mse), beyond it by less than a code.
+  /// Statistics 2^k times as large give a range 2^k times as large, to the bit, as long as nothing leaves the
+  /// range of normal floats. Requires: statistics.samples > 0.
   virtual Range compute_range(const TensorStatistics& statistics, const RangeRequest& request) const = 0;
 };
 

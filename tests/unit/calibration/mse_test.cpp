@@ -78,8 +78,10 @@ TEST_CASE("mse has the least error of all candidates") {
     const TensorStatistics statistics = statistics_of_values(data.values);
     for (const QuantType& type : {kU4, kS8Narrow, kS8Full}) {
       INFO(data.name << ", " << type.num_bits << " bits");
-      CHECK(error_of(statistics, mse(statistics, type), type) ==
-            Approx(least_error(statistics, type)).epsilon(1e-4));
+      const double error = error_of(statistics, mse(statistics, type), type),
+                   least = least_error(statistics, type);
+      // A range one code wider than the full one is none of the candidates, and taken only for much.
+      if (type.symmetric || error > 0.75 * least) CHECK(error == Approx(least).epsilon(1e-4));
     }
   }
 }
@@ -115,6 +117,24 @@ TEST_CASE("mse quantizes real elements better than the extremes do") {
     if (data.name == "normal" || data.name == "heavy tail" || data.name == "silu")
       CHECK(found < 0.9 * error_with(full_range(statistics)));
   }
+}
+
+TEST_CASE("mse moves codes off pixels that lie halfway between them") {
+  std::vector<float> pixels;
+  for (int level = 0; level < 256; ++level)
+    pixels.insert(pixels.end(), 16, static_cast<float>(level) / 127.5f - 1);
+  const TensorStatistics statistics = statistics_of_values(pixels);
+  const QuantParams params = choose_quant_params({mse(statistics, kU8)}, kU8);
+  double error = 0;
+  for (float pixel : pixels) {
+    const double d = double{pixel} - double{dequantize_value(
+                                         quantize_value(pixel, params.scale[0], params.zero_point[0], 0, 255),
+                                         params.scale[0], params.zero_point[0])};
+    error += d * d / static_cast<double>(pixels.size());
+  }
+  const double step = 1 / 127.5;
+  CHECK(error < 0.1 * step * step);  // of the range [-1, 1]: a quarter
+  CHECK(params.scale[0] < 1.005 * step);
 }
 
 TEST_CASE("mse of normal data clips where theory says") {
