@@ -85,12 +85,20 @@ struct F32x16 {
   QUANTIZE_INLINE Reg codes(const uint8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
+  /// The first `n` codes; the others are 0 and are not read.
+  QUANTIZE_INLINE Reg codes(const uint8_t* p, size_t n) {
+    return _mm512_cvtepi32_ps(
+        _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(lanes(0, static_cast<ptrdiff_t>(n)), p)));
+  }
   /// Every lane, clamped to [0, 255].
   QUANTIZE_INLINE __m128i sixteen_bytes(const Int (&x)[1]) {
     return _mm512_cvtusepi32_epi8(_mm512_max_epi32(x[0], _mm512_setzero_si512()));
   }
   QUANTIZE_INLINE void store_saturated(uint8_t* p, Int x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), sixteen_bytes({x}));
+  }
+  QUANTIZE_INLINE void store_saturated(uint8_t* p, Int x, size_t n) {
+    _mm_mask_storeu_epi8(p, lanes(0, static_cast<ptrdiff_t>(n)), sixteen_bytes({x}));
   }
   QUANTIZE_INLINE Int zero_ints() { return _mm512_setzero_si512(); }
   QUANTIZE_INLINE Int add_ints(Int a, Int b) { return _mm512_add_epi32(a, b); }

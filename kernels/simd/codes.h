@@ -28,6 +28,7 @@ template <typename V, typename Body>
 template <typename V>
 [[gnu::always_inline]] inline typename V::Reg load_codes(const uint8_t* x, size_t count) {
   if (count == V::kLanes) return V::codes(x);
+  if constexpr (requires { V::codes(x, count); }) return V::codes(x, count);
   uint8_t lanes[V::kLanes] = {};
   for (size_t i = 0; i < count; ++i) lanes[i] = x[i];
   return V::codes(lanes);
@@ -45,6 +46,8 @@ template <typename V>
 template <typename V>
 [[gnu::always_inline]] inline void store_saturated(typename V::Int rounded, uint8_t* y, size_t count) {
   if (count == V::kLanes) return V::store_saturated(y, rounded);
+  if constexpr (requires { V::store_saturated(y, rounded, count); })
+    return V::store_saturated(y, rounded, count);
   uint8_t lanes[V::kLanes];
   V::store_saturated(lanes, rounded);
   for (size_t i = 0; i < count; ++i) y[i] = lanes[i];

@@ -70,7 +70,15 @@ template <typename V, typename Argument>
   double sum = 0;
   for (size_t i = 0; i < n;) {
     RowLanes<V> lanes(0);
-    for (const size_t end = n - i < kSumBlock ? n : i + kSumBlock; i < end;)
+    const size_t end = n - i < kSumBlock ? n : i + kSumBlock;
+    for (; i + kRowLanes <= end; i += kRowLanes)
+#pragma GCC unroll 16
+      for (size_t r = 0; r < RowLanes<V>::kRegs; ++r) {
+        const auto e = exp<V>(argument(i + r * V::kLanes, V::kLanes));
+        V::store(y + i + r * V::kLanes, e);
+        lanes.at[r] = V::add(lanes.at[r], e);
+      }
+    if (i < end)
 #pragma GCC unroll 16
       for (size_t r = 0; r < RowLanes<V>::kRegs; ++r) {
         if (i >= end) break;
