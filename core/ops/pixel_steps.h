@@ -23,10 +23,10 @@ inline RowRange rows_of(const EvaluateContext& run, int64_t rows, size_t chunks)
   return {bound(run.chunk_begin), bound(run.chunk_end)};
 }
 
-/// How many parts to make of a step: none smaller than about ten microseconds, so that the claim is cheap
+/// How many parts to make of a step: none smaller than about five microseconds, so that the claim is cheap
 /// beside it, and at most sixteen. `nanoseconds`: an estimate for the whole step on one thread.
 inline size_t chunk_count(double nanoseconds, int64_t parts) {
-  const double wanted = std::min(16.0, nanoseconds / 10000.0);
+  const double wanted = std::min(16.0, nanoseconds / 5000.0);
   return static_cast<size_t>(
       std::clamp<int64_t>(static_cast<int64_t>(wanted), 1, std::max<int64_t>(parts, 1)));
 }
