@@ -183,7 +183,8 @@ TEST_CASE("Quality: one channel can be spoiled while all together gain") {
   }
   CHECK(after.spoils_a_channel_of(before));
   CHECK(!before.spoils_a_channel_of(before));
-  for (auto& sample : after.channel_errors) sample[1] -= 0.13;  // 0.12 + noise for 0.1 + noise: not by a quarter
+  for (auto& sample : after.channel_errors)
+    sample[1] -= 0.13;  // 0.12 + noise for 0.1 + noise: not by a quarter
   CHECK(!after.spoils_a_channel_of(before));
   for (size_t s = 0; s < 12; ++s) after.channel_errors[s][1] = s == 0 ? 2 : 0.1;  // once is chance
   CHECK(!after.spoils_a_channel_of(before));
