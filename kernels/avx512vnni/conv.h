@@ -219,7 +219,7 @@ template <Mode kMode, int kPixels>
     if (kFull && tile.b != nullptr)
       b = _mm512_maskz_loadu_epi8(mask, tile.b + static_cast<size_t>(m) * tile.call->epilogue.b_pixel_stride);
     codes = finish_codes<kFull>(tile, codes, b, add);
-    store_masked(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, mask, codes);
+    store_first(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, tile.channels, codes);
   }
 }
 
@@ -249,7 +249,7 @@ template <bool kResidualFirst, int kPixels>
       q[j] = _mm512_cvtps_epi32(sum);
     }
     const __m512i codes = _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
-    store_masked(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, mask, codes);
+    store_first(tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride, tile.channels, codes);
   }
 }
 
@@ -278,9 +278,9 @@ template <Mode kMode, int kPixels>
     }
     codes = finish_codes<kFull>(tile, codes, b, add);
     uint8_t* y = tile.y + static_cast<size_t>(m) * tile.call->y_pixel_stride;
-    _mm256_mask_storeu_epi8(y, mask, _mm512_castsi512_si256(codes));
+    store_first(y, tile.channels, _mm512_castsi512_si256(codes));
     if (second != m)
-      _mm256_mask_storeu_epi8(y + tile.call->y_pixel_stride, mask, _mm512_extracti64x4_epi64(codes, 1));
+      store_first(y + tile.call->y_pixel_stride, tile.channels, _mm512_extracti64x4_epi64(codes, 1));
   }
 }
 

@@ -144,7 +144,7 @@ template <bool kFull>
     codes = _mm512_min_epu8(_mm512_max_epu8(codes, _mm512_load_si512(constants.low)),
                             _mm512_load_si512(constants.high));
   if (adds && !joins) codes = add_codes(codes, _mm512_maskz_loadu_epi8(block.mask, b), block.add);
-  store_masked(block.y + y_at, block.mask, codes);
+  store_first(block.y + y_at, block.channels, codes);
 }
 
 /// Three columns of one output row, and of the row below it if kTwo.

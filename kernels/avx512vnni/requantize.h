@@ -192,16 +192,28 @@ template <int kVectors>
   }
 }
 
-/// Stores all 64 bytes or some: a plain store is the faster one.
-[[gnu::always_inline]] inline void store_masked(uint8_t* y, __mmask64 mask, __m512i codes) {
-  if (mask == ~__mmask64{0})
-    _mm512_storeu_si512(y, codes);
-  else
-    _mm512_mask_storeu_epi8(y, mask, codes);
-}
-
 [[gnu::always_inline]] inline __mmask64 first_bytes(size_t n) {
   return n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1;
+}
+
+/// The first n of 32 bytes. A masked store holds up whoever reads what lies behind the n bytes, as the
+/// residual of the next pixel may.
+[[gnu::always_inline]] inline void store_first(uint8_t* y, size_t n, __m256i codes) {
+  if (n >= 32) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
+  if (n % 8 != 0) return _mm256_mask_storeu_epi8(y, static_cast<__mmask32>(first_bytes(n)), codes);
+  __m128i part = _mm256_castsi256_si128(codes);
+  if (n >= 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y), part);
+    part = _mm256_extracti128_si256(codes, 1);
+  }
+  if (n % 16 != 0) _mm_storel_epi64(reinterpret_cast<__m128i*>(y + n / 16 * 16), part);
+}
+
+/// The first n of 64 bytes.
+[[gnu::always_inline]] inline void store_first(uint8_t* y, size_t n, __m512i codes) {
+  if (n >= 64) return _mm512_storeu_si512(y, codes);
+  store_first(y, n, _mm512_castsi512_si256(codes));
+  if (n > 32) store_first(y + 32, n - 32, _mm512_extracti64x4_epi64(codes, 1));
 }
 
 /// Rows without a gap on either side are one row.
