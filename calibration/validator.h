@@ -38,8 +38,7 @@ struct Quality {
 
   /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
   /// all channels gain together: its error is larger by a quarter, which chance hardly explains (two standard
-  /// errors).
-  /// What a program reads first may be one channel of many, as the objectness of a detector is.
+  /// errors). What a program reads first may be one channel of many, as the objectness of a detector is.
   bool spoils_a_channel_of(const Quality& other) const;
 };
 

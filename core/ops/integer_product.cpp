@@ -19,9 +19,9 @@ struct ProductStep {
     call.y_pixel_stride = columns;
     call.rows = 1;
     call.channel_end = columns;
-    const auto bound = [&](size_t chunk) { return std::min(chunk * blocks / chunks * block_rows, rows); };
-    const size_t first = by_columns ? 0 : bound(context.chunk_begin);
-    call.width = (by_columns ? rows : bound(context.chunk_end)) - first;
+    const UnitRange range = units_of(context, blocks, chunks);
+    const size_t first = by_columns ? 0 : static_cast<size_t>(range.begin) * block_rows;
+    call.width = (by_columns ? rows : std::min(static_cast<size_t>(range.end) * block_rows, rows)) - first;
     if (by_columns) {
       call.channel_begin = std::min(context.chunk_begin * chunk_columns, columns);
       call.channel_end = std::min(context.chunk_end * chunk_columns, columns);
@@ -47,7 +47,8 @@ struct ProductStep {
   PackedConv weights;
   Tensor real_bias;
   size_t a, rows, depth, columns;
-  size_t block_rows, blocks;  // rows that are multiplied at once
+  size_t block_rows;  // that are multiplied at once
+  int64_t blocks;
   size_t chunks = 1, chunk_columns = 0;
   bool is_real = false, by_columns = false;
 };
@@ -77,10 +78,10 @@ StepFunction compile_integer_product(CompileContext& context, const IntegerProdu
   const size_t panels = (step->columns + panel - 1) / panel;
   step->by_columns = panels > step->rows / 8;
   step->block_rows = context.kernels.conv_u8s8_pixels;
-  step->blocks = (step->rows + step->block_rows - 1) / step->block_rows;
+  step->blocks = static_cast<int64_t>((step->rows + step->block_rows - 1) / step->block_rows);
   step->chunks = chunk_count(
       product_nanoseconds(context.kernels, columns * static_cast<double>(step->depth), rows, rows * columns),
-      static_cast<int64_t>(step->by_columns ? panels : step->blocks));
+      step->by_columns ? static_cast<int64_t>(panels) : step->blocks);
   step->chunk_columns = (panels + step->chunks - 1) / step->chunks * panel;
   context.chunks = step->chunks;
   context.weights_packed = true;

@@ -78,7 +78,7 @@ struct ConvFunction {
   explicit ConvFunction(CompileContext& context, const Storage& y);
   explicit operator bool() const { return function.has_value(); }
   /// Calls convolve(first row, rows) for blocks of `rows` rows, which writes their reals to `reals`, [row]
-  /// [pixel][channel], and makes codes of channels [begin, end) of them, with what is left of `epilogue`.
+  /// [pixel][channel], and makes codes of channels [begin, end) of them, with the residual of `epilogue`.
   template <typename Convolve>
   void run(const EvaluateContext& run, const EpilogueU8& epilogue, uint8_t* y, size_t rows, size_t begin,
            size_t end, Convolve convolve) const;

@@ -41,8 +41,9 @@ void evaluate(const EvaluateContext& context) {
 /// Bytes of which neighbours in x are not neighbours in y: matrices to transpose, and a loop around them.
 struct TransposeStep {
   void run(const EvaluateContext& context) const {
-    const auto bound = [&](size_t chunk) { return std::min(chunk * blocks() / chunks * kBlock, columns); };
-    const size_t first = bound(context.chunk_begin), last = bound(context.chunk_end);
+    const UnitRange range = units_of(context, blocks(), chunks);
+    const size_t first = static_cast<size_t>(range.begin) * kBlock,
+                 last = std::min(static_cast<size_t>(range.end) * kBlock, columns);
     const auto* from = static_cast<const uint8_t*>(context.inputs[0].data) + first;
     auto* to = static_cast<uint8_t*>(context.outputs[0].data) + first * y_stride;
     around.for_each_row([&](const int64_t* offsets) {
@@ -53,7 +54,7 @@ struct TransposeStep {
   }
 
   static constexpr size_t kBlock = 64;  // columns: a cache line
-  size_t blocks() const { return (columns + kBlock - 1) / kBlock; }
+  int64_t blocks() const { return static_cast<int64_t>((columns + kBlock - 1) / kBlock); }
 
   StridedLoop around;
   size_t rows, columns, x_stride, y_stride;
@@ -89,7 +90,7 @@ StepFunction compile(CompileContext& context) {
       StridedLoop(outer, {from, steps}), static_cast<size_t>(extents[i]), static_cast<size_t>(extents[j]),
       static_cast<size_t>(from[i]), static_cast<size_t>(steps[j])});
   step->chunks = context.chunks =
-      chunk_count(static_cast<double>(element_count(*y.shape)) / 8, static_cast<int64_t>(step->blocks()));
+      chunk_count(static_cast<double>(element_count(*y.shape)) / 8, step->blocks());
   return [step](const EvaluateContext& run) { step->run(run); };
 }
 

@@ -60,7 +60,7 @@ void Tails::find_addition(const Graph& graph, const GraphIndex& index,
   if (functions_[n] && index.producer(found->other) >= conv) return;
   NodeId& before = before_[static_cast<size_t>(found->add)];
   if (before != kNoNode) {
-    // The other operand's convolution, which stands earlier, must not wait for this one.
+    // The other operand's convolution, which stands earlier, makes the residual of this one.
     const NodeId other =
         before_[static_cast<size_t>(before)] == kNoNode ? before : before_[static_cast<size_t>(before)];
     additions_[static_cast<size_t>(other)].reset();
