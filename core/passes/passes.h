@@ -40,6 +40,11 @@ void fold_pads(Graph& graph);
 /// double, rounded to float once for a whole chain.
 void fold_channel_affine(Graph& graph);
 
+/// Makes Flatten, Gemm, Unsqueeze of a Conv whose kernel lies once on its whole image, without padding, if
+/// what it computes are results (see find_results): as a Gemm it may return reals where the rest is in
+/// integers. Requires: infer_shapes ran, opset 13 or newer.
+void conv_to_gemm(Graph& graph);
+
 /// Lets nodes read one of several equal constants.
 void merge_constants(Graph& graph);
 

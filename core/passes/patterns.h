@@ -36,6 +36,10 @@ std::optional<size_t> constant_addend(const Graph& graph, const Node& node);
 /// stride or padding.
 bool has_distinct_taps(const Graph& graph, const Node& node);
 
+/// Per value, whether it is a result: outputs of the graph are made from it, and no layer of weights reads it
+/// or what is made from it.
+std::vector<bool> find_results(const Graph& graph, const GraphIndex& index);
+
 /// What a BatchNormalization learned of its input in training, per channel (axis 1).
 struct LearnedStatistics {
   ValueId input = kNoValue;

@@ -24,6 +24,7 @@ Graph prepare(const Graph& source, int64_t min_opset) {
       remove_no_ops,         // every node changes its input
       fold_pads,             // Conv and pooling read unpadded inputs where they can pad by themselves
       fold_channel_affine,   // no affine with constants stands behind a Conv, ConvTranspose or Gemm
+      conv_to_gemm,          // results of a Conv that covers its image are a Gemm's
       merge_constants,       // no two constants are equal
       remove_dead,           // every node is needed
       remove_unused_values,  // every value is needed

@@ -140,21 +140,4 @@ std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& ind
   return candidates;
 }
 
-std::vector<bool> find_results(const Graph& graph, const GraphIndex& index) {
-  std::vector<bool> result(graph.values.size(), false);
-  for (ValueId id : graph.outputs) result[static_cast<size_t>(id)] = true;
-  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node)
-    for (ValueId id : node->inputs) {
-      if (id == kNoValue || index.uses(id).empty()) continue;
-      const auto makes_result = [&](const GraphIndex::Use& use) {
-        const Node& reader = graph.nodes[static_cast<size_t>(use.node)];
-        return find_op(graph, reader).weight_layout == nullptr &&
-               result[static_cast<size_t>(reader.outputs[0])];
-      };
-      if (std::all_of(index.uses(id).begin(), index.uses(id).end(), makes_result))
-        result[static_cast<size_t>(id)] = true;
-    }
-  return result;
-}
-
 }  // namespace quantize

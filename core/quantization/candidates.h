@@ -30,7 +30,4 @@ struct Candidate {
 std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,
                                        const QuantizationScheme& scheme, const TargetProfile& target);
 
-/// Per value, whether it is a result: outputs of the graph are made from it without another layer of weights.
-std::vector<bool> find_results(const Graph& graph, const GraphIndex& index);
-
 }  // namespace quantize

@@ -13,18 +13,20 @@ namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-/// Covariance of the inputs of one group, in column blocks spread over the threads.
+/// Covariance of the inputs of one group, in blocks of rows spread over the threads.
 Matrix covariance(const LayerRows& rows, size_t group, int64_t size, int threads) {
   const auto count = static_cast<Eigen::Index>(rows.rows);
   Matrix x =
-      Eigen::Map<const Matrix>(rows.x.data() + group * rows.rows * static_cast<size_t>(size), count, size);
-  x.rowwise() -= x.colwise().mean().eval();
+      Eigen::Map<const Matrix>(rows.x.data() + group * rows.rows * static_cast<size_t>(size), size, count);
+  x.colwise() -= x.rowwise().mean().eval();
   Matrix result(size, size);
   constexpr int64_t kBlock = 128;
   parallel_for(static_cast<size_t>((size + kBlock - 1) / kBlock), threads, [&](size_t block, int) {
     const int64_t begin = static_cast<int64_t>(block) * kBlock, width = std::min(kBlock, size - begin);
-    result.middleCols(begin, width).noalias() = x.transpose() * x.middleCols(begin, width);
+    result.block(begin, 0, width, begin + width).noalias() =
+        x.middleRows(begin, width) * x.topRows(begin + width).transpose();
   });
+  result.triangularView<Eigen::StrictlyUpper>() = result.transpose();
   const float mean = result.diagonal().mean();
   result.diagonal().array() += mean > 0 ? mean / 1000 : 1.0f;
   return result;

@@ -8,8 +8,8 @@
 
 namespace quantize {
 
-/// What a layer multiplies its weights with: x[(group * rows + row) * inputs * taps + input * taps + tap],
-/// rows taken from samples and output positions.
+/// What a layer multiplies its weights with: x[(input channel * taps + tap) * rows + row], rows taken from
+/// samples and output positions.
 struct LayerRows {
   size_t rows = 0;
   std::vector<float> x;

@@ -32,7 +32,7 @@ class OwnValues {
   std::string noise_reason(ValueId id, const QuantParams& params) const;
   /// The share of noise in what is computed from the value if it is rounded to steps of `step`.
   double noise_share(ValueId id, float step) const { return noise_.estimate(id, step).share; }
-  /// True if outputs of the graph are made from it without another layer of weights.
+  /// See find_results.
   bool is_result(ValueId id) const { return result_[static_cast<size_t>(id)]; }
 
  private:

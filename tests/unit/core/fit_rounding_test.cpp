@@ -17,7 +17,7 @@ LayerRows correlated_rows(size_t rows, size_t groups, size_t size) {
   const Tensor common = test::random_tensor({static_cast<int64_t>(groups * rows)}, 1);
   const Tensor own = test::random_tensor({static_cast<int64_t>(result.x.size())}, 2);
   for (size_t i = 0; i < result.x.size(); ++i)
-    result.x[i] = 5 + common.data<float>()[i / size] + 0.3f * own.data<float>()[i];
+    result.x[i] = 5 + common.data<float>()[i / (rows * size) * rows + i % rows] + 0.3f * own.data<float>()[i];
   return result;
 }
 
@@ -34,7 +34,7 @@ double error(const Tensor& weights, const Tensor& codes, const QuantParams& para
           layout.offset(o, static_cast<int64_t>(k) / layout.taps) + static_cast<int64_t>(k) % layout.taps;
       const double e = double{weights.data<float>()[at]} -
                        double{params.scale[static_cast<size_t>(o)]} * codes.data<int8_t>()[at];
-      results[r] += e * double{x[r * size + k]};
+      results[r] += e * double{x[k * rows.rows + r]};
     }
     mean += results[r] / static_cast<double>(rows.rows);
   }

@@ -317,7 +317,7 @@ TEST_CASE("Integer engine: a SiLU with rounding between its operators is one con
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 3, 8, 8});
   const ValueId y = conv(b, x, 3, 16, 3);
-  const Graph source = b.build({b.node("Mul", {y, b.node("Sigmoid", {y})})});
+  const Graph source = b.build({conv(b, b.node("Mul", {y, b.node("Sigmoid", {y})}), 16, 4, 1)});
   const Graph qdq = test::quantized_graph(source, "ort-x86");
   CHECK(steps_of(qdq, "FusedConv") == 1);
   CHECK(steps_of(qdq, "QLinearMul") + steps_of(qdq, "LookupTable") == 0);

@@ -31,3 +31,19 @@ TEST_CASE("the first BatchNormalizations are those with none before them", "[pat
   CHECK(first[1].input == x);
   CHECK(first[1].mean == std::vector<float>{2, 0});
 }
+
+TEST_CASE("results have no layer of weights behind them", "[patterns]") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 2, 4, 4});
+  const auto conv = [&](ValueId value, const std::string& name) {
+    return b.node("Conv", {value, b.random(name, {2, 2, 1, 1})});
+  };
+  const ValueId features = b.node("Relu", {conv(x, "v")});  // an output, but read by another layer
+  const ValueId last = conv(features, "w"), pooled = b.node("GlobalAveragePool", {last});
+  const Graph graph = b.build({features, pooled});
+  const std::vector<bool> result = find_results(graph, GraphIndex(graph));
+  CHECK(!result[static_cast<size_t>(x)]);
+  CHECK(!result[static_cast<size_t>(features)]);
+  CHECK(result[static_cast<size_t>(last)]);
+  CHECK(result[static_cast<size_t>(pooled)]);
+}
