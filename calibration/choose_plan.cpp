@@ -60,16 +60,28 @@ class PlanSearch {
     scheme.method = recipe.method;
     scheme.bias_correction = recipe.bias_correction;
     scheme.float_nodes = float_nodes;
-    auto [ranges, is_new] = ranges_.try_emplace({recipe.method, recipe.equalized});
+    Known& known = known_[{recipe.method, recipe.equalized}];
     const StatisticsTable& statistics = recipe.equalized ? equalized_statistics_ : statistics_;
-    if (is_new) ranges->second = decide_ranges(statistics, scheme, options_.threads);
+    if (!known.ranges) known.ranges = decide_ranges(statistics, scheme, options_.threads);
     const Graph& graph = graph_of(recipe);
-    QuantizationPlan plan = plan_quantization(graph, ranges->second, scheme, target_);
-    if (recipe.bias_correction == BiasCorrection::kMeasured)
+    QuantizationPlan plan = plan_quantization(graph, *known.ranges, scheme, target_);
+    const bool fits = recipe.weight_rounding == WeightRounding::kFitted;
+    if (fits) take_codes(known.fitted, plan);
+    if (fits || recipe.bias_correction == BiasCorrection::kMeasured)
       correct_bias(
-          graph, fitted_count(), [&](size_t i) { return load_fitted(i); }, recipe.weight_rounding, options_,
-          plan);
+          graph, *known.ranges, fitted_count(), [&](size_t i) { return load_fitted(i); },
+          recipe.bias_correction, recipe.weight_rounding, options_, plan);
+    if (fits && known.fitted.nodes.empty()) known.fitted = plan;
     return plan;
+  }
+
+  /// Layers keep the codes that were fitted to them before, for the same ranges.
+  void take_codes(const QuantizationPlan& fitted, QuantizationPlan& plan) const {
+    for (size_t n = 0; n < fitted.nodes.size(); ++n) {
+      const auto& known = fitted.nodes[n].weights;
+      auto& weights = plan.nodes[n].weights;
+      if (known && weights && known->params.scale == weights->params.scale) weights->codes = known->codes;
+    }
   }
 
   const Graph& graph_of(const Recipe& recipe) const { return recipe.equalized ? *equalized_ : graph_; }
@@ -124,13 +136,17 @@ class PlanSearch {
             "channels of " + std::to_string(changed) + (changed == 1 ? " tensor" : " tensors") + " equalized",
             recipe(best_.recipe.method, best_.recipe.bias_correction, true), kClearGain, start);
     }
+    Recipe fitted = best_.recipe;
+    fitted.weight_rounding = WeightRounding::kFitted;
+    fitted.bias_correction = closed_form;
+    const bool fits = corrects && scheme_.weight_rounding == WeightRounding::kFitted;
+    if (fits) attempt("weights rounded by what they do", fitted, kAnyGain);
     if (scheme_.bias_correction == BiasCorrection::kMeasured) {
       Recipe measured = best_.recipe;
-      measured.bias_correction = BiasCorrection::kMeasured;
+      measured.bias_correction = fitted.bias_correction = BiasCorrection::kMeasured;
       attempt("bias correction measured", measured, kClearGain);
-      measured.weight_rounding = WeightRounding::kFitted;
-      if (scheme_.weight_rounding == WeightRounding::kFitted)
-        attempt("weights rounded by what they do", measured, kAnyGain);
+      if (fits && measured.weight_rounding != WeightRounding::kFitted)
+        attempt("both of these", fitted, kClearGain);
     }
     attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kClearGain);
   }
@@ -225,8 +241,13 @@ class PlanSearch {
   CalibrateOptions options_;
   const std::function<void(size_t)> progress_;
   size_t trials_ = 0;
-  std::map<std::pair<std::string, bool>, RangeTable> ranges_;  // by method and Recipe::equalized
-  std::optional<Graph> equalized_;                             // once it was asked for
+  /// What needs to be computed once for a method and Recipe::equalized.
+  struct Known {
+    std::optional<RangeTable> ranges;
+    QuantizationPlan fitted;  // with fitted weights; empty until there are any
+  };
+  std::map<std::pair<std::string, bool>, Known> known_;
+  std::optional<Graph> equalized_;  // once it was asked for
   StatisticsTable equalized_statistics_;
   std::vector<size_t> fitted_, held_back_;
   const Validator* validator_ = nullptr;

@@ -32,13 +32,13 @@ struct PlanStep {
   double seconds = 0;
 };
 
-constexpr size_t kMostSteps = 10;
+constexpr size_t kMostSteps = 11;
 
 /// How a plan is made.
 struct Recipe {
   std::string method;  // of the activation ranges
   BiasCorrection bias_correction = BiasCorrection::kOff;
-  WeightRounding weight_rounding = WeightRounding::kNearest;  // kFitted only with kMeasured
+  WeightRounding weight_rounding = WeightRounding::kNearest;  // kFitted not with kOff
   bool equalized = false;                                     // channels: see equalize_channels
 };
 
@@ -64,8 +64,9 @@ struct ChosenPlan {
 ///
 ///   - no bias correction; the ranges of every other method; channels equalized, if the scheme says kTried: a
 ///     gain that is no chance
-///   - biases corrected as measured on the other samples: a gain that is no chance
-///   - weights rounded anew, layer by layer, and biases as measured behind them: any gain
+///   - weights rounded anew, layer by layer: any gain
+///   - biases corrected as measured on the other samples: a gain that is no chance; also for weights rounded
+///     anew, if those did not gain by themselves
 ///   - ranges by `max` and nothing corrected: any gain, so that the result is never worse than that
 ///
 /// An equalized network's activations are those of the given one but for the equalized values, whose

@@ -81,11 +81,13 @@ class ExactMeans : public ExecutionObserver {
 
 class BiasCorrector {
  public:
-  BiasCorrector(const Graph& graph, WeightRounding rounding, const CalibrateOptions& options,
-                QuantizationPlan& plan)
+  BiasCorrector(const Graph& graph, const RangeTable& ranges, BiasCorrection correction,
+                WeightRounding rounding, const CalibrateOptions& options, QuantizationPlan& plan)
       : graph_(graph),
+        ranges_(ranges),
         kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels),
-        rounding_(rounding),
+        measures_(correction == BiasCorrection::kMeasured),
+        fits_(rounding == WeightRounding::kFitted),
         options_(options),
         plan_(plan),
         qdq_(insert_qdq(graph, plan)),
@@ -96,12 +98,12 @@ class BiasCorrector {
     if (layers_.empty()) return;
     const std::vector<std::vector<Tensor>> samples = load_samples(count, load);
     if (samples.empty()) return;
-    measure_exact(samples);
+    if (measures_) measure_exact(samples);
     StagedRun quantized(qdq_, kernels_, options_.threads, samples);
     for (size_t i = 0; i < layers_.size(); ++i) {
       quantized.advance_to(layers_[i].position);
-      if (rounding_ == WeightRounding::kFitted) fit(layers_[i], quantized);
-      correct(i, measure(layers_[i], quantized));
+      if (fits_) fit(layers_[i], quantized);
+      correct(i, quantized);
       if (options_.progress) options_.progress(samples.size() + i + 1);
     }
   }
@@ -115,12 +117,13 @@ class BiasCorrector {
   void measure_exact(const std::vector<std::vector<Tensor>>& samples);
   InputMeans measure(const Layer& layer, const StagedRun& run) const;
   void fit(const Layer& layer, const StagedRun& run);
-  void correct(size_t i, const InputMeans& quantized);
+  void correct(size_t i, const StagedRun& run);
   Tensor input(const Layer& layer, const StagedRun& run, size_t sample) const;
 
   const Graph& graph_;
+  const RangeTable& ranges_;
   const KernelTable& kernels_;
-  const WeightRounding rounding_;
+  const bool measures_, fits_;
   const CalibrateOptions& options_;
   QuantizationPlan& plan_;
   Graph qdq_;
@@ -199,7 +202,8 @@ InputMeans BiasCorrector::measure(const Layer& layer, const StagedRun& run) cons
 
 /// Rounds the weights anew, for the inputs that the layer has in the quantized network.
 void BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
-  if (!has_rows(node(layer))) return;
+  PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layer.node)].weights;
+  if (planned.codes || !has_rows(node(layer))) return;
   const Tensor& weights = *graph_.constant(node(layer).inputs[1]);
   const WeightLayout layout = *find_op(graph_, node(layer)).weight_layout(node(layer), weights.shape());
   const size_t per_sample = rows_per_sample(layout, run.samples());
@@ -209,15 +213,15 @@ void BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
   parallel_for(run.samples(), options_.threads, [&](size_t s, int) {
     take_rows(graph_, node(layer), layout, input(layer, run, s), s * per_sample, per_sample, rows);
   });
-  PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layer.node)].weights;
   planned.codes = fit_rounding(weights, planned.params, layout, rows, options_.threads);
 }
 
-void BiasCorrector::correct(size_t i, const InputMeans& quantized) {
+void BiasCorrector::correct(size_t i, const StagedRun& run) {
   const Node& layer = node(layers_[i]);
   const Tensor& weights = *graph_.constant(layer.inputs[1]);
   const WeightLayout layout = *find_op(graph_, layer).weight_layout(layer, weights.shape());
-  const InputMeans exact = exact_.means(i);
+  const InputMeans exact = measures_ ? exact_.means(i) : input_means(graph_, layer, layout, ranges_);
+  const InputMeans quantized = measures_ ? measure(layers_[i], run) : exact;
   if (!exact.fits(layout) || !quantized.fits(layout)) return;
   PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layers_[i].node)].weights;
   set_shift(planned, bias_shift(weights, planned, layout, exact, quantized));
@@ -235,9 +239,10 @@ std::vector<NodeId> corrected_layers(const QuantizationPlan& plan) {
   return layers;
 }
 
-void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, WeightRounding rounding,
-                  const CalibrateOptions& options, QuantizationPlan& plan) {
-  BiasCorrector(graph, rounding, options, plan).run(count, load);
+void correct_bias(const Graph& graph, const RangeTable& ranges, size_t count, const SampleLoader& load,
+                  BiasCorrection correction, WeightRounding rounding, const CalibrateOptions& options,
+                  QuantizationPlan& plan) {
+  BiasCorrector(graph, ranges, correction, rounding, options, plan).run(count, load);
 }
 
 }  // namespace quantize

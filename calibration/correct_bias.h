@@ -3,6 +3,7 @@
 
 #include "calibration/calibrate.h"
 #include "core/quantization/plan.h"
+#include "core/quantization/range_table.h"
 #include "core/quantization/scheme.h"
 
 namespace quantize {
@@ -17,11 +18,14 @@ namespace quantize {
 /// kBiasBytes (kBiasSamplesOfAnyShape if shapes are unknown); all of the first one's shape. Both networks see
 /// the same ones, so that their choice cancels out. The result does not depend on the number of threads.
 /// `options.progress` is told of every sample of the float run, then of every layer.
-/// With kFitted, the layer's weights are first rounded anew for what it reads (fit_rounding).
+/// With WeightRounding::kFitted, weights whose codes the plan does not say are first rounded anew for what
+/// their layer reads there (fit_rounding). With BiasCorrection::kClosedForm the biases then take back what
+/// these codes do to the means in `ranges`, and nothing else.
 ///
 /// Requires: plan was made for `graph`. Errors: those of the loader and of Engine::run.
-void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, WeightRounding rounding,
-                  const CalibrateOptions& options, QuantizationPlan& plan);
+void correct_bias(const Graph& graph, const RangeTable& ranges, size_t count, const SampleLoader& load,
+                  BiasCorrection correction, WeightRounding rounding, const CalibrateOptions& options,
+                  QuantizationPlan& plan);
 
 /// The layers that it corrects: those that have a correction already.
 std::vector<NodeId> corrected_layers(const QuantizationPlan& plan);

@@ -11,7 +11,7 @@ namespace quantize {
 size_t rows_per_sample(const WeightLayout& layout, size_t samples);
 
 /// Writes evenly spread rows of what `layer` reads of one sample: the windows of output positions for a Conv,
-/// zeros for padding; rows of the matrix for Gemm and MatMul. Rows [first, first + count) of each group in
+/// zeros for padding; rows of the matrix for Gemm and MatMul. They become rows [first, first + count) of
 /// `rows`, whose x has its full size.
 ///
 /// Shapes:  x [N, C, spatial...] or [..., K]. Types: f32.
@@ -22,7 +22,7 @@ void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout
 /// True for the layers that take_rows knows: Conv, Gemm whose input is not transposed, MatMul.
 bool has_rows(const Node& layer);
 
-constexpr size_t kMostRows = 8192;
+constexpr size_t kMostRows = 4096;
 constexpr size_t kMostRowElements = size_t{1} << 24;
 
 }  // namespace quantize

@@ -32,7 +32,15 @@ struct Moments {
 
 }  // namespace
 
-OutputError::OutputError(const std::vector<const Tensor*>& references) : weights_(1) {
+std::vector<double> OutputError::counted(const Tensor& tensor) const {
+  std::vector<double> values = tensor.to_vector<double>();
+  if (kind_ == Kind::kProbabilities)
+    for (double& value : values)
+      if (!std::isnan(value)) value = std::log(std::max(value, kLeastProbability));
+  return values;
+}
+
+OutputError::OutputError(const std::vector<const Tensor*>& references, Kind kind) : kind_(kind), weights_(1) {
   constexpr double kLeast = std::numeric_limits<double>::min();
   const int64_t axis = references.empty() ? -1 : channel_axis(references);
   if (axis >= 0) {
@@ -43,7 +51,7 @@ OutputError::OutputError(const std::vector<const Tensor*>& references) : weights
   }
   std::vector<Moments> moments(weights_.size());
   for (const Tensor* reference : references) {
-    const std::vector<double> values = reference->to_vector<double>();
+    const std::vector<double> values = counted(*reference);
     for (size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) continue;
       Moments& channel = moments[channel_of(i)];
@@ -66,7 +74,7 @@ OutputError::OutputError(const std::vector<const Tensor*>& references) : weights
 }
 
 std::vector<double> OutputError::channels_of(const Tensor& reference, const Tensor& candidate) const {
-  const std::vector<double> a = reference.to_vector<double>(), b = candidate.to_vector<double>();
+  const std::vector<double> a = counted(reference), b = counted(candidate);
   std::vector<Deviation> channels(weights_.size());
   for (size_t i = 0; i < a.size(); ++i) channels[channel_of(i)].add(a[i], b[i]);
   std::vector<double> errors(channels.size());

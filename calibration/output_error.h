@@ -17,11 +17,17 @@ namespace quantize {
 /// network's over all samples. Channels of one size count as their energies do; those of small size count
 /// more than in the energy of all, which is that of the largest alone, and less than if each were taken
 /// relative to itself, where channels that mean nothing would speak as loud as the others.
+///
+/// Probabilities count by their logarithm, those below kLeastProbability as that: the errors of probabilities
+/// themselves are those of the few samples that are hard to tell, and which of two networks has the smaller
+/// ones is chance on as many samples as are held back.
 class OutputError {
  public:
+  enum class Kind { kNumbers, kProbabilities };
+
   /// `references`: what the float network computes of each sample. Channels are axis 1 of four axes, the
   /// shorter of axes 1 and 2 of three; else, or if shapes differ between samples, there is one.
-  explicit OutputError(const std::vector<const Tensor*>& references);
+  explicit OutputError(const std::vector<const Tensor*>& references, Kind kind = Kind::kNumbers);
 
   /// What each channel adds to the error of one sample; infinite where one of the two is not finite alone.
   /// Requires: tensors of one size.
@@ -30,10 +36,15 @@ class OutputError {
   double of(const Tensor& reference, const Tensor& candidate) const;
 
  private:
+  /// The elements as they count.
+  std::vector<double> counted(const Tensor& tensor) const;
   size_t channel_of(size_t element) const { return element / inner_ % weights_.size(); }
 
+  Kind kind_;
   size_t inner_ = 1;             // elements of a channel that lie side by side
   std::vector<double> weights_;  // per channel, of a squared error
 };
+
+constexpr double kLeastProbability = 1e-3;
 
 }  // namespace quantize

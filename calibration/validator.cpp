@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/engine/engine.h"
+#include "core/op.h"
 #include "core/parallel.h"
 
 namespace quantize {
@@ -16,6 +17,30 @@ size_t bytes_of(const std::vector<Tensor>& tensors) {
   size_t bytes = 0;
   for (const Tensor& tensor : tensors) bytes += tensor.byte_size();
   return bytes;
+}
+
+/// Probabilities are what a Softmax computes, moved or not.
+OutputError::Kind kind_of(const Graph& graph, const GraphIndex& index, ValueId output) {
+  for (NodeId n = index.producer(output); n != kNoNode;) {
+    const Node& node = graph.nodes[static_cast<size_t>(n)];
+    if (node.op_type == "Softmax" && node.domain.empty()) return OutputError::Kind::kProbabilities;
+    if (find_op(graph, node).quantization != QuantizationRule::kPassThrough) break;
+    n = index.producer(node.inputs[0]);
+  }
+  return OutputError::Kind::kNumbers;
+}
+
+/// By how much the errors are lower than the others, on average, in standard errors of that average.
+double gain(const std::vector<double>& errors, const std::vector<double>& others) {
+  const auto n = static_cast<double>(errors.size());
+  double mean = 0, variance = 0;
+  for (size_t s = 0; s < errors.size(); ++s) mean += (others[s] - errors[s]) / n;
+  for (size_t s = 0; s < errors.size(); ++s) {
+    const double difference = others[s] - errors[s] - mean;
+    variance += difference * difference / n;
+  }
+  if (mean == 0 || std::isnan(mean)) return 0;
+  return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
 }
 
 }  // namespace
@@ -36,19 +61,11 @@ double Quality::drop() const {
 }
 
 double Quality::gain_over(const Quality& other) const {
-  const auto n = static_cast<double>(errors.size());
-  double mean = 0, variance = 0;
-  for (size_t s = 0; s < errors.size(); ++s) mean += (other.errors[s] - errors[s]) / n;
-  for (size_t s = 0; s < errors.size(); ++s) {
-    const double difference = other.errors[s] - errors[s] - mean;
-    variance += difference * difference / n;
-  }
-  if (mean == 0 || std::isnan(mean)) return 0;
-  return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
+  return (gain(errors, other.errors) + gain(plain_errors, other.plain_errors)) / 2;
 }
 
 bool Quality::spoils_a_channel_of(const Quality& other) const {
-  constexpr double kMuch = 1.25, kSure = 2;
+  constexpr double kMuch = 1.25, kChance = 0.2;
   const auto n = static_cast<double>(channel_errors.size());
   for (size_t c = 0; !channel_errors.empty() && c < channel_errors[0].size(); ++c) {
     double own = 0, others = 0, squares = 0;
@@ -59,7 +76,10 @@ bool Quality::spoils_a_channel_of(const Quality& other) const {
       squares += difference * difference / n;
     }
     const double mean = own - others, variance = std::max(squares - mean * mean, 0.0);
-    if (own > kMuch * others && mean > kSure * std::sqrt(variance / n)) return true;
+    const double in_errors = mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
+    const double chance =
+        0.5 * std::erfc(in_errors / std::sqrt(2.0)) * static_cast<double>(channel_errors[0].size());
+    if (own > kMuch * others && chance < kChance) return true;
   }
   return false;
 }
@@ -83,10 +103,12 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   const size_t bytes = std::max<size_t>(bytes_of(samples_[0].inputs) + bytes_of(samples_[0].outputs), 1);
   take(1, std::clamp<size_t>(kValidationBytes / bytes, 1, held_back.size()));
   std::erase_if(samples_, [](const Sample& sample) { return sample.inputs.empty(); });
+  const GraphIndex index(graph);
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     std::vector<const Tensor*> references;
     for (const Sample& sample : samples_) references.push_back(&sample.outputs[i]);
-    errors_.emplace_back(references);
+    errors_.emplace_back(references, kind_of(graph, index, graph.outputs[i]));
+    plain_errors_.emplace_back(references);
   }
 }
 
@@ -99,11 +121,14 @@ Quality Validator::judge(const Graph& network) const {
     Quality& part = parts[s];
     part.outputs.resize(outputs);
     part.channel_errors.resize(1);
+    part.plain_errors.resize(1);
     std::vector<double>& channels = part.channel_errors[0];
     for (size_t i = 0; i < outputs; ++i) {
       part.outputs[i].add(samples_[s].outputs[i], computed[i]);
       for (const double error : errors_[i].channels_of(samples_[s].outputs[i], computed[i]))
         channels.push_back(error / static_cast<double>(outputs));
+      part.plain_errors[0] +=
+          plain_errors_[i].of(samples_[s].outputs[i], computed[i]) / static_cast<double>(outputs);
     }
     part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
     const auto expected = static_cast<int64_t>(arg_max(samples_[s].outputs[0])),
@@ -121,6 +146,7 @@ Quality Validator::judge(const Graph& network) const {
     quality.reference_right += part.reference_right;
     quality.candidate_right += part.candidate_right;
     quality.errors.push_back(part.errors[0]);
+    quality.plain_errors.push_back(part.plain_errors[0]);
     quality.channel_errors.push_back(part.channel_errors[0]);
     for (size_t i = 0; i < outputs; ++i) quality.outputs[i].add(part.outputs[i]);
   }

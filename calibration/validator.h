@@ -23,8 +23,9 @@ struct Quality {
   size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
   size_t agreeing = 0;             // samples whose first output has its largest element at the same place
   std::vector<Deviation> outputs;  // in the order of the graph's outputs
-  /// Per sample: the mean over the outputs of its OutputError.
-  std::vector<double> errors;
+  /// Per sample: the mean over the outputs of its OutputError; probabilities by their logarithm, and as the
+  /// numbers they are.
+  std::vector<double> errors, plain_errors;
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
 
@@ -32,13 +33,15 @@ struct Quality {
   double agreement() const;  // percent
   double drop() const;       // of top-1, in points of the labelled samples
 
-  /// By how much `errors` are lower than another network's on the same samples, on average, in standard
-  /// errors of that average: above 0 is better, above 1 is more than chance explains.
+  /// By how much errors are lower than another network's on the same samples, on average, in standard errors
+  /// of that average: above 0 is better, above 1 is more than chance explains. The mean of that for `errors`
+  /// and for `plain_errors`.
   double gain_over(const Quality& other) const;
 
   /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
-  /// all channels gain together: its error is larger by a quarter, which chance hardly explains (two standard
-  /// errors). What a program reads first may be one channel of many, as the objectness of a detector is.
+  /// all channels gain together: its error is larger by a quarter, and that one of as many channels seems so
+  /// by chance is less likely than one in five. What a program reads first may be one channel of many, as the
+  /// objectness of a detector is.
   bool spoils_a_channel_of(const Quality& other) const;
 };
 
@@ -61,7 +64,7 @@ class Validator {
     std::optional<int64_t> label;
   };
   int threads_;
-  std::vector<OutputError> errors_;  // per output
+  std::vector<OutputError> errors_, plain_errors_;  // per output
   const KernelTable& kernels_;
   std::vector<Sample> samples_;
 };

@@ -101,8 +101,9 @@ void set(ValueOverride& target, const std::string& key, const Json& value) {
 // statistics alone.
 BiasCorrection bias_correction(const SchemeFlags& flags) {
   if (flags.bias_correction == "off") return BiasCorrection::kOff;
-  const bool measured = flags.bias_correction == "on" || flags.weight_rounding == "fitted" ||
-                        (flags.bias_correction == "auto" && flags.scheme.method == kAutoMethod);
+  const bool measured = flags.bias_correction == "on" ||
+                        (flags.bias_correction == "auto" &&
+                         (flags.weight_rounding == "fitted" || flags.scheme.method == kAutoMethod));
   return measured ? BiasCorrection::kMeasured : BiasCorrection::kClosedForm;
 }
 
@@ -169,19 +170,16 @@ void add_target_option(CLI::App& app, std::string& target, const std::string& ot
 
 QuantizationScheme make_scheme(const SchemeFlags& flags) {
   QuantizationScheme scheme = flags.scheme;
-  if (flags.weight_rounding == "fitted" &&
-      (flags.bias_correction == "off" || flags.bias_correction == "closed-form"))
+  if (flags.weight_rounding == "fitted" && flags.bias_correction == "off")
     throw Error(ErrorKind::kInvalidArgument,
-                "--weight-rounding fitted leaves the mean to the biases; leave out --bias-correction " +
-                    flags.bias_correction);
+                "--weight-rounding fitted leaves the mean to the biases; leave out --bias-correction off");
   scheme.bias_correction = bias_correction(flags);
   scheme.equalization = flags.equalize == "on"    ? Equalization::kOn
                         : flags.equalize == "off" ? Equalization::kOff
                                                   : Equalization::kTried;
-  // At 8 bits the activations' rounding dominates, so that fitting is not worth its time unless asked for.
   const bool fitted = flags.weight_rounding == "fitted" ||
                       (flags.weight_rounding == "auto" && flags.scheme.method == kAutoMethod &&
-                       flags.scheme.weights.num_bits < 8);
+                       scheme.bias_correction != BiasCorrection::kOff);
   scheme.weight_rounding = fitted ? WeightRounding::kFitted : WeightRounding::kNearest;
   scheme.per_channel_weights = flags.weights == "per-channel";
   scheme.activations.dtype = flags.activations == "u8" ? DataType::kU8 : DataType::kS8;

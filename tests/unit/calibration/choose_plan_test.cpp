@@ -66,9 +66,9 @@ TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
   CHECK(names(chosen) ==
         std::vector<std::string>{"ranges by mse, bias correction closed form", "bias correction off",
                                  "ranges by max", "ranges by percentile", "ranges by entropy",
-                                 "ranges by mean", "bias correction measured",
-                                 "weights rounded by what they do", "ranges by max, nothing corrected"});
-  CHECK(chosen.steps.size() + 1 == kMostSteps);  // equalization is another
+                                 "ranges by mean", "weights rounded by what they do",
+                                 "bias correction measured", "ranges by max, nothing corrected"});
+  CHECK(chosen.steps.size() + 2 == kMostSteps);  // equalization, and both of what was rejected alone
   double best = 1e9;
   for (const PlanStep& step : chosen.steps) {
     CHECK(step.before.has_value() == (&step != &chosen.steps.front()));
@@ -171,7 +171,10 @@ TEST_CASE("Quality: gains are counted in standard errors") {
   CHECK(b.gain_over(a) < -1e6);
   CHECK(a.gain_over(a) == 0);
   b.errors = {2, 1, 4, 5};  // +1 -1 +1 +1: 0.5 on average, deviation 0.87, error 0.43
-  CHECK(a.gain_over(b) == Approx(0.5 / (std::sqrt(0.75) / 2)));
+  CHECK(a.gain_over(b) == Approx(0.5 / (std::sqrt(0.75) / 2) / 2));  // and 0 as plain numbers
+  a.plain_errors = {1, 1, 1, 1};
+  b.plain_errors = {0, 2, 3, 3};  // -1 +1 +2 +2: 1 on average, deviation 1.22, error 0.61
+  CHECK(a.gain_over(b) == Approx((0.5 / (std::sqrt(0.75) / 2) + 1 / (std::sqrt(1.5) / 2)) / 2));
 }
 
 TEST_CASE("Quality: one channel can be spoiled while all together gain") {

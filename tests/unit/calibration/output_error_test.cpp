@@ -53,6 +53,18 @@ TEST_CASE("OutputError: scores of classes are relative to their energy") {
   CHECK(error.of(a, with_error(a, 0, 2)) == Approx(4.0 / 25));
 }
 
+TEST_CASE("OutputError: probabilities count by their logarithm, the least of them not at all") {
+  const Tensor a = Tensor::of<float>({1, 3}, {0.9f, 0.0999f, 0.0001f});
+  const OutputError error({&a}, OutputError::Kind::kProbabilities);
+  const auto squared = [](double x) { return x * x; };
+  const double energy =
+      squared(std::log(0.9)) + squared(std::log(0.0999)) + squared(std::log(kLeastProbability));
+  CHECK(error.of(a, with_error(a, 2, 0.0005f)) == 0);
+  CHECK(error.of(a, with_error(a, 1, -0.05f)) ==
+        Approx(squared(std::log(0.0499 / 0.0999)) / energy).epsilon(1e-4));
+  CHECK(std::isinf(error.of(a, with_error(a, 1, std::numeric_limits<float>::quiet_NaN()))));
+}
+
 TEST_CASE("OutputError: samples of several shapes, constant channels, what is not finite") {
   const Tensor wide = test::random_tensor({1, 3, 9}, 1), narrow = test::random_tensor({1, 3, 5}, 2);
   CHECK(OutputError({&wide, &narrow}).of(narrow, with_error(narrow, 0, 1)) > 0);
