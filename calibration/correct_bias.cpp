@@ -118,7 +118,13 @@ class BiasCorrector {
   InputMeans measure(const Layer& layer, const StagedRun& run) const;
   void fit(const Layer& layer, const StagedRun& run);
   void correct(size_t i, const StagedRun& run);
-  Tensor input(const Layer& layer, const StagedRun& run, size_t sample) const;
+  /// What the layer reads in the quantized network.
+  const Tensor& codes(const Layer& layer, const StagedRun& run, size_t sample) const {
+    return run.value(sample, quantized_node(layer).inputs[0]);
+  }
+  const QuantParams& params(const Layer& layer) const {
+    return *plan_.values[static_cast<size_t>(node(layer).inputs[0])].params;
+  }
 
   const Graph& graph_;
   const RangeTable& ranges_;
@@ -181,18 +187,12 @@ void BiasCorrector::measure_exact(const std::vector<std::vector<Tensor>>& sample
   });
 }
 
-/// What the layer reads in the quantized network.
-Tensor BiasCorrector::input(const Layer& layer, const StagedRun& run, size_t sample) const {
-  return dequantize_tensor(run.value(sample, quantized_node(layer).inputs[0]),
-                           *plan_.values[static_cast<size_t>(node(layer).inputs[0])].params);
-}
-
-/// Its mean.
+/// The mean of what the layer reads in the quantized network.
 InputMeans BiasCorrector::measure(const Layer& layer, const StagedRun& run) const {
   MeanSum sum(graph_, node(layer), kernels_);
   std::mutex mutex;
   parallel_for(run.samples(), options_.threads, [&](size_t s, int) {
-    const Tensor x = input(layer, run, s);
+    const Tensor x = dequantize_tensor(codes(layer, run, s), params(layer));
     const TapStatistics sample = sum.of_sample(x.view());
     const std::lock_guard lock(mutex);
     sum.add(sample);
@@ -211,9 +211,10 @@ void BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
   rows.rows = per_sample * run.samples();
   rows.x.resize(rows.rows * static_cast<size_t>(layout.input_channels() * layout.taps));
   parallel_for(run.samples(), options_.threads, [&](size_t s, int) {
-    take_rows(graph_, node(layer), layout, input(layer, run, s), s * per_sample, per_sample, rows);
+    take_rows(graph_, node(layer), layout, codes(layer, run, s), params(layer), s * per_sample, per_sample,
+              rows);
   });
-  planned.codes = fit_rounding(weights, planned.params, layout, rows, options_.threads);
+  planned.codes = fit_rounding(weights, planned.params, layout, rows, kernels_, options_.threads);
 }
 
 void BiasCorrector::correct(size_t i, const StagedRun& run) {

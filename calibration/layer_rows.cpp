@@ -35,7 +35,7 @@ size_t rows_per_sample(const WeightLayout& layout, size_t samples) {
 }
 
 void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout, const Tensor& x,
-               size_t first, size_t count, LayerRows& rows) {
+               const QuantParams& params, size_t first, size_t count, LayerRows& rows) {
   const int64_t channels = layout.input_channels(), taps = layout.taps;
   const bool is_conv = layer.op_type == "Conv";
   Window window;
@@ -48,14 +48,24 @@ void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout
     image[r] = at / positions;
     if (is_conv) find_taps(window, at % positions, &place[r * static_cast<size_t>(taps)]);
   }
-  for (int64_t c = 0; c < channels; ++c)
-    for (int64_t t = 0; t < taps; ++t) {
-      float* to = &rows.x[static_cast<size_t>(c * taps + t) * rows.rows + first];
-      for (size_t r = 0; r < count; ++r) {
-        const int64_t from = place[r * static_cast<size_t>(taps) + static_cast<size_t>(t)];
-        to[r] = from < 0 ? 0.0f : x.data<float>()[(image[r] * channels + c) * plane + from];
+  const auto take = [&](const auto* codes) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float scale = params.scale_of(static_cast<size_t>(c));
+      const int32_t zero = params.zero_point[params.per_tensor() ? 0 : static_cast<size_t>(c)];
+      for (int64_t t = 0; t < taps; ++t) {
+        float* to = &rows.x[static_cast<size_t>(c * taps + t) * rows.rows + first];
+        for (size_t r = 0; r < count; ++r) {
+          const int64_t from = place[r * static_cast<size_t>(taps) + static_cast<size_t>(t)];
+          const int32_t code = from < 0 ? zero : codes[(image[r] * channels + c) * plane + from];
+          to[r] = static_cast<float>(code - zero) * scale;
+        }
       }
     }
+  };
+  if (params.dtype == DataType::kU8)
+    take(x.data<uint8_t>());
+  else
+    take(x.data<int8_t>());
 }
 
 }  // namespace quantize

@@ -14,15 +14,15 @@ size_t rows_per_sample(const WeightLayout& layout, size_t samples);
 /// zeros for padding; rows of the matrix for Gemm and MatMul. They become rows [first, first + count) of
 /// `rows`, whose x has its full size.
 ///
-/// Shapes:  x [N, C, spatial...] or [..., K]. Types: f32.
+/// Shapes:  x [N, C, spatial...] or [..., K]. Types: codes of u8 or s8, as `params` says.
 /// Requires: has_rows(layer).
 void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout, const Tensor& x,
-               size_t first, size_t count, LayerRows& rows);
+               const QuantParams& params, size_t first, size_t count, LayerRows& rows);
 
 /// True for the layers that take_rows knows: Conv, Gemm whose input is not transposed, MatMul.
 bool has_rows(const Node& layer);
 
-constexpr size_t kMostRows = 4096;
+constexpr size_t kMostRows = 2048;
 constexpr size_t kMostRowElements = size_t{1} << 24;
 
 }  // namespace quantize

@@ -73,7 +73,7 @@ Case make_case(int64_t groups, int64_t outputs, int64_t inputs, int64_t taps, in
 TEST_CASE("Fitted rounding never does worse than the nearest codes, and takes neighbours only") {
   for (const Case& c : {make_case(1, 6, 5, 9, 4), make_case(8, 1, 1, 9, 8), make_case(2, 3, 4, 1, 3)}) {
     const Tensor nearest = quantize_tensor(c.weights, c.params);
-    const Tensor fitted = fit_rounding(c.weights, c.params, c.layout, c.rows, 1);
+    const Tensor fitted = fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1);
     REQUIRE(fitted.shape() == nearest.shape());
     double before = 0, after = 0;
     for (int64_t o = 0; o < c.layout.output_channels(); ++o) {
@@ -89,13 +89,14 @@ TEST_CASE("Fitted rounding never does worse than the nearest codes, and takes ne
       }
     }
     CHECK(after < 0.5 * before);
-    CHECK(fit_rounding(c.weights, c.params, c.layout, c.rows, 3).to_vector<int>() == fitted.to_vector<int>());
+    CHECK(fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 3).to_vector<int>() ==
+          fitted.to_vector<int>());
   }
 }
 
 TEST_CASE("Fitted rounding comes close to the best of all choices") {
   const Case c = make_case(1, 4, 10, 1, 3);
-  const Tensor fitted = fit_rounding(c.weights, c.params, c.layout, c.rows, 1);
+  const Tensor fitted = fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1);
   for (int64_t o = 0; o < 4; ++o) {
     const float scale = c.params.scale[static_cast<size_t>(o)];
     double best = 1e300;
@@ -117,6 +118,6 @@ TEST_CASE("Fitted rounding comes close to the best of all choices") {
 TEST_CASE("Fitted rounding: inputs that never vary keep the nearest codes") {
   Case c = make_case(1, 3, 4, 1, 4);
   std::fill(c.rows.x.begin(), c.rows.x.end(), 7.0f);
-  CHECK(fit_rounding(c.weights, c.params, c.layout, c.rows, 1).to_vector<int>() ==
+  CHECK(fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1).to_vector<int>() ==
         quantize_tensor(c.weights, c.params).to_vector<int>());
 }
