@@ -7,6 +7,7 @@
 #include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
 #include "core/error.h"
+#include "core/quantization/bias_correction.h"
 #include "core/quantization/equalize.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"
@@ -69,18 +70,22 @@ class PlanSearch {
     if (fits) take_codes(known.fitted, plan);
     if (fits || recipe.bias_correction == BiasCorrection::kMeasured)
       correct_bias(
-          graph, *known.ranges, fitted_count(), [&](size_t i) { return load_fitted(i); },
-          recipe.bias_correction, recipe.weight_rounding, options_, plan);
+          graph, fitted_count(), [&](size_t i) { return load_fitted(i); }, recipe.bias_correction,
+          recipe.weight_rounding, options_, plan);
     if (fits && known.fitted.nodes.empty()) known.fitted = plan;
     return plan;
   }
 
-  /// Layers keep the codes that were fitted to them before, for the same ranges.
+  /// Layers keep the codes that were fitted to them before, for the same ranges, and the shifts that these
+  /// cause.
   void take_codes(const QuantizationPlan& fitted, QuantizationPlan& plan) const {
     for (size_t n = 0; n < fitted.nodes.size(); ++n) {
       const auto& known = fitted.nodes[n].weights;
       auto& weights = plan.nodes[n].weights;
-      if (known && weights && known->params.scale == weights->params.scale) weights->codes = known->codes;
+      if (known && weights && known->params.scale == weights->params.scale) {
+        weights->codes = known->codes;
+        set_shift(*weights, known->shift);
+      }
     }
   }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <numeric>
+#include <optional>
 
 #include "calibration/layer_rows.h"
 #include "calibration/staged_run.h"
@@ -81,10 +83,9 @@ class ExactMeans : public ExecutionObserver {
 
 class BiasCorrector {
  public:
-  BiasCorrector(const Graph& graph, const RangeTable& ranges, BiasCorrection correction,
-                WeightRounding rounding, const CalibrateOptions& options, QuantizationPlan& plan)
+  BiasCorrector(const Graph& graph, BiasCorrection correction, WeightRounding rounding,
+                const CalibrateOptions& options, QuantizationPlan& plan)
       : graph_(graph),
-        ranges_(ranges),
         kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels),
         measures_(correction == BiasCorrection::kMeasured),
         fits_(rounding == WeightRounding::kFitted),
@@ -102,8 +103,12 @@ class BiasCorrector {
     StagedRun quantized(qdq_, kernels_, options_.threads, samples);
     for (size_t i = 0; i < layers_.size(); ++i) {
       quantized.advance_to(layers_[i].position);
-      if (fits_) fit(layers_[i], quantized);
-      correct(i, quantized);
+      std::optional<InputMeans> means;
+      if (fits_) means = fit(layers_[i], quantized);
+      if (measures_)
+        correct(layers_[i], exact_.means(i), measure(layers_[i], quantized));
+      else if (means)
+        correct(layers_[i], *means, *means);
       if (options_.progress) options_.progress(samples.size() + i + 1);
     }
   }
@@ -116,8 +121,8 @@ class BiasCorrector {
   std::vector<std::vector<Tensor>> load_samples(size_t count, const SampleLoader& load) const;
   void measure_exact(const std::vector<std::vector<Tensor>>& samples);
   InputMeans measure(const Layer& layer, const StagedRun& run) const;
-  void fit(const Layer& layer, const StagedRun& run);
-  void correct(size_t i, const StagedRun& run);
+  std::optional<InputMeans> fit(const Layer& layer, const StagedRun& run);
+  void correct(const Layer& layer, const InputMeans& exact, const InputMeans& quantized);
   /// What the layer reads in the quantized network.
   const Tensor& codes(const Layer& layer, const StagedRun& run, size_t sample) const {
     return run.value(sample, quantized_node(layer).inputs[0]);
@@ -127,7 +132,6 @@ class BiasCorrector {
   }
 
   const Graph& graph_;
-  const RangeTable& ranges_;
   const KernelTable& kernels_;
   const bool measures_, fits_;
   const CalibrateOptions& options_;
@@ -200,10 +204,11 @@ InputMeans BiasCorrector::measure(const Layer& layer, const StagedRun& run) cons
   return sum.means();
 }
 
-/// Rounds the weights anew, for the inputs that the layer has in the quantized network.
-void BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
+/// Rounds the weights anew, for the inputs that the layer has in the quantized network. Returns the means of
+/// what they were fitted to, or nothing if they stay as they are.
+std::optional<InputMeans> BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
   PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layer.node)].weights;
-  if (planned.codes || !has_rows(node(layer))) return;
+  if (planned.codes || !has_rows(node(layer))) return std::nullopt;
   const Tensor& weights = *graph_.constant(node(layer).inputs[1]);
   const WeightLayout layout = *find_op(graph_, node(layer)).weight_layout(node(layer), weights.shape());
   const size_t per_sample = rows_per_sample(layout, run.samples());
@@ -215,19 +220,22 @@ void BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
               rows);
   });
   planned.codes = fit_rounding(weights, planned.params, layout, rows, kernels_, options_.threads);
+  InputMeans means{static_cast<size_t>(layout.taps), {}};
+  for (auto row = rows.x.begin(); row != rows.x.end(); row += static_cast<std::ptrdiff_t>(rows.rows))
+    means.mean.push_back(std::accumulate(row, row + static_cast<std::ptrdiff_t>(rows.rows), 0.0) /
+                         static_cast<double>(rows.rows));
+  return means;
 }
 
-void BiasCorrector::correct(size_t i, const StagedRun& run) {
-  const Node& layer = node(layers_[i]);
+void BiasCorrector::correct(const Layer& corrected, const InputMeans& exact, const InputMeans& quantized) {
+  const Node& layer = node(corrected);
   const Tensor& weights = *graph_.constant(layer.inputs[1]);
   const WeightLayout layout = *find_op(graph_, layer).weight_layout(layer, weights.shape());
-  const InputMeans exact = measures_ ? exact_.means(i) : input_means(graph_, layer, layout, ranges_);
-  const InputMeans quantized = measures_ ? measure(layers_[i], run) : exact;
   if (!exact.fits(layout) || !quantized.fits(layout)) return;
-  PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layers_[i].node)].weights;
+  PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(corrected.node)].weights;
   set_shift(planned, bias_shift(weights, planned, layout, exact, quantized));
   const QuantParams& input = *plan_.values[static_cast<size_t>(layer.inputs[0])].params;
-  replace_weights(qdq_, index_, quantized_node(layers_[i]), planned, input);
+  replace_weights(qdq_, index_, quantized_node(corrected), planned, input);
 }
 
 }  // namespace
@@ -240,10 +248,9 @@ std::vector<NodeId> corrected_layers(const QuantizationPlan& plan) {
   return layers;
 }
 
-void correct_bias(const Graph& graph, const RangeTable& ranges, size_t count, const SampleLoader& load,
-                  BiasCorrection correction, WeightRounding rounding, const CalibrateOptions& options,
-                  QuantizationPlan& plan) {
-  BiasCorrector(graph, ranges, correction, rounding, options, plan).run(count, load);
+void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, BiasCorrection correction,
+                  WeightRounding rounding, const CalibrateOptions& options, QuantizationPlan& plan) {
+  BiasCorrector(graph, correction, rounding, options, plan).run(count, load);
 }
 
 }  // namespace quantize

@@ -3,7 +3,6 @@
 
 #include "calibration/calibrate.h"
 #include "core/quantization/plan.h"
-#include "core/quantization/range_table.h"
 #include "core/quantization/scheme.h"
 
 namespace quantize {
@@ -19,13 +18,12 @@ namespace quantize {
 /// the same ones, so that their choice cancels out. The result does not depend on the number of threads.
 /// `options.progress` is told of every sample of the float run, then of every layer.
 /// With WeightRounding::kFitted, weights whose codes the plan does not say are first rounded anew for what
-/// their layer reads there (fit_rounding). With BiasCorrection::kClosedForm the biases then take back what
-/// these codes do to the means in `ranges`, and nothing else.
+/// their layer reads there (fit_rounding). With BiasCorrection::kClosedForm their biases then take back what
+/// the new codes do to the means of just that, and nothing else.
 ///
 /// Requires: plan was made for `graph`. Errors: those of the loader and of Engine::run.
-void correct_bias(const Graph& graph, const RangeTable& ranges, size_t count, const SampleLoader& load,
-                  BiasCorrection correction, WeightRounding rounding, const CalibrateOptions& options,
-                  QuantizationPlan& plan);
+void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, BiasCorrection correction,
+                  WeightRounding rounding, const CalibrateOptions& options, QuantizationPlan& plan);
 
 /// The layers that it corrects: those that have a correction already.
 std::vector<NodeId> corrected_layers(const QuantizationPlan& plan);

@@ -42,15 +42,13 @@ constexpr size_t kSamples = 24;
 
 struct Quantized {
   Graph graph = chain();
-  RangeTable ranges;
   QuantizationPlan plan;
 
   explicit Quantized(int weight_bits = 4) {
     const StatisticsTable statistics = calibrate(graph, kSamples, sample, {});
     QuantizationScheme scheme;
     scheme.weights.num_bits = weight_bits;
-    ranges = decide_ranges(statistics, scheme, 1);
-    plan = plan_quantization(graph, ranges, scheme, find_target("native"));
+    plan = plan_quantization(graph, decide_ranges(statistics, scheme, 1), scheme, find_target("native"));
   }
 
   std::vector<double> mean_outputs(const Graph& network) const {
@@ -92,8 +90,7 @@ TEST_CASE("correct_bias: the outputs of the quantized network have the float net
   Quantized q;
   REQUIRE(corrected_layers(q.plan).size() == 4);
   const double before = q.shift_of_outputs();
-  correct_bias(q.graph, q.ranges, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, {},
-               q.plan);
+  correct_bias(q.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, {}, q.plan);
   CHECK(before > 0.01);
   CHECK(q.shift_of_outputs() < 1e-4);
 }
@@ -103,39 +100,38 @@ TEST_CASE("correct_bias: threads do not show, progress counts samples and layers
   size_t last = 0;
   CalibrateOptions options;
   options.progress = [&](size_t done) { last = std::max(last, done); };
-  correct_bias(one.graph, one.ranges, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest,
-               options, one.plan);
+  correct_bias(one.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, options,
+               one.plan);
   CHECK(last == kSamples + 4);
   options.progress = {};
   options.threads = 3;
-  correct_bias(three.graph, three.ranges, kSamples, sample, BiasCorrection::kMeasured,
-               WeightRounding::kNearest, options, three.plan);
+  correct_bias(three.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, options,
+               three.plan);
   CHECK(biases(one.plan) == biases(three.plan));
 }
 
 TEST_CASE("correct_bias: samples that cannot be used are left out, none leaves the plan alone") {
   Quantized some, none;
   const SampleLoader half = [](size_t i) { return i % 2 == 0 ? sample(i / 2) : std::nullopt; };
-  correct_bias(some.graph, some.ranges, 2 * kSamples, half, BiasCorrection::kMeasured,
-               WeightRounding::kNearest, {}, some.plan);
+  correct_bias(some.graph, 2 * kSamples, half, BiasCorrection::kMeasured, WeightRounding::kNearest, {},
+               some.plan);
   CHECK(some.shift_of_outputs() < 1e-4);
   const auto before = biases(none.plan);
   const SampleLoader nothing = [](size_t) -> std::optional<std::vector<Tensor>> { return std::nullopt; };
-  correct_bias(none.graph, none.ranges, 5, nothing, BiasCorrection::kMeasured, WeightRounding::kFitted, {},
-               none.plan);
+  correct_bias(none.graph, 5, nothing, BiasCorrection::kMeasured, WeightRounding::kFitted, {}, none.plan);
   CHECK(biases(none.plan) == before);
 }
 
 TEST_CASE("correct_bias: fitted weights keep the mean and lower the error, on any number of threads") {
   Quantized nearest(3), fitted(3), threads(3);
-  correct_bias(nearest.graph, nearest.ranges, kSamples, sample, BiasCorrection::kMeasured,
-               WeightRounding::kNearest, {}, nearest.plan);
-  correct_bias(fitted.graph, fitted.ranges, kSamples, sample, BiasCorrection::kMeasured,
-               WeightRounding::kFitted, {}, fitted.plan);
+  correct_bias(nearest.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, {},
+               nearest.plan);
+  correct_bias(fitted.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kFitted, {},
+               fitted.plan);
   CalibrateOptions options;
   options.threads = 3;
-  correct_bias(threads.graph, threads.ranges, kSamples, sample, BiasCorrection::kMeasured,
-               WeightRounding::kFitted, options, threads.plan);
+  correct_bias(threads.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kFitted, options,
+               threads.plan);
   CHECK(fitted.shift_of_outputs() < 1e-4);
   CHECK(fitted.error_of_outputs() < 0.8 * nearest.error_of_outputs());
   CHECK(biases(fitted.plan) == biases(threads.plan));
@@ -143,8 +139,8 @@ TEST_CASE("correct_bias: fitted weights keep the mean and lower the error, on an
 
 TEST_CASE("correct_bias: in closed form, fitted weights lower the error, known codes stay") {
   Quantized nearest(3), fitted(3);
-  correct_bias(fitted.graph, fitted.ranges, kSamples, sample, BiasCorrection::kClosedForm,
-               WeightRounding::kFitted, {}, fitted.plan);
+  correct_bias(fitted.graph, kSamples, sample, BiasCorrection::kClosedForm, WeightRounding::kFitted, {},
+               fitted.plan);
   CHECK(fitted.error_of_outputs() < 0.9 * nearest.error_of_outputs());
   CHECK(biases(fitted.plan) != biases(nearest.plan));
   Quantized again = fitted;
@@ -153,12 +149,10 @@ TEST_CASE("correct_bias: in closed form, fitted weights lower the error, known c
     const Tensor& exact = *again.graph.constant(again.graph.nodes[static_cast<size_t>(n)].inputs[1]);
     weights.codes = quantize_tensor(exact, weights.params);
   }
-  correct_bias(again.graph, again.ranges, kSamples, sample, BiasCorrection::kClosedForm,
-               WeightRounding::kFitted, {}, again.plan);
-  const auto expected = biases(nearest.plan), actual = biases(again.plan);
-  for (size_t layer = 0; layer < expected.size(); ++layer)
-    for (size_t o = 0; o < expected[layer].size(); ++o)
-      CHECK(actual[layer][o] == Approx(expected[layer][o]).margin(1e-9));
+  const auto before = biases(again.plan);
+  correct_bias(again.graph, kSamples, sample, BiasCorrection::kClosedForm, WeightRounding::kFitted, {},
+               again.plan);
+  CHECK(biases(again.plan) == before);
 }
 
 TEST_CASE("A staged run sees what a whole run computes") {
