@@ -96,7 +96,8 @@ class BiasCorrector {
         layers_(find_layers()) {}
 
   void run(size_t count, const SampleLoader& load) {
-    if (layers_.empty()) return;
+    if (std::none_of(layers_.begin(), layers_.end(), [&](const Layer& l) { return measures_ || fits(l); }))
+      return;
     const std::vector<std::vector<Tensor>> samples = load_samples(count, load);
     if (samples.empty()) return;
     if (measures_) measure_exact(samples);
@@ -104,7 +105,7 @@ class BiasCorrector {
     for (size_t i = 0; i < layers_.size(); ++i) {
       quantized.advance_to(layers_[i].position);
       std::optional<InputMeans> means;
-      if (fits_) means = fit(layers_[i], quantized);
+      if (fits(layers_[i])) means = fit(layers_[i], quantized);
       if (measures_)
         correct(layers_[i], exact_.means(i), measure(layers_[i], quantized));
       else if (means)
@@ -121,7 +122,11 @@ class BiasCorrector {
   std::vector<std::vector<Tensor>> load_samples(size_t count, const SampleLoader& load) const;
   void measure_exact(const std::vector<std::vector<Tensor>>& samples);
   InputMeans measure(const Layer& layer, const StagedRun& run) const;
-  std::optional<InputMeans> fit(const Layer& layer, const StagedRun& run);
+  /// True if the layer's weights are to be rounded anew.
+  bool fits(const Layer& layer) const {
+    return fits_ && !plan_.nodes[static_cast<size_t>(layer.node)].weights->codes && has_rows(node(layer));
+  }
+  InputMeans fit(const Layer& layer, const StagedRun& run);
   void correct(const Layer& layer, const InputMeans& exact, const InputMeans& quantized);
   /// What the layer reads in the quantized network.
   const Tensor& codes(const Layer& layer, const StagedRun& run, size_t sample) const {
@@ -204,11 +209,9 @@ InputMeans BiasCorrector::measure(const Layer& layer, const StagedRun& run) cons
   return sum.means();
 }
 
-/// Rounds the weights anew, for the inputs that the layer has in the quantized network. Returns the means of
-/// what they were fitted to, or nothing if they stay as they are.
-std::optional<InputMeans> BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
+/// Rounds the weights anew, for the inputs that the layer has in the quantized network. Returns their means.
+InputMeans BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
   PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layer.node)].weights;
-  if (planned.codes || !has_rows(node(layer))) return std::nullopt;
   const Tensor& weights = *graph_.constant(node(layer).inputs[1]);
   const WeightLayout layout = *find_op(graph_, node(layer)).weight_layout(node(layer), weights.shape());
   const size_t per_sample = rows_per_sample(layout, run.samples());
