@@ -107,8 +107,10 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     std::vector<const Tensor*> references;
     for (const Sample& sample : samples_) references.push_back(&sample.outputs[i]);
-    errors_.emplace_back(references, kind_of(graph, index, graph.outputs[i]));
-    plain_errors_.emplace_back(references);
+    const OutputError::Kind kind = kind_of(graph, index, graph.outputs[i]);
+    errors_.emplace_back(references, kind);
+    plain_errors_.emplace_back();
+    if (kind != OutputError::Kind::kNumbers) plain_errors_.back().emplace(references);
   }
 }
 
@@ -125,10 +127,12 @@ Quality Validator::judge(const Graph& network) const {
     std::vector<double>& channels = part.channel_errors[0];
     for (size_t i = 0; i < outputs; ++i) {
       part.outputs[i].add(samples_[s].outputs[i], computed[i]);
-      for (const double error : errors_[i].channels_of(samples_[s].outputs[i], computed[i]))
-        channels.push_back(error / static_cast<double>(outputs));
-      part.plain_errors[0] +=
-          plain_errors_[i].of(samples_[s].outputs[i], computed[i]) / static_cast<double>(outputs);
+      const Tensor &reference = samples_[s].outputs[i], &candidate = computed[i];
+      const std::vector<double> added = errors_[i].channels_of(reference, candidate);
+      for (const double error : added) channels.push_back(error / static_cast<double>(outputs));
+      const double plain = plain_errors_[i] ? plain_errors_[i]->of(reference, candidate)
+                                            : std::accumulate(added.begin(), added.end(), 0.0);
+      part.plain_errors[0] += plain / static_cast<double>(outputs);
     }
     part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
     const auto expected = static_cast<int64_t>(arg_max(samples_[s].outputs[0])),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "calibration/calibrate.h"
@@ -64,7 +65,8 @@ class Validator {
     std::optional<int64_t> label;
   };
   int threads_;
-  std::vector<OutputError> errors_, plain_errors_;  // per output
+  std::vector<OutputError> errors_;                       // per output
+  std::vector<std::optional<OutputError>> plain_errors_;  // per output, where that is another one
   const KernelTable& kernels_;
   std::vector<Sample> samples_;
 };

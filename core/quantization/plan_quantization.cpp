@@ -226,10 +226,10 @@ std::string Planner::compute(NodeId n) {
     last = tails_.clamp(add) == kNoNode ? add : tails_.clamp(add);
   }
   const ValueId output = graph_.nodes[at(last == kNoNode ? n : last)].outputs[0];
-  const bool weighted = candidate.rule == QuantizationRule::kWeighted;
   const bool reals = candidate.float_output && (!own(output).params || !some_candidate_reads(output));
   if (reals) return "";
-  if (!weighted && own_.is_result(output)) return "computes results, which are not rounded once more";
+  if (candidate.rule != QuantizationRule::kWeighted && own_.is_result(output))
+    return "computes results, which are not rounded once more";
   const PlannedValue& value = own(output);
   if (!value.params) return "its output '" + name(output) + "' stays float: " + value.reason;
   for (ValueId input : candidate.activations) {
