@@ -1,9 +1,12 @@
 // Read PlanSearch::run() first.
 #include "calibration/choose_plan.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
+#include <tuple>
 
+#include "calibration/choose_ranges.h"
 #include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
 #include "core/error.h"
@@ -61,7 +64,7 @@ class PlanSearch {
     scheme.method = recipe.method;
     scheme.bias_correction = recipe.bias_correction;
     scheme.float_nodes = float_nodes;
-    Known& known = known_[{recipe.method, recipe.equalized}];
+    Known& known = known_of(recipe);
     const StatisticsTable& statistics = recipe.equalized ? equalized_statistics_ : statistics_;
     if (!known.ranges) known.ranges = decide_ranges(statistics, scheme, options_.threads);
     const Graph& graph = graph_of(recipe);
@@ -74,6 +77,30 @@ class PlanSearch {
           recipe.weight_rounding, options_, plan);
     if (fits && known.fitted.nodes.empty()) known.fitted = plan;
     return plan;
+  }
+
+  /// Decides every range by itself, starting from those of the best plan so far. Returns how many change.
+  size_t ask_readers() {
+    Recipe recipe = best_.recipe;
+    const StatisticsTable& statistics = recipe.equalized ? equalized_statistics_ : statistics_;
+    std::vector<RangeTable> tables{*known_of(recipe).ranges};
+    const auto add = [&](const std::string& method, double percentile) {
+      QuantizationScheme scheme = scheme_;
+      scheme.method = method;
+      scheme.percentile = percentile;
+      tables.push_back(decide_ranges(statistics, scheme, options_.threads));
+    };
+    for (const char* method : {"mse", "max", "mean", "entropy"}) add(method, scheme_.percentile);
+    for (const double percentile : {99.9, 99.99, 99.999}) add("percentile", percentile);
+    RangeTable chosen = choose_ranges(
+        graph_of(recipe), best_.plan, tables, scheme_, fitted_count(),
+        [&](size_t i) { return load_fitted(i); }, options_);
+    const auto changed = std::count_if(chosen.values.begin(), chosen.values.end(), [&](const auto& value) {
+      return value.second.method != tables[0].find(value.first)->method;
+    });
+    recipe.by_readers = true;
+    known_of(recipe).ranges = std::move(chosen);
+    return static_cast<size_t>(changed);
   }
 
   /// Layers keep the codes that were fitted to them before, for the same ranges, and the shifts that these
@@ -131,7 +158,7 @@ class PlanSearch {
                 (is_on ? ", channels equalized" : ""),
             recipe(fallback, closed_form, is_on), kAnyGain);
     if (corrects) attempt("bias correction off", recipe(fallback, BiasCorrection::kOff, is_on), kClearGain);
-    for (const char* method : {"max", "percentile", "entropy", "mean"})
+    for (const char* method : {"max", "percentile", "entropy"})
       attempt("ranges by " + std::string(method), recipe(method, best_.recipe.bias_correction, is_on),
               kClearGain);
     if (scheme_.equalization == Equalization::kTried) {
@@ -141,6 +168,13 @@ class PlanSearch {
             "channels of " + std::to_string(changed) + (changed == 1 ? " tensor" : " tensors") + " equalized",
             recipe(best_.recipe.method, best_.recipe.bias_correction, true), kClearGain, start);
     }
+    Recipe by_readers = best_.recipe;
+    by_readers.by_readers = true;
+    const Clock::time_point start = Clock::now();
+    if (const size_t changed = ask_readers(); changed != 0)
+      attempt("ranges of " + std::to_string(changed) + (changed == 1 ? " value" : " values") +
+                  " by what reads them",
+              by_readers, kClearGain, start);
     Recipe fitted = best_.recipe;
     fitted.weight_rounding = WeightRounding::kFitted;
     fitted.bias_correction = closed_form;
@@ -153,7 +187,7 @@ class PlanSearch {
       if (fits && measured.weight_rounding != WeightRounding::kFitted)
         attempt("both of these", fitted, kClearGain);
     }
-    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kClearGain);
+    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kAnyGain);
   }
 
   /// Tells of one more network that was tried; a caller that wants no more throws.
@@ -166,7 +200,7 @@ class PlanSearch {
   void take(const std::string& method) {
     const bool may_fit = samples_.count != 0 && scheme_.method != kAutoMethod;
     const bool equalized = scheme_.equalization == Equalization::kOn && equalize() != 0;
-    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding, equalized};
+    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding, equalized, false};
     if (!may_fit) {
       best_.recipe.bias_correction = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
       best_.recipe.weight_rounding = WeightRounding::kNearest;
@@ -180,7 +214,7 @@ class PlanSearch {
     // Ranking layers needs nothing measured; what is confirmed has it.
     const Recipe quick{best_.recipe.method,
                        std::min(best_.recipe.bias_correction, BiasCorrection::kClosedForm),
-                       WeightRounding::kNearest, best_.recipe.equalized};
+                       WeightRounding::kNearest, best_.recipe.equalized, best_.recipe.by_readers};
     const Graph& graph = graph_of(quick);
     const Planner planner = [&](const std::set<std::string>& nodes) { return plan_with(quick, nodes); };
     const std::vector<LayerSensitivity> layers =
@@ -246,12 +280,15 @@ class PlanSearch {
   CalibrateOptions options_;
   const std::function<void(size_t)> progress_;
   size_t trials_ = 0;
-  /// What needs to be computed once for a method and Recipe::equalized.
+  /// What needs to be computed once for a method, Recipe::equalized and Recipe::by_readers.
   struct Known {
     std::optional<RangeTable> ranges;
     QuantizationPlan fitted;  // with fitted weights; empty until there are any
   };
-  std::map<std::pair<std::string, bool>, Known> known_;
+  Known& known_of(const Recipe& recipe) {
+    return known_[{recipe.method, recipe.equalized, recipe.by_readers}];
+  }
+  std::map<std::tuple<std::string, bool, bool>, Known> known_;
   std::optional<Graph> equalized_;  // once it was asked for
   StatisticsTable equalized_statistics_;
   std::vector<size_t> fitted_, held_back_;

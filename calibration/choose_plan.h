@@ -40,6 +40,7 @@ struct Recipe {
   BiasCorrection bias_correction = BiasCorrection::kOff;
   WeightRounding weight_rounding = WeightRounding::kNearest;  // kFitted not with kOff
   bool equalized = false;                                     // channels: see equalize_channels
+  bool by_readers = false;                                    // single ranges: see choose_ranges
 };
 
 struct ChosenPlan {
@@ -62,7 +63,8 @@ struct ChosenPlan {
 /// instead if the network's outputs on the held-back samples gain by it (Quality::gain_over) and none of
 /// their channels is spoiled (Quality::spoils_a_channel_of):
 ///
-///   - no bias correction; the ranges of every other method; channels equalized, if the scheme says kTried: a
+///   - no bias correction; the ranges of `max`, `percentile` and `entropy`; channels equalized, if the scheme
+///     says kTried; single ranges by what they do to their readers, if any is to change (choose_ranges): a
 ///     gain that is no chance
 ///   - weights rounded anew, layer by layer: any gain
 ///   - biases corrected as measured on the other samples: a gain that is no chance; also for weights rounded

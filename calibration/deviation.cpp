@@ -9,12 +9,19 @@
 namespace quantize {
 
 void Deviation::add(const Tensor& reference, const Tensor& candidate) {
-  const std::vector<double> a = reference.to_vector<double>(), b = candidate.to_vector<double>();
-  if (a.size() != b.size())
+  if (reference.size() != candidate.size())
     throw Error(ErrorKind::kInvalidArgument, "the reference computes " + to_string(reference.shape()) +
                                                  ", the candidate " + to_string(candidate.shape()) +
                                                  "; they are not forms of the same model");
-  for (size_t i = 0; i < a.size(); ++i) add(a[i], b[i]);
+  if (reference.dtype() == DataType::kF32 && candidate.dtype() == DataType::kF32)
+    return add_all(reference.data<float>(), candidate.data<float>(), reference.size());
+  const std::vector<double> a = reference.to_vector<double>(), b = candidate.to_vector<double>();
+  add_all(a.data(), b.data(), reference.size());
+}
+
+template <typename T>
+void Deviation::add_all(const T* reference, const T* candidate, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) add(double{reference[i]}, double{candidate[i]});
 }
 
 void Deviation::add(double reference, double candidate) {

@@ -21,6 +21,10 @@ struct Deviation {
   /// differs.
   double sqnr_db() const;
   static constexpr double kMaxDb = 999;
+
+ private:
+  template <typename T>
+  void add_all(const T* reference, const T* candidate, int64_t count);
 };
 
 /// The index of the largest element, the first of several; NaN is never the largest.

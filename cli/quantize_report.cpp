@@ -191,7 +191,8 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
   text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
   text +=
-      "\n  ranges          " + facts.chosen.recipe.method + ", bias correction " +
+      "\n  ranges          " + facts.chosen.recipe.method +
+      (facts.chosen.recipe.by_readers ? ", some by what reads them" : "") + ", bias correction " +
       text_of(facts.chosen.recipe.bias_correction) + ", weights rounded " +
       (facts.chosen.recipe.weight_rounding == WeightRounding::kFitted ? "by what they do" : "to nearest") +
       (facts.chosen.recipe.equalized ? ", channels equalized" : "");
@@ -222,7 +223,8 @@ Json recipe_json(const Recipe& recipe) {
   return {{"method", recipe.method},
           {"bias_correction", text_of(recipe.bias_correction)},
           {"weight_rounding", text_of(recipe.weight_rounding)},
-          {"equalized", recipe.equalized}};
+          {"equalized", recipe.equalized},
+          {"by_readers", recipe.by_readers}};
 }
 
 Json quality_json(const std::optional<Quality>& quality) {
@@ -259,6 +261,10 @@ Json plan_json(const Graph& graph, const QuantizationPlan& plan) {
     }
     entry.update(params_json(*value.params));
     entry["range"] = {{"min", value.range.min}, {"max", value.range.max}};
+    for (const RangeCandidate& candidate : value.candidates)
+      entry["candidates"].push_back({{"method", candidate.method},
+                                     {"range", {{"min", candidate.range.min}, {"max", candidate.range.max}}},
+                                     {"error", candidate.error}});
     entry["shares_with"] = graph.value(value.source).name;
     json["values"].push_back(std::move(entry));
   }

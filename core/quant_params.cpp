@@ -29,14 +29,15 @@ Codes codes_of(const QuantType& type) {
   return codes;
 }
 
-/// Stride between neighbours along the axis, and the axis' extent.
+/// How many neighbours share a channel, and how many channels there are.
 struct Channels {
   int64_t inner = 1, count = 1;
 };
 
 Channels channels_of(const Tensor& x, const QuantParams& params) {
-  Channels channels;
+  Channels channels{.inner = x.size()};
   if (params.axis) {
+    channels.inner = 1;
     const auto axis = static_cast<size_t>(normalize_axis(*params.axis, x.shape().size()));
     for (size_t i = axis + 1; i < x.shape().size(); ++i) channels.inner *= x.shape()[i];
     channels.count = x.shape()[axis];
@@ -48,21 +49,30 @@ Channels channels_of(const Tensor& x, const QuantParams& params) {
   return channels;
 }
 
-template <typename T>
-void quantize_into(const Tensor& x, const QuantParams& params, const Channels& channels, T* y) {
-  for (int64_t i = 0; i < x.size(); ++i) {
-    const auto c = static_cast<size_t>(i / channels.inner % channels.count);
-    y[i] = static_cast<T>(quantize_value(x.data<float>()[i], params.scale[c], params.zero_point[c],
-                                         params.quant_min, params.quant_max));
+/// Calls body(i, scale, zero point) for every element.
+template <typename Body>
+void for_each_element(const Tensor& x, const QuantParams& params, const Channels& channels, Body body) {
+  size_t c = 0;
+  for (int64_t begin = 0; begin < x.size(); begin += channels.inner) {
+    for (int64_t i = begin; i < begin + channels.inner; ++i) body(i, params.scale[c], params.zero_point[c]);
+    if (++c == params.scale.size()) c = 0;
   }
 }
 
 template <typename T>
+void quantize_into(const Tensor& x, const QuantParams& params, const Channels& channels, T* y) {
+  const float* reals = x.data<float>();
+  for_each_element(x, params, channels, [&](int64_t i, float scale, int32_t zero_point) {
+    y[i] = static_cast<T>(quantize_value(reals[i], scale, zero_point, params.quant_min, params.quant_max));
+  });
+}
+
+template <typename T>
 void dequantize_into(const Tensor& x, const QuantParams& params, const Channels& channels, float* y) {
-  for (int64_t i = 0; i < x.size(); ++i) {
-    const auto c = static_cast<size_t>(i / channels.inner % channels.count);
-    y[i] = dequantize_value(static_cast<int32_t>(x.data<T>()[i]), params.scale[c], params.zero_point[c]);
-  }
+  const T* codes = x.data<T>();
+  for_each_element(x, params, channels, [&](int64_t i, float scale, int32_t zero_point) {
+    y[i] = dequantize_value(static_cast<int32_t>(codes[i]), scale, zero_point);
+  });
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ PlannedValue OwnValues::decide(ValueId id) const {
     value.range = overridden_range(value.range, *specific);
     value.reason += ", changed by its override";
   }
+  value.candidates = measured->candidates;
   value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
   const std::string noise = noise_reason(id, *value.params);
   if (noise.empty()) return value;

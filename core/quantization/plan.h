@@ -10,6 +10,7 @@
 
 #include "core/graph.h"
 #include "core/quant_params.h"
+#include "core/quantization/range_table.h"
 
 namespace quantize {
 
@@ -21,6 +22,7 @@ struct PlannedValue {
   ValueId source = kNoValue;  // the value whose range and params it shares; itself if it has its own
   /// Where the range comes from, or why the value stays float.
   std::string reason;
+  std::vector<RangeCandidate> candidates = {};  // what the range was compared with, itself included
 };
 
 /// The weights and the bias of an integer Conv, ConvTranspose, Gemm or MatMul.

@@ -17,6 +17,13 @@ struct TapMeans {
   std::vector<double> mean;
 };
 
+/// A range that a value could have.
+struct RangeCandidate {
+  std::string method;
+  Range range;
+  double error = 0;  // of what the value's readers compute, as a share of its energy
+};
+
 /// One value's entry. Keyed by name: names survive the passes, ids do not.
 struct ValueRange {
   /// One, or one per channel (axis 1).
@@ -30,6 +37,8 @@ struct ValueRange {
   uint64_t non_finite = 0;
   /// Which calibrator decided: goes into the plan.
   std::string method;
+  /// What was compared, if anything was; the range of the method first.
+  std::vector<RangeCandidate> candidates;
 };
 
 struct RangeTable {

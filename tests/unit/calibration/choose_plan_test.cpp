@@ -68,12 +68,11 @@ TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
                                        "ranges by max",
                                        "ranges by percentile",
                                        "ranges by entropy",
-                                       "ranges by mean",
                                        "weights rounded by what they do",
                                        "bias correction measured",
                                        "ranges by max, nothing corrected"};
-  REQUIRE(chosen.steps.size() > 6);
-  if (!chosen.steps[6].kept) expected.insert(expected.end() - 1, "both of these");
+  REQUIRE(chosen.steps.size() > 5);
+  if (!chosen.steps[5].kept) expected.insert(expected.end() - 1, "both of these");
   CHECK(names(chosen) == expected);
   CHECK(expected.size() < kMostSteps);  // equalization is another
   double best = 1e9;
@@ -113,7 +112,7 @@ TEST_CASE("choose_plan: bias correction that is off is not tried") {
   scheme.bias_correction = BiasCorrection::kOff;
   const ChosenPlan chosen = choose(scheme, images(8));
   CHECK(chosen.recipe.bias_correction == BiasCorrection::kOff);
-  CHECK(chosen.steps.size() == 6);
+  CHECK(chosen.steps.size() == 5);
 }
 
 TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for") {
@@ -137,8 +136,8 @@ TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for
   scheme.max_noise = 1;
   scheme.equalization = Equalization::kTried;
   const ChosenPlan tried = choose_for(scheme, images(8));
-  CHECK(names(tried)[6] == "channels of 1 tensor equalized");
-  CHECK(tried.steps[6].kept);
+  CHECK(names(tried)[5] == "channels of 1 tensor equalized");
+  CHECK(tried.steps[5].kept);
   CHECK(tried.recipe.equalized);
   REQUIRE(tried.equalized);
   CHECK(tried.equalized->find_value("relu_1_out_equalized") != kNoValue);
