@@ -9,6 +9,8 @@
 #include "calibration/choose_ranges.h"
 #include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
+#include "calibration/preprocess.h"
+#include "calibration/preprocess_file.h"
 #include "core/error.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/equalize.h"
@@ -33,6 +35,9 @@ class PlanSearch {
         options_(options),
         progress_(options.progress) {
     options_.progress = {};  // that of the search counts what was tried
+    if (statistics.preprocessing.empty()) return;
+    grid_ = pixel_grid(parse_preprocess(statistics.preprocessing));
+    if (grid_) bytes_ = read_pixels(graph_, *grid_, scheme);
   }
 
   ChosenPlan run(const Bound& bound) {
@@ -46,7 +51,10 @@ class PlanSearch {
     else
       take(is_auto ? kFallbackMethod : scheme_.method);
     if (bound && best_.quality && !bound.holds(*best_.quality)) put_back_until(bound);
-    if (best_.recipe.equalized) best_.equalized = std::move(equalized_);
+    if (best_.recipe.equalized)
+      best_.graph = std::move(equalized_);
+    else if (!bytes_.empty())
+      best_.graph = std::move(graph_);
     return std::move(best_);
   }
 
@@ -65,9 +73,8 @@ class PlanSearch {
     scheme.bias_correction = recipe.bias_correction;
     scheme.float_nodes = float_nodes;
     Known& known = known_of(recipe);
-    const StatisticsTable& statistics = recipe.equalized ? equalized_statistics_ : statistics_;
-    if (!known.ranges) known.ranges = decide_ranges(statistics, scheme, options_.threads);
     const Graph& graph = graph_of(recipe);
+    if (!known.ranges) known.ranges = ranges_for(graph, statistics_of(recipe), scheme);
     QuantizationPlan plan = plan_quantization(graph, *known.ranges, scheme, target_);
     const bool fits = recipe.weight_rounding == WeightRounding::kFitted;
     if (fits) take_codes(known.fitted, plan);
@@ -82,13 +89,12 @@ class PlanSearch {
   /// Decides every range by itself, starting from those of the best plan so far. Returns how many change.
   size_t ask_readers() {
     Recipe recipe = best_.recipe;
-    const StatisticsTable& statistics = recipe.equalized ? equalized_statistics_ : statistics_;
     std::vector<RangeTable> tables{*known_of(recipe).ranges};
     const auto add = [&](const std::string& method, double percentile) {
       QuantizationScheme scheme = scheme_;
       scheme.method = method;
       scheme.percentile = percentile;
-      tables.push_back(decide_ranges(statistics, scheme, options_.threads));
+      tables.push_back(ranges_for(graph_of(recipe), statistics_of(recipe), scheme));
     };
     for (const char* method : {"mse", "max", "mean", "entropy"}) add(method, scheme_.percentile);
     for (const double percentile : {99.9, 99.99, 99.999}) add("percentile", percentile);
@@ -116,7 +122,17 @@ class PlanSearch {
     }
   }
 
+  RangeTable ranges_for(const Graph& graph, const StatisticsTable& statistics,
+                        const QuantizationScheme& scheme) const {
+    RangeTable ranges = decide_ranges(statistics, scheme, options_.threads);
+    if (!bytes_.empty()) add_pixel_range(graph, bytes_, *grid_, ranges);
+    return ranges;
+  }
+
   const Graph& graph_of(const Recipe& recipe) const { return recipe.equalized ? *equalized_ : graph_; }
+  const StatisticsTable& statistics_of(const Recipe& recipe) const {
+    return recipe.equalized ? equalized_statistics_ : statistics_;
+  }
   Quality judge(const Recipe& recipe, const QuantizationPlan& plan) const {
     return validator_->judge(insert_qdq(graph_of(recipe), plan));
   }
@@ -135,7 +151,7 @@ class PlanSearch {
     as_seen.method = "max";
     equalized_ = graph_;
     const size_t changed =
-        equalize_channels(*equalized_, decide_ranges(statistics_, as_seen, options_.threads), scheme_).size();
+        equalize_channels(*equalized_, ranges_for(graph_, statistics_, as_seen), scheme_).size();
     equalized_statistics_ = statistics_;
     if (changed == 0) return 0;
     const size_t count = std::min(fitted_count(), kEqualizedSamples);
@@ -183,11 +199,11 @@ class PlanSearch {
     if (scheme_.bias_correction == BiasCorrection::kMeasured) {
       Recipe measured = best_.recipe;
       measured.bias_correction = fitted.bias_correction = BiasCorrection::kMeasured;
-      attempt("bias correction measured", measured, kClearGain);
+      attempt("bias correction measured", measured, kLikelyGain);
       if (fits && measured.weight_rounding != WeightRounding::kFitted)
-        attempt("both of these", fitted, kClearGain);
+        attempt("both of these", fitted, kLikelyGain);
     }
-    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kAnyGain);
+    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kLikelyGain);
   }
 
   /// Tells of one more network that was tried; a caller that wants no more throws.
@@ -268,11 +284,14 @@ class PlanSearch {
     count_trial();
   }
 
-  /// What Quality::gain_over must exceed: what is known to help on most networks is taken if it helps at all,
-  /// the rest only if that is no chance.
-  static constexpr double kAnyGain = 0, kClearGain = 1;
+  /// What Quality::gain_over must exceed. What helps on most networks is taken if it helps at all, other
+  /// corrections if that is hardly chance; of several tries of one kind, one in six seems to gain as much by
+  /// chance, so for these it must be twice as much.
+  static constexpr double kAnyGain = 0, kLikelyGain = 1, kClearGain = 2;
 
-  const Graph& graph_;
+  Graph graph_;
+  std::optional<PixelGrid> grid_;  // of the images, if known
+  std::string bytes_;              // their value in graph_, if it has one
   const StatisticsTable& statistics_;
   const QuantizationScheme& scheme_;
   const TargetProfile& target_;

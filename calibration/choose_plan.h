@@ -45,8 +45,9 @@ struct Recipe {
 
 struct ChosenPlan {
   QuantizationPlan plan;
-  /// What the plan is for, if not the graph that was given: the same with its channels equalized.
-  std::optional<Graph> equalized;
+  /// What the plan is for, if not the graph that was given: the same with the bytes of its images
+  /// (read_pixels) or its channels equalized.
+  std::optional<Graph> graph;
   Recipe recipe;
   std::vector<PlanStep> steps;  // none without held-back samples
   size_t held_back = 0;
@@ -65,11 +66,11 @@ struct ChosenPlan {
 ///
 ///   - no bias correction; the ranges of `max`, `percentile` and `entropy`; channels equalized, if the scheme
 ///     says kTried; single ranges by what they do to their readers, if any is to change (choose_ranges): a
-///     gain that is no chance
+///     clear gain, two standard errors, as they are many
 ///   - weights rounded anew, layer by layer: any gain
-///   - biases corrected as measured on the other samples: a gain that is no chance; also for weights rounded
-///     anew, if those did not gain by themselves
-///   - ranges by `max` and nothing corrected: any gain, so that the result is never worse than that
+///   - biases corrected as measured on the other samples: a gain that is hardly chance, one standard error;
+///     also for weights rounded anew, if those did not gain by themselves
+///   - ranges by `max` and nothing corrected: the same, so that the result is not known to be worse than that
 ///
 /// An equalized network's activations are those of the given one but for the equalized values, whose
 /// statistics are taken from up to kEqualizedSamples of the samples that are not held back. With kOn, every

@@ -83,9 +83,4 @@ std::vector<double> OutputError::channels_of(const Tensor& reference, const Tens
   return errors;
 }
 
-double OutputError::of(const Tensor& reference, const Tensor& candidate) const {
-  const std::vector<double> errors = channels_of(reference, candidate);
-  return std::accumulate(errors.begin(), errors.end(), 0.0);
-}
-
 }  // namespace quantize

@@ -32,8 +32,6 @@ class OutputError {
   /// What each channel adds to the error of one sample; infinite where one of the two is not finite alone.
   /// Requires: tensors of one size.
   std::vector<double> channels_of(const Tensor& reference, const Tensor& candidate) const;
-  /// Their sum.
-  double of(const Tensor& reference, const Tensor& candidate) const;
 
  private:
   /// The elements as they count.

@@ -9,6 +9,7 @@
 
 #include "calibration/resize.h"
 #include "core/graph.h"
+#include "core/quantization/pixel_grid.h"
 
 namespace quantize {
 
@@ -79,5 +80,9 @@ Preprocess resolve(Preprocess preprocess, const ImageInput& input);
 /// Requires: preprocess came from resolve.
 /// Errors: Error(kCalibration) if the image is smaller than the crop, or the result too large.
 Tensor preprocess_image(const Image& image, const Preprocess& preprocess);
+
+/// The same formula the other way round, for channels that are axis 1; nothing for NHWC.
+/// Requires: preprocess came from resolve.
+std::optional<PixelGrid> pixel_grid(const Preprocess& preprocess);
 
 }  // namespace quantize

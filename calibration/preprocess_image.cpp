@@ -131,4 +131,14 @@ Tensor preprocess_image(const Image& image, const Preprocess& preprocess) {
   return tensor;
 }
 
+std::optional<PixelGrid> pixel_grid(const Preprocess& preprocess) {
+  if (preprocess.layout != Layout::kNchw) return std::nullopt;
+  PixelGrid grid;
+  for (size_t c = 0; c < static_cast<size_t>(preprocess.channels()); ++c) {
+    grid.scale.push_back(preprocess.scale / preprocess.std[c]);
+    grid.zero.push_back(preprocess.mean[c] / preprocess.scale);
+  }
+  return grid;
+}
+
 }  // namespace quantize

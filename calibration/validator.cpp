@@ -30,19 +30,6 @@ OutputError::Kind kind_of(const Graph& graph, const GraphIndex& index, ValueId o
   return OutputError::Kind::kNumbers;
 }
 
-/// By how much the errors are lower than the others, on average, in standard errors of that average.
-double gain(const std::vector<double>& errors, const std::vector<double>& others) {
-  const auto n = static_cast<double>(errors.size());
-  double mean = 0, variance = 0;
-  for (size_t s = 0; s < errors.size(); ++s) mean += (others[s] - errors[s]) / n;
-  for (size_t s = 0; s < errors.size(); ++s) {
-    const double difference = others[s] - errors[s] - mean;
-    variance += difference * difference / n;
-  }
-  if (mean == 0 || std::isnan(mean)) return 0;
-  return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
-}
-
 }  // namespace
 
 double Quality::sqnr_db() const {
@@ -61,7 +48,13 @@ double Quality::drop() const {
 }
 
 double Quality::gain_over(const Quality& other) const {
-  return (gain(errors, other.errors) + gain(plain_errors, other.plain_errors)) / 2;
+  const auto n = static_cast<double>(errors.size());
+  const auto difference = [&](size_t s) { return std::sqrt(other.errors[s]) - std::sqrt(errors[s]); };
+  double mean = 0, variance = 0;
+  for (size_t s = 0; s < errors.size(); ++s) mean += difference(s) / n;
+  for (size_t s = 0; s < errors.size(); ++s) variance += (difference(s) - mean) * (difference(s) - mean) / n;
+  if (mean == 0 || std::isnan(mean)) return 0;
+  return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
 }
 
 bool Quality::spoils_a_channel_of(const Quality& other) const {
@@ -107,10 +100,7 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     std::vector<const Tensor*> references;
     for (const Sample& sample : samples_) references.push_back(&sample.outputs[i]);
-    const OutputError::Kind kind = kind_of(graph, index, graph.outputs[i]);
-    errors_.emplace_back(references, kind);
-    plain_errors_.emplace_back();
-    if (kind != OutputError::Kind::kNumbers) plain_errors_.back().emplace(references);
+    errors_.emplace_back(references, kind_of(graph, index, graph.outputs[i]));
   }
 }
 
@@ -123,16 +113,11 @@ Quality Validator::judge(const Graph& network) const {
     Quality& part = parts[s];
     part.outputs.resize(outputs);
     part.channel_errors.resize(1);
-    part.plain_errors.resize(1);
     std::vector<double>& channels = part.channel_errors[0];
     for (size_t i = 0; i < outputs; ++i) {
       part.outputs[i].add(samples_[s].outputs[i], computed[i]);
-      const Tensor &reference = samples_[s].outputs[i], &candidate = computed[i];
-      const std::vector<double> added = errors_[i].channels_of(reference, candidate);
-      for (const double error : added) channels.push_back(error / static_cast<double>(outputs));
-      const double plain = plain_errors_[i] ? plain_errors_[i]->of(reference, candidate)
-                                            : std::accumulate(added.begin(), added.end(), 0.0);
-      part.plain_errors[0] += plain / static_cast<double>(outputs);
+      for (const double error : errors_[i].channels_of(samples_[s].outputs[i], computed[i]))
+        channels.push_back(error / static_cast<double>(outputs));
     }
     part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
     const auto expected = static_cast<int64_t>(arg_max(samples_[s].outputs[0])),
@@ -150,7 +135,6 @@ Quality Validator::judge(const Graph& network) const {
     quality.reference_right += part.reference_right;
     quality.candidate_right += part.candidate_right;
     quality.errors.push_back(part.errors[0]);
-    quality.plain_errors.push_back(part.plain_errors[0]);
     quality.channel_errors.push_back(part.channel_errors[0]);
     for (size_t i = 0; i < outputs; ++i) quality.outputs[i].add(part.outputs[i]);
   }

@@ -24,9 +24,8 @@ struct Quality {
   size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
   size_t agreeing = 0;             // samples whose first output has its largest element at the same place
   std::vector<Deviation> outputs;  // in the order of the graph's outputs
-  /// Per sample: the mean over the outputs of its OutputError; probabilities by their logarithm, and as the
-  /// numbers they are.
-  std::vector<double> errors, plain_errors;
+  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm.
+  std::vector<double> errors;
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
 
@@ -34,9 +33,9 @@ struct Quality {
   double agreement() const;  // percent
   double drop() const;       // of top-1, in points of the labelled samples
 
-  /// By how much errors are lower than another network's on the same samples, on average, in standard errors
-  /// of that average: above 0 is better, above 1 is more than chance explains. The mean of that for `errors`
-  /// and for `plain_errors`.
+  /// By how much the roots of the errors are lower than another network's on the same samples, on average, in
+  /// standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors
+  /// themselves the few largest would decide.
   double gain_over(const Quality& other) const;
 
   /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
@@ -65,8 +64,7 @@ class Validator {
     std::optional<int64_t> label;
   };
   int threads_;
-  std::vector<OutputError> errors_;                       // per output
-  std::vector<std::optional<OutputError>> plain_errors_;  // per output, where that is another one
+  std::vector<OutputError> errors_;  // per output
   const KernelTable& kernels_;
   std::vector<Sample> samples_;
 };

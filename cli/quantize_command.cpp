@@ -225,7 +225,8 @@ std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph,
 
 Report quantize(const QuantizeFlags& flags, Console& console) {
   check_flags(flags);
-  const QuantizationScheme scheme = make_scheme(flags.scheme);
+  QuantizationScheme scheme = make_scheme(flags.scheme);
+  scheme.integer_input = flags.input_type == "u8";
   const TargetProfile& target = find_target(target_of(flags));
 
   const Graph source = load_model(flags.model, flags.input_shapes);
@@ -242,7 +243,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   check_labelled(flags, chosen);
   if (!chosen.bound_met) return unmet_report(flags.model, chosen, console);
   done(console, "planned for " + plan.target);
-  const Graph& planned = chosen.equalized ? *chosen.equalized : graph;
+  const Graph& planned = chosen.graph ? *chosen.graph : graph;
   Graph model = insert_qdq(planned, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);

@@ -12,12 +12,12 @@ namespace quantize {
 namespace {
 
 /// Pixels with a NaN or an infinity among their floats.
-void quantize_run(const float* x, const PlaneRun& at, const Storage& y, const ScalarParams& params,
+void quantize_run(const float* x, const PlaneRun& at, const Storage& y, const OperandParams& params,
                   uint8_t* to) {
   for (size_t p = 0; p < at.count; ++p, ++x, to += y.pixel_stride)
     for (size_t c = 0; c < static_cast<size_t>(y.channels); ++c)
       to[c] = static_cast<uint8_t>(
-          quantize_value(x[c * at.plane_stride], params.scale, params.zero_point, 0, 255));
+          quantize_value(x[c * at.plane_stride], params.scale_of(c), params.zero_point_of(c), 0, 255));
 }
 
 bool all_finite(const KernelTable& kernels, const float* x, const PlaneRun& at, const Storage& y) {
@@ -26,20 +26,38 @@ bool all_finite(const KernelTable& kernels, const float* x, const PlaneRun& at, 
   return true;
 }
 
-/// Through planes of bytes that stay in the L1 cache.
+/// A block of channels and pixels whose planes of bytes stay in the L1 cache.
+constexpr size_t kBlockChannels = 32, kBlockPixels = 256;
+
+/// Calls body(first channel, channels, first pixel, pixels) for every block of a run.
+template <typename Body>
+void for_each_block(size_t channels, const PlaneRun& at, Body body) {
+  for (size_t c = 0; c < channels; c += kBlockChannels)
+    for (size_t p = 0; p < at.count; p += kBlockPixels)
+      body(c, std::min(kBlockChannels, channels - c), p, std::min(kBlockPixels, at.count - p));
+}
+
+/// A scale and zero point per channel.
+void quantize_channels(const KernelTable& kernels, const float* x, const PlaneRun& at, const Storage& y,
+                       const OperandParams& params, uint8_t* pixels) {
+  uint8_t planes[kBlockChannels * kBlockPixels];
+  for_each_block(static_cast<size_t>(y.channels), at, [&](size_t c, size_t some, size_t p, size_t count) {
+    for (size_t i = 0; i < some; ++i)
+      kernels.quantize_f32_u8(x + (c + i) * at.plane_stride + p, count, params.scale_of(c + i),
+                              params.zero_point_of(c + i), planes + i * kBlockPixels);
+    kernels.transpose_u8(planes, some, count, kBlockPixels, pixels + p * y.pixel_stride + c, y.pixel_stride);
+  });
+}
+
 void dequantize_run(const KernelTable& kernels, const uint8_t* pixels, const Storage& x, const PlaneRun& at,
                     const ScalarParams& params, float* y) {
-  constexpr size_t kChannels = 32, kPixels = 256;
-  uint8_t planes[kChannels * kPixels];
-  const auto channels = static_cast<size_t>(x.channels);
-  for (size_t c = 0; c < channels; c += kChannels)
-    for (size_t p = 0; p < at.count; p += kPixels) {
-      const size_t some = std::min(kChannels, channels - c), count = std::min(kPixels, at.count - p);
-      kernels.transpose_u8(pixels + p * x.pixel_stride + c, count, some, x.pixel_stride, planes, kPixels);
-      for (size_t i = 0; i < some; ++i)
-        kernels.dequantize_u8_f32(planes + i * kPixels, count, params.scale, params.zero_point,
-                                  y + (c + i) * at.plane_stride + p);
-    }
+  uint8_t planes[kBlockChannels * kBlockPixels];
+  for_each_block(static_cast<size_t>(x.channels), at, [&](size_t c, size_t some, size_t p, size_t count) {
+    kernels.transpose_u8(pixels + p * x.pixel_stride + c, count, some, x.pixel_stride, planes, kBlockPixels);
+    for (size_t i = 0; i < some; ++i)
+      kernels.dequantize_u8_f32(planes + i * kBlockPixels, count, params.scale, params.zero_point,
+                                y + (c + i) * at.plane_stride + p);
+  });
 }
 
 /// How many chunks an elementwise step on `size` elements makes.
@@ -91,7 +109,12 @@ StepFunction compile_quantize_rows(CompileContext& context) {
 }  // namespace
 
 bool takes_pixel_quantize(const Graph& graph, const Node& node) {
-  return is_u8_image(graph, node.outputs[0]) && has_real_input(graph, node);
+  if (!is_u8_image(graph, node.outputs[0]) || graph.value(node.inputs[0]).dtype != DataType::kF32)
+    return false;
+  const auto params = constant_params(graph, node, 1);
+  const int64_t axis = node.int_attribute("axis", 1), channels = (*graph.value(node.outputs[0]).shape)[1];
+  return params && (params->per_tensor() ||
+                    ((axis == 1 || axis == -3) && static_cast<int64_t>(params->scale.size()) == channels));
 }
 
 bool takes_pixel_dequantize(const Graph& graph, const Node& node) {
@@ -101,7 +124,7 @@ bool takes_pixel_dequantize(const Graph& graph, const Node& node) {
 StepFunction compile_quantize_linear(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return compile_quantize_rows(context);
   const Storage y = context.storage_of(context.node.outputs[0]);
-  const ScalarParams params = scalar_params(context.graph, context.node, 1);
+  const OperandParams params = *constant_params(context.graph, context.node, 1);
   const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 2, y.rows());
   context.chunks = chunks;
   return [y, params, chunks](const EvaluateContext& run) {
@@ -109,12 +132,14 @@ StepFunction compile_quantize_linear(CompileContext& context) {
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for_each_pixel_run(y, rows, [&](const PlaneRun& at) {
       const float* x = run.inputs[0].as<float>() + at.planes;
-      if (all_finite(run.kernels, x, at, y))
-        run.kernels.quantize_f32_u8_planes(x, at.count, static_cast<size_t>(y.channels), at.plane_stride,
-                                           params.scale, params.zero_point, y_data + at.pixels,
-                                           y.pixel_stride);
+      uint8_t* to = y_data + at.pixels;
+      if (!all_finite(run.kernels, x, at, y))
+        quantize_run(x, at, y, params, to);
+      else if (!params.per_tensor())
+        quantize_channels(run.kernels, x, at, y, params, to);
       else
-        quantize_run(x, at, y, params, y_data + at.pixels);
+        run.kernels.quantize_f32_u8_planes(x, at.count, static_cast<size_t>(y.channels), at.plane_stride,
+                                           params.scale[0], params.zero_point[0], to, y.pixel_stride);
     });
     fill_border(y, y_data, rows.begin, rows.end);
   };

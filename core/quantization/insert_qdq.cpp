@@ -81,6 +81,8 @@ class QdqInserter {
       if (node.placement == Placement::kFloat) insert_float(source_.nodes[n], static_cast<NodeId>(n));
       if (node.placement == Placement::kInteger) insert_integer(source_.nodes[n], node);
       if (node.placement == Placement::kFused) insert_fused(source_.nodes[n], node);
+      if (node.placement == Placement::kAbsorbed && source_.nodes[n].op_type == "BatchNormalization")
+        insert_bytes(source_.nodes[n]);
     }
     return std::move(result_);
   }
@@ -223,6 +225,25 @@ class QdqInserter {
     quantize_pair(plan_.shield_float_weights && has_float_weights(id) ? shielded(id) : id, result, id);
   }
 
+  /// The codes of x / scale + zero, which `affine` computes (see read_pixels), made of x itself.
+  void insert_bytes(const Node& affine) {
+    const ValueId bytes = affine.outputs[0];
+    const QuantParams& params = *planned(bytes).params;
+    std::vector<float> scale;
+    std::vector<int32_t> zero_point;
+    for (const float factor : source_.constant(affine.inputs[1])->to_vector<float>())
+      scale.push_back(params.scale[0] / factor);
+    for (const float zero : source_.constant(affine.inputs[2])->to_vector<float>())
+      zero_point.push_back(static_cast<int32_t>(std::nearbyint(zero / params.scale[0])) +
+                           params.zero_point[0]);
+    const ScaleIds from =
+        add_scales(name_of_value(affine.inputs[0]), scale, tensor_of(params.dtype, zero_point, false), false);
+    const ValueId result = add_like(bytes, "_dequantized");
+    dequantized_[static_cast<size_t>(bytes)] = result;
+    const ValueId codes = push_quantize(affine.inputs[0], from, 1, bytes);
+    push_dequantize(codes, shared_scales(bytes), std::nullopt, result);
+  }
+
   /// True if the value comes from a float operator with constant weights, or a clamp behind one.
   bool has_float_weights(ValueId id) const {
     NodeId producer = index_.producer(id);
@@ -254,16 +275,22 @@ class QdqInserter {
   void quantize_pair(ValueId real, ValueId rounded, ValueId owner) {
     const QuantParams& params = *planned(owner).params;
     const ScaleIds ids = shared_scales(owner);
-    const ValueId codes =
-        result_.add_value(name_of_value(owner) + "_quantized", params.dtype, source_.value(owner).shape);
+    const ValueId codes = push_quantize(clamped(real, params, owner), ids, params.axis, owner);
+    push_dequantize(codes, ids, params.axis, rounded);
+  }
+
+  /// The codes planned for `owner`.
+  ValueId push_quantize(ValueId real, const ScaleIds& ids, std::optional<int64_t> axis, ValueId owner) {
+    const ValueId codes = result_.add_value(name_of_value(owner) + "_quantized", planned(owner).params->dtype,
+                                            source_.value(owner).shape);
     Node node;
     node.op_type = "QuantizeLinear";
     node.name = result_.value(codes).name;
-    node.inputs = {clamped(real, params, owner), ids.scale, ids.zero_point};
+    node.inputs = {real, ids.scale, ids.zero_point};
     node.outputs = {codes};
-    if (params.axis) node.attributes["axis"] = *params.axis;
+    if (axis) node.attributes["axis"] = *axis;
     result_.nodes.push_back(std::move(node));
-    push_dequantize(codes, ids, params.axis, rounded);
+    return codes;
   }
 
   /// Q saturates at the ends of the storage type; codes that end earlier need a Clip in front.

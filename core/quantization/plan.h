@@ -42,7 +42,8 @@ struct PlannedWeights {
 enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
-  kAbsorbed,  // a Relu or Clip that the range of its output implies: it goes
+  kAbsorbed,  // a Relu or Clip that the range of its output implies, or what makes bytes (read_pixels): it
+              // goes
   kFused,     // part of a function or addition that the integer node before it applies before it rounds
 };
 

@@ -62,6 +62,11 @@ class Planner {
 
   void check_options() const;
   const PlannedValue& own(ValueId id) { return own_.of(id); }
+  /// True for the bytes of an image: see read_pixels.
+  bool is_bytes(ValueId id) const {
+    const ValueRange* range = ranges_.find(name(id));
+    return range != nullptr && !range->zero.empty();
+  }
   PlannedValue shared(ValueId id, ValueId source, NodeId through);
 
   void decide_in_order(NodeId n);
@@ -382,8 +387,11 @@ void Planner::plan_weights(NodeId n) {
   planned.params = choose_weight_params(
       weights, layout, planned.bias_input ? planned.bias : std::vector<double>{},
       *plan_.values[at(input)].params, scheme_, find_override(scheme_, name(node.inputs[1])));
-  if (scheme_.bias_correction != BiasCorrection::kOff) {
-    const InputMeans means = input_means(graph_, node, layout, ranges_);
+  const bool corrects = scheme_.bias_correction != BiasCorrection::kOff;
+  if (corrects || is_bytes(input)) {
+    // What stands for 0 in bytes is taken back by the bias, so that one always makes up for the rounding.
+    const InputMeans means = corrects ? input_means(graph_, node, layout, ranges_)
+                                      : InputMeans{1, ranges_.find(name(input))->zero};
     set_shift(planned, bias_shift(weights, planned, layout, means, means));
     if (planned.shift.empty()) planned.bias_add = kNoNode;
   }
@@ -407,7 +415,14 @@ void Planner::finish_value(ValueId id) {
   const bool used = some_integer_reads(id) ||
                     (producer != kNoNode && planned_output(graph_, plan_, producer) == id) ||
                     (producer != kNoNode && candidates_[at(producer)].rule == QuantizationRule::kPassThrough);
-  if (used && value.params) return;
+  if (used && value.params) {
+    if (is_bytes(id)) {
+      PlannedNode& affine = plan_.nodes[at(index_.producer(id))];
+      affine.placement = Placement::kAbsorbed;
+      affine.reason = "done by the scales and zero points of '" + name(id) + "'";
+    }
+    return;
+  }
   value = {};
   const std::optional<PlannedValue>& own = own_.decided(id);
   if (own && !own->params)

@@ -35,6 +35,8 @@ struct ValueRange {
   std::vector<Range> channel_ranges;
   /// NaN and infinite elements seen: such a value stays float.
   uint64_t non_finite = 0;
+  /// Of an image's bytes, made by read_pixels, the one that stands for 0, per channel: need not be whole.
+  std::vector<double> zero;
   /// Which calibrator decided: goes into the plan.
   std::string method;
   /// What was compared, if anything was; the range of the method first.

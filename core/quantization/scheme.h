@@ -48,6 +48,7 @@ struct QuantizationScheme {
   /// in float; 1 quantizes all. 0.01 is 20 dB.
   double max_noise = 0.01;
   bool per_channel_weights = true;
+  bool integer_input = false;  // the model is to take codes for its images
   QuantType activations{.dtype = DataType::kU8};
   QuantType weights{.dtype = DataType::kS8, .num_bits = 8, .symmetric = true, .narrow_range = true};
   std::vector<std::string> include, exclude;            // ECMAScript regular expressions over node names

@@ -2,10 +2,11 @@
 // the reference code of the integer operators.
 #include <catch2/catch.hpp>
 
-#include "tests/support/quantized_graph.h"
+#include "tests/support/check_engine.h"
 
 namespace quantize {
 
+using test::check_engine;
 using test::GraphBuilder;
 
 namespace {
@@ -25,28 +26,6 @@ ValueId conv(GraphBuilder& b, ValueId x, int64_t inputs, int64_t outputs, int64_
 
 Attributes strides(int64_t h, int64_t w) {
   return {{"strides", std::vector<int64_t>{h, w}}};
-}
-
-/// Runs the engine at every level with several numbers of threads, twice each, against the reference.
-void check_engine(const Graph& qdq, const std::vector<Tensor>& inputs) {
-  const Graph lowered = lower_to_qoperator(qdq);
-  validate(lowered);
-  const std::vector<Tensor> expected = test::reference_outputs(lowered, inputs);
-  const uint64_t hash = Engine(qdq, {.kernels = &kernels_for(Isa::kScalar)}).hash(inputs);
-  for (Isa isa : supported_isas())
-    for (int threads : {1, 2, 3, 7}) {
-      INFO("isa " << name_of(isa) << ", " << threads << " threads");
-      Engine engine(qdq, {.kernels = &kernels_for(isa), .threads = threads});
-      CHECK(engine.hash(inputs) == hash);
-      for (int run = 0; run < 2; ++run) {
-        const std::vector<Tensor> actual = engine.run(inputs);
-        REQUIRE(actual.size() == expected.size());
-        for (size_t i = 0; i < actual.size(); ++i) {
-          INFO("output " << i << ", run " << run);
-          CHECK(equal(actual[i], expected[i]));
-        }
-      }
-    }
 }
 
 void check_network(GraphBuilder& b, std::vector<ValueId> outputs) {
