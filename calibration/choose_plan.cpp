@@ -37,7 +37,7 @@ class PlanSearch {
     options_.progress = {};  // that of the search counts what was tried
     if (statistics.preprocessing.empty()) return;
     grid_ = pixel_grid(parse_preprocess(statistics.preprocessing));
-    if (grid_) bytes_ = read_pixels(graph_, *grid_, scheme);
+    if (grid_) bytes_ = read_pixels(graph_, *grid_, scheme, target);
   }
 
   ChosenPlan run(const Bound& bound) {

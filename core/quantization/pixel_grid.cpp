@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/quantization/candidates.h"
+
 namespace quantize {
 
 namespace {
@@ -37,7 +39,8 @@ bool has_pads(const Node& conv) {
 }
 
 /// The only reader of the only input, if it is a convolution as read_pixels wants it; else kNoNode.
-NodeId first_conv(const Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme) {
+NodeId first_conv(const Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme,
+                  const TargetProfile& target) {
   if (graph.inputs.size() != 1) return kNoNode;
   const ValueId x = graph.inputs[0];
   const GraphIndex index(graph);
@@ -51,10 +54,14 @@ NodeId first_conv(const Graph& graph, const PixelGrid& grid, const QuantizationS
   const Tensor *w = graph.constant(conv.inputs[1]), *b = graph.constant(conv.input(2));
   const bool is_plain = w != nullptr && w->dtype() == DataType::kF32 && w->shape().size() == 4 &&
                         (b != nullptr || conv.input(2) == kNoValue) && conv.int_attribute("group", 1) == 1 &&
-                        conv.string_attribute("auto_pad", "NOTSET") == "NOTSET";
+                        pads_of(conv).size() == 4 && conv.string_attribute("auto_pad", "NOTSET") == "NOTSET";
   const bool is_free = find_override(scheme, graph.value(x).name) == nullptr &&
                        find_override(scheme, graph.value(conv.inputs[1]).name) == nullptr;
-  return is_plain && is_free && !(scheme.integer_input && has_pads(conv)) ? n : kNoNode;
+  const bool can_pad = !scheme.integer_input || !has_pads(conv);
+  return is_plain && is_free && can_pad &&
+                 find_candidates(graph, index, scheme, target)[static_cast<size_t>(n)]
+             ? n
+             : kNoNode;
 }
 
 /// The convolution's weights and bias for bytes.
@@ -116,9 +123,10 @@ Node make_affine(Graph& graph, ValueId x, const std::string& name, const PixelGr
 
 }  // namespace
 
-std::string read_pixels(Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme) {
+std::string read_pixels(Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme,
+                        const TargetProfile& target) {
   if (!fits(grid) || !has_all_codes(scheme.activations)) return "";
-  const NodeId n = first_conv(graph, grid, scheme);
+  const NodeId n = first_conv(graph, grid, scheme, target);
   if (n == kNoNode) return "";
   Node conv = graph.nodes[static_cast<size_t>(n)];
   const std::string name = graph.value(conv.inputs[0]).name + "_pixels";

@@ -7,6 +7,7 @@
 #include "core/graph.h"
 #include "core/quantization/range_table.h"
 #include "core/quantization/scheme.h"
+#include "core/quantization/target.h"
 
 namespace quantize {
 
@@ -27,10 +28,13 @@ struct PixelGrid {
 ///
 /// Returns the name of the bytes' value; empty, and nothing is changed, if one scale loses nothing anyway, if
 /// a channel's zero is so near to the middle of two bytes that rounding might take the wrong one, if anything
-/// but one plain two-dimensional Conv with constant weights reads the input, if the scheme has other codes
-/// than all 256 or says something about the input or the weights, or if codes that the model is to take
-/// (QuantizationScheme::integer_input) would have to be padded.
-std::string read_pixels(Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme);
+/// but one plain two-dimensional Conv with constant weights reads the input, if that is to stay float, if the
+/// scheme has other codes than all 256 or says something about the input or the weights, or if codes that the
+/// model is to take (QuantizationScheme::integer_input) would have to be padded.
+///
+/// Errors: those of find_candidates.
+std::string read_pixels(Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme,
+                        const TargetProfile& target);
 
 /// What calibration would find of the bytes: sets their entry, with ValueRange::zero, which no calibrator
 /// knows. Requires: `pixels` came from read_pixels.

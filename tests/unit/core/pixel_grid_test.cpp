@@ -43,7 +43,7 @@ Graph quantized(Graph graph, const PixelGrid& grid, const QuantizationScheme& sc
   for (auto& [name, value] : ranges.values)  // images reach further than the numbers it was measured with
     for (std::vector<Range>* seen : {&value.ranges, &value.channel_ranges})
       for (Range& range : *seen) range = {3 * range.min, 3 * range.max};
-  const std::string bytes = read_pixels(graph, grid, scheme);
+  const std::string bytes = read_pixels(graph, grid, scheme, find_target("native"));
   if (!bytes.empty()) add_pixel_range(graph, bytes, grid, ranges);
   Graph qdq = insert_qdq(graph, plan_quantization(graph, ranges, scheme, find_target(target)));
   infer_shapes(qdq);
@@ -64,7 +64,8 @@ TEST_CASE("read_pixels: the network computes the same") {
     for (const std::vector<int64_t>& pads : {std::vector<int64_t>{}, {1, 1, 1, 1}, {0, 2, 1, 0}}) {
       const Graph before = network(pads, biased);
       Graph after = before;
-      CHECK(read_pixels(after, kImagenet, {}) == "x_pixels");
+      infer_shapes(after);
+      CHECK(read_pixels(after, kImagenet, {}, find_target("native")) == "x_pixels");
       CHECK(test::count_nodes(after, "Pad") == (pads.empty() ? 0 : 1));
       test::check_same(before, after);
     }
@@ -116,7 +117,8 @@ TEST_CASE("read_pixels: every level of the engine computes the reference's bytes
 
 TEST_CASE("read_pixels: leaves alone what it cannot help or must not touch") {
   const auto changes = [](Graph graph, const PixelGrid& grid, const QuantizationScheme& scheme = {}) {
-    return !read_pixels(graph, grid, scheme).empty();
+    infer_shapes(graph);
+    return !read_pixels(graph, grid, scheme, find_target("native")).empty();
   };
   const Graph padded = network({1, 1, 1, 1});
   CHECK(changes(padded, kImagenet));
@@ -131,6 +133,9 @@ TEST_CASE("read_pixels: leaves alone what it cannot help or must not touch") {
   CHECK(changes(network({}), kImagenet, scheme));
   scheme = {};
   scheme.activations.num_bits = 7;
+  CHECK(!changes(padded, kImagenet, scheme));
+  scheme = {};
+  scheme.exclude = {"conv_0"};
   CHECK(!changes(padded, kImagenet, scheme));
   for (const char* name : {"x", "w1"}) {
     scheme = {};
