@@ -81,8 +81,8 @@ Preprocess resolve(Preprocess preprocess, const ImageInput& input);
 /// Errors: Error(kCalibration) if the image is smaller than the crop, or the result too large.
 Tensor preprocess_image(const Image& image, const Preprocess& preprocess);
 
-/// The same formula the other way round, for channels that are axis 1; nothing for NHWC.
-/// Requires: preprocess came from resolve.
+/// The same formula the other way round, for channels that are axis 1; nothing for NHWC, and of settings that
+/// resolve has not filled in.
 std::optional<PixelGrid> pixel_grid(const Preprocess& preprocess);
 
 }  // namespace quantize

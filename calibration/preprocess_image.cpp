@@ -132,9 +132,12 @@ Tensor preprocess_image(const Image& image, const Preprocess& preprocess) {
 }
 
 std::optional<PixelGrid> pixel_grid(const Preprocess& preprocess) {
-  if (preprocess.layout != Layout::kNchw) return std::nullopt;
+  const auto channels = static_cast<size_t>(preprocess.channels());
+  if (preprocess.layout != Layout::kNchw || preprocess.mean.size() != channels ||
+      preprocess.std.size() != channels)
+    return std::nullopt;
   PixelGrid grid;
-  for (size_t c = 0; c < static_cast<size_t>(preprocess.channels()); ++c) {
+  for (size_t c = 0; c < channels; ++c) {
     grid.scale.push_back(preprocess.scale / preprocess.std[c]);
     grid.zero.push_back(preprocess.mean[c] / preprocess.scale);
   }

@@ -59,6 +59,25 @@ TEST_CASE("pixels are scaled, shifted and divided in the order of the colour", "
   CHECK(floats(bgr) == std::vector<float>{14, 29, 4, 11.5f, 0.5f, 4.25f});
 }
 
+TEST_CASE("the pixel grid gives the bytes back", "[preprocess]") {
+  Image image{4, 2, 3, {}};
+  for (int i = 0; i < 24; ++i) image.pixels.push_back(static_cast<uint8_t>(i * 11));
+  for (const char* numbers :
+       {"", R"(, "mean": [104, 117, 123])",
+        R"(, "scale": 0.00392156862745098, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225])"}) {
+    const Preprocess preprocess =
+        resolve(parse_preprocess(R"({"color": "rgb")" + std::string(numbers) + "}"), nchw(3, 2, 4));
+    const Tensor tensor = preprocess_image(image, preprocess);
+    const PixelGrid grid = pixel_grid(preprocess).value();
+    for (size_t c = 0; c < 3; ++c)
+      for (size_t p = 0; p < 8; ++p)
+        CHECK(tensor.data<float>()[c * 8 + p] / grid.scale[c] + grid.zero[c] ==
+              Approx(image.pixels[p * 3 + c]).margin(1e-3));
+  }
+  CHECK(!pixel_grid(preset("imagenet", {"x", 3, 8, 8, Layout::kNhwc})));
+  CHECK(!pixel_grid(parse_preprocess(R"({"color": "rgb", "layout": "nchw"})")));  // not filled in
+}
+
 TEST_CASE("nhwc is a transposition of nchw", "[preprocess]") {
   const Tensor tensor = apply(R"({"color": "rgb"})", kTwoPixels, {"x", 3, 1, 2, Layout::kNhwc});
   CHECK(tensor.shape() == Shape{1, 1, 2, 3});
@@ -159,6 +178,7 @@ TEST_CASE("presets fit the model's input", "[preprocess]") {
   const Image picture = test::read_golden("picture.png");
   for (const char* name : preset_names()) {
     INFO(name);
+    INFO(name);
     CHECK(preprocess_image(picture, preset(name, nchw(3, 12, 10))).shape() == Shape{1, 3, 12, 10});
   }
   CHECK_THAT(message_of(ErrorKind::kInvalidArgument, [] { preset("torch", nchw(3, 8, 8)); }),
@@ -227,6 +247,7 @@ TEST_CASE("the same preprocessing is the same JSON, which reads back as itself",
                       "resize": {"size": [8, 8], "mode": "stretch"}})") == brief);
   CHECK(canonical(R"({"color": "rgb", "mean": 0.5000001})") != brief);
   for (const char* name : preset_names()) {
+    INFO(name);
     const std::string text = to_json(preset(name, input));
     CHECK(canonical(text) == text);
   }
