@@ -56,7 +56,8 @@ struct ChosenPlan {
   bool bound_met = true;
 };
 
-/// Plans the quantization of `graph` as `scheme` says.
+/// Plans the quantization of `graph` as `scheme` says. If the statistics say how images were preprocessed,
+/// its first convolution reads their bytes, where that loses less (read_pixels).
 ///
 /// A method by name does what it says: no sample is held back, none is loaded unless biases are to be
 /// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
