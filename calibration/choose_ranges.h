@@ -12,7 +12,7 @@ namespace quantize {
 
 constexpr size_t kFirstRangeSamples = 4, kRangeSamples = 64;
 /// What each of the two rounds may multiply and keep, if more than one sample is to be looked at.
-constexpr uint64_t kRangeMacs = 40'000'000'000, kRangeBytes = 256 << 20;
+constexpr uint64_t kRangeMacs = 16'000'000'000, kRangeBytes = 256 << 20;
 
 /// The first table, with the range of another where that harms the readers of a value less. Compared are the
 /// ranges of all tables and, where both ends differ, each end of them beside the other end of the first. A
