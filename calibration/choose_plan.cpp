@@ -74,8 +74,7 @@ class PlanSearch {
     scheme.float_nodes = float_nodes;
     Known& known = known_of(recipe);
     const Graph& graph = graph_of(recipe);
-    if (!known.ranges) known.ranges = ranges_for(graph, statistics_of(recipe), scheme);
-    QuantizationPlan plan = plan_quantization(graph, *known.ranges, scheme, target_);
+    QuantizationPlan plan = plan_quantization(graph, ranges_of(recipe), scheme, target_);
     const bool fits = recipe.weight_rounding == WeightRounding::kFitted;
     if (fits) take_codes(known.fitted, plan);
     if (fits || recipe.bias_correction == BiasCorrection::kMeasured)
@@ -89,15 +88,19 @@ class PlanSearch {
   /// Decides every range by itself, starting from those of the best plan so far. Returns how many change.
   size_t ask_readers() {
     Recipe recipe = best_.recipe;
-    std::vector<RangeTable> tables{*known_of(recipe).ranges};
-    const auto add = [&](const std::string& method, double percentile) {
-      QuantizationScheme scheme = scheme_;
-      scheme.method = method;
+    std::vector<RangeTable> tables{ranges_of(recipe)};
+    for (const char* method : {"mse", "max", "mean", "entropy", "percentile"}) {
+      recipe.method = method;
+      tables.push_back(ranges_of(recipe));
+    }
+    QuantizationScheme scheme = scheme_;
+    scheme.method = "percentile";
+    for (const double percentile : {99.9, 99.99, 99.999}) {
       scheme.percentile = percentile;
-      tables.push_back(ranges_for(graph_of(recipe), statistics_of(recipe), scheme));
-    };
-    for (const char* method : {"mse", "max", "mean", "entropy"}) add(method, scheme_.percentile);
-    for (const double percentile : {99.9, 99.99, 99.999}) add("percentile", percentile);
+      if (percentile != scheme_.percentile)
+        tables.push_back(ranges_for(graph_of(recipe), statistics_of(recipe), scheme));
+    }
+    recipe = best_.recipe;
     RangeTable chosen = choose_ranges(
         graph_of(recipe), best_.plan, tables, scheme_, fitted_count(),
         [&](size_t i) { return load_fitted(i); }, options_);
@@ -122,6 +125,16 @@ class PlanSearch {
     }
   }
 
+  /// Decided once.
+  const RangeTable& ranges_of(const Recipe& recipe) {
+    std::optional<RangeTable>& ranges = known_of(recipe).ranges;
+    if (!ranges) {
+      QuantizationScheme scheme = scheme_;
+      scheme.method = recipe.method;
+      ranges = ranges_for(graph_of(recipe), statistics_of(recipe), scheme);
+    }
+    return *ranges;
+  }
   RangeTable ranges_for(const Graph& graph, const StatisticsTable& statistics,
                         const QuantizationScheme& scheme) const {
     RangeTable ranges = decide_ranges(statistics, scheme, options_.threads);

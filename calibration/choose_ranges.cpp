@@ -181,7 +181,7 @@ std::vector<Reader> RangeChooser::find_readers() const {
     for (ValueId id : node.inputs)
       if (id != kNoValue && !graph_.value(id).is_constant()) inputs.insert(id);
     const auto is_real = [&](ValueId id) { return graph_.value(id).dtype == DataType::kF32; };
-    if (inside.contains(static_cast<NodeId>(n)) || !is_real(node.outputs[0]) ||
+    if (inside.contains(static_cast<NodeId>(n)) || node.output(0) == kNoValue || !is_real(node.outputs[0]) ||
         !std::all_of(inputs.begin(), inputs.end(), is_real))
       continue;
     for (ValueId id : inputs)

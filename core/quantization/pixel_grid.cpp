@@ -158,8 +158,9 @@ void add_pixel_range(const Graph& graph, const std::string& pixels, const PixelG
     range.channel_mean.push_back(grid.zero[c] + (known ? reals->channel_mean[c] / grid.scale[c] : 0));
   }
   ranges.values[pixels] = std::move(range);
+  const ValueId bytes = graph.find_value(pixels);
   for (const Node& node : graph.nodes)  // its means are those of the reals
-    if (graph.value(node.inputs[0]).name == pixels) ranges.tap_means.erase(graph.value(node.outputs[0]).name);
+    if (node.input(0) == bytes) ranges.tap_means.erase(graph.value(node.outputs[0]).name);
 }
 
 }  // namespace quantize
