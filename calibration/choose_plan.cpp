@@ -286,7 +286,8 @@ class PlanSearch {
     QuantizationPlan plan = plan_with(recipe);
     PlanStep step{.name = name, .before = best_.quality, .after = judge(recipe, plan)};
     step.spoils = best_.quality && step.after.spoils_a_channel_of(*best_.quality);
-    step.kept = !best_.quality || (!step.spoils && step.after.gain_over(*best_.quality) > least_gain);
+    const std::optional<double> gain = best_.quality ? step.after.gain_over(*best_.quality) : std::nullopt;
+    step.kept = !best_.quality || (!step.spoils && gain && *gain > least_gain);
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
       best_.plan = std::move(plan);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 
@@ -25,10 +26,12 @@ void Deviation::add_all(const T* reference, const T* candidate, int64_t count) {
 }
 
 void Deviation::add(double reference, double candidate) {
-  if (std::isfinite(reference)) signal += reference * reference;
-  if (reference == candidate || (std::isnan(reference) && std::isnan(candidate))) return;
-  double difference = std::abs(reference - candidate);
-  if (std::isnan(difference)) difference = std::numeric_limits<double>::infinity();
+  if (!std::isfinite(reference) || !std::isfinite(candidate)) {
+    ++non_finite;
+    return;
+  }
+  const double difference = std::abs(reference - candidate);
+  signal += reference * reference;
   noise += difference * difference;
   max_abs_diff = std::max(max_abs_diff, difference);
 }
@@ -37,20 +40,30 @@ void Deviation::add(const Deviation& other) {
   signal += other.signal;
   noise += other.noise;
   max_abs_diff = std::max(max_abs_diff, other.max_abs_diff);
+  non_finite += other.non_finite;
 }
 
-double Deviation::sqnr_db() const {
+std::optional<double> Deviation::sqnr_db() const {
+  if (non_finite != 0 || !std::isfinite(signal) || !std::isfinite(noise)) return std::nullopt;
   if (noise == 0) return kMaxDb;
   if (signal == 0) return -kMaxDb;
   return std::clamp(10 * std::log10(signal / noise), -kMaxDb, kMaxDb);
 }
 
-size_t arg_max(const Tensor& scores) {
+std::optional<size_t> arg_max(const Tensor& scores) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::vector<double> values = scores.to_vector<double>();
   size_t best = 0;
-  for (size_t i = 1; i < values.size(); ++i)
-    if (values[i] > values[best] || std::isnan(values[best])) best = i;
-  return best;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(values[i]) || values[i] == kInfinity) return std::nullopt;
+    if (values[i] > values[best]) best = i;
+  }
+  return values.empty() ? std::nullopt : std::optional(best);
+}
+
+bool agree(const Tensor& reference, const Tensor& candidate) {
+  const std::optional<size_t> best = arg_max(reference);
+  return best && best == arg_max(candidate);
 }
 
 }  // namespace quantize

@@ -1,6 +1,8 @@
 // How far two tensors are apart.
 #pragma once
 
+#include <optional>
+
 #include "core/tensor.h"
 
 namespace quantize {
@@ -10,16 +12,16 @@ struct Deviation {
   double signal = 0;
   double noise = 0;
   double max_abs_diff = 0;
+  uint64_t non_finite = 0;  // elements that are NaN or infinite on either side; no other sum has them
 
-  /// Adds the elements of one sample. Two NaN are equal; a NaN or infinity on one side only is infinitely far
-  /// off. Errors: Error(kInvalidArgument) if the sizes differ.
+  /// Adds the elements of one sample. Errors: Error(kInvalidArgument) if the sizes differ.
   void add(const Tensor& reference, const Tensor& candidate);
   void add(double reference, double candidate);
   void add(const Deviation& other);
 
   /// 10 log10(signal / noise), inside [-kMaxDb, kMaxDb] because JSON has no infinity: kMaxDb where nothing
-  /// differs.
-  double sqnr_db() const;
+  /// differs. Nothing if an element is not finite, equal on both sides or not.
+  std::optional<double> sqnr_db() const;
   static constexpr double kMaxDb = 999;
 
  private:
@@ -27,7 +29,11 @@ struct Deviation {
   void add_all(const T* reference, const T* candidate, int64_t count);
 };
 
-/// The index of the largest element, the first of several; NaN is never the largest.
-size_t arg_max(const Tensor& scores);
+/// The index of the largest element, the first of several; nothing if there is none, or if an element is NaN
+/// or plus infinity, which leaves open which is the largest.
+std::optional<size_t> arg_max(const Tensor& scores);
+
+/// True if both have a largest element, at the same place.
+bool agree(const Tensor& reference, const Tensor& candidate);
 
 }  // namespace quantize

@@ -24,6 +24,7 @@ int64_t channel_axis(const std::vector<const Tensor*>& references) {
 struct Moments {
   double count = 0, sum = 0, squares = 0;
 
+  double root_mean_square() const { return std::sqrt(squares / std::max(count, 1.0)); }
   double deviation() const {
     const double mean = sum / std::max(count, 1.0);
     return std::sqrt(std::max(squares / std::max(count, 1.0) - mean * mean, 0.0));
@@ -41,7 +42,6 @@ std::vector<double> OutputError::counted(const Tensor& tensor) const {
 }
 
 OutputError::OutputError(const std::vector<const Tensor*>& references, Kind kind) : kind_(kind), weights_(1) {
-  constexpr double kLeast = std::numeric_limits<double>::min();
   const int64_t axis = references.empty() ? -1 : channel_axis(references);
   if (axis >= 0) {
     const Shape& shape = references[0]->shape();
@@ -60,16 +60,23 @@ OutputError::OutputError(const std::vector<const Tensor*>& references, Kind kind
       channel.squares += values[i] * values[i];
     }
   }
-  if (axis < 0) {  // relative to the energy of a sample
-    weights_[0] = static_cast<double>(references.size()) / std::max(moments[0].squares, kLeast);
+  constexpr double kLeastSpread = 1e-6;  // of the elements' size: below, rounding
+  double total = 0, size = 0, squares = 0;
+  for (const Moments& channel : moments) {
+    total += channel.deviation();
+    size += channel.root_mean_square();
+    squares += channel.squares;
+  }
+  const auto samples = static_cast<double>(references.size());
+  if (axis < 0 ||
+      total <= kLeastSpread * size) {  // relative to the energy of a sample; where there is none, as it is
+    weights_.assign(weights_.size(), squares > 0 ? samples / squares : 1);
     return;
   }
-  double total = 0;
-  for (const Moments& channel : moments) total += channel.deviation();
   const double floor = 1e-3 * total / static_cast<double>(moments.size());
   for (size_t c = 0; c < weights_.size(); ++c) {
-    const double elements = moments[c].count / static_cast<double>(references.size());
-    weights_[c] = 1 / std::max(std::max(moments[c].deviation(), floor) * total * elements, kLeast);
+    const double elements = std::max(moments[c].count / samples, 1.0);
+    weights_[c] = 1 / (std::max(moments[c].deviation(), floor) * total * elements);
   }
 }
 
@@ -79,7 +86,8 @@ std::vector<double> OutputError::channels_of(const Tensor& reference, const Tens
   for (size_t i = 0; i < a.size(); ++i) channels[channel_of(i)].add(a[i], b[i]);
   std::vector<double> errors(channels.size());
   for (size_t c = 0; c < channels.size(); ++c)
-    if (channels[c].noise != 0) errors[c] = weights_[c] * channels[c].noise;
+    errors[c] = channels[c].non_finite != 0 ? std::numeric_limits<double>::infinity()
+                                            : weights_[c] * channels[c].noise;
   return errors;
 }
 

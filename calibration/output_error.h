@@ -16,7 +16,8 @@ namespace quantize {
 /// with noise(c) the mean squared error of channel c and deviation(c) the standard deviation of the float
 /// network's over all samples. Channels of one size count as their energies do; those of small size count
 /// more than in the energy of all, which is that of the largest alone, and less than if each were taken
-/// relative to itself, where channels that mean nothing would speak as loud as the others.
+/// relative to itself, where channels that mean nothing would speak as loud as the others. Where no channel
+/// varies, an error counts as a share of the mean energy of a sample; where there is none, as it is.
 ///
 /// Probabilities count by their logarithm, those below kLeastProbability as that: the errors of probabilities
 /// themselves are those of the few samples that are hard to tell, and which of two networks has the smaller
@@ -29,7 +30,7 @@ class OutputError {
   /// shorter of axes 1 and 2 of three; else, or if shapes differ between samples, there is one.
   explicit OutputError(const std::vector<const Tensor*>& references, Kind kind = Kind::kNumbers);
 
-  /// What each channel adds to the error of one sample; infinite where one of the two is not finite alone.
+  /// What each channel adds to the error of one sample; infinite where one of the two is not finite.
   /// Requires: tensors of one size.
   std::vector<double> channels_of(const Tensor& reference, const Tensor& candidate) const;
 

@@ -41,8 +41,10 @@ std::vector<LayerSensitivity> measure_sensitivity(const Graph& graph, const Quan
 }
 
 bool Bound::holds(const Quality& quality) const {
-  return (!min_agreement || quality.agreement() >= *min_agreement) &&
-         (!min_sqnr || quality.sqnr_db() >= *min_sqnr) && (!max_drop || quality.drop() <= *max_drop);
+  const auto is_within = [](const std::optional<double>& limit, const std::optional<double>& value,
+                            double sign) { return !limit || (value && sign * *value >= sign * *limit); };
+  return is_within(min_agreement, quality.agreement(), 1) && is_within(min_sqnr, quality.sqnr_db(), 1) &&
+         is_within(max_drop, quality.drop(), -1);
 }
 
 std::vector<std::string> most_harmful_first(const Graph& graph, const QuantizationPlan& plan,

@@ -36,6 +36,7 @@ struct Bound {
   std::optional<double> max_drop;       // of top-1, in points
 
   explicit operator bool() const { return min_agreement || min_sqnr || max_drop; }
+  /// A figure that is not known is no proof: then the bound does not hold.
   bool holds(const Quality& quality) const;
 };
 

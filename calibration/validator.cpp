@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "core/engine/engine.h"
@@ -30,49 +29,65 @@ OutputError::Kind kind_of(const Graph& graph, const GraphIndex& index, ValueId o
   return OutputError::Kind::kNumbers;
 }
 
+/// The mean of values in standard errors of that mean; nothing where it is not known, as they do not differ.
+std::optional<double> in_standard_errors(const std::vector<double>& values) {
+  const auto n = static_cast<double>(values.size());
+  double mean = 0, variance = 0;
+  for (const double value : values) mean += value / n;
+  for (const double value : values) variance += (value - mean) * (value - mean) / n;
+  const double error = std::sqrt(variance / n);
+  if (!(Quality::kMostGain * error > std::abs(mean))) return std::nullopt;
+  return mean / error;
+}
+
 }  // namespace
 
-double Quality::sqnr_db() const {
-  double worst = Deviation::kMaxDb;
+std::optional<double> Quality::sqnr_db() const {
+  std::optional<double> worst = Deviation::kMaxDb;
   for (const Deviation& output : outputs) worst = std::min(worst, output.sqnr_db());
   return worst;
 }
 
-double Quality::agreement() const {
-  return errors.empty() ? 100 : 100 * static_cast<double>(agreeing) / static_cast<double>(errors.size());
+std::optional<double> Quality::agreement() const {
+  if (errors.empty()) return std::nullopt;
+  return 100 * static_cast<double>(agreeing) / static_cast<double>(errors.size());
 }
 
-double Quality::drop() const {
+std::optional<double> Quality::drop() const {
+  if (labelled == 0) return std::nullopt;
   const double lost = static_cast<double>(reference_right) - static_cast<double>(candidate_right);
-  return labelled == 0 ? 0 : 100 * lost / static_cast<double>(labelled);
+  return 100 * lost / static_cast<double>(labelled);
 }
 
-double Quality::gain_over(const Quality& other) const {
-  const auto n = static_cast<double>(errors.size());
-  const auto difference = [&](size_t s) { return std::sqrt(other.errors[s]) - std::sqrt(errors[s]); };
-  double mean = 0, variance = 0;
-  for (size_t s = 0; s < errors.size(); ++s) mean += difference(s) / n;
-  for (size_t s = 0; s < errors.size(); ++s) variance += (difference(s) - mean) * (difference(s) - mean) / n;
-  if (mean == 0 || std::isnan(mean)) return 0;
-  return mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
+std::optional<double> Quality::gain_over(const Quality& other) const {
+  std::vector<double> gains;
+  size_t infinite = 0, infinite_in_other = 0;
+  for (size_t s = 0; s < errors.size(); ++s) {
+    if (std::isfinite(errors[s]) && std::isfinite(other.errors[s]))
+      gains.push_back(std::sqrt(other.errors[s]) - std::sqrt(errors[s]));
+    infinite += std::isinf(errors[s]);
+    infinite_in_other += std::isinf(other.errors[s]);
+  }
+  if (infinite != infinite_in_other) return infinite > infinite_in_other ? -kMostGain : kMostGain;
+  if (std::all_of(gains.begin(), gains.end(), [](double gain) { return gain == 0; })) return 0;
+  return in_standard_errors(gains);
 }
 
 bool Quality::spoils_a_channel_of(const Quality& other) const {
   constexpr double kMuch = 1.25, kChance = 0.2;
-  const auto n = static_cast<double>(channel_errors.size());
-  for (size_t c = 0; !channel_errors.empty() && c < channel_errors[0].size(); ++c) {
-    double own = 0, others = 0, squares = 0;
+  const size_t channels = channel_errors.empty() ? 0 : channel_errors[0].size();
+  for (size_t c = 0; c < channels; ++c) {
+    double own = 0, others = 0;
+    std::vector<double> losses;
     for (size_t s = 0; s < channel_errors.size(); ++s) {
-      own += channel_errors[s][c] / n;
-      others += other.channel_errors[s][c] / n;
-      const double difference = channel_errors[s][c] - other.channel_errors[s][c];
-      squares += difference * difference / n;
+      own += channel_errors[s][c];
+      others += other.channel_errors[s][c];
+      losses.push_back(channel_errors[s][c] - other.channel_errors[s][c]);
     }
-    const double mean = own - others, variance = std::max(squares - mean * mean, 0.0);
-    const double in_errors = mean / std::max(std::sqrt(variance / n), std::numeric_limits<double>::min());
-    const double chance =
-        0.5 * std::erfc(in_errors / std::sqrt(2.0)) * static_cast<double>(channel_errors[0].size());
-    if (own > kMuch * others && chance < kChance) return true;
+    if (!(own > kMuch * others)) continue;
+    const std::optional<double> loss = std::isfinite(own) ? in_standard_errors(losses) : std::nullopt;
+    if (!loss || 0.5 * std::erfc(*loss / std::sqrt(2.0)) * static_cast<double>(channels) < kChance)
+      return true;
   }
   return false;
 }
@@ -120,12 +135,12 @@ Quality Validator::judge(const Graph& network) const {
         channels.push_back(error / static_cast<double>(outputs));
     }
     part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
-    const auto expected = static_cast<int64_t>(arg_max(samples_[s].outputs[0])),
-               found = static_cast<int64_t>(arg_max(computed[0]));
-    part.agreeing = expected == found ? 1 : 0;
-    part.labelled = samples_[s].label ? 1 : 0;
-    part.reference_right = samples_[s].label == expected ? 1 : 0;
-    part.candidate_right = samples_[s].label == found ? 1 : 0;
+    std::optional<size_t> label;
+    if (samples_[s].label) label = static_cast<size_t>(*samples_[s].label);
+    part.agreeing = agree(samples_[s].outputs[0], computed[0]) ? 1 : 0;
+    part.labelled = label ? 1 : 0;
+    part.reference_right = label && arg_max(samples_[s].outputs[0]) == label ? 1 : 0;
+    part.candidate_right = label && arg_max(computed[0]) == label ? 1 : 0;
   });
   Quality quality;
   quality.outputs.resize(outputs);

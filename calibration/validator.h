@@ -29,14 +29,17 @@ struct Quality {
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
 
-  double sqnr_db() const;    // of the worst output, over all samples
-  double agreement() const;  // percent
-  double drop() const;       // of top-1, in points of the labelled samples
+  std::optional<double> sqnr_db() const;    // of the worst output, over all samples; see Deviation
+  std::optional<double> agreement() const;  // percent; nothing without a sample
+  std::optional<double> drop() const;       // of top-1, in points of the labelled samples, if there are any
 
   /// By how much the roots of the errors are lower than another network's on the same samples, on average, in
   /// standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors
-  /// themselves the few largest would decide.
-  double gain_over(const Quality& other) const;
+  /// themselves the few largest would decide. A network with more samples of infinite error than the other's
+  /// loses by kMostGain; those that are infinite in both do not count. Nothing where samples do not differ in
+  /// what they gain, as copies do not: then it is not known what chance explains.
+  std::optional<double> gain_over(const Quality& other) const;
+  static constexpr double kMostGain = 1000;
 
   /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
   /// all channels gain together: its error is larger by a quarter, and that one of as many channels seems so

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "cli/exit_codes.h"
@@ -15,6 +16,11 @@ namespace quantize {
 
 class Console;
 using Json = nlohmann::ordered_json;
+
+/// A figure of a report; null if it is not known.
+inline Json or_null(const std::optional<double>& figure) {
+  return figure ? Json(*figure) : Json();
+}
 
 /// What a command found out: for machines, for people, for scripts.
 struct Report {

@@ -128,12 +128,12 @@ class Comparer {
     for (const Pair& layer : layers_)
       result.layers.emplace_back().add(reference_values.value(layer.reference),
                                        candidate_values.value(layer.candidate));
-    const auto wanted = static_cast<int64_t>(arg_max(a[0])),
-               got = static_cast<int64_t>(arg_max(b[outputs_[0].second]));
-    result.agrees = wanted == got;
+    const Tensor& scores = b[outputs_[0].second];
+    result.agrees = agree(a[0], scores);
     if (label) {
-      result.reference_right = wanted == *label;
-      result.candidate_right = got == *label;
+      const auto right = std::optional(static_cast<size_t>(*label));
+      result.reference_right = arg_max(a[0]) == right;
+      result.candidate_right = arg_max(scores) == right;
     }
     return result;
   }

@@ -101,13 +101,18 @@ std::string node_table(const PlanSummary& summary, const Style& style) {
   return table.text(style);
 }
 
+// In standard errors; nothing for what the search starts from, or if it is not known.
+std::optional<double> gain_of(const PlanStep& step) {
+  return step.before ? step.after.gain_over(*step.before) : std::nullopt;
+}
+
 Json steps_json(const ChosenPlan& chosen) {
   Json list = Json::array();
   for (const PlanStep& step : chosen.steps)
     list.push_back({{"name", step.name},
                     {"before", quality_json(step.before)},
                     {"after", quality_json(step.after)},
-                    {"gain", step.before ? Json(step.after.gain_over(*step.before)) : Json()},
+                    {"gain", or_null(gain_of(step))},
                     {"spoils_a_channel", step.spoils},
                     {"kept", step.kept},
                     {"seconds", step.seconds}});
@@ -123,19 +128,21 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
                {"gain", Table::Align::kRight},
                {"s", Table::Align::kRight},
                {""}});
-  const auto change = [](const PlanStep& step, double (Quality::*value)() const) {
+  const auto change = [](const PlanStep& step, std::optional<double> (Quality::*value)() const) {
     const std::string after = format_fixed((step.after.*value)(), 1);
     return step.before ? format_fixed(((*step.before).*value)(), 1) + " -> " + after : after;
   };
   const auto verdict = [](const PlanStep& step) {
     if (step.kept) return "kept";
-    if (!(step.after.gain_over(*step.before) > 0)) return "rejected";
+    const std::optional<double> gain = gain_of(step);
+    if (!gain) return "rejected, as the samples do not tell";
+    if (!(*gain > 0)) return "rejected";
     return step.spoils ? "rejected, as it spoils a channel" : "rejected, as that could be chance";
   };
   for (const PlanStep& step : chosen.steps)
     table.add({step.name, change(step, &Quality::sqnr_db), change(step, &Quality::agreement),
-               step.before ? format_fixed(step.after.gain_over(*step.before), 1) : "",
-               format_fixed(step.seconds, 1), verdict(step)});
+               step.before ? format_fixed(gain_of(step), 1) : "", format_fixed(step.seconds, 1),
+               verdict(step)});
   return table.text(style) + "\n";
 }
 
@@ -229,8 +236,8 @@ Json recipe_json(const Recipe& recipe) {
 
 Json quality_json(const std::optional<Quality>& quality) {
   if (!quality) return nullptr;
-  Json json = {{"sqnr_db", quality->sqnr_db()}, {"agreement", quality->agreement()}};
-  if (quality->labelled != 0) json["top1_drop"] = quality->drop();
+  Json json = {{"sqnr_db", or_null(quality->sqnr_db())}, {"agreement", or_null(quality->agreement())}};
+  if (quality->labelled != 0) json["top1_drop"] = or_null(quality->drop());
   return json;
 }
 

@@ -7,7 +7,6 @@
 #include "calibration/choose_plan.h"
 #include "calibration/decide_ranges.h"
 #include "cli/console.h"
-#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/quantize_report.h"
 #include "cli/samples.h"
@@ -55,6 +54,10 @@ Json json_of(const SensitivityFlags& flags, const Findings& found) {
   return json;
 }
 
+std::optional<double> difference(const std::optional<double>& a, const std::optional<double>& b) {
+  return a && b ? std::optional(*a - *b) : std::nullopt;
+}
+
 std::string text_of(const SensitivityFlags& flags, const Findings& found, const Style& style) {
   std::string text = style.bold(printable(flags.model)) + " for " + flags.target + ", judged on " +
                      format_plural(found.samples, "sample") + "\n  all layers in int8: SQNR " +
@@ -75,7 +78,7 @@ std::string text_of(const SensitivityFlags& flags, const Findings& found, const 
     table.add({found.graph.nodes[n].name, found.graph.nodes[n].op_type,
                format_fixed(100 * static_cast<double>(found.plan.nodes[n].macs) / macs, 1),
                format_fixed(layer.alone.sqnr_db(), 1),
-               format_fixed(layer.without->sqnr_db() - found.all.sqnr_db(), 2)});
+               format_fixed(difference(layer.without->sqnr_db(), found.all.sqnr_db()), 2)});
   }
   return text + table.text(style) +
          "\n  alone: this layer in int8, all others in float; without: this one in float, all others in "
@@ -92,7 +95,6 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   const StatisticsTable statistics = calibrate(graph, samples.source, flags.engine, console);
   const RangeTable ranges = decide_ranges(statistics, scheme, flags.engine.thread_count());
   const Planner planner = [&](const std::set<std::string>& float_nodes) {
-    throw_if_interrupted();
     scheme.float_nodes = float_nodes;
     return plan_quantization(graph, ranges, scheme, target);
   };

@@ -44,6 +44,10 @@ std::string format_fixed(double value, int digits) {
   return text;
 }
 
+std::string format_fixed(const std::optional<double>& value, int digits) {
+  return value ? format_fixed(*value, digits) : "unknown";
+}
+
 std::string format_plural(size_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ std::string format_count(uint64_t count);
 
 /// A number with that many digits after the point.
 std::string format_fixed(double value, int digits);
+/// The same; "unknown" for nothing.
+std::string format_fixed(const std::optional<double>& value, int digits);
 
 /// "1 image", "3 images".
 std::string format_plural(size_t count, const std::string& noun);

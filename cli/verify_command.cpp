@@ -33,19 +33,21 @@ struct Check {
   bool passed;
 };
 
-double worst_sqnr(const Comparison& comparison) {
-  double worst = Deviation::kMaxDb;
+// Nothing if that of an output is not known.
+std::optional<double> worst_sqnr(const Comparison& comparison) {
+  std::optional<double> worst = Deviation::kMaxDb;
   for (const auto& [name, deviation] : comparison.outputs) worst = std::min(worst, deviation.sqnr_db());
   return worst;
 }
 
 std::vector<Check> checks_of(const VerifyOptions& options, const Comparison& comparison) {
   std::vector<Check> checks;
-  const auto at_least = [&](const std::string& what, double value, const std::optional<double>& limit) {
+  const auto at_least = [&](const std::string& what, const std::optional<double>& value,
+                            const std::optional<double>& limit) {
     if (!limit) return;
     checks.push_back(
         {what + " " + format_fixed(value, 2) + ", at least " + format_fixed(*limit, 2) + " wanted",
-         value >= *limit});
+         value && *value >= *limit});
   };
   at_least("agreement in percent", comparison.agreement(), options.bound.min_agreement);
   at_least("SQNR in dB of the worst output", worst_sqnr(comparison), options.bound.min_sqnr);
@@ -76,18 +78,21 @@ Json json_of(const VerifyOptions& options, const Comparison& comparison, const S
   json["agreement"] = comparison.agreement();
   json["outputs"] = Json::object();
   for (const auto& [name, deviation] : comparison.outputs)
-    json["outputs"][name] = {{"sqnr_db", deviation.sqnr_db()}, {"max_abs_diff", deviation.max_abs_diff}};
+    json["outputs"][name] = {{"sqnr_db", or_null(deviation.sqnr_db())},
+                             {"max_abs_diff", deviation.max_abs_diff}};
   if (options.layers) {
     json["layers"] = Json::array();
     for (const LayerDeviation& layer : comparison.layers)
-      json["layers"].push_back(
-          {{"name", layer.name}, {"op_type", layer.op_type}, {"sqnr_db", layer.deviation.sqnr_db()}});
+      json["layers"].push_back({{"name", layer.name},
+                                {"op_type", layer.op_type},
+                                {"sqnr_db", or_null(layer.deviation.sqnr_db())}});
   }
   json["passed"] = passed;
   return json;
 }
 
 std::string decibel(const Deviation& deviation) {
+  if (deviation.non_finite != 0) return "not finite";
   return deviation.noise == 0 ? "identical" : format_fixed(deviation.sqnr_db(), 2);
 }
 
@@ -131,6 +136,15 @@ void check_labels(const VerifyOptions& options, const Comparison& comparison, Di
                      " have no label in '" + options.labels.file + "'");
 }
 
+void warn_of_non_finite(const Comparison& comparison, Diagnostics& diagnostics) {
+  for (const auto& [name, deviation] : comparison.outputs)
+    if (deviation.non_finite != 0)
+      diagnostics.warn("output '" + name + "' holds NaN or infinity in " +
+                       format_plural(deviation.non_finite, "element") +
+                       " of the reference or the candidate: its SQNR is unknown, and a sample with NaN "
+                       "agrees with no other");
+}
+
 Report verify(const VerifyOptions& options, Console& console) {
   if (options.bound.max_drop && options.labels.file.empty())
     throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
@@ -147,6 +161,8 @@ Report verify(const VerifyOptions& options, Console& console) {
   const Comparison comparison = compare(reference, candidate, samples.source, comparison_options, console);
   warn_of_bad_images(samples.source, console.diagnostics);
   if (!options.labels.file.empty()) check_labels(options, comparison, console.diagnostics);
+
+  warn_of_non_finite(comparison, console.diagnostics);
 
   const std::vector<Check> checks = checks_of(options, comparison);
   const bool passed = all_passed(checks);

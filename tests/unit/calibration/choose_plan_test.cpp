@@ -75,7 +75,7 @@ TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
   if (!chosen.steps[5].kept) expected.insert(expected.end() - 1, "both of these");
   CHECK(names(chosen) == expected);
   CHECK(expected.size() < kMostSteps);  // equalization is another
-  double best = 1e9;
+  std::optional<double> best;
   for (const PlanStep& step : chosen.steps) {
     CHECK(step.before.has_value() == (&step != &chosen.steps.front()));
     if (step.before) CHECK(step.before->sqnr_db() == best);
@@ -173,11 +173,59 @@ TEST_CASE("Quality: gains are counted in standard errors") {
   Quality a, b;
   a.errors = {1, 4, 9, 16};
   b.errors = {2.25, 6.25, 12.25, 20.25};
-  CHECK(a.gain_over(b) > 1e6);  // roots differ by the same everywhere
-  CHECK(b.gain_over(a) < -1e6);
-  CHECK(a.gain_over(a) == 0);
+  CHECK(!a.gain_over(b));  // roots differ by the same everywhere
+  CHECK(!b.gain_over(a));
+  CHECK(a.gain_over(a) == 0.0);
   b.errors = {4, 1, 16, 25};  // roots: +1 -1 +1 +1: 0.5 on average, deviation 0.87, error 0.43
-  CHECK(a.gain_over(b) == Approx(0.5 / (std::sqrt(0.75) / 2)));
+  REQUIRE(a.gain_over(b));
+  CHECK(*a.gain_over(b) == Approx(0.5 / (std::sqrt(0.75) / 2)));
+}
+
+TEST_CASE("Quality: a gain is known and of an ordinary size, or it is not known") {
+  Quality a, b;
+  CHECK(!a.gain_over(b).value_or(0));  // no sample
+  a.errors = {1};
+  b.errors = {4};
+  CHECK(!a.gain_over(b));
+  a.errors = {1, 1, 1, 1, 1};
+  b.errors = {4, 4, 4, 4, 4 + 1e-12};  // nearly the same gain everywhere
+  CHECK(!a.gain_over(b));
+  for (const double spread : {1e-15, 1e-9, 1e-3, 1.0, 1e3}) {
+    b.errors[1] = 4 + spread;
+    CHECK(std::abs(a.gain_over(b).value_or(0)) <= Quality::kMostGain);
+  }
+}
+
+TEST_CASE("Quality: what is not finite is no gain") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  Quality broken, whole;
+  broken.errors = {kInfinity, 1, 2, 3};
+  whole.errors = {9, 9, 9, 12};
+  CHECK(broken.gain_over(whole) == -Quality::kMostGain);
+  CHECK(whole.gain_over(broken) == Quality::kMostGain);
+  Quality worse = broken;
+  worse.errors = {kInfinity, 4, 5, 7};
+  REQUIRE(broken.gain_over(worse));
+  CHECK(*broken.gain_over(worse) > 0);  // by the samples that are finite in both
+  broken.errors.assign(4, kInfinity);
+  CHECK(!broken.gain_over(broken).value_or(0));
+  broken.channel_errors.assign(4, {kInfinity, 1});
+  whole.channel_errors.assign(4, {1, 1});
+  CHECK(broken.spoils_a_channel_of(whole));
+  CHECK(!whole.spoils_a_channel_of(broken));
+  CHECK(!broken.spoils_a_channel_of(broken));
+}
+
+TEST_CASE("Bound: a figure that is not known keeps no bound") {
+  Quality quality;
+  const Bound agreement{.min_agreement = 0.0, .min_sqnr = {}, .max_drop = {}},
+      sqnr{.min_agreement = {}, .min_sqnr = -1000.0, .max_drop = {}},
+      drop{.min_agreement = {}, .min_sqnr = {}, .max_drop = 100.0};
+  CHECK(!agreement.holds(quality));
+  CHECK(!drop.holds(quality));
+  quality.outputs.emplace_back().non_finite = 1;
+  CHECK(!quality.sqnr_db());
+  CHECK(!sqnr.holds(quality));
 }
 
 TEST_CASE("Quality: one channel can be spoiled while all together gain") {
@@ -208,11 +256,11 @@ TEST_CASE("Validator: the float network is identical to itself; bad samples are 
   CHECK(validator.samples() == 3);
   const Quality quality = validator.judge(graph);
   CHECK(quality.sqnr_db() == Deviation::kMaxDb);
-  CHECK(quality.agreement() == 100);
+  CHECK(quality.agreement() == 100.0);
   CHECK(quality.errors == std::vector<double>{0, 0, 0});
   CHECK(quality.labelled == 2);
   CHECK(quality.reference_right == 0);
-  CHECK(quality.drop() == 0);
+  CHECK(quality.drop() == 0.0);
 }
 
 TEST_CASE("Quality: a drop is counted in points of the labelled samples") {
@@ -232,7 +280,7 @@ TEST_CASE("choose_plan: a bound is kept by as few float layers as it takes") {
   const ChosenPlan low = choose(scheme, images(8), 1, {.min_agreement = {}, .min_sqnr = 1.0, .max_drop = {}});
   CHECK(low.put_back.empty());
   REQUIRE(low.quality);
-  bound.min_sqnr = low.quality->sqnr_db() + 3;
+  bound.min_sqnr = *low.quality->sqnr_db() + 3;
   const ChosenPlan kept = choose(scheme, images(8), 1, bound);
   REQUIRE(kept.quality);
   CHECK(kept.bound_met);
@@ -307,12 +355,12 @@ TEST_CASE("Sensitivity: alone a layer does less harm than all, without it the re
                                           [&](size_t done) { progress.push_back(done); });
   REQUIRE(layers.size() == 3);
   CHECK(progress == std::vector<size_t>{1, 2, 3});
-  const double whole = validator.judge(insert_qdq(graph, plan)).sqnr_db();
+  const double whole = *validator.judge(insert_qdq(graph, plan)).sqnr_db();
   double worst_alone = 1e9, best_without = -1e9;
   for (const LayerSensitivity& layer : layers) {
     REQUIRE(layer.without);
-    worst_alone = std::min(worst_alone, layer.alone.sqnr_db());
-    best_without = std::max(best_without, layer.without->sqnr_db());
+    worst_alone = std::min(worst_alone, *layer.alone.sqnr_db());
+    best_without = std::max(best_without, *layer.without->sqnr_db());
   }
   CHECK(worst_alone >= whole);
   CHECK(best_without > whole);

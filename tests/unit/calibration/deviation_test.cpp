@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "calibration/deviation.h"
 #include "core/error.h"
@@ -45,11 +46,23 @@ TEST_CASE("Equal tensors have the largest ratio there is, a lost signal the smal
   CHECK(between({0, 0}, {0, 1}).sqnr_db() == -Deviation::kMaxDb);
 }
 
-TEST_CASE("What is not finite on one side only is infinitely far off") {
-  CHECK(between({1, kNan}, {1, kNan}).sqnr_db() == Deviation::kMaxDb);
-  CHECK(between({1, kInfinity}, {1, kInfinity}).sqnr_db() == Deviation::kMaxDb);
-  CHECK(between({1, 2}, {1, kNan}).sqnr_db() == -Deviation::kMaxDb);
-  CHECK(between({1, kInfinity}, {1, 2}).sqnr_db() == -Deviation::kMaxDb);
+TEST_CASE("Whatever is not finite, on one side or both, leaves the ratio unknown") {
+  const auto [reference, candidate] =
+      GENERATE(std::pair{kNan, kNan}, std::pair{kInfinity, kInfinity}, std::pair{-kInfinity, 2.0f},
+               std::pair{2.0f, kNan}, std::pair{kInfinity, 2.0f}, std::pair{kNan, -kInfinity});
+  Deviation sum = between({1, reference, 4}, {1, candidate, 3});
+  CHECK(sum.non_finite == 1);
+  CHECK(!sum.sqnr_db());
+  CHECK(sum.max_abs_diff == 1);  // of the others
+  CHECK(sum.signal == 17);
+  sum.add(between({1}, {1}));
+  CHECK(!sum.sqnr_db());
+}
+
+TEST_CASE("Energies beyond double leave the ratio unknown") {
+  Deviation deviation;
+  deviation.add(1e200, 1e199);
+  CHECK(!deviation.sqnr_db());
 }
 
 TEST_CASE("Tensors of different sizes do not compare") {
@@ -59,5 +72,19 @@ TEST_CASE("Tensors of different sizes do not compare") {
 TEST_CASE("The best class is the first of the largest scores") {
   CHECK(arg_max(Tensor::of<float>({1, 4}, {1, 7, 7, 2})) == 1);
   CHECK(arg_max(Tensor::of<float>({3}, {-3, -1, -2})) == 1);
-  CHECK(arg_max(Tensor::of<float>({3}, {kNan, -1, kNan})) == 1);
+  CHECK(arg_max(Tensor::of<float>({3}, {-kInfinity, -1, -kInfinity})) == 1);
+}
+
+TEST_CASE("With NaN, plus infinity or no score at all there is no best class, and nothing agrees") {
+  const std::vector<float> scores = GENERATE(std::vector<float>{kNan, -1, 2}, std::vector<float>{1, kNan},
+                                             std::vector<float>{kInfinity, 1}, std::vector<float>{});
+  const auto tensor = Tensor::of<float>({static_cast<int64_t>(scores.size())}, scores);
+  CHECK(!arg_max(tensor));
+  CHECK(!agree(tensor, tensor));
+  CHECK(!agree(Tensor::of<float>({1}, {1}), tensor));
+}
+
+TEST_CASE("Two agree by the place of the largest score alone") {
+  CHECK(agree(Tensor::of<float>({2}, {1, 2}), Tensor::of<float>({2}, {-3, 5})));
+  CHECK(!agree(Tensor::of<float>({2}, {1, 2}), Tensor::of<float>({2}, {3, 2})));
 }
