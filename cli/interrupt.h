@@ -3,12 +3,15 @@
 
 namespace quantize {
 
-/// From now on the first SIGINT or SIGTERM only sets a flag; a second one removes unfinished files
-/// and ends the process at once.
+/// From now on the first SIGINT or SIGTERM sets a flag, which the work below this folder asks for
+/// (core/interrupt.h). A second one, or 0.7 seconds in which nothing has asked, as in a library's long call,
+/// removes unfinished files and ends the process at once.
 void catch_interrupts();
 
-/// Errors: Error(kInterrupted) if the flag is set. Called between steps and for every sample, so that
-/// temporary files are removed on the way out.
+/// The work is over and what is left is to report: it is not cut short any more.
+void end_by_itself();
+
+/// Errors: Error(kInterrupted) if the flag is set, so that temporary files are removed on the way out.
 void throw_if_interrupted();
 
 }  // namespace quantize

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
     quantize::catch_interrupts();
     return quantize::run_command(kCommands, arguments, console);
   } catch (const Error& error) {
+    quantize::end_by_itself();
     return console.fail(error);
   } catch (const std::bad_alloc&) {
     return console.fail(

@@ -159,10 +159,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
   if (learned.samples) {
     SampleSource& source = learned.samples->source;
     samples.count = source.count();
-    samples.load = [&](size_t i) {
-      throw_if_interrupted();
-      return source.load(i);
-    };
+    samples.load = [&](size_t i) { return source.load(i); };
     samples.held_back = held_back_of(flags, samples.count);
     if (!learned.labels.empty())
       samples.label = [&](size_t i) { return label_of(learned.labels, source.name(i)); };

@@ -8,7 +8,6 @@
 
 #include "calibration/auto_preprocess.h"
 #include "calibration/preprocess_file.h"
-#include "cli/interrupt.h"
 #include "cli/text.h"
 #include "core/parallel.h"
 #include "core/passes/model_facts.h"
@@ -139,7 +138,6 @@ void for_each_sample(SampleSource& source, int threads, const Console& console, 
   std::mutex mutex;
   size_t done = 0;
   parallel_for(source.count(), threads, [&](size_t i, int) {
-    throw_if_interrupted();
     if (const std::optional<std::vector<Tensor>> inputs = source.load(i)) body(i, *inputs);
     const std::lock_guard lock(mutex);
     progress.update(++done, source.count());

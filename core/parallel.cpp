@@ -11,6 +11,8 @@
 #include <mutex>
 #include <thread>
 
+#include "core/interrupt.h"
+
 namespace quantize {
 
 namespace {
@@ -105,7 +107,10 @@ class Team {
   }
 
   void do_chunks(size_t step, size_t begin, size_t end, size_t chunks, int thread) {
-    guarded([&] { work_.run(work_.work, step, begin, end, thread); });
+    guarded([&] {
+      check_interrupt();
+      work_.run(work_.work, step, begin, end, thread);
+    });
     if (done_.fetch_add(end - begin, std::memory_order_acq_rel) + end - begin < chunks) return;
     guarded([&] { work_.finish(work_.work, step); });
     done_.store(0, std::memory_order_relaxed);
@@ -200,7 +205,10 @@ int available_threads() {
 void parallel_for(size_t count, int threads, const std::function<void(size_t, int)>& body) {
   const int team = static_cast<int>(std::min<size_t>(static_cast<size_t>(std::max(1, threads)), count));
   if (team <= 1) {
-    for (size_t i = 0; i < count; ++i) body(i, 0);
+    for (size_t i = 0; i < count; ++i) {
+      check_interrupt();
+      body(i, 0);
+    }
     return;
   }
   std::atomic<size_t> next{0};
@@ -210,7 +218,10 @@ void parallel_for(size_t count, int threads, const std::function<void(size_t, in
   {
     const int thread = omp_get_thread_num();
     try {
-      for (size_t i = next++; i < count; i = next++) body(i, thread);
+      for (size_t i = next++; i < count; i = next++) {
+        check_interrupt();
+        body(i, thread);
+      }
     } catch (...) {
       const std::lock_guard lock(error_mutex);
       if (!first_error) first_error = std::current_exception();
@@ -227,6 +238,7 @@ int worthwhile_threads(int threads) {
 void run_team(const TeamWork& work, int threads) {
   if (threads <= 1) {
     for (size_t step = 0; step < work.steps; ++step) {
+      check_interrupt();
       work.run(work.work, step, 0, work.chunks(work.work, step), 0);
       work.finish(work.work, step);
     }

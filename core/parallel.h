@@ -13,7 +13,7 @@ int available_threads();
 /// claimed dynamically, in order. `thread` is in [0, threads). With one thread everything runs on the caller.
 ///
 /// The first exception that a body throws ends the loop (items not begun are dropped) and is thrown again
-/// here.
+/// here. So is what check_interrupt() throws, which is asked before each item.
 void parallel_for(size_t count, int threads, const std::function<void(size_t item, int thread)>& body);
 
 /// How many of `threads` parallel_steps should use now: all of them, or one for a while after other processes
@@ -43,7 +43,8 @@ void run_team(const TeamWork& work, int threads);
 /// step is one call of `run`. A thread that the system has put aside holds up no other, unless it is in the
 /// middle of a chunk.
 ///
-/// The first exception that a function throws ends the work and is thrown again here.
+/// The first exception that a function, or check_interrupt() before a step, throws ends the work and is
+/// thrown again here.
 template <typename Work>
 void parallel_steps(size_t steps, int threads, const Work& work) {
   run_team({.steps = steps,

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "core/interrupt.h"
 #include "core/ops/matrix_product.h"
 #include "core/parallel.h"
 
@@ -124,6 +125,7 @@ class ChannelFitter {
     Fit fit{weights, Eigen::MatrixXi(weights.rows(), weights.cols()), {}};
     Matrix before(weights.rows(), weights.cols());
     for (Eigen::Index i = 0; i < weights.rows(); ++i) {
+      check_interrupt();
       const Eigen::Index k = factor_->order[static_cast<size_t>(i)];
       const Eigen::RowVectorXf carried = factor_->t.row(i).head(i) * before.topRows(i) / factor_->t(i, i);
       for (Eigen::Index o = 0; o < weights.cols(); ++o) {
@@ -145,10 +147,12 @@ class ChannelFitter {
     std::iota(moving.begin(), moving.end(), 0);
     for (int pass = 0; pass < kFitPasses && !moving.empty(); ++pass) {
       std::vector<bool> moved(static_cast<size_t>(count), false);
-      for (Eigen::Index k = 0; k < size; ++k)
+      for (Eigen::Index k = 0; k < size; ++k) {
+        check_interrupt();
         for (Eigen::Index o : moving)
           if (step(k, scales[o], fit.error(k, o), fit.codes(k, o), slopes.col(o)))
             moved[static_cast<size_t>(o)] = true;
+      }
       std::erase_if(moving, [&](Eigen::Index o) { return !moved[static_cast<size_t>(o)]; });
     }
     fit.sum = (fit.error.array() * slopes.array()).colwise().sum();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 
 using namespace quantize;
 
@@ -157,4 +158,23 @@ TEST_CASE("every chunk may fail at once") {
 
 TEST_CASE("there is always a thread") {
   CHECK(available_threads() >= 1);
+}
+
+TEST_CASE("An interruption ends loops and teams between items and steps, and is thrown again") {
+  static std::atomic<int> asked;
+  asked = 0;
+  set_interrupt_check([] {
+    if (++asked > 10) throw Error(ErrorKind::kInterrupted, "stop");
+  });
+  const int threads = GENERATE(1, 3);
+  std::atomic<size_t> done{0};
+  CHECK_THROWS_AS(parallel_for(1000, threads, [&](size_t, int) { ++done; }), Error);
+  CHECK(done <= 10);
+  asked = 0;
+  const Recorder recorder(std::vector<size_t>(1000, 4));
+  CHECK_THROWS_AS(parallel_steps(1000, threads, recorder), Error);
+  CHECK(recorder.finished[999] == 0);
+  set_interrupt_check(nullptr);
+  parallel_for(1000, threads, [&](size_t, int) { ++done; });
+  CHECK(done >= 1000);
 }
