@@ -66,7 +66,8 @@ std::vector<Candidate> make_candidates(const ImageInput& input, bool own_size) {
   for (const char* name : preset_names()) {
     if (std::string_view(name) == "yolo")
       continue;  // `unit` in another geometry, which no evidence here can see
-    candidates.push_back({name, fit_preset(name, input, own_size)});
+    const Preprocess fitted = fit_preset(name, input, own_size);
+    candidates.push_back({preset_name_of(fitted, input).value_or(to_json(fitted)), fitted});
   }
   return candidates;
 }
@@ -113,18 +114,7 @@ std::vector<size_t> rank(size_t count, const Better& better) {
 }
 
 PreprocessChoice choose(const Candidate& candidate, const std::string& runner_up, std::string evidence) {
-  return {candidate.preprocess, candidate.name, std::move(evidence), runner_up, {}};
-}
-
-std::optional<PreprocessChoice> from_metadata(const Graph& source, const ImageInput& input) {
-  const auto found = source.info.metadata.find(kPreprocessKey);
-  if (found == source.info.metadata.end()) return std::nullopt;
-  try {
-    return PreprocessChoice{
-        resolve(parse_preprocess(found->second), input), "metadata", "the model's metadata say so", "", {}};
-  } catch (Error& error) {
-    throw error.add_context(std::string("metadata '") + kPreprocessKey + "'");
-  }
+  return {candidate.preprocess, candidate.name, false, true, {std::move(evidence)}, runner_up};
 }
 
 std::optional<PreprocessChoice> from_normalizations(const Graph& source,
@@ -149,7 +139,8 @@ bool is_classifier(const Graph& prepared) {
 
 const Candidate& default_of(const std::vector<Candidate>& candidates, const ImageInput& input) {
   const std::string name = input.channels == 1 ? "unit" : "imagenet";
-  return *std::find_if(candidates.begin(), candidates.end(), [&](const auto& c) { return c.name == name; });
+  return *std::find_if(candidates.begin(), candidates.end(),
+                       [&](const auto& c) { return c.name.starts_with(name); });
 }
 
 /// From the outputs if they are many classes; else the default, and why.
@@ -157,8 +148,7 @@ PreprocessChoice from_classes(const ClassInformation& information, const std::ve
                               const Candidate& fallback) {
   const auto guess = [&](const Candidate& chosen, const std::string& runner_up, const std::string& evidence) {
     PreprocessChoice choice = choose(chosen, runner_up, evidence);
-    choice.warnings.push_back("the preprocessing '" + chosen.name + "' is a guess: " + evidence +
-                              "; give --preprocess if you know how the model was trained");
+    choice.sure = false;
     return choice;
   };
   if (information.classes < 2) {
@@ -193,7 +183,7 @@ PreprocessChoice from_classes(const ClassInformation& information, const std::ve
 PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, const SampleList& list,
                                    int threads, const CompileOptions& engine) {
   const ImageInput input = image_input_of(prepared.value(prepared.inputs[0]));
-  if (auto choice = from_metadata(source, input)) return *std::move(choice);
+  if (auto choice = kept_preprocess(source.info.metadata, input)) return *std::move(choice);
 
   const std::vector<std::string> files = spread_evenly(list.samples);
   const std::vector<Candidate> candidates = make_candidates(input, have_own_size(files, input));
@@ -205,11 +195,11 @@ PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, c
     return tensors;
   };
   auto choice = from_normalizations(source, candidates, trial);
-  if (choice && input.channels == 3 && !is_classifier(prepared))
-    choice->warnings.push_back(
-        "the scale of '" + choice->name +
-        "' fits, but a model that names no classes shows neither the order of its colours nor "
-        "how its images were cut; give --preprocess if it was trained on BGR or on whole images");
+  if (choice && input.channels == 3 && !is_classifier(prepared)) {
+    choice->sure = false;
+    choice->evidence.push_back(
+        "a model that names no classes shows neither the order of its colours nor how its images were cut");
+  }
   if (!choice)
     choice = from_classes(class_information(prepared, trial), candidates, default_of(candidates, input));
   if (used == 0) {
@@ -217,9 +207,9 @@ PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, c
                                              " images tried can be used, the first being '" + files[0] + "'");
   }
   if (input.height == kUnknownDim && input.width == kUnknownDim) {
-    choice->warnings.push_back("the model leaves height and width open: " + std::to_string(kAssumedSide) +
-                               "x" + std::to_string(kAssumedSide) +
-                               " is assumed; give --input-shape or --preprocess");
+    choice->sure = false;
+    choice->evidence.push_back("the model leaves height and width open, and " + std::to_string(kAssumedSide) +
+                               "x" + std::to_string(kAssumedSide) + " is assumed; --input-shape fixes them");
   }
   return *std::move(choice);
 }

@@ -1,24 +1,11 @@
 // --preprocess auto: which preprocessing was a model trained with? Read choose_preprocess().
 #pragma once
 
-#include <string>
-#include <vector>
-
+#include "calibration/preprocess_choice.h"
 #include "calibration/sample_source.h"
 #include "core/engine/program.h"
 
 namespace quantize {
-
-/// Key of the metadata in which a model that we wrote keeps its preprocessing (to_json).
-constexpr const char* kPreprocessKey = "quantize.preprocess";
-
-struct PreprocessChoice {
-  Preprocess preprocess;              // resolved
-  std::string name;                   // of the preset, or "metadata"
-  std::string evidence;               // why, with the numbers; one sentence
-  std::string runner_up;              // the next best preset; empty where nothing was compared
-  std::vector<std::string> warnings;  // empty where the evidence is strong
-};
 
 /// Chooses the preprocessing of a model's images, by the first of these that decides:
 ///

@@ -2,6 +2,7 @@
 #include "calibration/preprocess.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 
@@ -22,7 +23,7 @@ std::string to_string(const ImageSize& size) {
 ImageSize own_size(const ImageInput& input) {
   if (input.height == kUnknownDim || input.width == kUnknownDim) {
     refuse("the model leaves height or width of its input '" + input.name +
-           "' open: fix it with --input-shape, or give the size in a preprocessing file");
+           "' open: fix it with --input-shape, or give the size behind the preset's name, as in 'unit,224'");
   }
   return {input.height, input.width};
 }
@@ -54,6 +55,62 @@ constexpr auto kPresetNames = [] {
                  [](const auto& p) { return p.name; });
   return names;
 }();
+
+struct ModeWord {
+  const char* word;
+  ResizeMode mode;
+};
+constexpr ModeWord kModeWords[] = {{"stretch", ResizeMode::kStretch},
+                                   {"shorter_side", ResizeMode::kShorterSide},
+                                   {"height", ResizeMode::kHeight},
+                                   {"letterbox", ResizeMode::kLetterbox},
+                                   {"none", ResizeMode::kNone}};
+
+/// The channels come in the other order; each colour keeps its own numbers.
+void set_color(Preprocess& preprocess, Color color) {
+  if (preprocess.color == Color::kGray)
+    refuse("the model's input has one channel: leave out 'rgb' and 'bgr'");
+  if (preprocess.color == color) return;
+  preprocess.color = color;
+  std::reverse(preprocess.mean.begin(), preprocess.mean.end());
+  std::reverse(preprocess.std.begin(), preprocess.std.end());
+}
+
+/// "224" or "480x640", height first; nothing for any other text.
+std::optional<ImageSize> read_size(const std::string& word) {
+  ImageSize size;
+  const char* const end = word.data() + word.size();
+  std::from_chars_result read = std::from_chars(word.data(), end, size.height);
+  size.width = size.height;
+  if (read.ec == std::errc() && read.ptr != end && *read.ptr == 'x')
+    read = std::from_chars(read.ptr + 1, end, size.width);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return size;
+}
+
+/// Changes what the word behind a preset's name says; a size closes the extents that the model leaves open.
+void vary(Preprocess& preprocess, ImageInput& closed, const std::string& word) {
+  if (word == "rgb") return set_color(preprocess, Color::kRgb);
+  if (word == "bgr") return set_color(preprocess, Color::kBgr);
+  if (word == "top_left") {
+    preprocess.resize.anchor = Anchor::kTopLeft;
+    return;
+  }
+  if (const std::optional<ImageSize> size = read_size(word)) {
+    closed.height = size->height;
+    closed.width = size->width;
+    return;
+  }
+  std::string known = "rgb, bgr, top_left, a size";
+  for (const ModeWord& each : kModeWords) {
+    if (word == each.word) {
+      preprocess.resize.mode = each.mode;
+      return;
+    }
+    known += std::string(", ") + each.word;
+  }
+  refuse("'" + word + "' cannot stand behind a preset's name: use one of " + known);
+}
 
 /// Makes a list of one or `channels` numbers one of `channels`.
 template <typename T>
@@ -141,13 +198,15 @@ std::span<const char* const> preset_names() {
   return kPresetNames;
 }
 
-Preprocess preset(const std::string& name, const ImageInput& input) {
+Preprocess preset(const std::string& text, const ImageInput& input) {
+  const std::string name = text.substr(0, text.find(','));
   const auto* def =
       std::find_if(std::begin(kPresets), std::end(kPresets), [&](const auto& p) { return p.name == name; });
   if (def == std::end(kPresets)) {
     std::string known;
     for (const PresetDef& each : kPresets) known += std::string(known.empty() ? "" : ", ") + each.name;
-    refuse("there is no preprocessing called '" + name + "': use one of " + known + ", or a .json file");
+    refuse("there is no preprocessing called '" + name + "': use one of " + known +
+           ", a .json file, or the JSON itself");
   }
   Preprocess preprocess;
   preprocess.color = input.channels == 1 ? Color::kGray : def->color;
@@ -160,13 +219,19 @@ Preprocess preset(const std::string& name, const ImageInput& input) {
       to->assign(1, std::accumulate(from->begin(), from->end(), 0.0) / 3);
     }
   }
-  if (def->mode == ResizeMode::kShorterSide) {
-    preprocess.crop = own_size(input);
-    const auto longer = static_cast<double>(std::max(input.height, input.width));
+  ImageInput closed = input;
+  for (size_t comma = name.size(); comma < text.size();) {
+    const size_t end = std::min(text.find(',', comma + 1), text.size());
+    vary(preprocess, closed, text.substr(comma + 1, end - comma - 1));
+    comma = end;
+  }
+  if (preprocess.resize.mode == ResizeMode::kShorterSide) {
+    preprocess.crop = own_size(closed);
+    const auto longer = static_cast<double>(std::max(closed.height, closed.width));
     const auto side = static_cast<int64_t>(std::nearbyint(longer * 256 / 224));
     preprocess.resize.size = {side, side};
   }
-  return resolve(std::move(preprocess), input);
+  return resolve(resolve(std::move(preprocess), closed), input);
 }
 
 Preprocess resolve(Preprocess preprocess, const ImageInput& input) {

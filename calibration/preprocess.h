@@ -64,8 +64,20 @@ ImageInput image_input_of(const Value& input);
 std::span<const char* const> preset_names();
 
 /// A preset for this input, resolved. One-channel inputs take grey, with the mean over the channels of the
-/// preset's mean and std. Errors: Error(kInvalidArgument) for an unknown name; those of resolve.
+/// preset's mean and std. Words behind a comma change it: `rgb` `bgr` the order of the channels, each colour
+/// keeping its numbers; `stretch` `shorter_side` `height` `letterbox` `none` the geometry, `top_left` the
+/// place in a letterbox, `224` or `480x640` (height first) the size where the model leaves it open:
+/// "raw,bgr,letterbox,640".
+/// Errors: Error(kInvalidArgument) for an unknown name or word; those of resolve.
 Preprocess preset(const std::string& name, const ImageInput& input);
+
+/// The shortest name from which preset() makes the same preprocessing; nothing if there is none.
+/// Requires: preprocess came from resolve for this input.
+std::optional<std::string> preset_name_of(const Preprocess& preprocess, const ImageInput& input);
+
+/// For people: "RGB, shorter side 256, crop 224, x/127.5 - 1", where x is a pixel of 0 to 255.
+/// Requires: preprocess came from resolve.
+std::string describe(const Preprocess& preprocess);
 
 /// The same preprocessing with everything said: size, fill, mean, std, layout.
 /// Errors: Error(kInvalidArgument) if the result cannot be what the input takes (channels, layout, extents

@@ -203,6 +203,7 @@ std::string to_json(const Preprocess& preprocess) {
 }
 
 Preprocess load_preprocess(const std::string& argument, const ImageInput& input) {
+  if (argument.starts_with('{')) return resolve(parse_preprocess(argument), input);
   if (std::filesystem::path(argument).extension() != ".json") return preset(argument, input);
   const std::vector<uint8_t> bytes = read_file(argument);
   try {

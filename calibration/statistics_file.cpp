@@ -21,7 +21,7 @@ namespace quantize {
 namespace {
 
 constexpr std::string_view kMagic = "quantize statistics\n";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kSumBytes = 16, kChannelBytes = 8 + kSumBytes;
 constexpr uint64_t kMaxElements = ExactSum::kMaxTerms << 32;  // summarize() takes fewer than 2^32 per sample
 
@@ -213,6 +213,7 @@ std::string encode_statistics(const StatisticsTable& table) {
   out.fixed(kVersion, 4);
   out.text(table.model);
   out.text(table.preprocessing);
+  out.text(table.preprocessing_origin);
   out.number(table.samples);
   out.number(table.values.size());
   for (const auto& [name, value] : table.values) {
@@ -243,6 +244,7 @@ StatisticsTable decode_statistics(std::string_view bytes) {
   StatisticsTable table;
   table.model = in.text();
   table.preprocessing = in.text();
+  table.preprocessing_origin = in.text();
   table.samples = in.number(ExactSum::kMaxTerms);
   table.values = in.map(&Decoder::value);
   table.taps = in.map(&Decoder::taps);

@@ -1,6 +1,8 @@
 // Adding tables, and telling whether two of them may be added.
 #include "calibration/statistics_table.h"
 
+#include <algorithm>
+
 #include "calibration/hash.h"
 #include "core/error.h"
 
@@ -74,6 +76,8 @@ void check_origin(const StatisticsTable& table, const std::string& model, const 
 
 void StatisticsTable::add(const StatisticsTable& other) {
   check_origin(*this, other.model, other.preprocessing);
+  // In any order the same: "given" stands before "guessed", too.
+  preprocessing_origin = std::min(preprocessing_origin, other.preprocessing_origin);
   samples += other.samples;
   for (const auto& [name, statistics] : other.values) values[name].add(statistics);
   for (const auto& [name, statistics] : other.taps) taps[name].add(statistics);

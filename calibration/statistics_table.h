@@ -13,6 +13,7 @@ namespace quantize {
 struct StatisticsTable {
   std::string model;          // fingerprint() of the prepared graph
   std::string preprocessing;  // what was done to the images, as text; empty for tensors taken as they are
+  std::string preprocessing_origin;  // where that was known from (origin_json); empty as above
   uint64_t samples = 0;
   std::map<std::string, TensorStatistics> values;
   std::map<std::string, TapStatistics> taps;  // by the name of the Conv's output value

@@ -27,19 +27,19 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
   const Graph source = load_model(flags.model, flags.input_shapes);
   const Graph graph = with_context([&] { return flags.model; }, [&] { return prepare(source); });
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
-  const StatisticsTable table = calibrate(graph, samples.source, flags.engine, console);
+  StatisticsTable table = calibrate(graph, samples.source, flags.engine, console);
+  if (samples.preprocessing) table.preprocessing_origin = origin_json(*samples.preprocessing);
   save_statistics(table, flags.output);
   const Json json = {{"model", flags.model},
                      {"output", flags.output},
                      {"samples", table.samples},
                      {"skipped_images", samples.source.bad_images().size()},
-                     {"preprocessing", preprocessing_json(table.preprocessing)},
-                     {"preprocessing_reason", samples.description},
+                     {"preprocessing", preprocessing_json(samples.preprocessing)},
                      {"values", table.values.size()}};
   return {json, console.style().bold(printable(flags.output)) + ": " +
                     format_plural(table.samples, "sample") + ", " +
-                    format_plural(table.values.size(), "value") + "\n  preprocessing  " +
-                    printable(samples.description) + "\n"};
+                    format_plural(table.values.size(), "value") + "\n  images         " +
+                    preprocessing_text(samples.preprocessing) + "\n"};
 }
 
 CommandBody define(CLI::App& app) {

@@ -48,7 +48,7 @@ struct QuantizeFlags {
 // What the activations look like, and where that is known from.
 struct Learned {
   StatisticsTable statistics;
-  std::string preprocessing_reason;
+  std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
   std::unique_ptr<Samples> samples;  // that can be run again; nullptr if only statistics are at hand
   std::map<std::string, int64_t> labels = {};
 };
@@ -101,15 +101,26 @@ void done(Console& console, const std::string& what) {
   throw_if_interrupted();
 }
 
+// Statistics keep the preprocessing as a model's metadata do.
+std::map<std::string, std::string> preprocessing_in(const StatisticsTable& table) {
+  if (table.preprocessing.empty()) return {};
+  return {{kPreprocessKey, table.preprocessing}, {kPreprocessOriginKey, table.preprocessing_origin}};
+}
+
 Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   StatisticsTable table = load_statistics(flags.statistics);
-  const bool any = flags.samples.preprocess == "auto";
-  const std::string wanted =
-      any ? table.preprocessing
-          : to_json(
-                load_preprocess(flags.samples.preprocess, image_input_of(graph.value(graph.inputs.front()))));
-  with_context([&] { return flags.statistics; }, [&] { check_origin(table, fingerprint(graph), wanted); });
-  return {std::move(table), "as in " + flags.statistics, nullptr, {}};
+  std::optional<PreprocessChoice> choice;
+  if (flags.samples.preprocess != "auto")
+    choice = given_preprocess(flags.samples.preprocess, inputs_of(graph).front());
+  with_context([&] { return flags.statistics; },
+               [&] {
+                 check_origin(table, fingerprint(graph),
+                              choice ? to_json(choice->preprocess) : table.preprocessing);
+                 if (choice || table.preprocessing.empty()) return;
+                 choice = kept_preprocess(preprocessing_in(table), image_input_of(inputs_of(graph).front()));
+                 choice->evidence.insert(choice->evidence.begin(), "as in '" + flags.statistics + "'");
+               });
+  return {std::move(table), std::move(choice), nullptr, {}};
 }
 
 // A quarter of the images judges what the others are used for; a bound is a promise, which takes more of
@@ -138,17 +149,21 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   Learned learned;
   const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
   if (known) learned = read_statistics(flags, graph);
-  if (flags.samples.path.empty()) return learned;
+  if (flags.samples.path.empty()) {
+    warn_of_guess(learned.preprocessing, console.diagnostics);
+    return learned;
+  }
   Graph described = source;
-  if (known) described.info.metadata[kPreprocessKey] = learned.statistics.preprocessing;
+  for (const auto& [key, text] : preprocessing_in(learned.statistics)) described.info.metadata[key] = text;
   learned.samples.reset(new Samples(open_samples(flags.samples, described, flags.engine, console)));
   Samples& samples = *learned.samples;
   held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
   if (!flags.labels.file.empty()) learned.labels = read_labels(flags.labels.file, flags.labels.offset);
   if (known) return learned;
-  done(console, "preprocessing " + samples.description + " " + samples.source.fingerprint());
-  learned.preprocessing_reason = samples.description;
+  learned.preprocessing = samples.preprocessing;
+  done(console, "images: " + preprocessing_text(samples.preprocessing) + " " + samples.source.fingerprint());
   learned.statistics = calibrate(graph, samples.source, flags.engine, console);
+  if (samples.preprocessing) learned.statistics.preprocessing_origin = origin_json(*samples.preprocessing);
   if (!flags.statistics.empty()) save_statistics(learned.statistics, flags.statistics);
   return learned;
 }
@@ -180,7 +195,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
 // How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
 // bytes.
 void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme& scheme,
-              const Recipe& recipe, const StatisticsTable& statistics) {
+              const Recipe& recipe, const Learned& learned) {
   std::map<std::string, std::string>& metadata = model.info.metadata;
   metadata["quantize.version"] = QUANTIZE_VERSION;
   metadata["quantize.options"] =
@@ -188,9 +203,9 @@ void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme
                    {{"format", flags.format}, {"target", target_of(flags)}, {"input_type", flags.input_type}})
           .dump();
   metadata["quantize.chosen"] = recipe_json(recipe).dump();
-  metadata["quantize.source"] = statistics.model;
-  metadata["quantize.samples"] = std::to_string(statistics.samples);
-  if (!statistics.preprocessing.empty()) metadata[kPreprocessKey] = statistics.preprocessing;
+  metadata["quantize.source"] = learned.statistics.model;
+  metadata["quantize.samples"] = std::to_string(learned.statistics.samples);
+  if (learned.preprocessing) keep_preprocess(*learned.preprocessing, metadata);
 }
 
 // The plan appears only if the model does.
@@ -244,15 +259,14 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   Graph model = insert_qdq(planned, plan);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
-  describe(model, flags, scheme, chosen.recipe, learned.statistics);
+  describe(model, flags, scheme, chosen.recipe, learned);
   save(flags, planned, plan, model);
 
   for (const std::string& warning : plan.warnings) console.diagnostics.warn(warning);
   return quantize_report({.model = flags.model,
                           .output = output_of(flags),
                           .format = flags.format,
-                          .preprocessing = learned.statistics.preprocessing,
-                          .preprocessing_reason = learned.preprocessing_reason,
+                          .preprocessing = learned.preprocessing,
                           .samples = learned.statistics.samples,
                           .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
                           .bytes_before = bytes_of_model(flags.model, source),

@@ -169,7 +169,6 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"format", facts.format},
                {"target", facts.chosen.plan.target},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
-               {"preprocessing_reason", facts.preprocessing_reason},
                {"samples", facts.samples},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
@@ -196,7 +195,7 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
       style.bold(printable(facts.output)) + "  " + facts.format + " for " + facts.chosen.plan.target + "\n";
   text += "  calibrated on   " + format_plural(facts.samples, "sample");
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
-  text += "\n  preprocessing   " + printable(facts.preprocessing_reason);
+  text += "\n  images          " + preprocessing_text(facts.preprocessing);
   text +=
       "\n  ranges          " + facts.chosen.recipe.method +
       (facts.chosen.recipe.by_readers ? ", some by what reads them" : "") + ", bias correction " +

@@ -6,13 +6,14 @@
 #include <string>
 
 #include "calibration/choose_plan.h"
+#include "calibration/preprocess_choice.h"
 #include "cli/command.h"
 
 namespace quantize {
 
 struct QuantizeFacts {
   std::string model, output, format;
-  std::string preprocessing, preprocessing_reason;  // as in statistics; for people
+  std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
   uint64_t samples, skipped_images, bytes_before, bytes_after;
   const Graph& graph;  // that the plan was made for
   const ChosenPlan& chosen;

@@ -49,13 +49,7 @@ SampleOptions sample_options(const SampleFlags& flags) {
 // Our own models say how they want their images, so that nothing has to be tried on the network.
 PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model, const SampleList& list,
                                    const EngineOptions& engine) {
-  if (flags.preprocess != "auto") {
-    PreprocessChoice choice;
-    choice.preprocess = load_preprocess(flags.preprocess, image_input_of(inputs_of(model).front()));
-    choice.name = flags.preprocess;
-    choice.evidence = "--preprocess";
-    return choice;
-  }
+  if (flags.preprocess != "auto") return given_preprocess(flags.preprocess, inputs_of(model).front());
   const bool described = model.info.metadata.contains(kPreprocessKey);
   return choose_preprocess(model, described ? model : prepare(model), list, engine.thread_count(),
                            {&engine.kernels(), {}});
@@ -68,12 +62,6 @@ Graph with_float_inputs(const Graph& original) {
   for (const ValueId id : model.inputs)
     if (dequantization_of(model, id)) model.value(id).dtype = DataType::kF32;
   return model;
-}
-
-std::string describe(const PreprocessChoice& choice) {
-  std::string text = choice.name + " (" + choice.evidence;
-  if (!choice.runner_up.empty()) text += "; next best: " + choice.runner_up;
-  return text + ")";
 }
 
 }  // namespace
@@ -116,8 +104,30 @@ std::vector<Tensor> quantized_inputs(const Graph& graph, std::vector<Tensor> inp
   return inputs;
 }
 
-Json preprocessing_json(const std::string& fingerprint) {
-  return fingerprint.empty() ? Json() : Json::parse(fingerprint, nullptr, false);
+PreprocessChoice given_preprocess(const std::string& argument, const Value& input) {
+  return {.preprocess = load_preprocess(argument, image_input_of(input)),
+          .name = argument,
+          .evidence = {"--preprocess says so"},
+          .runner_up = {}};
+}
+
+void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& diagnostics) {
+  if (!choice) return;
+  if (const auto warning = warning_of(*choice)) diagnostics.warn(*warning);
+}
+
+Json preprocessing_json(const std::optional<PreprocessChoice>& choice) {
+  if (!choice) return nullptr;
+  return {{"name", choice->name},
+          {"given", choice->given},
+          {"sure", choice->sure},
+          {"evidence", choice->evidence},
+          {"runner_up", choice->runner_up.empty() ? Json() : Json(choice->runner_up)},
+          {"settings", Json::parse(to_json(choice->preprocess))}};
+}
+
+std::string preprocessing_text(const std::optional<PreprocessChoice>& choice) {
+  return choice ? printable(describe(*choice)) : "tensors, taken as they are";
 }
 
 Samples open_samples(const SampleFlags& flags, const Graph& original, const EngineOptions& engine,
@@ -125,11 +135,11 @@ Samples open_samples(const SampleFlags& flags, const Graph& original, const Engi
   const SampleOptions options = sample_options(flags);
   SampleList list = list_samples(inputs_of(original), options);
   if (!list.images)
-    return {SampleSource(inputs_of(original), options, std::move(list), std::nullopt), "none: tensors"};
+    return {SampleSource(inputs_of(original), options, std::move(list), std::nullopt), std::nullopt};
   const Graph model = with_float_inputs(original);
   const PreprocessChoice choice = decide_preprocess(flags, model, list, engine);
-  for (const std::string& warning : choice.warnings) console.diagnostics.warn(warning);
-  return {SampleSource(inputs_of(model), options, std::move(list), choice.preprocess), describe(choice)};
+  warn_of_guess(choice, console.diagnostics);
+  return {SampleSource(inputs_of(model), options, std::move(list), choice.preprocess), choice};
 }
 
 void for_each_sample(SampleSource& source, int threads, const Console& console, const std::string& label,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "calibration/calibrate.h"
+#include "calibration/preprocess_choice.h"
 #include "calibration/sample_source.h"
 #include "cli/console.h"
 #include "cli/options.h"
@@ -31,16 +32,24 @@ void add_preprocess_options(CLI::App& app, SampleFlags& flags);
 /// Samples that are ready to load.
 struct Samples {
   SampleSource source;
-  std::string description;  // of the preprocessing, for people: its name and why
+  std::optional<PreprocessChoice> preprocessing;  // nothing for tensors, which are taken as they are
 };
 
-/// A preprocessing, as SampleSource::fingerprint and statistics have it, in the JSON of a report: its
-/// settings, null for ready tensors.
-Json preprocessing_json(const std::string& fingerprint);
+/// A preprocessing in the JSON of a report: {"name", "given", "sure", "evidence", "runner_up", "settings"};
+/// null for tensors.
+Json preprocessing_json(const std::optional<PreprocessChoice>& choice);
+/// The same in one line of a summary.
+std::string preprocessing_text(const std::optional<PreprocessChoice>& choice);
+
+/// What --preprocess says, if it is not `auto`. Errors: those of load_preprocess and image_input_of.
+PreprocessChoice given_preprocess(const std::string& argument, const Value& input);
+
+/// Warns of a guess that is not sure.
+void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& diagnostics);
 
 /// Opens the samples at flags.path for a model as it was read; where they are images, decides the
 /// preprocessing: what
-/// --preprocess says, else what choose_preprocess finds.
+/// --preprocess says, else what choose_preprocess finds. A guess that is not sure is warned of.
 /// Errors: Error(kInvalidArgument) for --shard; those of list_samples, load_preprocess and choose_preprocess.
 Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineOptions& engine,
                      Console& console);

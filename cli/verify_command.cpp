@@ -71,8 +71,7 @@ Json json_of(const VerifyOptions& options, const Comparison& comparison, const S
   json["candidate"] = options.candidate;
   json["samples"] = comparison.samples;
   json["skipped_images"] = samples.source.bad_images().size();
-  json["preprocessing"] = preprocessing_json(samples.source.fingerprint());
-  json["preprocessing_reason"] = samples.description;
+  json["preprocessing"] = preprocessing_json(samples.preprocessing);
   if (comparison.labelled != 0)
     json["top1"] = {{"reference", comparison.reference_top1()}, {"candidate", comparison.candidate_top1()}};
   json["agreement"] = comparison.agreement();
@@ -111,7 +110,7 @@ std::string text_of(const VerifyOptions& options, const Comparison& comparison, 
                     const std::vector<Check>& checks, const Style& style) {
   std::string text = style.bold(printable(options.candidate)) + " against " + printable(options.reference) +
                      ", " + format_plural(comparison.samples, "sample") + "\n";
-  text += "  preprocessing  " + printable(samples.description) + "\n";
+  text += "  images         " + preprocessing_text(samples.preprocessing) + "\n";
   if (comparison.labelled != 0)
     text += "  top-1          " + format_fixed(comparison.reference_top1(), 2) + " % -> " +
             format_fixed(comparison.candidate_top1(), 2) + " %\n";
@@ -150,8 +149,10 @@ Report verify(const VerifyOptions& options, Console& console) {
     throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
   Graph reference = load_model(options.reference, options.input_shapes);
   const Graph candidate = load_model(options.candidate, options.input_shapes);
-  const auto described = candidate.info.metadata.find(kPreprocessKey);
-  if (described != candidate.info.metadata.end()) reference.info.metadata[kPreprocessKey] = described->second;
+  for (const char* key : {kPreprocessKey, kPreprocessOriginKey}) {
+    const auto described = candidate.info.metadata.find(key);
+    if (described != candidate.info.metadata.end()) reference.info.metadata[key] = described->second;
+  }
 
   ComparisonOptions comparison_options{
       options.engine.thread_count(), &options.engine.kernels(), options.layers, {}};

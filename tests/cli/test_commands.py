@@ -317,7 +317,7 @@ class MainJob(Case):
         self.run_program("lenet.onnx", "--calib", "images", "--preprocess", "p.json", "-o", "q.onnx")
         report = self.run_json("verify", "lenet.onnx", "q.onnx", "--images", "images")
         self.assertEqual(report["warnings"], [])
-        self.assertEqual(report["preprocessing"]["scale"], 0.00392156862745098)
+        self.assertEqual(report["preprocessing"]["settings"]["scale"], 0.00392156862745098)
 
     def test_symbolic_sizes_can_be_fixed(self):
         self.write("free.onnx", onnx.convolution(size="S"))

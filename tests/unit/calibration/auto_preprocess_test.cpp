@@ -123,8 +123,8 @@ TEST_CASE("what a BatchNormalization learned picks the preset it was trained wit
     const PreprocessChoice choice = choose(with_normalization(folder, name), folder);
     CHECK(choice.name == name);
     CHECK(choice.runner_up != name);
-    CHECK(choice.warnings.empty());
-    CHECK_THAT(choice.evidence, Contains("BatchNormalization") && Contains("0.00 nats"));
+    CHECK(choice.sure);
+    CHECK_THAT(choice.evidence[0], Contains("BatchNormalization") && Contains("0.00 nats"));
   }
 }
 
@@ -133,8 +133,8 @@ TEST_CASE("a model that names no classes hides the order of its colours", "[auto
   write_images(folder, 12);
   const PreprocessChoice choice = choose(with_normalization(folder, "tf", false), folder);
   CHECK(choice.name == "tf");
-  REQUIRE(choice.warnings.size() == 1);
-  CHECK_THAT(choice.warnings[0], Contains("BGR") && Contains("--preprocess"));
+  CHECK_FALSE(choice.sure);
+  CHECK_THAT(warning_of(choice).value(), Contains("colours") && Contains("--preprocess"));
 }
 
 TEST_CASE("a BatchNormalization that no preset fits decides nothing", "[auto_preprocess]") {
@@ -144,17 +144,17 @@ TEST_CASE("a BatchNormalization that no preset fits decides nothing", "[auto_pre
   graph.value(graph.find_value("mean")).initializer = Tensor::of<float>({3}, {-7, -7, -7});
   const PreprocessChoice choice = choose(graph, folder);
   CHECK(choice.name == "imagenet");
-  CHECK(choice.warnings.size() == 1);
+  CHECK_FALSE(choice.sure);
 }
 
 TEST_CASE("many classes pick the preset under which the outputs tell images apart", "[auto_preprocess]") {
   const TemporaryFolder folder;
   write_images(folder, 40);
   const PreprocessChoice choice = choose(classifier(30), folder);
-  INFO(choice.evidence);
+  INFO(choice.evidence[0]);
   CHECK(choice.name == "unit");
-  CHECK(choice.warnings.empty());
-  CHECK_THAT(choice.evidence, Contains("32 images") && Contains("standard errors"));
+  CHECK(choice.sure);
+  CHECK_THAT(choice.evidence[0], Contains("32 images") && Contains("standard errors"));
 }
 
 TEST_CASE("few classes or few images are no evidence", "[auto_preprocess]") {
@@ -163,8 +163,8 @@ TEST_CASE("few classes or few images are no evidence", "[auto_preprocess]") {
   write_images(few, 4);
   for (const PreprocessChoice& choice : {choose(classifier(10), many), choose(classifier(30), few)}) {
     CHECK(choice.name == "imagenet");
-    REQUIRE(choice.warnings.size() == 1);
-    CHECK_THAT(choice.warnings[0], Contains("a guess") && Contains("too few") && Contains("--preprocess"));
+    CHECK_THAT(warning_of(choice).value(),
+               Contains("a guess") && Contains("too few") && Contains("--preprocess"));
   }
   CHECK(choose(classifier(10, 1), many).name == "unit");
 }
@@ -177,12 +177,12 @@ TEST_CASE("the default stays where no preset leads, and goes where it is beaten"
       Tensor(DataType::kF32, {3 * kSide * kSide, 30});
   const PreprocessChoice stays = choose(indifferent, folder);
   CHECK(stays.name == "imagenet");
-  CHECK(stays.warnings.size() == 1);
+  CHECK_FALSE(stays.sure);
 
   const PreprocessChoice goes = choose(classifier(30, 3, true), folder);
-  INFO(goes.evidence);
+  INFO(goes.evidence[0]);
   CHECK(std::set<std::string>{goes.name, goes.runner_up} == std::set<std::string>{"unit", "caffe"});
-  CHECK(goes.warnings.size() == 1);
+  CHECK_FALSE(goes.sure);
 }
 
 TEST_CASE("metadata that we wrote are believed", "[auto_preprocess]") {
@@ -192,7 +192,8 @@ TEST_CASE("metadata that we wrote are believed", "[auto_preprocess]") {
   const Preprocess caffe = preset("caffe", {"x", 3, kSide, kSide, Layout::kNchw});
   graph.info.metadata[kPreprocessKey] = to_json(caffe);
   const PreprocessChoice choice = choose(graph, folder);
-  CHECK(choice.name == "metadata");
+  CHECK(choice.name == "caffe");
+  CHECK(choice.given);
   CHECK(to_json(choice.preprocess) == to_json(caffe));
   graph.info.metadata[kPreprocessKey] = "{}";
   CHECK_THROWS_AS(choose(graph, folder), Error);
@@ -218,7 +219,7 @@ TEST_CASE("a model with open extents gets a size", "[auto_preprocess]") {
   CHECK(line.preprocess.resize.size->height == 6);
   const PreprocessChoice open = choose(open_model(kUnknownDim), folder);
   CHECK(open.preprocess.crop->height == 224);
-  CHECK_THAT(open.warnings.back(), Contains("224x224") && Contains("--input-shape"));
+  CHECK_THAT(warning_of(open).value(), Contains("224x224") && Contains("--input-shape"));
 }
 
 TEST_CASE("bad images are passed over, but not all of them", "[auto_preprocess]") {

@@ -270,3 +270,48 @@ TEST_CASE("a name or a file can be asked for", "[preprocess]") {
           load_preprocess(folder.file("none.json"), nchw(3, 8, 8));
         }).find("none.json") != std::string::npos);
 }
+
+TEST_CASE("words behind a preset's name change order and geometry", "[preprocess]") {
+  const ImageInput input{"x", 3, 32, 48, Layout::kNchw};
+  const Preprocess plain = preset("imagenet", input), varied = preset("imagenet,bgr,stretch", input);
+  CHECK(varied.color == Color::kBgr);
+  CHECK(varied.mean == std::vector<double>{plain.mean[2], plain.mean[1], plain.mean[0]});
+  CHECK(varied.resize.mode == ResizeMode::kStretch);
+  CHECK_FALSE(varied.crop);
+  const Preprocess box = preset("raw,bgr,letterbox,top_left", input);
+  CHECK(box.resize.anchor == Anchor::kTopLeft);
+  CHECK(preset("caffe,shorter_side", input).crop->width == 48);
+  CHECK_THROWS_WITH(preset("unit,wide", input), Catch::Contains("'wide'") && Catch::Contains("letterbox"));
+  CHECK_THROWS_AS(preset("unit,", input), Error);
+  CHECK_THROWS_AS(preset("unit,bgr", ImageInput{"x", 1, 32, 32, Layout::kNchw}), Error);
+}
+
+TEST_CASE("a preprocessing that a preset makes is called by its shortest name", "[preprocess]") {
+  const ImageInput input{"x", 3, 32, 32, Layout::kNchw};
+  for (const std::string name : {"imagenet", "yolo", "unit,bgr", "caffe,rgb", "raw,bgr,letterbox,top_left",
+                                 "imagenet,stretch", "tf,bgr,none"}) {
+    CHECK(preset_name_of(preset(name, input), input) == name);
+  }
+  CHECK(preset_name_of(preset("unit,letterbox", input), input) == "yolo");
+  Preprocess other = preset("unit", input);
+  other.scale = 0.5;
+  CHECK_FALSE(preset_name_of(other, input));
+  const ImageInput open{"x", 3, kUnknownDim, kUnknownDim, Layout::kNchw};
+  for (const std::string name : {"imagenet,224", "yolo,320x640", "tf,bgr,height,48"})
+    CHECK(preset_name_of(preset(name, open), open) == name);
+  CHECK_THROWS_AS(preset("unit", open), Error);
+  CHECK_THROWS_AS(preset("unit,48", input), Error);
+}
+
+TEST_CASE("a preprocessing is described in one line", "[preprocess]") {
+  const ImageInput input{"x", 3, 224, 224, Layout::kNchw};
+  CHECK(describe(preset("tf", input)) == "RGB, shorter side 256, crop 224, x/127.5 - 1");
+  CHECK(describe(preset("unit", input)) == "RGB, stretched to 224x224, x/255");
+  CHECK(describe(preset("caffe", input)) == "BGR, stretched to 224x224, x - (104, 117, 123)");
+  CHECK(describe(preset("raw,bgr,letterbox,top_left", input)) ==
+        "BGR, letterbox 224 top left, pixels 0 to 255");
+  CHECK(describe(preset("imagenet,none", input)) ==
+        "RGB, not resized, (x/255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)");
+  const ImageInput line{"x", 1, 48, kUnknownDim, Layout::kNchw};
+  CHECK(describe(preset("unit,height", line)) == "grey, height 48, x/255");
+}

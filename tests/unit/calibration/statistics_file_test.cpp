@@ -109,8 +109,8 @@ TEST_CASE("What is no statistics file is told apart from a damaged one") {
   CHECK_THROWS_WITH(decode_statistics("ONNX"), Catch::Contains("no statistics file"));
   CHECK_THROWS_WITH(decode_statistics(""), Catch::Contains("no statistics file"));
   std::string newer = encode_statistics(sample_table());
-  newer[20] = 2;
-  CHECK_THROWS_WITH(decode_statistics(newer), Catch::Contains("version 2"));
+  newer[20] = 3;
+  CHECK_THROWS_WITH(decode_statistics(newer), Catch::Contains("version 3"));
 }
 
 TEST_CASE("A file that cannot be read is an I/O error with its path") {
