@@ -162,14 +162,32 @@ struct PixelSupport {
   std::vector<size_t> overwrites = {};
 };
 
+/// Where a node has an operand of codes: the inputs that hold it, its scale and its zero point.
+struct CodeOperand {
+  size_t codes, scale, zero_point;
+};
+
+/// The operands of codes of an operator, and the scale of the codes that it makes; the zero point of these
+/// stands behind it. Every zero point may be left out: then it is 0.
+struct CodeSlots {
+  std::vector<CodeOperand> operands;
+  size_t y_scale = kAnyNumber;  // kAnyNumber: no codes are made
+
+  bool is_zero_point(size_t input) const {
+    return (y_scale != kAnyNumber && input == y_scale + 1) ||
+           std::any_of(operands.begin(), operands.end(),
+                       [&](const CodeOperand& operand) { return operand.zero_point == input; });
+  }
+};
+
 struct OpDef {
   const char* op_type;
   const char* domain;  // "" is ONNX's own
   int min_opset;       // of that domain: the oldest and newest version this definition reads
   int max_opset;
 
-  /// How many inputs and outputs a node may have. The first min_inputs inputs and the first output must be
-  /// there; infer and evaluate rely on it.
+  /// How many inputs and outputs a node may have. The first min_inputs inputs, but for zero points, and the
+  /// first output must be there; infer and evaluate rely on it.
   size_t min_inputs = 1, max_inputs = 1, max_outputs = 1;
 
   /// Sets the type and shape of every output, as far as they follow from the inputs.
@@ -211,6 +229,9 @@ struct OpDef {
   bool elementwise = false;
 
   PixelSupport pixels = {.takes = nullptr};
+
+  /// Where a node has scales and zero points; nullptr for operators that read none.
+  CodeSlots (*code_slots)(const Node& node) = nullptr;
 };
 
 /// The definition that reads `node` in a model of these opsets.

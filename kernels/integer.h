@@ -136,8 +136,8 @@ struct AddU8 {
   float a_ratio = 0, b_ratio = 0, offset = 0;
 };
 
-/// y[i] = clamp(round_half_even(float((a[i] - a_zero_point) * (b[i] - b_zero_point)) * multiplier) +
-/// zero_point, 0, 255), where multiplier = (a_scale * b_scale) / y_scale.
+/// y[i] = clamp(round_half_even(float((a[i] - a_zero_point) * (b[i] - b_zero_point)) * multiplier +
+/// zero_point), 0, 255), where multiplier = (a_scale * b_scale) / y_scale. Source: ONNX Runtime 1.32 on x64.
 struct MulU8 {
   const uint8_t* a = nullptr;
   const uint8_t* b = nullptr;

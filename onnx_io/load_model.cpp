@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "onnx_io/attribute_proto.h"
+#include "onnx_io/drop_unneeded.h"
 #include "onnx_io/onnx_io.h"
 #include "onnx_io/proto_file.h"
 #include "onnx_io/tensor_proto.h"
@@ -66,7 +67,9 @@ class Loader {
       : model_(model), source_(*model.mutable_graph()), folder_(std::move(folder)) {}
 
   Graph load() {
+    drop_unneeded(source_);
     read_opsets();
+    refuse_functions();
     read_info();
     read_initializers();
     read_inputs();
@@ -76,6 +79,7 @@ class Loader {
                    [&] { read_node(source_.node(n), node_at(n)); });
     read_outputs();
     read_value_infos();
+    drop_unread_outputs();
     sort_topologically(graph_);
     validate(graph_);
     return std::move(graph_);
@@ -84,16 +88,30 @@ class Loader {
  private:
   Node& node_at(int n) { return graph_.nodes[static_cast<size_t>(n)]; }
 
+  /// ONNX's own domain, and those of nodes.
   void read_opsets() {
-    for (const auto& import : model_.opset_import())
-      if (!graph_.info.opsets.emplace(canonical_domain(import.domain()), import.version()).second)
+    std::unordered_set<std::string> used = {""};
+    for (const auto& node : source_.node()) used.insert(canonical_domain(node.domain()));
+    for (const auto& import : model_.opset_import()) {
+      const std::string domain = canonical_domain(import.domain());
+      if (used.count(domain) != 0 && !graph_.info.opsets.emplace(domain, import.version()).second)
         invalid("the model imports the operators of domain '" + import.domain() + "' twice");
+    }
     const int64_t opset = graph_.opset();
     if (opset == 0) invalid("the model does not say which opset it uses; export it anew");
     if (opset < kMinOpset || opset > kMaxOpset)
       unsupported("opset " + std::to_string(opset) +
                   " is not supported; export the model with an opset from " + std::to_string(kMinOpset) +
                   " to " + std::to_string(kMaxOpset));
+  }
+
+  void refuse_functions() {
+    for (const auto& function : model_.functions())
+      for (const auto& node : source_.node())
+        if (node.op_type() == function.name() &&
+            canonical_domain(node.domain()) == canonical_domain(function.domain()))
+          unsupported("the model defines functions ('" + function.name() +
+                      "'), which are not supported; inline them with onnx.inliner.inline_local_functions");
   }
 
   void read_info() {
@@ -206,6 +224,19 @@ class Loader {
     with_context([&] { return "tensor '" + value.name + "'"; }, [&] { read_value_info(info, value); });
   }
 
+  /// Optional outputs that nobody reads: indices of a MaxPool, the mask of a Dropout.
+  void drop_unread_outputs() {
+    const GraphIndex index(graph_);
+    const auto is_unread = [&](ValueId id) {
+      return id != kNoValue && index.uses(id).empty() && !index.is_output(id);
+    };
+    for (Node& node : graph_.nodes) {
+      const OpDef* def = try_find_op(graph_, node);
+      if (def != nullptr && def->max_outputs == kAnyNumber) continue;  // their number is a parameter
+      while (node.outputs.size() > 1 && is_unread(node.outputs.back())) node.outputs.pop_back();
+    }
+  }
+
   onnx::ModelProto& model_;
   onnx::GraphProto& source_;
   std::string folder_;
@@ -221,9 +252,6 @@ Graph load(const std::string& path) {
   if (model.ir_version() < kMinIrVersion)
     unsupported("IR version " + std::to_string(model.ir_version()) +
                 " is not supported; export the model anew");
-  if (model.functions_size() != 0)
-    unsupported("the model defines functions ('" + model.functions(0).name() +
-                "'), which are not supported; inline them with onnx.inliner.inline_local_functions");
   return Loader(model, folder_of(path)).load();
 }
 

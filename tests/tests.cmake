@@ -70,7 +70,11 @@ if(QUANTIZE_TEST_PYTHON)
   add_test(NAME "conformance: QDQ models in ONNX Runtime"
            COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/qdq_in_onnxruntime.py
                    $<TARGET_FILE:quantize> ${PROJECT_SOURCE_DIR}/data)
+  add_test(NAME "conformance: quantized files of other tools"
+           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/foreign_files.py
+                   $<TARGET_FILE:quantize>)
   set_tests_properties("conformance: ONNX node tests" "conformance: QDQ models in ONNX Runtime"
+                       "conformance: quantized files of other tools"
                        PROPERTIES LABELS ort TIMEOUT 600)
 endif()
 

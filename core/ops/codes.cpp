@@ -19,8 +19,10 @@ void require_codes(const InferContext& context, size_t codes) {
   if (context.has_input(codes + 2)) require_same_type(context, codes, codes + 2);
 }
 
-DataType code_type(const InferContext& context, size_t zero_point) {
-  if (!context.has_input(zero_point)) return DataType::kU8;
+DataType code_type(const InferContext& context, size_t scale, size_t like) {
+  const size_t zero_point = scale + 1;
+  require_type(context, scale, kF32Only);
+  if (!context.has_input(zero_point)) return context.input(like).dtype;
   require_type(context, zero_point, kCodeTypes);
   return context.input(zero_point).dtype;
 }
@@ -39,12 +41,8 @@ OperandParams channel_operand(const EvaluateContext& context, size_t scale, size
   for (float s : params.scale)
     if (!(s > 0) || !std::isfinite(s))
       invalid_model("a scale is " + std::to_string(s) + ", but must be finite and above 0");
-  params.zero_point.assign(params.scale.size(), 0);
-  if (const TensorView zero_point = context.input(zero_point_input)) {
-    params.zero_point = codes_of(zero_point);
-    if (params.zero_point.size() != params.scale.size())
-      invalid_model("scale and zero point have different numbers of elements");
-  }
+  if (const TensorView zero_point = context.input(zero_point_input)) params.zero_point = codes_of(zero_point);
+  if (!params.match_numbers()) invalid_model("scale and zero point have different numbers of elements");
   return params;
 }
 

@@ -12,8 +12,9 @@ namespace quantize {
 /// Errors: Error(kUnsupported) for other types.
 void require_codes(const InferContext& context, size_t codes);
 
-/// The type of the output, that of the zero point at input i (u8 if it is left out).
-DataType code_type(const InferContext& context, size_t zero_point);
+/// The type of the output whose f32 scale is input `scale`: that of the zero point behind it, or where this
+/// is left out that of the codes at input `like`. Errors: Error(kUnsupported) for other types.
+DataType code_type(const InferContext& context, size_t scale, size_t like);
 
 /// Scale at input `scale` and zero point behind it, of one element each. Errors: Error(kInvalidModel) if the
 /// scale is no positive finite number or there are several.

@@ -18,7 +18,7 @@ bool makes_codes(const Node& node) {
 
 void infer(InferContext& context) {
   require_f32(context);
-  const DataType dtype = makes_codes(context.node) ? code_type(context, kZeroPoint) : DataType::kF32;
+  const DataType dtype = makes_codes(context.node) ? context.input(kZeroPoint).dtype : DataType::kF32;
   context.set_output(0, dtype, context.shape(kX));
 }
 

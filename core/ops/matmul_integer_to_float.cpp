@@ -84,7 +84,10 @@ void add_matmul_integer_to_float(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .weight_layout = matmul_weight_layout,
-                 .compile = compile});
+                 .compile = compile,
+                 .code_slots = [](const Node&) {
+                   return CodeSlots{{{kA, kAScale, kAZero}, {kB, kBScale, kBZero}}};
+                 }});
 }
 
 }  // namespace quantize

@@ -15,6 +15,11 @@ namespace {
 constexpr std::array kBiasTypes{DataType::kS32};
 enum : size_t { kA = 0, kB = 3, kC = 6, kYScale = 7 };
 
+CodeSlots slots_of(const Node& node) {
+  return {{{kA, kA + 1, kA + 2}, {kB, kB + 1, kB + 2}},
+          node.input(kYScale) == kNoValue ? kAnyNumber : kYScale};
+}
+
 bool is_transposed(const Node& node, const char* attribute) {
   return node.int_attribute(attribute, 0) != 0;
 }
@@ -23,7 +28,7 @@ void infer(InferContext& context) {
   require_codes(context, kA);
   require_codes(context, kB);
   if (context.has_input(kC)) require_type(context, kC, kBiasTypes);
-  const DataType dtype = context.has_input(kYScale) ? code_type(context, kYScale + 1) : DataType::kF32;
+  const DataType dtype = context.has_input(kYScale) ? code_type(context, kYScale, kA) : DataType::kF32;
   const auto a = context.shape(kA), b = context.shape(kB), c = context.shape(kC);
   require((!a || a->size() == 2) && (!b || b->size() == 2), "the operands of QGemm must be matrices");
   const bool trans_a = is_transposed(context.node, "transA"), trans_b = is_transposed(context.node, "transB");
@@ -102,7 +107,8 @@ void add_qgemm(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = gemm_weight_layout,
                  .weight_input = kB,
-                 .compile = compile});
+                 .compile = compile,
+                 .code_slots = slots_of});
 }
 
 }  // namespace quantize

@@ -12,9 +12,13 @@ namespace {
 
 enum : size_t { kX = 0, kYScale = 3 };
 
+CodeSlots slots_of(const Node&) {
+  return {{{kX, kX + 1, kX + 2}}, kYScale};
+}
+
 void infer(InferContext& context) {
   require_codes(context, kX);
-  context.set_output(0, code_type(context, kYScale + 1), context.shape(kX));
+  context.set_output(0, code_type(context, kYScale, kX), context.shape(kX));
 }
 
 /// Applies `function` to the 256 reals that a code can be.
@@ -49,7 +53,8 @@ OpDef activation(const char* op_type, void (*evaluate)(const EvaluateContext&)) 
           .max_inputs = 5,
           .infer = infer,
           .evaluate = evaluate,
-          .elementwise = true};
+          .elementwise = true,
+          .code_slots = slots_of};
 }
 
 }  // namespace

@@ -12,6 +12,12 @@ namespace {
 
 constexpr size_t kYScale = 0, kFirst = 2;  // then triples: codes, scale, zero point
 
+CodeSlots slots_of(const Node& node) {
+  CodeSlots slots{{}, kYScale};
+  for (size_t i = kFirst; i < node.inputs.size(); i += 3) slots.operands.push_back({i, i + 1, i + 2});
+  return slots;
+}
+
 void infer(InferContext& context) {
   if ((context.input_count() - kFirst) % 3 != 0) invalid_model("the inputs do not come in threes");
   std::vector<std::optional<Shape>> shapes;
@@ -19,7 +25,7 @@ void infer(InferContext& context) {
     require_codes(context, i);
     shapes.push_back(context.shape(i));
   }
-  context.set_output(0, code_type(context, kYScale + 1), concat_shape(context.node, shapes));
+  context.set_output(0, code_type(context, kYScale, kFirst), concat_shape(context.node, shapes));
 }
 
 void evaluate(const EvaluateContext& context) {
@@ -56,7 +62,8 @@ void add_qlinear_concat(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .compile = compile_qlinear_concat,
-                 .pixels = {.takes = takes_pixel_qlinear_concat, .joins = joins_qlinear_concat}});
+                 .pixels = {.takes = takes_pixel_qlinear_concat, .joins = joins_qlinear_concat},
+                 .code_slots = slots_of});
 }
 
 }  // namespace quantize

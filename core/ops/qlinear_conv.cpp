@@ -14,11 +14,15 @@ namespace {
 constexpr std::array kBiasTypes{DataType::kS32};
 enum : size_t { kX = 0, kW = 3, kYScale = 6, kBias = 8 };
 
+CodeSlots slots_of(const Node&) {
+  return {{{kX, kX + 1, kX + 2}, {kW, kW + 1, kW + 2}}, kYScale};
+}
+
 void infer(InferContext& context) {
   require_codes(context, kX);
   require_codes(context, kW);
   if (context.has_input(kBias)) require_type(context, kBias, kBiasTypes);
-  const DataType dtype = code_type(context, kYScale + 1);
+  const DataType dtype = code_type(context, kYScale, kX);
   const auto x = context.shape(kX), w = context.shape(kW);
   if (!x || !w) return context.set_output(0, dtype, std::nullopt);
   context.set_output(0, dtype, conv_output_shape(context.node, *x, *w, context.shape(kBias)));
@@ -78,7 +82,8 @@ void add_qlinear_conv(std::vector<OpDef>& ops) {
                  .compile = [](CompileContext& context) -> StepFunction {
                    return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
                  },
-                 .pixels = {.takes = is_pixel_conv, .border = pixel_conv_border}});
+                 .pixels = {.takes = is_pixel_conv, .border = pixel_conv_border},
+                 .code_slots = slots_of});
 }
 
 }  // namespace quantize

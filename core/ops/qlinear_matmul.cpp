@@ -11,10 +11,14 @@ namespace {
 
 enum : size_t { kA = 0, kB = 3, kYScale = 6 };
 
+CodeSlots slots_of(const Node&) {
+  return {{{kA, kA + 1, kA + 2}, {kB, kB + 1, kB + 2}}, kYScale};
+}
+
 void infer(InferContext& context) {
   require_codes(context, kA);
   require_codes(context, kB);
-  const DataType dtype = code_type(context, kYScale + 1);
+  const DataType dtype = code_type(context, kYScale, kA);
   const auto a = context.shape(kA), b = context.shape(kB);
   if (!a || !b) return context.set_output(0, dtype, std::nullopt);
   context.set_output(0, dtype, matmul_operands(*a, *b).output);
@@ -76,7 +80,8 @@ void add_qlinear_matmul(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = matmul_weight_layout,
                  .weight_input = kB,
-                 .compile = compile});
+                 .compile = compile,
+                 .code_slots = slots_of});
 }
 
 }  // namespace quantize

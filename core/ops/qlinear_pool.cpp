@@ -13,6 +13,10 @@ namespace {
 
 enum : size_t { kX = 0, kYScale = 3 };
 
+CodeSlots slots_of(const Node&) {
+  return {{{kX, kX + 1, kX + 2}}, kYScale};
+}
+
 void require_channels_first(const InferContext& context) {
   if (context.node.int_attribute("channels_last", 0) != 0)
     throw Error(ErrorKind::kUnsupported, "images with their channels last are not supported");
@@ -22,7 +26,7 @@ void infer_pool(InferContext& context) {
   require_codes(context, kX);
   require_channels_first(context);
   const auto x = context.shape(kX);
-  const DataType dtype = code_type(context, kYScale + 1);
+  const DataType dtype = code_type(context, kYScale, kX);
   if (!x) return context.set_output(0, dtype, std::nullopt);
   context.set_output(0, dtype, pool_window(context.node, *x).output_shape((*x)[0], (*x)[1]));
 }
@@ -35,7 +39,7 @@ void infer_global(InferContext& context) {
     require(shape->size() >= 2, "the input has shape " + to_string(*shape) + ", but must be at least N x C");
     std::fill(shape->begin() + 2, shape->end(), 1);
   }
-  context.set_output(0, code_type(context, kYScale + 1), shape);
+  context.set_output(0, code_type(context, kYScale, kX), shape);
 }
 
 /// Sums of code - zero point and the taps that the divisor counts, for every window of every channel.
@@ -88,7 +92,8 @@ OpDef pool(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(c
           .infer = infer,
           .evaluate = evaluate,
           .compile = compile,
-          .pixels = {.takes = takes_pixel_average_pool}};
+          .pixels = {.takes = takes_pixel_average_pool},
+          .code_slots = slots_of};
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ void infer(InferContext& context) {
   require_codes(context, kX);
   const auto x = context.shape(kX);
   if (x && is_static(*x)) extents_of(context.node, *x);
-  context.set_output(0, code_type(context, kYScale + 1), x);
+  context.set_output(0, code_type(context, kYScale, kX), x);
 }
 
 /// Codes of s8 are those of u8 less 128.
@@ -107,7 +107,10 @@ void add_qlinear_softmax(std::vector<OpDef>& ops) {
                  .max_inputs = 5,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .compile = compile});
+                 .compile = compile,
+                 .code_slots = [](const Node&) {
+                   return CodeSlots{{{kX, kX + 1, kX + 2}}, kYScale};
+                 }});
 }
 
 }  // namespace quantize

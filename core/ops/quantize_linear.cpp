@@ -168,9 +168,11 @@ void add_quantize_linear(std::vector<OpDef>& ops) {
   ops.push_back(quantizer("DequantizeLinear", infer_dequantize, evaluate_dequantize));
   ops.back().compile = compile_dequantize_linear;
   ops.back().pixels = {.takes = takes_pixel_dequantize, .follows = true};
+  ops.back().code_slots = [](const Node&) { return CodeSlots{{{0, 1, 2}}}; };
   ops.push_back(quantizer("QuantizeLinear", infer_quantize, evaluate_quantize));
   ops.back().compile = compile_quantize_linear;
   ops.back().pixels = {.takes = takes_pixel_quantize, .follows = true};
+  ops.back().code_slots = [](const Node&) { return CodeSlots{{}, 1}; };
 }
 
 }  // namespace quantize

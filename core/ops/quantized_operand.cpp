@@ -1,11 +1,20 @@
 // Reading scales and zero points.
 #include "core/ops/quantized_operand.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
 
 namespace quantize {
+
+bool OperandParams::match_numbers() {
+  if (zero_point.empty()) zero_point.push_back(0);
+  const size_t count = std::max(scale.size(), zero_point.size());
+  if (scale.size() == 1) scale.resize(count, scale[0]);
+  if (zero_point.size() == 1) zero_point.resize(count, zero_point[0]);
+  return scale.size() == count && zero_point.size() == count;
+}
 
 std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale,
                                              size_t zero_point) {
@@ -14,12 +23,12 @@ std::optional<OperandParams> constant_params(const Graph& graph, const Node& nod
   OperandParams params{scales->to_vector<float>(), {}};
   for (float s : params.scale)
     if (!(s > 0) || !std::isfinite(s)) return std::nullopt;
-  params.zero_point.assign(params.scale.size(), 0);
-  if (node.input(zero_point) == kNoValue) return params;
-  const Tensor* zero_points = graph.constant(node.input(zero_point));
-  if (zero_points == nullptr || zero_points->size() != scales->size()) return std::nullopt;
-  params.zero_point = zero_points->to_vector<int32_t>();
-  return params;
+  if (node.input(zero_point) != kNoValue) {
+    const Tensor* zero_points = graph.constant(node.input(zero_point));
+    if (zero_points == nullptr || zero_points->size() == 0) return std::nullopt;
+    params.zero_point = zero_points->to_vector<int32_t>();
+  }
+  return params.match_numbers() ? std::optional(params) : std::nullopt;
 }
 
 bool has_scalar_params(const Graph& graph, const Node& node, size_t scale) {

@@ -13,14 +13,17 @@ struct OperandParams {
   std::vector<float> scale;
   std::vector<int32_t> zero_point;
 
+  /// Makes as many zero points as scales, or the other way round: one holds for all, none is 0. False if
+  /// there are several of each, but not as many.
+  bool match_numbers();
+
   bool per_tensor() const { return scale.size() == 1; }
   float scale_of(size_t channel) const { return scale[per_tensor() ? 0 : channel]; }
   int32_t zero_point_of(size_t channel) const { return zero_point[per_tensor() ? 0 : channel]; }
 };
 
 /// Those that two inputs of the node hold, the zero point standing behind the scale unless said otherwise;
-/// nothing if they are computed, or are no positive finite numbers, or their numbers differ. A zero point
-/// that is left out is 0.
+/// nothing if they are computed, or are no positive finite numbers, or their numbers do not match.
 std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale,
                                              size_t zero_point);
 inline std::optional<OperandParams> constant_params(const Graph& graph, const Node& node, size_t scale) {

@@ -35,17 +35,11 @@ bool Islands::is_kept(ValueId id) const {
   return index_.is_output(id) || (static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)]);
 }
 
-/// Scale and zero point of a QuantizeLinear or DequantizeLinear; a zero point that is left out is made.
+/// Scale and zero point of a QuantizeLinear or DequantizeLinear.
 std::optional<Codes> Islands::codes_of(const Node& node, ValueId codes) {
   const auto params = constant_params(graph_, node, 1);
-  if (!params || node.int_attribute("block_size", 0) != 0) return std::nullopt;
-  Codes result{codes, node.inputs[1], node.input(2), *params, node.int_attribute("axis", 1)};
-  if (result.zero_point == kNoValue) {
-    const DataType dtype = is_quantize(node) ? DataType::kU8 : graph_.value(codes).dtype;
-    const Value& scale = graph_.value(result.scale);
-    result.zero_point =
-        graph_.add_constant(scale.name + "_zero_point", Tensor(dtype, scale.initializer.shape()));
-  }
+  if (!params || node.input(2) == kNoValue || node.int_attribute("block_size", 0) != 0) return std::nullopt;
+  const Codes result{codes, node.inputs[1], node.inputs[2], *params, node.int_attribute("axis", 1)};
   if (graph_.value(codes).dtype == DataType::kUndefined)
     graph_.value(codes).dtype = graph_.value(result.zero_point).dtype;
   return result;

@@ -29,7 +29,7 @@ struct IslandResult {
   NodeId add = kNoNode;                     // by this node
 };
 
-/// Reads islands; adds the zero points that are left out, and sets the types of codes.
+/// Reads islands whose zero points are written out (see complete_zero_points); sets the types of codes.
 class Islands {
  public:
   /// All must outlive the object; `index` is of `graph` as it was, whose values are those with ids below its

@@ -111,7 +111,9 @@ class QOperatorLowering {
     std::vector<double> reals;
     if (const auto codes = islands_.dequantized(id)) {
       const Tensor* numbers = graph_.constant(codes->codes);
-      if (numbers == nullptr || numbers->dtype() != DataType::kS32 || numbers->size() != channels)
+      const auto is_zero = [](int32_t zero_point) { return zero_point == 0; };
+      if (numbers == nullptr || numbers->dtype() != DataType::kS32 || numbers->size() != channels ||
+          !std::all_of(codes->params.zero_point.begin(), codes->params.zero_point.end(), is_zero))
         return std::nullopt;
       bool fits = numbers->shape().size() == 1;
       for (size_t c = 0; c < static_cast<size_t>(channels); ++c) {
@@ -384,6 +386,7 @@ const std::map<std::string, QOperatorLowering::Form> QOperatorLowering::kForms =
 }  // namespace
 
 Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep, Runtime runtime) {
+  complete_zero_points(graph);
   return QOperatorLowering(std::move(graph), keep, runtime).lower();
 }
 

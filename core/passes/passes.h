@@ -91,6 +91,11 @@ Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from,
 /// the whole graph if an operator that reads or makes s8 is not known to the pass.
 void relabel_signed(Graph& graph, const std::vector<bool>& keep = {});
 
+/// Gives every operator on codes the zero points that are left out: constants of zeros, of the type of the
+/// codes and the shape of the scale. Requires: infer_shapes ran; where a type or shape is not known, nothing
+/// is done.
+void complete_zero_points(Graph& graph);
+
 /// Who will run integer operators: our engine alone, or any runtime that reads the file. On codes others cut
 /// off the fractions of a linear Resize (ONNX Runtime 1.32; half a step of bias), so for them it stays float.
 enum class Runtime { kOwn, kAny };

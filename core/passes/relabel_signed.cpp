@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -16,29 +17,15 @@ struct ZeroPoints {
 };
 
 /// nullopt: nothing is known of the operator.
-std::optional<ZeroPoints> zero_points_of(const Node& node) {
-  static const std::map<std::string, ZeroPoints> kKnown = {
-      {"QuantizeLinear", {{}, 2}},
-      {"DequantizeLinear", {{{0, 2}}}},
-      {"QLinearConv", {{{0, 2}}, 7}},
-      {"QLinearMatMul", {{{0, 2}, {3, 5}}, 7}},
-      {"QGemm", {{{0, 2}}, 8}},
-      {"MatMulIntegerToFloat", {{{0, 4}}}},
-      {"QLinearAdd", {{{0, 2}, {3, 5}}, 7}},
-      {"QLinearMul", {{{0, 2}, {3, 5}}, 7}},
-      {"QLinearAveragePool", {{{0, 2}}, 4}},
-      {"QLinearGlobalAveragePool", {{{0, 2}}, 4}},
-      {"QLinearSigmoid", {{{0, 2}}, 4}},
-      {"QLinearSoftmax", {{{0, 2}}, 4}},
-      {"QLinearLeakyRelu", {{{0, 2}}, 4}},
-      {"Clip", {{{0, SIZE_MAX}}, SIZE_MAX, true}},
-  };
-  if (node.op_type == "QLinearConcat") {
-    ZeroPoints result{{}, 1};
-    for (size_t i = 2; i < node.inputs.size(); i += 3) result.of_input[i] = i + 2;
+std::optional<ZeroPoints> zero_points_of(const Graph& graph, const Node& node) {
+  if (const OpDef& def = find_op(graph, node); def.code_slots != nullptr) {
+    const CodeSlots slots = def.code_slots(node);
+    ZeroPoints result;
+    for (const CodeOperand& operand : slots.operands) result.of_input[operand.codes] = operand.zero_point;
+    if (slots.y_scale != kAnyNumber) result.of_output = slots.y_scale + 1;
     return result;
   }
-  if (const auto known = kKnown.find(node.op_type); known != kKnown.end()) return known->second;
+  if (node.op_type == "Clip") return ZeroPoints{{{0, SIZE_MAX}}, SIZE_MAX, true};
   static const char* const kMoves[] = {"MaxPool",   "Reshape", "Flatten",      "Transpose",    "Squeeze",
                                        "Unsqueeze", "Slice",   "Split",        "Gather",       "Resize",
                                        "Concat",    "Expand",  "DepthToSpace", "SpaceToDepth", "Identity"};
@@ -82,7 +69,7 @@ class Relabeller {
     const bool reads =
         std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return is_signed(id); });
     if (!makes && !reads) return true;
-    const auto places = zero_points_of(node);
+    const auto places = zero_points_of(graph_, node);
     if (!places) return false;
     const auto is_constant = [&](size_t i) { return graph_.constant(node.input(i)) != nullptr; };
     for (size_t i = 0; i < node.inputs.size(); ++i) {
@@ -101,7 +88,7 @@ class Relabeller {
   }
 
   void shift_operands(Node& node) {
-    const auto places = zero_points_of(node);
+    const auto places = zero_points_of(graph_, node);
     if (!places) return;
     const bool makes = is_signed(node.output(0));
     for (const auto& [i, zero_point] : places->of_input)

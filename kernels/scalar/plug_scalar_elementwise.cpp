@@ -20,8 +20,8 @@ void add_u8(const AddU8& call) noexcept {
 void mul_u8(const MulU8& call) noexcept {
   for (size_t i = 0; i < call.n; ++i) {
     const int32_t product = (call.a[i] - call.a_zero_point) * (call.b[i] - call.b_zero_point);
-    const int32_t code = round_saturating(static_cast<float>(product) * call.multiplier);
-    call.y[i] = shifted_code(code, call.zero_point, 0, 255);
+    const float steps = static_cast<float>(product) * call.multiplier + static_cast<float>(call.zero_point);
+    call.y[i] = shifted_code(round_saturating(steps), 0, 0, 255);
   }
 }
 

@@ -74,12 +74,13 @@ void add_u8(const AddU8& call) noexcept {
 template <typename V>
 void mul_u8(const MulU8& call) noexcept {
   const auto a_zero = V::set1(static_cast<float>(call.a_zero_point)),
-             b_zero = V::set1(static_cast<float>(call.b_zero_point)), multiplier = V::set1(call.multiplier);
+             b_zero = V::set1(static_cast<float>(call.b_zero_point)), multiplier = V::set1(call.multiplier),
+             zero_point = V::set1(static_cast<float>(call.zero_point));
   each_run<V>(
       call.n, [&](size_t i, size_t count) __attribute__((always_inline)) {
         const auto product = V::mul(V::sub(load_codes<V>(call.a + i, count), a_zero),
                                     V::sub(load_codes<V>(call.b + i, count), b_zero));
-        store_codes<V>(V::mul(product, multiplier), call.zero_point, call.y + i, count);
+        store_codes<V>(V::add(V::mul(product, multiplier), zero_point), 0, call.y + i, count);
       });
 }
 
