@@ -23,7 +23,7 @@ OutputError::Kind kind_of(const Graph& graph, const GraphIndex& index, ValueId o
   for (NodeId n = index.producer(output); n != kNoNode;) {
     const Node& node = graph.nodes[static_cast<size_t>(n)];
     if (node.op_type == "Softmax" && node.domain.empty()) return OutputError::Kind::kProbabilities;
-    if (find_op(graph, node).quantization != QuantizationRule::kPassThrough) break;
+    if (quantization_of(graph, node) != QuantizationRule::kPassThrough) break;
     n = index.producer(node.inputs[0]);
   }
   return OutputError::Kind::kNumbers;

@@ -197,7 +197,12 @@ struct OpDef {
   /// at least one output has elements.
   void (*evaluate)(const EvaluateContext& context);
 
+  /// Read it through quantization_of, which knows the node too.
   QuantizationRule quantization = QuantizationRule::kFloat;
+
+  /// For operators that move elements: true if a node of this form also puts numbers into its output that its
+  /// input does not have. nullptr: none does.
+  bool (*fills)(const Node& node, int64_t opset) = nullptr;
 
   /// How an operator with weights lays out its input `weight_input` of this shape (extents known); nothing
   /// for a form that cannot be seen so. nullptr for all other operators.
@@ -240,5 +245,13 @@ const OpDef& find_op(const Graph& graph, const Node& node);
 
 /// The same, or nullptr.
 const OpDef* try_find_op(const Graph& graph, const Node& node);
+
+/// True for a node of a form that fills: OpDef::fills.
+bool fills(const Graph& graph, const Node& node);
+
+/// What quantization does with this node: the rule of its operator, but kFloat for a form that fills,
+/// since the codes of its input cannot stand for the numbers it adds; kFloat too for an operator that is not
+/// known.
+QuantizationRule quantization_of(const Graph& graph, const Node& node);
 
 }  // namespace quantize

@@ -37,4 +37,14 @@ const OpDef& find_op(const Graph& graph, const Node& node) {
               "operator " + op + " is not supported; export the model without it, or split it off the model");
 }
 
+bool fills(const Graph& graph, const Node& node) {
+  const OpDef* def = try_find_op(graph, node);
+  return def != nullptr && def->fills != nullptr && def->fills(node, graph.opset_of(node));
+}
+
+QuantizationRule quantization_of(const Graph& graph, const Node& node) {
+  const OpDef* def = try_find_op(graph, node);
+  return def == nullptr || fills(graph, node) ? QuantizationRule::kFloat : def->quantization;
+}
+
 }  // namespace quantize

@@ -263,6 +263,11 @@ bool takes_pixels(const Graph& graph, const Node& node) {
          constant_operands(graph, node, kernels_for(Isa::kScalar), inputs).has_value();
 }
 
+/// Cubic weights overshoot, and outside the region stands extrapolation_value.
+bool fills(const Node& node, int64_t opset) {
+  return !resizes_codes(resize_options(node, opset));
+}
+
 StepFunction compile(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return nullptr;
   std::vector<TensorView> inputs;
@@ -285,6 +290,7 @@ void add_resize(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
+                 .fills = fills,
                  .compile = compile,
                  .pixels = {.takes = takes_pixels}});
   ops.push_back({.op_type = "Upsample",
@@ -295,6 +301,7 @@ void add_resize(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
+                 .fills = fills,
                  .compile = compile,
                  .pixels = {.takes = takes_pixels}});
 }

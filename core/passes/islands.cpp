@@ -97,7 +97,7 @@ std::optional<IslandResult> Islands::result(ValueId id) {
       found.y = *y;
       break;
     }
-    if (clamp || index_.uses(id)[0].input != 0) return std::nullopt;
+    if (clamp || index_.uses(id)[0].input != 0 || is_shield(graph_, index_, node)) return std::nullopt;
     clamp = constant_clamp(graph_, node);
     if (!clamp) return std::nullopt;
     id = node.outputs[0];

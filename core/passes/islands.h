@@ -49,7 +49,8 @@ class Islands {
   /// For the image of a FusedConv: u8, one scale or one for each of the channels.
   std::optional<Codes> fused_operand(ValueId id, int64_t channels);
 
-  /// What becomes of a float value that nobody sees but a clamp and a QuantizeLinear of one scale.
+  /// What becomes of a float value that nobody sees but a clamp and a QuantizeLinear of one scale; nothing
+  /// behind a shield (core/passes/patterns.h), which says that the value is computed in float.
   std::optional<IslandResult> result(ValueId id);
   /// The same behind a FusedConv: a function, the addition of a residual and a clamp that cuts no code off
   /// (behind a function only if something is added) may stand before the QuantizeLinear, in this order, and

@@ -7,6 +7,7 @@
 #include "core/op.h"
 #include "core/ops/fused_conv.h"
 #include "core/ops/resample.h"
+#include "core/passes/integer_forms.h"
 #include "core/passes/islands.h"
 #include "core/passes/passes.h"
 #include "core/passes/transposed_phases.h"
@@ -36,6 +37,7 @@ class QOperatorLowering {
     replacements_.resize(count);
     for (size_t n = 0; n < count; ++n) {
       const Node node = graph_.nodes[n];
+      if (!keeps_meaning_on_codes(node)) continue;
       if (const auto form = kForms.find(node.op_type); form != kForms.end() && node.domain.empty())
         (this->*form->second)(node, static_cast<NodeId>(n));
       else if (moves_codes(node))
@@ -47,6 +49,7 @@ class QOperatorLowering {
       if (!dropped_[n]) nodes.push_back(std::move(graph_.nodes[n]));
     }
     graph_.nodes = std::move(nodes);
+    if (runtime_ == Runtime::kOwn) remove_shields();
     if (uses_microsoft_) graph_.info.opsets[kMicrosoft] = 1;
     remove_dead_nodes(graph_, keep_);
     return std::move(graph_);
@@ -100,6 +103,17 @@ class QOperatorLowering {
     clip.inputs = {codes, bound(result.low, "_low"), bound(result.high, "_high")};
     clip.outputs = {result.y.codes};
     return clip;
+  }
+
+  /// In float they have done what they are for: our engine lowers nothing after this.
+  void remove_shields() {
+    const GraphIndex index(graph_);
+    for (Node& node : graph_.nodes) {
+      if (!is_shield(graph_, index, node) || islands_.is_kept(node.outputs[0])) continue;
+      replace_uses(graph_, node.outputs[0], node.inputs[0]);
+      node.outputs.clear();
+    }
+    std::erase_if(graph_.nodes, [](const Node& node) { return node.outputs.empty(); });
   }
 
   // One function per form -----------------------------------------------------------------------------------
@@ -324,13 +338,10 @@ class QOperatorLowering {
 
   /// Operators that place codes anew, or take the largest.
   bool moves_codes(const Node& node) const {
-    if (!node.domain.empty() || node.outputs.empty()) return false;
+    if (!node.domain.empty() || quantization_of(graph_, node) != QuantizationRule::kPassThrough) return false;
     if (node.op_type == "MaxPool") return node.outputs.size() == 1 && graph_.opset() >= 12;
-    if (node.op_type == "Resize")
-      return resizes_codes(resize_options(node, graph_.opset())) &&
-             (!blends(node) || runtime_ == Runtime::kOwn);
-    const OpDef* def = try_find_op(graph_, node);
-    return def != nullptr && def->moves_data && node.op_type != "Concat";
+    if (node.op_type == "Resize") return !blends(node) || runtime_ == Runtime::kOwn;
+    return find_op(graph_, node).moves_data;
   }
 
   bool blends(const Node& node) const {

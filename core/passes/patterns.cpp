@@ -29,6 +29,18 @@ std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
   return clamp;
 }
 
+bool is_shield(const Graph& graph, const GraphIndex& index, const Node& node) {
+  if (node.op_type != "Max") return false;
+  const auto clamp = constant_clamp(graph, node);
+  if (!clamp || clamp->low != std::numeric_limits<float>::lowest()) return false;
+  const auto& uses = index.uses(node.outputs[0]);
+  return !uses.empty() && !index.is_output(node.outputs[0]) &&
+         std::all_of(uses.begin(), uses.end(), [&](const GraphIndex::Use& use) {
+           const Node& reader = graph.nodes[static_cast<size_t>(use.node)];
+           return reader.op_type == "QuantizeLinear" && reader.domain.empty() && use.input == 0;
+         });
+}
+
 NodeId clamp_reading(const Graph& graph, const GraphIndex& index, ValueId value) {
   if (!index.single_use(value) || index.uses(value)[0].input != 0) return kNoNode;
   const NodeId reader = index.uses(value)[0].node;

@@ -16,6 +16,10 @@ struct Clamp {
 /// constant scalars (attributes up to opset 6, inputs after); nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
+/// True for a shield: a Max with the lowest float in front of a QuantizeLinear. It changes no code, and
+/// stands where a runtime would compute on codes what is to be computed in float.
+bool is_shield(const Graph& graph, const GraphIndex& index, const Node& node);
+
 /// The node of such bounds that alone reads the value, which is no output; kNoNode: there is none.
 NodeId clamp_reading(const Graph& graph, const GraphIndex& index, ValueId value);
 

@@ -20,6 +20,7 @@ Graph prepare(const Graph& source, int64_t min_opset) {
   const std::function<void(Graph&)> passes[] = {
       infer_and_fold,        // no node is left that depends on constants alone
       upgrade,               // every node is of the opset that is written
+      plain_forms,           // no node has a form that integer operators or runtimes would misread
       infer_and_fold,        // as before the upgrade
       remove_no_ops,         // every node changes its input
       fold_pads,             // Conv and pooling read unpadded inputs where they can pad by themselves

@@ -29,6 +29,7 @@ std::optional<ZeroPoints> zero_points_of(const Graph& graph, const Node& node) {
   static const char* const kMoves[] = {"MaxPool",   "Reshape", "Flatten",      "Transpose",    "Squeeze",
                                        "Unsqueeze", "Slice",   "Split",        "Gather",       "Resize",
                                        "Concat",    "Expand",  "DepthToSpace", "SpaceToDepth", "Identity"};
+  if (fills(graph, node)) return std::nullopt;
   if (std::find(std::begin(kMoves), std::end(kMoves), node.op_type) == std::end(kMoves)) return std::nullopt;
   ZeroPoints result;
   for (size_t i = 0; i < (node.op_type == "Concat" ? node.inputs.size() : 1); ++i)

@@ -106,23 +106,23 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
                   const TargetProfile& target) {
   Candidate candidate;
   const OpDef& def = find_op(graph, node);
-  candidate.rule = def.quantization;
+  candidate.rule = quantization_of(graph, node);
   const IntegerOperator* kernel = target.find(graph, node);
   const std::string excluded = filter.reason(node);
   candidate.is_excluded = !excluded.empty();
-  if (def.quantization == QuantizationRule::kActivation)
+  if (candidate.rule == QuantizationRule::kActivation)
     candidate.float_reason = "stands behind no integer operator that could absorb it";
-  else if (kernel == nullptr || def.quantization == QuantizationRule::kFloat)
+  else if (kernel == nullptr || candidate.rule == QuantizationRule::kFloat)
     candidate.float_reason = std::string(target.name) + " has no integer kernel for it";
   else
     candidate.float_reason = excluded;
   if (!candidate || kernel == nullptr) return candidate;
   candidate.float_output = kernel->float_output;
-  if (def.quantization == QuantizationRule::kArithmetic)
+  if (candidate.rule == QuantizationRule::kArithmetic)
     candidate.activations = node.inputs;
   else
     candidate.activations = {node.inputs[0]};
-  if (def.quantization == QuantizationRule::kWeighted)
+  if (candidate.rule == QuantizationRule::kWeighted)
     candidate.float_reason = weighted_reason(graph, node, def, candidate);
   if (candidate) candidate.float_reason = type_reason(graph, index, node, candidate);
   return candidate;

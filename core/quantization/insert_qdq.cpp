@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/op.h"
@@ -68,7 +69,7 @@ Tensor real_bias(const PlannedWeights& weights) {
 class QdqInserter {
  public:
   QdqInserter(const Graph& graph, const QuantizationPlan& plan)
-      : source_(graph), index_(graph), plan_(plan), result_(graph) {}
+      : source_(graph), plan_(plan), result_(graph) {}
 
   Graph insert() {
     result_.nodes.clear();
@@ -101,6 +102,8 @@ class QdqInserter {
   void insert_float(Node node, NodeId number) {
     const auto corrected = corrected_adds_.find(number);
     if (corrected != corrected_adds_.end()) replace_constant(node, *corrected->second);
+    if (plan_.nodes[static_cast<size_t>(number)].behind_barrier)
+      node.inputs[0] = behind_barrier(node.inputs[0]);
     result_.nodes.push_back(node);
     for (ValueId id : node.outputs)
       if (id != kNoValue && planned(id).params) quantize_beside(id);
@@ -222,7 +225,7 @@ class QdqInserter {
   void quantize_beside(ValueId id) {
     const ValueId result = add_like(id, "_dequantized");
     dequantized_[static_cast<size_t>(id)] = result;
-    quantize_pair(plan_.shield_float_weights && has_float_weights(id) ? shielded(id) : id, result, id);
+    quantize_pair(planned(id).shielded ? shielded(id) : id, result, id);
   }
 
   /// The codes of x / scale + zero, which `affine` computes (see read_pixels), made of x itself.
@@ -244,17 +247,6 @@ class QdqInserter {
     push_dequantize(codes, shared_scales(bytes), std::nullopt, result);
   }
 
-  /// True if the value comes from a float operator with constant weights, or a clamp behind one.
-  bool has_float_weights(ValueId id) const {
-    NodeId producer = index_.producer(id);
-    while (producer != kNoNode && constant_clamp(source_, source_.nodes[static_cast<size_t>(producer)]))
-      producer = index_.producer(source_.nodes[static_cast<size_t>(producer)].inputs[0]);
-    if (producer == kNoNode) return false;
-    const Node& node = source_.nodes[static_cast<size_t>(producer)];
-    if (plan_.nodes[static_cast<size_t>(producer)].placement != Placement::kFloat) return false;
-    return find_op(source_, node).weight_layout != nullptr && source_.constant(node.input(1)) != nullptr;
-  }
-
   /// The same value behind a Max that changes nothing, so that the runtime does not see a pattern to
   /// quantize.
   ValueId shielded(ValueId id) {
@@ -267,6 +259,23 @@ class QdqInserter {
     node.outputs = {
         result_.add_value(result_.value(id).name + "_shielded", DataType::kF32, result_.value(id).shape)};
     node.name = result_.value(node.outputs[0]).name;
+    result_.nodes.push_back(node);
+    return node.outputs[0];
+  }
+
+  /// The same value behind a Gather of all channels, over which the runtime does not move a Transpose.
+  ValueId behind_barrier(ValueId id) {
+    std::vector<int64_t> channels(static_cast<size_t>((*result_.value(id).shape)[1]));
+    std::iota(channels.begin(), channels.end(), 0);
+    const std::string name = result_.value(id).name;
+    const ValueId all = result_.add_constant(
+        name + "_channels", Tensor::of<int64_t>({static_cast<int64_t>(channels.size())}, channels));
+    Node node;
+    node.op_type = "Gather";
+    node.inputs = {id, all};
+    node.outputs = {result_.add_value(name + "_laid_out", DataType::kF32, result_.value(id).shape)};
+    node.name = result_.value(node.outputs[0]).name;
+    node.attributes["axis"] = int64_t{1};
     result_.nodes.push_back(node);
     return node.outputs[0];
   }
@@ -352,7 +361,6 @@ class QdqInserter {
   }
 
   const Graph& source_;
-  const GraphIndex index_;
   const QuantizationPlan& plan_;
   Graph result_;
   ValueId lowest_ = kNoValue;

@@ -23,6 +23,9 @@ struct PlannedValue {
   /// Where the range comes from, or why the value stays float.
   std::string reason;
   std::vector<RangeCandidate> candidates = {};  // what the range was compared with, itself included
+  /// True if a shield stands before its rounding: the runtime would else compute on codes what is to be
+  /// computed in float (TargetProfile::unasked_fusions).
+  bool shielded = false;
 };
 
 /// The weights and the bias of an integer Conv, ConvTranspose, Gemm or MatMul.
@@ -56,12 +59,13 @@ struct PlannedNode {
   /// own: a Relu or Clip (absorbed, or kept where the range does not imply it), the last node of a function,
   /// or an Add, which may have a tail of its own.
   NodeId tail = kNoNode;
+  /// True if a barrier stands before it: TargetProfile::mislays.
+  bool behind_barrier = false;
 };
 
 /// Requires: made for exactly the graph it is used with; values and nodes go by id.
 struct QuantizationPlan {
   std::string target;
-  bool shield_float_weights = false;  // the target would round them: TargetProfile::rounds_float_weights
   std::vector<PlannedValue> values;
   std::vector<PlannedNode> nodes;
   std::vector<std::string> warnings;

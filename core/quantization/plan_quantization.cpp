@@ -12,6 +12,7 @@
 #include "core/quantization/candidates.h"
 #include "core/quantization/concat_scales.h"
 #include "core/quantization/own_values.h"
+#include "core/quantization/plan_shields.h"
 #include "core/quantization/quantize_weights.h"
 #include "core/quantization/tails.h"
 
@@ -33,7 +34,6 @@ class Planner {
         own_(graph, index_, ranges, scheme, target, candidates_, tails_),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
-    plan_.shield_float_weights = target.rounds_float_weights;
     plan_.values.resize(graph.values.size());
     plan_.nodes.resize(graph.nodes.size());
   }
@@ -47,6 +47,7 @@ class Planner {
     share_concat_scales(graph_, index_, scheme_, plan_);
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
+    plan_shields(graph_, index_, target_, plan_);
     if (kept_clamps_ > 0)
       plan_.warnings.push_back(std::to_string(kept_clamps_) +
                                " Relu or Clip stay, because codes reach beyond their bounds; " +

@@ -23,6 +23,15 @@ struct IntegerOperator {
   bool (*fits)(const Graph& graph, const Node& node) = nullptr;
 };
 
+/// A float operator that the runtime computes on codes by itself, where DequantizeLinear stands before all
+/// its computed inputs and QuantizeLinear behind it.
+struct UnaskedFusion {
+  const char* op_type;
+  /// True if it does so although an input is a constant of reals, which it rounds too; false: then it does
+  /// not.
+  bool rounds_constants = false;
+};
+
 /// Element types that the runtime multiplies.
 struct TypePair {
   DataType activation, weight;
@@ -33,10 +42,11 @@ struct TargetProfile {
   const char* description;  // for help texts
   std::span<const IntegerOperator> operators;
   std::span<const TypePair> type_pairs;
-  /// True if the runtime rounds the weights of a float operator to one scale of 8 bits by itself, unasked,
-  /// where it stands between DequantizeLinear and QuantizeLinear (ONNX Runtime; --exclude would cost more
-  /// than it saves).
-  bool rounds_float_weights = false;
+  /// What is not to be computed in float unless it is shielded (insert_qdq).
+  std::span<const UnaskedFusion> unasked_fusions = {};
+  /// True for a form that the runtime computes wrongly or refuses where it turns images to another layout:
+  /// such a node stays float, behind a barrier (insert_qdq). nullptr: there is none.
+  bool (*mislays)(const Graph& graph, const Node& node) = nullptr;
   /// True if a Conv of two spatial axes and u8 applies any Function of kernels/integer.h to its reals before
   /// it rounds them.
   bool fuses_functions = false;
@@ -47,6 +57,7 @@ struct TargetProfile {
 
   /// The entry for this node, or nullptr: the runtime computes it in float.
   const IntegerOperator* find(const Graph& graph, const Node& node) const;
+  const UnaskedFusion* find_unasked(const Node& node) const;
   bool multiplies(DataType activation, DataType weight) const;
 };
 

@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/passes/integer_forms.h"
 #include "core/quantization/target.h"
 
 namespace quantize {
@@ -24,7 +25,8 @@ const TargetProfile& find_target(const std::string& name) {
 }
 
 const IntegerOperator* TargetProfile::find(const Graph& graph, const Node& node) const {
-  if (!node.domain.empty()) return nullptr;
+  if (!node.domain.empty() || !keeps_meaning_on_codes(node) || (mislays != nullptr && mislays(graph, node)))
+    return nullptr;
   for (const IntegerOperator& candidate : operators) {
     if (node.op_type != candidate.op_type) continue;
     const bool fits =
@@ -32,6 +34,13 @@ const IntegerOperator* TargetProfile::find(const Graph& graph, const Node& node)
         node.string_attribute(candidate.attribute, candidate.attribute_value) == candidate.attribute_value;
     return fits && (candidate.fits == nullptr || candidate.fits(graph, node)) ? &candidate : nullptr;
   }
+  return nullptr;
+}
+
+const UnaskedFusion* TargetProfile::find_unasked(const Node& node) const {
+  if (!node.domain.empty()) return nullptr;
+  for (const UnaskedFusion& fusion : unasked_fusions)
+    if (node.op_type == fusion.op_type) return &fusion;
   return nullptr;
 }
 

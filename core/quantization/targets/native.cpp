@@ -2,7 +2,7 @@
 // computes on codes. Functions of one code need no operator of their own: the engine makes tables of them.
 #include "core/ops/resample.h"
 #include "core/passes/transposed_phases.h"
-#include "core/quantization/target.h"
+#include "core/quantization/targets/onnx_runtime.h"
 
 namespace quantize {
 
@@ -65,7 +65,8 @@ const TargetProfile kNative{.name = "native",
                             .description = "the engine of this program",
                             .operators = kOperators,
                             .type_pairs = kTypePairs,
-                            .rounds_float_weights = true,
+                            .unasked_fusions = kOnnxRuntimeFusions,
+                            .mislays = onnx_runtime_mislays,
                             .fuses_functions = true,
                             .joins_residuals = true,
                             .has_channel_scales = true};

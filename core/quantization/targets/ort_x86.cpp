@@ -1,6 +1,6 @@
 // ONNX Runtime's CPU provider on x86-64. Source: the operators its QDQ selectors fuse, tried one by one with
 // version 1.32; the reasons are in the README of this folder's parent.
-#include "core/quantization/target.h"
+#include "core/quantization/targets/onnx_runtime.h"
 
 namespace quantize {
 
@@ -42,6 +42,7 @@ const TargetProfile kOrtX86{.name = "ort-x86",
                             .description = "ONNX Runtime, CPU provider, x86-64",
                             .operators = kOperators,
                             .type_pairs = kTypePairs,
-                            .rounds_float_weights = true};
+                            .unasked_fusions = kOnnxRuntimeFusions,
+                            .mislays = onnx_runtime_mislays};
 
 }  // namespace quantize

@@ -1,0 +1,168 @@
+// Forms that newer opsets added, written in the older ones. Read plain_forms(), at the end, first.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/op.h"
+#include "core/ops/operands.h"
+#include "core/ops/window.h"
+#include "core/passes/integer_forms.h"
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+namespace {
+
+template <typename T>
+Shape extent(const std::vector<T>& values) {
+  return {static_cast<int64_t>(values.size())};
+}
+
+/// One operand of Pad or Resize that has a number for some axes, or several: it is given for all axes.
+class Spreader {
+ public:
+  /// `place` stands before the node whose operands are spread; `axes` counts from 0.
+  Spreader(Graph& graph, std::vector<Node>& place, const Node& node, std::vector<int64_t> axes, size_t rank)
+      : graph_(graph), place_(place), node_(node), axes_(std::move(axes)), rank_(rank) {}
+
+  /// [parts, axes] numbers become [parts, rank]; `others` [parts, rank] has those of the axes not given.
+  ValueId spread(ValueId operand, ValueId others, size_t parts) {
+    if (operand == kNoValue) return kNoValue;
+    std::vector<int64_t> picks;
+    for (size_t part = 0; part < parts; ++part)
+      for (size_t axis = 0; axis < rank_; ++axis) {
+        const auto found = std::find(axes_.begin(), axes_.end(), static_cast<int64_t>(axis));
+        const auto given = static_cast<size_t>(found - axes_.begin());
+        picks.push_back(static_cast<int64_t>(
+            found == axes_.end() ? part * rank_ + axis : parts * rank_ + part * axes_.size() + given));
+      }
+    const ValueId all = add("Concat", {others, operand});
+    place_.back().attributes["axis"] = int64_t{0};
+    return add("Gather", {all, constant("_picks", Tensor::of<int64_t>(extent(picks), picks))});
+  }
+
+  /// [parts, rank] numbers: those of a part are the same for each axis.
+  template <typename T>
+  ValueId repeat(const char* suffix, const std::vector<T>& parts) {
+    std::vector<T> values;
+    for (const T value : parts) values.insert(values.end(), rank_, value);
+    return constant(suffix, Tensor::of<T>(extent(values), values));
+  }
+
+  /// A new node in front.
+  ValueId add(const char* op_type, std::vector<ValueId> inputs) {
+    Node& node = place_.emplace_back();
+    node.op_type = op_type;
+    node.inputs = std::move(inputs);
+    node.outputs = {graph_.add_value(base() + "_" + op_type)};
+    node.name = graph_.value(node.outputs[0]).name;
+    return node.outputs[0];
+  }
+
+  ValueId constant(const char* suffix, Tensor tensor) {
+    return graph_.add_constant(base() + suffix, std::move(tensor));
+  }
+
+ private:
+  std::string base() const { return graph_.value(node_.outputs[0]).name; }
+
+  Graph& graph_;
+  std::vector<Node>& place_;
+  const Node& node_;
+  std::vector<int64_t> axes_;
+  size_t rank_;
+};
+
+std::optional<size_t> rank_of(const Graph& graph, const Node& node) {
+  const auto& shape = graph.value(node.inputs[0]).shape;
+  return shape ? std::optional(shape->size()) : std::nullopt;
+}
+
+/// Pads for all axes, in place of `axes`.
+void spread_pads(Graph& graph, Node& pad, std::vector<Node>& place) {
+  const Tensor* axes = graph.constant(pad.input(3));
+  const auto rank = rank_of(graph, pad);
+  if (axes == nullptr || !rank) return;
+  Spreader spreader(graph, place, pad, normalize_axes(to_integers(axes->view()), *rank), *rank);
+  pad.inputs[1] = spreader.spread(pad.inputs[1], spreader.repeat<int64_t>("_no_pads", {0, 0}), 2);
+  pad.inputs.resize(pad.inputs[2] == kNoValue ? 2 : 3);
+}
+
+/// The scales with which a Resize that keeps the aspect ratio reaches the sizes it rounds to; nothing if
+/// sizes or extents are not known, or scales, whose products are rounded down, lead elsewhere.
+std::optional<std::vector<float>> scales_of_policy(const Graph& graph, const Node& resize,
+                                                   const std::vector<int64_t>& axes) {
+  const Tensor* sizes = graph.constant(resize.input(3));
+  const auto &x = graph.value(resize.inputs[0]).shape, &y = graph.value(resize.outputs[0]).shape;
+  if (sizes == nullptr || !x || !y || !is_static(*x) || !is_static(*y)) return std::nullopt;
+  const auto wanted = sizes->to_vector<float>();
+  if (wanted.size() != axes.size()) return std::nullopt;
+  const bool smaller = resize.string_attribute("keep_aspect_ratio_policy", "") == "not_larger";
+  float scale = 0;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const float own = wanted[i] / static_cast<float>((*x)[static_cast<size_t>(axes[i])]);
+    scale = i == 0 ? own : smaller ? std::min(scale, own) : std::max(scale, own);
+  }
+  for (int64_t axis : axes) {
+    const auto in = static_cast<float>((*x)[static_cast<size_t>(axis)]);
+    if (std::floor(in * scale) != static_cast<float>((*y)[static_cast<size_t>(axis)])) return std::nullopt;
+  }
+  return std::vector<float>(axes.size(), scale);
+}
+
+/// Region, scales and sizes for all axes, in place of `axes`.
+void spread_sizes(Graph& graph, Node& resize, std::vector<Node>& place) {
+  const auto rank = rank_of(graph, resize);
+  if (!resize.has_attribute("axes") || !rank) return;
+  const auto axes = normalize_axes(resize.ints_attribute("axes", {}), *rank);
+  Spreader spreader(graph, place, resize, axes, *rank);
+  resize.inputs.resize(4, kNoValue);
+  if (resize.string_attribute("keep_aspect_ratio_policy", "stretch") != "stretch" &&
+      resize.inputs[3] != kNoValue) {
+    const auto scales = scales_of_policy(graph, resize, axes);
+    if (!scales) return;
+    resize.inputs[2] = spreader.constant("_scales", Tensor::of<float>(extent(*scales), *scales));
+    resize.inputs[3] = kNoValue;
+  }
+  resize.attributes.erase("keep_aspect_ratio_policy");
+  const auto is_empty = [&](ValueId id) {
+    return id == kNoValue || (graph.constant(id) != nullptr && graph.constant(id)->size() == 0);
+  };
+  for (ValueId& id : resize.inputs)
+    if (is_empty(id)) id = kNoValue;
+  resize.inputs[1] = spreader.spread(resize.inputs[1], spreader.repeat<float>("_whole", {0, 1}), 2);
+  resize.inputs[2] = spreader.spread(resize.inputs[2], spreader.repeat<float>("_unscaled", {1}), 1);
+  if (resize.inputs[3] != kNoValue)
+    resize.inputs[3] = spreader.spread(resize.inputs[3], spreader.add("Shape", {resize.inputs[0]}), 1);
+  while (resize.inputs.back() == kNoValue) resize.inputs.pop_back();
+  resize.attributes.erase("axes");
+}
+
+/// True if no window reaches behind the padded input.
+bool windows_end_inside(const Graph& graph, const Node& pool) {
+  const auto& shape = graph.value(pool.inputs[0]).shape;
+  if (!shape) return false;
+  const Window window = pool_window(pool, *shape);
+  return std::all_of(window.axes.begin(), window.axes.end(), [](const WindowAxis& axis) {
+    return axis.in != kUnknownDim && axis.start(axis.out - 1) + axis.span() <= axis.in + axis.pad_end;
+  });
+}
+
+}  // namespace
+
+void plain_forms(Graph& graph) {
+  std::vector<Node> nodes;
+  for (Node& node : graph.nodes) {
+    if (node.domain.empty()) {
+      if (node.op_type == "Pad" && node.input(3) != kNoValue) spread_pads(graph, node, nodes);
+      if (node.op_type == "Resize") spread_sizes(graph, node, nodes);
+      if (node.op_type == "AveragePool" && windows_end_inside(graph, node))
+        node.attributes.erase("ceil_mode");
+      drop_idle_attributes(node);
+    }
+    nodes.push_back(std::move(node));
+  }
+  graph.nodes = std::move(nodes);
+}
+
+}  // namespace quantize

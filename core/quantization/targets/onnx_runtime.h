@@ -1,0 +1,35 @@
+// What ONNX Runtime makes of a quantized graph by itself, unasked. Every file that is written may be run by
+// it, so all targets share this. Tried operator by operator with version 1.32
+// (tests/conformance/operator_forms.py).
+#pragma once
+
+#include "core/quantization/target.h"
+
+namespace quantize {
+
+/// Float operators that it computes on codes where they stand between DequantizeLinear and QuantizeLinear.
+/// Those that move elements are left out: it takes them only if both have the same scale, and then nothing
+/// differs. (mobilenet_v2 with three float Conv: 3 % agreement, shielded 98.8 %.)
+inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
+    {.op_type = "Conv", .rounds_constants = true},
+    {.op_type = "ConvTranspose", .rounds_constants = true},
+    {.op_type = "Gemm", .rounds_constants = true},
+    {.op_type = "MatMul"},
+
+    {.op_type = "Add"},
+    {.op_type = "AveragePool"},
+    {.op_type = "Concat"},
+    {.op_type = "GlobalAveragePool"},
+    {.op_type = "LeakyRelu"},
+    {.op_type = "Mul"},
+    {.op_type = "Sigmoid"},
+    {.op_type = "Softmax"},
+    {.op_type = "Where", .rounds_constants = true},
+};
+
+/// True for forms that its layout optimizer spoils: it lays the images between two integer convolutions with
+/// their channels last, where `axes` stay what they were, and a cubic interpolation is of the wrong axes or
+/// refused.
+bool onnx_runtime_mislays(const Graph& graph, const Node& node);
+
+}  // namespace quantize
