@@ -23,6 +23,11 @@ void* allocate(size_t bytes, size_t alignment) {
   return memory;
 }
 
+/// Out of line, so that the compiler does not take `free` at the place of a `delete` for a mistake.
+[[gnu::noinline]] void release(void* memory) {
+  std::free(memory);
+}
+
 }  // namespace
 
 // These replace the library's own for the whole test program; new[] and the other forms end up here.
@@ -33,16 +38,16 @@ void* operator new(size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<size_t>(alignment));
 }
 void operator delete(void* memory) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 
 namespace quantize {
