@@ -21,7 +21,7 @@ namespace quantize {
 /// Tried are imagenet, tf, caffe, unit and raw on up to 32 images, spread evenly over the list. Where the
 /// model leaves its width open, images keep their aspect ratio at its height; where it leaves both open,
 /// 224x224 is assumed, with a warning. Images that already have the model's own size are neither resized nor
-/// cropped. `source` is the model as it was read, `prepared` what prepare() made of it. Errors: those of
+/// cropped. `source` is the model as it was read, `prepared` what open_model made of it. Errors: those of
 /// image_input_of, resolve and Engine::run; Error(kCalibration) if none of the images can be used.
 PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, const SampleList& list,
                                    int threads, const CompileOptions& engine);

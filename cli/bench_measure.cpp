@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "core/macs.h"
 #include "core/parallel.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 
@@ -69,7 +70,8 @@ struct Subject {
     CompileOptions options;
     options.kernels = plan.kernels;
     options.threads = plan.threads;
-    engine = std::make_unique<Engine>(std::move(graph), options);
+    engine = std::make_unique<Engine>(with_context([&] { return path; }, [&] { return open_model(graph); }),
+                                      options);
     program = engine->program(shapes);
     workspace = std::make_unique<Workspace>(*program);
     load_ms = ms_since(start);

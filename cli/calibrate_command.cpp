@@ -25,7 +25,8 @@ struct CalibrateFlags {
 Report calibrate(const CalibrateFlags& flags, Console& console) {
   check_writable(flags.output, {flags.model});
   const Graph source = load_model(flags.model, flags.input_shapes);
-  const Graph graph = with_context([&] { return flags.model; }, [&] { return prepare(source); });
+  const Graph graph =
+      with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
   StatisticsTable table = calibrate(graph, samples.source, flags.engine, console);
   if (samples.preprocessing) table.preprocessing_origin = origin_json(*samples.preprocessing);

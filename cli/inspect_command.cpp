@@ -56,7 +56,7 @@ uint64_t total_macs(const Graph& graph, Diagnostics& diagnostics) {
     return 0;
   }
   try {
-    const Graph prepared = prepare(graph);
+    const Graph prepared = open_model(graph);
     uint64_t total = 0;
     for (const Node& node : prepared.nodes) total += macs_of(prepared, node);
     return total;

@@ -245,7 +245,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   check_is_float(source);
   done(console, flags.model + ": " + format_plural(source.nodes.size(), "node") + ", opset " +
                     std::to_string(source.opset()));
-  const Graph graph = with_context([&] { return flags.model; }, [&] { return prepare(source); });
+  const Graph graph =
+      with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
   const Learned learned = learn(flags, source, graph, console);
   done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +

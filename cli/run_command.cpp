@@ -13,6 +13,7 @@
 #include "cli/samples.h"
 #include "cli/text.h"
 #include "core/engine/engine.h"
+#include "core/passes/passes.h"
 #include "onnx_io/onnx_io.h"
 
 namespace quantize {
@@ -102,13 +103,21 @@ Result run_named(const RunOptions& options, Engine& engine) {
   return run_once(engine, options.hash, arguments.front(), inputs);
 }
 
-// One INPUT is a file or folder of samples.
-std::vector<Result> run_samples(const RunOptions& options, Engine& engine, const std::string& path,
-                                Console& console) {
+// Each INPUT is a file or folder of samples; nothing where they are NAME=FILE.
+std::vector<std::unique_ptr<Samples>> open_inputs(const RunOptions& options, const Graph& model,
+                                                  Console& console) {
+  std::vector<std::unique_ptr<Samples>> opened;
+  if (named_input(model, options.inputs.front()) != kNoValue) return opened;
   SampleFlags flags = options.samples;
-  flags.path = path;
-  Samples samples = open_samples(flags, engine.graph(), options.engine, console);
-  SampleSource& source = samples.source;
+  for (const std::string& path : options.inputs) {
+    flags.path = path;
+    opened.emplace_back(new Samples(open_samples(flags, model, options.engine, console)));
+  }
+  return opened;
+}
+
+std::vector<Result> run_samples(const RunOptions& options, Engine& engine, SampleSource& source,
+                                Console& console) {
   std::vector<Result> results(source.count());
   for_each_sample(source, options.engine.thread_count(), console, "running",
                   [&](size_t i, const std::vector<Tensor>& inputs) {
@@ -119,11 +128,13 @@ std::vector<Result> run_samples(const RunOptions& options, Engine& engine, const
   return results;
 }
 
-std::vector<Result> run_all(const RunOptions& options, Engine& engine, Console& console) {
-  if (named_input(engine.graph(), options.inputs.front()) != kNoValue) return {run_named(options, engine)};
+std::vector<Result> run_all(const RunOptions& options, Engine& engine,
+                            const std::vector<std::unique_ptr<Samples>>& inputs, Console& console) {
+  if (inputs.empty()) return {run_named(options, engine)};
   std::vector<Result> results;
-  for (const std::string& path : options.inputs)
-    for (Result& result : run_samples(options, engine, path, console)) results.push_back(std::move(result));
+  for (const auto& samples : inputs)
+    for (Result& result : run_samples(options, engine, samples->source, console))
+      results.push_back(std::move(result));
   return results;
 }
 
@@ -271,10 +282,12 @@ Report run(const RunOptions& options, Console& console) {
   // Several samples have a thread each; a single one has them all.
   const bool single = named_input(model, options.inputs.front()) != kNoValue ||
                       (options.inputs.size() == 1 && !fs::is_directory(options.inputs.front()));
+  const auto inputs = open_inputs(options, model, console);
   Engine engine(
-      model, {.kernels = &options.engine.kernels(), .threads = single ? options.engine.thread_count() : 1});
+      with_context([&] { return options.model; }, [&] { return open_model(model); }),
+      {.kernels = &options.engine.kernels(), .threads = single ? options.engine.thread_count() : 1});
   for (Value& value : model.values) value.initializer = Tensor();  // the engine's own go once they are packed
-  const std::vector<Result> results = run_all(options, engine, console);
+  const std::vector<Result> results = run_all(options, engine, inputs, console);
   throw_if_interrupted();
   std::vector<Output> outputs = outputs_of(model, results);
   if (!options.folder.empty()) write(outputs, options.folder);

@@ -51,8 +51,8 @@ PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model,
                                    const EngineOptions& engine) {
   if (flags.preprocess != "auto") return given_preprocess(flags.preprocess, inputs_of(model).front());
   const bool described = model.info.metadata.contains(kPreprocessKey);
-  return choose_preprocess(model, described ? model : prepare(model), list, engine.thread_count(),
-                           {&engine.kernels(), {}});
+  return choose_preprocess(model, described ? model : open_model(model, kMinOutputOpset), list,
+                           engine.thread_count(), {&engine.kernels(), {}});
 }
 
 // Images become floats first, also for a model that takes 8-bit pixels (quantized_inputs turns them into

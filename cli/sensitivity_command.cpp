@@ -90,7 +90,8 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
   const TargetProfile& target = find_target(flags.target);
   const Graph source = load_model(flags.model, flags.input_shapes);
-  const Graph graph = with_context([&] { return flags.model; }, [&] { return prepare(source); });
+  const Graph graph =
+      with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
   const StatisticsTable statistics = calibrate(graph, samples.source, flags.engine, console);
   const RangeTable ranges = decide_ranges(statistics, scheme, flags.engine.thread_count());

@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/text.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 
@@ -159,7 +160,12 @@ Report verify(const VerifyOptions& options, Console& console) {
   if (!options.labels.file.empty())
     comparison_options.labels = read_labels(options.labels.file, options.labels.offset);
   Samples samples = open_samples(options.samples, reference, options.engine, console);
-  const Comparison comparison = compare(reference, candidate, samples.source, comparison_options, console);
+  const auto opened = [](const std::string& path, const Graph& graph) {
+    return with_context([&] { return path; }, [&] { return open_model(graph); });
+  };
+  const Comparison comparison =
+      compare(opened(options.reference, reference), opened(options.candidate, candidate), samples.source,
+              comparison_options, console);
   warn_of_bad_images(samples.source, console.diagnostics);
   if (!options.labels.file.empty()) check_labels(options, comparison, console.diagnostics);
 

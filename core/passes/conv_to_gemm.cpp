@@ -57,6 +57,7 @@ std::vector<Node> as_product(Graph& graph, const Node& conv) {
 }  // namespace
 
 void conv_to_gemm(Graph& graph) {
+  if (graph.opset() < 13) return;  // Unsqueeze has its axes as an input from there on
   const std::vector<bool> result = find_results(graph, GraphIndex(graph));
   std::vector<Node> nodes;
   for (Node& node : graph.nodes)

@@ -65,12 +65,13 @@ void fold(Graph& graph, const Node& node) {
 
 }  // namespace
 
-void fold_constants(Graph& graph) {
+void fold_constants(Graph& graph, ConstantCodes codes) {
   std::vector<Node> kept;
   size_t left = kMaxTotalBytes;
   for (Node& node : graph.nodes) {
     const bool constant = all_inputs_constant(graph, node) || needs_only_known_shape(graph, node);
-    const auto bytes = constant ? result_bytes(graph, node) : std::nullopt;
+    const bool stays = codes == ConstantCodes::kKeep && node.op_type == "DequantizeLinear";
+    const auto bytes = constant && !stays ? result_bytes(graph, node) : std::nullopt;
     if (bytes && *bytes <= std::min(left, kMaxNodeBytes)) {
       with_context([&] { return describe(graph, node); }, [&] { fold(graph, node); });
       left -= *bytes;

@@ -12,13 +12,17 @@ namespace quantize {
 /// for an unknown operator, Error(kInvalidModel) for shapes that cannot be; each with the node as context.
 void infer_shapes(Graph& graph);
 
+/// What becomes of a DequantizeLinear of constants: reals like all else, or it stays, since what reads it can
+/// compute in integers then.
+enum class ConstantCodes { kFold, kKeep };
+
 /// Replaces every node whose inputs are all constant by its result, and every node whose result follows from
 /// known shapes (Shape, Size and what is computed from them). Results above 64 MiB, or 2 GiB together, are
 /// left alone. Requires: infer_shapes ran. Deterministic operators only, so all that we know.
-void fold_constants(Graph& graph);
+void fold_constants(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 
 /// Both of the above, again and again until nothing changes.
-void infer_and_fold(Graph& graph);
+void infer_and_fold(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 
 /// Rewrites every node whose form or meaning changed up to `opset`, so that the model means the same in it. A
 /// model of that opset or a newer one stays as it is. Requires: infer_and_fold ran, so that constant operands
@@ -49,7 +53,7 @@ void fold_channel_affine(Graph& graph);
 
 /// Makes Flatten, Gemm, Unsqueeze of a Conv whose kernel lies once on its whole image, without padding, if
 /// what it computes are results (see find_results): as a Gemm it may return reals where the rest is in
-/// integers. Requires: infer_shapes ran, opset 13 or newer.
+/// integers. Graphs older than opset 13 stay as they are. Requires: infer_shapes ran.
 void conv_to_gemm(Graph& graph);
 
 /// Lets nodes read one of several equal constants.
@@ -70,11 +74,16 @@ void name_nodes(Graph& graph);
 /// The least opset of what we write: the first with scales per channel in QuantizeLinear.
 constexpr int64_t kMinOutputOpset = 13;
 
-/// Everything that is done to a model before it is run, calibrated or quantized; the order is in
-/// pipelines.cpp. The result has opset `min_opset`, or the source's if that is higher, and computes the same
-/// within float rounding. Names of graph inputs and outputs stay; ids do not. Errors: Error(kUnsupported) or
-/// Error(kInvalidModel) with the node as context.
-Graph prepare(const Graph& source, int64_t min_opset = kMinOutputOpset);
+/// Takes QuantizeLinear and DequantizeLinear of ONNX Runtime's domain for ONNX's own, which mean the same, from
+/// opset 13 on.
+void standardize_quantizers(Graph& graph);
+
+/// The one way to make a model ready, to be run, timed, compared, calibrated or quantized: folded, fused and
+/// inferred; the order is in pipelines.cpp. The result computes the same within float rounding. What a model
+/// rounds stays: QuantizeLinear, DequantizeLinear and operators on codes mean what they meant, constant codes
+/// stay codes. It is lifted to opset `min_opset` if that is higher than its own. Names of graph inputs and
+/// outputs stay; ids do not. Errors: Error(kUnsupported) or Error(kInvalidModel) with the node as context.
+Graph open_model(const Graph& source, int64_t min_opset = 0);
 
 /// Fixes the extents of graph inputs, then infers and folds until nothing is left unknown.
 /// Shapes:  input_shapes[i] belongs to graph.inputs[i]; static, of the rank and extents the model allows.

@@ -5,32 +5,34 @@
 
 namespace quantize {
 
-void infer_and_fold(Graph& graph) {
+void infer_and_fold(Graph& graph, ConstantCodes codes) {
   // A folded node may reveal the shape behind it (Reshape to a computed shape), so repeat while that happens.
   for (size_t before = graph.nodes.size() + 1; before != graph.nodes.size();) {
     before = graph.nodes.size();
     infer_shapes(graph);
-    fold_constants(graph);
+    fold_constants(graph, codes);
   }
 }
 
-Graph prepare(const Graph& source, int64_t min_opset) {
+Graph open_model(const Graph& source, int64_t min_opset) {
+  const auto infer_and_fold_reals = [](Graph& graph) { infer_and_fold(graph, ConstantCodes::kKeep); };
   const auto upgrade = [min_opset](Graph& graph) { upgrade_opset(graph, min_opset); };
   const auto remove_dead = [](Graph& graph) { remove_dead_nodes(graph); };
   const std::function<void(Graph&)> passes[] = {
-      infer_and_fold,        // no node is left that depends on constants alone
-      upgrade,               // every node is of the opset that is written
-      plain_forms,           // no node has a form that integer operators or runtimes would misread
-      infer_and_fold,        // as before the upgrade
-      remove_no_ops,         // every node changes its input
-      fold_pads,             // Conv and pooling read unpadded inputs where they can pad by themselves
-      fold_channel_affine,   // no affine with constants stands behind a Conv, ConvTranspose or Gemm
-      conv_to_gemm,          // results of a Conv that covers its image are a Gemm's
-      merge_constants,       // no two constants are equal
-      remove_dead,           // every node is needed
-      remove_unused_values,  // every value is needed
-      name_nodes,            // node names are unique
-      infer_shapes,          // types and shapes are those of the graph as it is now
+      standardize_quantizers,  // Q and DQ are ONNX's own
+      infer_and_fold_reals,    // no node is left that depends on constants alone, but for those of codes
+      upgrade,                 // every node is of the opset that is asked for
+      plain_forms,             // no node has a form that integer operators or runtimes would misread
+      infer_and_fold_reals,    // as before the upgrade
+      remove_no_ops,           // every node changes its input
+      fold_pads,               // Conv and pooling read unpadded inputs where they can pad by themselves
+      fold_channel_affine,     // no affine with constants stands behind a Conv, ConvTranspose or Gemm
+      conv_to_gemm,            // results of a Conv that covers its image are a Gemm's
+      merge_constants,         // no two constants are equal
+      remove_dead,             // every node is needed
+      remove_unused_values,    // every value is needed
+      name_nodes,              // node names are unique
+      infer_shapes,            // types and shapes are those of the graph as it is now
   };
   Graph graph = source;
   validate(graph);

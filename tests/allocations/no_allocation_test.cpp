@@ -82,7 +82,7 @@ TEST_CASE("an inference after the first allocates nothing") {
     INFO(name);
     Graph model = load_model(std::string(QUANTIZE_SOURCE_DIR "/data/") + name);
     for (ValueId id : model.inputs) model.value(id).shape->front() = 1;
-    model = prepare(model);
+    model = open_model(model);
     check_no_allocation(model);
     check_no_allocation(test::quantized_graph(model));
   }

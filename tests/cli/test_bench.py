@@ -45,6 +45,11 @@ class Bench(Case):
                 low, high = model["ratio_quartiles"]
                 self.assertLessEqual(low, high)
 
+    def test_a_float_model_runs_as_it_is_quantized(self):
+        """What can be folded or fused is so in every command, so that no model is timed or compared as it was exported."""
+        layers = self.run_json("bench", MOBILENET, "--layers", *FAST)["models"][0]["layers"]
+        self.assertEqual({layer["op_type"] for layer in layers} & {"BatchNormalization", "Relu", "Clip", "Identity"}, set())
+
     def test_every_level_and_number_of_threads(self):
         for isa in ("scalar", "avx2"):
             if isa in self.run_program("bench", "--help-all").stdout:

@@ -335,6 +335,10 @@ def sqnr(wanted, got):
     return 10 * np.log10(np.sum(wanted.astype(np.float64) ** 2) / noise) if noise else np.inf
 
 
+FOR_QDQ = {"AddQDQPairToWeight": True, "QuantizeBias": False, "QDQKeepRemovableActivations": True, "DedicatedQDQPair": True,
+           "UseQDQContribOps": True}
+
+
 def check_tool_files(folder):
     logging.disable(logging.WARNING)
     random = np.random.default_rng(5)
@@ -345,8 +349,8 @@ def check_tool_files(folder):
     for form, x_type, w_type, per_channel, extra in itertools.product(
             tool.QuantFormat, types, types, (False, True),
             ({}, {"reduce_range": True}, {"ActivationSymmetric": True, "WeightSymmetric": True}, {"WeightSymmetric": False},
-             {"AddQDQPairToWeight": True}, {"QuantizeBias": False}, {"QDQKeepRemovableActivations": True})):
-        if form == tool.QuantFormat.QOperator and extra.keys() & {"AddQDQPairToWeight", "QuantizeBias", "QDQKeepRemovableActivations"}:
+             *({option: value} for option, value in FOR_QDQ.items()))):
+        if form == tool.QuantFormat.QOperator and extra.keys() & FOR_QDQ.keys():
             continue
         name = f"tool {form} {x_type}{w_type} {'per channel' if per_channel else 'per tensor'} {extra}"
         path = folder / "tool.onnx"

@@ -107,7 +107,7 @@ Graph with_normalization(const TemporaryFolder& folder, const std::string& name,
 }
 
 PreprocessChoice choose(const Graph& graph, const TemporaryFolder& folder) {
-  const Graph prepared = prepare(graph);
+  const Graph prepared = open_model(graph);
   SampleOptions options;
   options.path = folder.path().string();
   const SampleList list = list_samples({prepared.value(prepared.inputs[0])}, options);

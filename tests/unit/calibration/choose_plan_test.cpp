@@ -24,7 +24,7 @@ Graph classifier() {
                                            {{"pads", List{1, 1, 1, 1}}})});
   const ValueId c = b.node("Conv", {a, b.random("w2", {8, 8, 3, 3}), b.random("b2", {8})});
   const ValueId flat = b.node("Flatten", {b.node("GlobalAveragePool", {c})});
-  return prepare(b.build({b.node("Gemm", {flat, b.random("w3", {8, 5}), b.random("b3", {5})})}));
+  return open_model(b.build({b.node("Gemm", {flat, b.random("w3", {8, 5}), b.random("b3", {5})})}));
 }
 
 std::optional<std::vector<Tensor>> sample(size_t i) {

@@ -28,7 +28,7 @@ Graph network(float factor, float weight) {
   weights("b1")[0] *= factor;
   for (int o = 0; o < 6; ++o)
     for (int i = 0; i < 9; ++i) weights("w2")[o * 36 + i] *= weight;
-  return prepare(graph);
+  return open_model(graph);
 }
 
 std::optional<std::vector<Tensor>> sample(size_t i) {
@@ -102,7 +102,7 @@ TEST_CASE("choose_ranges: in front of a function its flat side is cut off") {
   const ValueId x = b.input("x", {1, 3, 12, 12});
   const ValueId c = b.node("Conv", {x, b.random("w1", {4, 3, 3, 3}, -4, 1), b.random("b1", {4})});
   const ValueId h = b.node("HardSwish", {c});
-  const Graph graph = prepare(b.build({b.node("Conv", {h, b.random("w2", {2, 4, 1, 1})})}));
+  const Graph graph = open_model(b.build({b.node("Conv", {h, b.random("w2", {2, 4, 1, 1})})}));
   QuantizationScheme scheme = all_integer();
   const RangeTable table = test::measured_ranges(graph);
   const QuantizationPlan plan = plan_quantization(graph, table, scheme, find_target("ort-x86"));

@@ -31,7 +31,7 @@ Graph chain() {
   const ValueId p =
       b.node("Relu", {b.node("Conv", {sum, b.random("w3", {16, 8, 1, 1}), b.random("b3", {16})})});
   const ValueId flat = b.node("Flatten", {b.node("GlobalAveragePool", {p})});
-  return prepare(b.build({b.node("MatMul", {flat, b.random("w4", {16, 4})})}));
+  return open_model(b.build({b.node("MatMul", {flat, b.random("w4", {16, 4})})}));
 }
 
 std::optional<std::vector<Tensor>> sample(size_t i) {

@@ -160,7 +160,7 @@ TEST_CASE("every node gets a name of its own", "[passes]") {
   CHECK(graph.nodes[3].name == "relu_0_out");
 }
 
-TEST_CASE("prepare: an old model with everything that is folded becomes three nodes", "[passes]") {
+TEST_CASE("open_model: an old model with everything that is folded becomes three nodes", "[passes]") {
   GraphBuilder b(9);
   ValueId y = b.input("x", {kUnknownDim, 3, 8, 8});
   y = b.node("Pad", {y}, {{"pads", Ints{0, 0, 1, 1, 0, 0, 1, 1}}});
@@ -174,7 +174,7 @@ TEST_CASE("prepare: an old model with everything that is folded becomes three no
   const ValueId two =
       b.node("Add", {b.constant("one", Tensor::scalar(1.0f)), b.constant("uno", Tensor::scalar(1.0f))});
   const Graph graph = b.build({b.node("Mul", {y, two})});
-  const Graph result = prepare(graph);
+  const Graph result = open_model(graph, kMinOutputOpset);
   CHECK(result.opset() == 13);
   CHECK(result.nodes.size() == 3);
   check_same(graph, result);
@@ -183,11 +183,11 @@ TEST_CASE("prepare: an old model with everything that is folded becomes three no
   for (const Value& value : result.values) CHECK(value.dtype != DataType::kUndefined);
 }
 
-TEST_CASE("prepare does not change what is prepared", "[passes]") {
+TEST_CASE("open_model does not change what is open", "[passes]") {
   GraphBuilder b(11);
   const ValueId y = b.node("Conv", {b.input("x", {1, 3, 8, 8}), b.random("w", {4, 3, 3, 3})});
   const Graph graph = b.build({b.node("Add", {y, b.random("a", {4, 1, 1})})});
-  const Graph once = prepare(graph), twice = prepare(once);
+  const Graph once = open_model(graph), twice = open_model(once);
   CHECK(once.nodes.size() == 1);
   CHECK(twice.nodes.size() == 1);
   CHECK(equal(once.value(once.nodes[0].inputs[1]).initializer,
@@ -195,9 +195,49 @@ TEST_CASE("prepare does not change what is prepared", "[passes]") {
   CHECK(graph.nodes.size() == 2);
 }
 
-TEST_CASE("prepare takes the opset that is asked for, and no older one than the source's", "[passes]") {
+TEST_CASE("open_model takes the opset that is asked for, and no older one than the source's", "[passes]") {
   GraphBuilder b(17);
   const Graph graph = b.build({b.node("Relu", {b.input("x", {2})})});
-  CHECK(prepare(graph).opset() == 17);
-  CHECK(prepare(graph, 21).opset() == 21);
+  CHECK(open_model(graph, kMinOutputOpset).opset() == 17);
+  CHECK(open_model(graph, 21).opset() == 21);
+}
+
+TEST_CASE("open_model: an old model that is only run stays in its opset", "[passes]") {
+  const int64_t opset = GENERATE(7, 9, 11, 12);
+  GraphBuilder b(opset);
+  ValueId y = b.node("Conv", {b.input("x", {2, 3, 4, 4}), b.random("w", {4, 3, 3, 3})});
+  y = b.node("BatchNormalization", {y, b.random("scale", {4}), b.random("bias", {4}), b.random("mean", {4}),
+                                    b.random("var", {4}, 0.5f, 1.0f)});
+  y = b.node("Relu", {b.node("Dropout", {y})});
+  y = b.node("Conv", {y, b.random("v", {5, 4, 2, 2})});  // over its whole image
+  const Graph graph = b.build({b.node("Softmax", {y}, {{"axis", int64_t{1}}})});
+  const Graph result = open_model(graph);
+  CHECK(result.opset() == opset);
+  CHECK(result.nodes.size() == 4);
+  check_same(graph, result);
+}
+
+TEST_CASE("open_model: what a model rounds stays, and codes of constants stay codes", "[passes]") {
+  GraphBuilder b;
+  const auto constant = [&](Tensor tensor) { return b.node("Constant", {}, {{"value", std::move(tensor)}}); };
+  const ValueId s = constant(Tensor::scalar(0.02f)), z = constant(Tensor::scalar(uint8_t{100}));
+  const auto round = [&](ValueId x) {
+    return b.node("Identity", {b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, s, z}), s, z})});
+  };
+  const auto weights = [&](const std::string& name) {  // reals that are rounded, as some tools leave them
+    const ValueId ws = constant(Tensor::scalar(0.01f)), wz = constant(Tensor::scalar(int8_t{0}));
+    return b.node("DequantizeLinear",
+                  {b.node("QuantizeLinear", {b.random(name, {3, 3, 1, 1}), ws, wz}), ws, wz});
+  };
+  const ValueId x = round(b.input("x", {1, 3, 5, 5}));
+  const Graph graph =
+      b.build({round(b.node("Conv", {round(b.node("Conv", {x, weights("w")})), weights("v")}))});
+  const Graph result = open_model(graph);
+  CHECK(count_nodes(result, "Constant") + count_nodes(result, "Identity") == 0);
+  CHECK(count_nodes(result, "QuantizeLinear") == 3);
+  CHECK(count_nodes(result, "DequantizeLinear") == 5);
+  CHECK(count_nodes(lower_to_qoperator(result), "QLinearConv") == 2);
+  // The reference code of the integer operators rounds like the graph of reals, but for ties.
+  const auto inputs = random_inputs(graph);
+  CHECK(relative_difference(run_graph(result, inputs)[0], run_graph(graph, inputs)[0]) < 0.01);
 }
