@@ -9,7 +9,6 @@
 #include <numeric>
 #include <string_view>
 
-#include "calibration/byte_reader.h"
 #include "calibration/decode_image.h"
 #include "calibration/preprocess_evidence.h"
 #include "calibration/preprocess_file.h"
@@ -27,18 +26,19 @@ struct Candidate {
   Preprocess preprocess;
 };
 
-std::vector<std::string> spread_evenly(const std::vector<Sample>& samples) {
-  const size_t count = std::min(samples.size(), kMaxImages);
-  std::vector<std::string> files;
-  for (size_t i = 0; i < count; ++i) files.push_back(samples[i * samples.size() / count].parts[0].file);
-  return files;
+/// Images of the whole list, so that every shard of it has the same preprocessing.
+std::vector<Sample::Part> images_to_try(const SampleList& list) {
+  std::vector<Sample::Part> images;
+  for (const size_t i : spread_evenly(kMaxImages, list.whole.size()))
+    images.push_back(list.whole[i].parts[0]);
+  return images;
 }
 
 /// True if all images that can be read have the input's size.
-bool have_own_size(const std::vector<std::string>& files, const ImageInput& input) {
-  return std::all_of(files.begin(), files.end(), [&](const std::string& file) {
+bool have_own_size(const std::vector<Sample::Part>& images, const ImageInput& input) {
+  return std::all_of(images.begin(), images.end(), [&](const Sample::Part& part) {
     try {
-      const Image image = decode_image(read_file(file));
+      const Image image = decode_image(part.bytes());
       return image.height == input.height && image.width == input.width;
     } catch (const Error&) {  // it is counted and named when it is loaded as a sample
       return true;
@@ -73,10 +73,10 @@ std::vector<Candidate> make_candidates(const ImageInput& input, bool own_size) {
 }
 
 /// The image under every candidate; nothing if it cannot be used.
-std::vector<Tensor> try_all(const std::string& file, const std::vector<Candidate>& candidates) {
+std::vector<Tensor> try_all(const Sample::Part& part, const std::vector<Candidate>& candidates) {
   std::vector<Tensor> tensors;
   try {
-    const Image image = decode_image(read_file(file));
+    const Image image = decode_image(part.bytes());
     for (const Candidate& each : candidates) tensors.push_back(preprocess_image(image, each.preprocess));
   } catch (const Error&) {  // as above
     tensors.clear();
@@ -185,12 +185,12 @@ PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, c
   const ImageInput input = image_input_of(prepared.value(prepared.inputs[0]));
   if (auto choice = kept_preprocess(source.info.metadata, input)) return *std::move(choice);
 
-  const std::vector<std::string> files = spread_evenly(list.samples);
-  const std::vector<Candidate> candidates = make_candidates(input, have_own_size(files, input));
+  const std::vector<Sample::Part> images = images_to_try(list);
+  const std::vector<Candidate> candidates = make_candidates(input, have_own_size(images, input));
   std::atomic<size_t> used = 0;
-  Trial trial{files.size(), candidates.size(), nullptr, threads, engine};
+  Trial trial{images.size(), candidates.size(), nullptr, threads, engine};
   trial.load = [&](size_t i) {
-    std::vector<Tensor> tensors = try_all(files[i], candidates);
+    std::vector<Tensor> tensors = try_all(images[i], candidates);
     if (!tensors.empty()) ++used;
     return tensors;
   };
@@ -203,8 +203,9 @@ PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, c
   if (!choice)
     choice = from_classes(class_information(prepared, trial), candidates, default_of(candidates, input));
   if (used == 0) {
-    throw Error(ErrorKind::kCalibration, "none of the " + std::to_string(files.size()) +
-                                             " images tried can be used, the first being '" + files[0] + "'");
+    throw Error(ErrorKind::kCalibration, "none of the " + std::to_string(images.size()) +
+                                             " images tried can be used, the first being '" + images[0].file +
+                                             "'");
   }
   if (input.height == kUnknownDim && input.width == kUnknownDim) {
     choice->sure = false;

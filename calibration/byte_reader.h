@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <vector>
 
 namespace quantize {
 
@@ -30,8 +28,5 @@ class ByteReader {
 
 /// Throws Error(kCalibration): the file, said to be of this format, ends too early.
 [[noreturn]] void throw_truncated(const char* format);
-
-/// The whole file. Errors: Error(kIo) with the path and the system's reason.
-std::vector<uint8_t> read_file(const std::string& path);
 
 }  // namespace quantize

@@ -14,9 +14,13 @@
 #include <png.h>
 #include <webp/decode.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <string_view>
 
+#include "calibration/byte_reader.h"
+#include "calibration/file_kind.h"
 #include "calibration/image_formats.h"
 #include "core/error.h"
 
@@ -201,20 +205,60 @@ bool starts_with(std::span<const uint8_t> bytes, std::string_view magic, size_t 
   return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
 }
 
+enum class Format { kJpeg, kPng, kWebp, kBmp, kPnm, kNone };
+
+Format format_of(std::span<const uint8_t> bytes) {
+  if (starts_with(bytes, "\xff\xd8\xff")) return Format::kJpeg;
+  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return Format::kPng;
+  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return Format::kWebp;
+  if (starts_with(bytes, "BM")) return Format::kBmp;
+  for (const char* magic : {"P2", "P3", "P5", "P6"})
+    if (starts_with(bytes, magic)) return Format::kPnm;
+  return Format::kNone;
+}
+
 }  // namespace
 
 Image decode_image(std::span<const uint8_t> bytes) {
-  if (starts_with(bytes, "\xff\xd8\xff")) return JpegReader(bytes).read();
-  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return PngReader(bytes).read();
-  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return decode_webp(bytes);
-  if (starts_with(bytes, "BM")) return decode_bmp(bytes);
-  for (const char* magic : {"P2", "P3", "P5", "P6"}) {
-    if (starts_with(bytes, magic)) return decode_pnm(bytes);
+  switch (format_of(bytes)) {
+    case Format::kJpeg:
+      return JpegReader(bytes).read();
+    case Format::kPng:
+      return PngReader(bytes).read();
+    case Format::kWebp:
+      return decode_webp(bytes);
+    case Format::kBmp:
+      return decode_bmp(bytes);
+    case Format::kPnm:
+      return decode_pnm(bytes);
+    case Format::kNone:
+      break;
   }
-  throw Error(ErrorKind::kCalibration, bytes.empty()
-                                           ? "the file is empty"
-                                           : "the file is no JPEG, PNG, BMP, PPM, PGM or WebP image, "
-                                             "whatever its name says");
+  if (bytes.empty()) throw Error(ErrorKind::kCalibration, "the file is empty");
+  const FileFinding found = first_bytes_kind(bytes.first(std::min(bytes.size(), kKindBytes)));
+  throw Error(ErrorKind::kCalibration,
+              "the file is no JPEG, PNG, BMP, PPM, PGM or WebP image" +
+                  (found.kind == FileKind::kUnreadPicture ? " but " + found.name : std::string()) +
+                  ", whatever its name says");
+}
+
+bool is_readable_image(std::span<const uint8_t> bytes) {
+  constexpr size_t kBmpHeaderSize = 14;
+  const auto is_blank = [&](size_t at) { return at < bytes.size() && std::isspace(bytes[at]) != 0; };
+  const auto is_digit = [&](size_t at) { return at < bytes.size() && std::isdigit(bytes[at]) != 0; };
+  switch (format_of(bytes)) {
+    case Format::kNone:
+      return false;
+    case Format::kBmp: {  // two reserved numbers, then the size of the second header
+      if (bytes.size() < kBmpHeaderSize + 4) return false;
+      const ByteReader header(bytes);
+      return header.u32(6) == 0 && header.u32(kBmpHeaderSize) >= 12 && header.u32(kBmpHeaderSize) <= 1024;
+    }
+    case Format::kPnm:
+      return is_blank(2) && (is_digit(3) || (bytes.size() > 3 && bytes[3] == '#'));
+    default:
+      return true;
+  }
 }
 
 }  // namespace quantize

@@ -16,4 +16,8 @@ namespace quantize {
 /// kMaxPixels (checked before memory is taken). Never crashes, whatever the bytes.
 Image decode_image(std::span<const uint8_t> bytes);
 
+/// True if a file that begins with these bytes is one of those formats; so sure that no text is taken for
+/// one.
+bool is_readable_image(std::span<const uint8_t> first_bytes);
+
 }  // namespace quantize

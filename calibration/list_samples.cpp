@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "calibration/file_kind.h"
+#include "calibration/find_files.h"
 #include "calibration/sample_source.h"
 #include "core/error.h"
 
@@ -16,36 +18,8 @@ namespace fs = std::filesystem;
   throw Error(ErrorKind::kCalibration, what);
 }
 
-std::string extension_of(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return extension;
-}
-
-bool is_one_of(const std::string& extension, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), extension) != list.end();
-}
-bool is_image_name(const fs::path& path) {
-  return is_one_of(extension_of(path), {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".webp"});
-}
-bool is_tensor_name(const fs::path& path) {
-  return is_one_of(extension_of(path), {".npy", ".npz", ".pb"});
-}
-
-/// All regular files below a directory but hidden ones, sorted by path.
-std::vector<fs::path> files_below(const std::string& directory) {
-  std::vector<fs::path> files;
-  try {
-    for (fs::recursive_directory_iterator at(directory), end; at != end; ++at) {
-      const bool hidden = at->path().filename().string().starts_with('.');
-      if (hidden && at->is_directory()) at.disable_recursion_pending();
-      if (!hidden && at->is_regular_file()) files.push_back(at->path());
-    }
-  } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorKind::kIo, "cannot read '" + error.path1().string() + "': " + error.code().message());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+bool has_ending(const fs::path& path, std::string_view ending) {
+  return ending_of(path) == ending;
 }
 
 /// The path below `root`, or the file's own name where that is the root.
@@ -59,10 +33,10 @@ class TensorLister {
  public:
   TensorLister(const std::vector<Value>& inputs, const std::string& root) : inputs_(inputs), root_(root) {}
 
-  std::vector<Sample> list(const std::vector<fs::path>& files) {
+  std::vector<Sample> list(const std::vector<FoundFile>& files) {
     std::vector<fs::path> folders;  // of files that hold one input's part each
-    for (const fs::path& file : files) {
-      if (extension_of(file) == ".npz") {
+    for (const auto& [file, bytes] : files) {
+      if (has_ending(file, ".npz")) {
         add_npz(file);
       } else if (inputs_.size() == 1) {
         add(name_below(root_, file), {open(file)});
@@ -74,10 +48,21 @@ class TensorLister {
     return std::move(samples_);
   }
 
+  /// A .npy array that came out of a pipe.
+  std::vector<Sample> list(const Sample::Part& stream) {
+    Sample::Part part = stream;
+    part.array = std::make_shared<NpyArray>(NpyArray::parse(part.file, *part.content));
+    add(name_below(root_, part.file), {part});
+    return std::move(samples_);
+  }
+
+  /// Arrays taken for an input of another name: the first as a warning, or nothing.
+  std::optional<std::string> renamed() const { return renamed_; }
+
  private:
   Sample::Part open(const fs::path& file) const {
-    Sample::Part part{file.string(), nullptr, 0};
-    if (extension_of(file) == ".npy") part.array = std::make_shared<NpyArray>(NpyArray::open(part.file));
+    Sample::Part part{file.string(), nullptr, 0, nullptr};
+    if (has_ending(file, ".npy")) part.array = std::make_shared<NpyArray>(NpyArray::open(part.file));
     return part;
   }
 
@@ -86,13 +71,27 @@ class TensorLister {
     std::vector<Sample::Part> parts;
     for (const Value& input : inputs_) {
       auto found = arrays.find(input.name);
-      if (found == arrays.end() && inputs_.size() == 1 && arrays.size() == 1) found = arrays.begin();
-      if (found == arrays.end()) {
-        refuse("the archive '" + file.string() + "' has no array for the model's input '" + input.name + "'");
+      if (found == arrays.end() && inputs_.size() == 1 && arrays.size() == 1) {
+        found = arrays.begin();
+        note_renamed(file, found->first, input.name);
       }
-      parts.push_back({file.string(), std::make_shared<NpyArray>(std::move(found->second)), 0});
+      if (found == arrays.end()) {
+        std::string names;
+        for (const auto& [name, array] : arrays) names += (names.empty() ? "'" : ", '") + name + "'";
+        refuse("the archive '" + file.string() + "' has no array for the model's input '" + input.name +
+               "': it has " + (names.empty() ? "none" : names));
+      }
+      parts.push_back({file.string(), std::make_shared<NpyArray>(std::move(found->second)), 0, nullptr});
     }
     add(name_below(root_, file), parts);
+  }
+
+  /// numpy.savez gives arrays without a name that of kUnnamed, which says nothing.
+  void note_renamed(const fs::path& file, const std::string& array, const std::string& input) {
+    constexpr const char* kUnnamed = "arr_0";
+    if (renamed_ || array == kUnnamed) return;
+    renamed_ = "the array '" + array + "' of '" + file.string() + "' is taken for the model's input '" +
+               input + "', whose name it does not have";
   }
 
   void add_folder(const fs::path& folder) {
@@ -156,17 +155,90 @@ class TensorLister {
   const std::vector<Value>& inputs_;
   fs::path root_;
   std::vector<Sample> samples_;
+  std::optional<std::string> renamed_;
 };
 
-/// Keeps the samples that the options ask for.
+/// Takes the samples that the options ask for.
 void select(SampleList& list, const SampleOptions& options) {
-  std::vector<Sample>& samples = list.samples;
-  list.found = samples.size();
-  if (options.samples && *options.samples < samples.size()) samples.resize(*options.samples);
-  const size_t begin = samples.size() * options.shard / options.shards;
-  const size_t end = samples.size() * (options.shard + 1) / options.shards;
-  samples.resize(end);
-  samples.erase(samples.begin(), samples.begin() + static_cast<ptrdiff_t>(begin));
+  const std::vector<size_t> chosen = choose_samples(list.whole.size(), options);
+  const size_t begin = shard_begin(chosen.size(), options.shard, options.shards);
+  const size_t end = shard_begin(chosen.size(), options.shard + 1, options.shards);
+  for (size_t i = begin; i < end; ++i) list.samples.push_back(list.whole[chosen[i]]);
+  if (list.samples.empty())
+    refuse("none of the " + std::to_string(list.whole.size()) + " samples in '" + options.path +
+           "' is left: ask for more samples or fewer shards");
+}
+
+/// What lies at the path: the files of a folder, or the path itself. A pipe or device is in neither list.
+FoundFiles find(const std::string& path, fs::file_status status) {
+  if (fs::is_directory(status)) return find_files(path);
+  FoundFiles found;
+  if (!fs::is_regular_file(status)) return found;
+  const FoundFile file{path, fs::file_size(path)};
+  (is_tensor_name(path) ? found.tensors : found.images).push_back(file);
+  return found;
+}
+
+/// Decides between images and tensors; the others go to what was left out.
+void keep_one_kind(FoundFiles& found, size_t inputs) {
+  std::vector<FoundFile>& others = found.images.empty() || inputs != 1 ? found.images : found.tensors;
+  if (found.images.empty() || found.tensors.empty()) return;
+  for (const FoundFile& file : others) {
+    LeftOut& left_out = found.left_out[ending_of(file.path)];
+    if (left_out.count++ == 0) left_out.first = file.path;
+  }
+  others.clear();
+}
+
+[[noreturn]] void refuse_empty(const FoundFiles& found, const std::string& path) {
+  std::string there = left_out_text(found, path);
+  if (found.others.count != 0)
+    there += (there.empty() ? "" : ", ") + std::to_string(found.others.count) + " of other kinds ('" +
+             name_below(path, found.others.first) + "')";
+  refuse("there is no image (" + std::string(kReadFormats) + ") and no tensor (.npy, .npz, .pb) in '" + path +
+         "', " + (there.empty() ? "which is empty" : "but " + there));
+}
+
+std::string left_out_warning(const FoundFiles& found, const std::string& path) {
+  size_t count = 0;
+  for (const auto& [kind, files] : found.left_out) count += files.count;
+  return "in '" + path + "' " + std::to_string(count) + (count == 1 ? " file is" : " files are") +
+         " left out, being no " + (found.images.empty() ? ".npy, .npz or .pb" : kReadFormats) + ": " +
+         left_out_text(found, path);
+}
+
+/// One sample, or as many as a .npy array has, out of a pipe or device.
+SampleList list_stream(const std::vector<Value>& inputs, const std::string& path) {
+  constexpr std::string_view kNpy = "\x93NUMPY";
+  if (has_ending(path, ".npz") || has_ending(path, ".pb"))
+    throw Error(ErrorKind::kIo,
+                "cannot read '" + path + "': an archive or .pb tensor must be a file on a disk");
+  Sample::Part part{path, nullptr, 0, std::make_shared<const std::vector<uint8_t>>(read_file(path))};
+  SampleList list;
+  list.images = std::string_view(reinterpret_cast<const char*>(part.content->data()), part.content->size())
+                    .substr(0, kNpy.size()) != kNpy;
+  if (list.images) {
+    list.whole.push_back({name_below(path, path), {part}});
+  } else {
+    list.whole = TensorLister(inputs, path).list(part);
+  }
+  return list;
+}
+
+SampleList list_files(const std::vector<Value>& inputs, const std::string& path, fs::file_status status) {
+  FoundFiles found = find(path, status);
+  keep_one_kind(found, inputs.size());
+  if (found.images.empty() && found.tensors.empty()) refuse_empty(found, path);
+  SampleList list;
+  if (!found.left_out.empty()) list.warnings.push_back(left_out_warning(found, path));
+  list.images = !found.images.empty();
+  for (const FoundFile& image : found.images)
+    list.whole.push_back({name_below(path, image.path), {{image.path.string(), nullptr, 0, nullptr}}});
+  if (list.images) return list;
+  TensorLister lister(inputs, path);
+  list.whole = lister.list(found.tensors);
+  if (const auto renamed = lister.renamed()) list.warnings.push_back(*renamed);
+  return list;
 }
 
 }  // namespace
@@ -193,39 +265,12 @@ SampleList list_samples(const std::vector<Value>& inputs, const SampleOptions& o
   if (!fs::exists(status)) {
     throw Error(ErrorKind::kIo, "cannot read '" + options.path + "': " + error.message());
   }
-  const bool directory = fs::is_directory(status);
-  std::vector<fs::path> images, tensors;
-  for (const fs::path& file : directory ? files_below(options.path) : std::vector<fs::path>{options.path}) {
-    if (is_tensor_name(file)) {
-      tensors.push_back(file);
-    } else if (is_image_name(file) || !directory) {
-      images.push_back(file);
-    }
-  }
-  if (images.empty() && tensors.empty()) {
-    refuse("there is no image (JPEG, PNG, BMP, PPM, PGM, WebP) and no tensor (.npy, .npz, .pb) in '" +
-           options.path + "'");
-  }
-  if (!images.empty() && !tensors.empty()) {
-    refuse("'" + options.path + "' holds both images and tensors, such as '" + images[0].filename().string() +
-           "' and '" + tensors[0].filename().string() + "': keep one kind");
-  }
-  SampleList list;
-  list.images = !images.empty();
-  if (!list.images) {
-    list.samples = TensorLister(inputs, options.path).list(tensors);
-  } else if (inputs.size() != 1) {
+  const bool seekable = fs::is_directory(status) || fs::is_regular_file(status);
+  SampleList list = seekable ? list_files(inputs, options.path, status) : list_stream(inputs, options.path);
+  if (list.images && inputs.size() != 1)
     refuse("the model has " + std::to_string(inputs.size()) +
            " inputs, so images are not enough: give .npz files with an array for each input");
-  }
-  for (const fs::path& image : images) {
-    list.samples.push_back({name_below(options.path, image), {{image.string(), nullptr, 0}}});
-  }
   select(list, options);
-  if (list.samples.empty()) {
-    refuse("none of the " + std::to_string(list.found) + " samples in '" + options.path +
-           "' is left: ask for more samples or fewer shards");
-  }
   return list;
 }
 

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "calibration/byte_reader.h"
+#include "calibration/read_file.h"
 #include "core/atomic_file.h"
 #include "core/error.h"
 
@@ -102,8 +103,19 @@ NpyArray::NpyArray(std::string path, uint64_t offset, uint64_t byte_size, const 
   if (room == 0) throw_truncated(".npy");
 }
 
+NpyArray NpyArray::parse(const std::string& path, const std::vector<uint8_t>& bytes) {
+  return with_context([&] { return path; },
+                      [&] {
+                        std::string unpacked(bytes.begin(), bytes.end());
+                        NpyArray array(path, 0, unpacked.size(), unpacked.substr(0, kMaxHeader));
+                        array.unpacked_ = std::move(unpacked);
+                        return array;
+                      });
+}
+
 NpyArray NpyArray::open(const std::string& path) {
   std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return parse(path, read_file(path));
   const uint64_t size = std::filesystem::file_size(path, error);
   std::string header(std::min<uint64_t>(error ? 0 : size, kMaxHeader), '\0');
   if (!error) {

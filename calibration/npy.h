@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/tensor.h"
 
@@ -11,10 +12,12 @@ namespace quantize {
 /// An array in a file: its header is read, its elements are read when they are asked for.
 class NpyArray {
  public:
-  /// Opens a .npy file (format 1 to 3, little-endian, C order).
+  /// Opens a .npy file (format 1 to 3, little-endian, C order). A pipe or device is read to its end.
   /// Errors: Error(kIo) if it cannot be read; Error(kCalibration) if it is damaged, cut off, or of a kind
   /// named above.
   static NpyArray open(const std::string& path);
+  /// The same from the file's bytes; `path` is for messages.
+  static NpyArray parse(const std::string& path, const std::vector<uint8_t>& bytes);
 
   DataType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
@@ -36,7 +39,7 @@ class NpyArray {
   uint64_t offset_ = 0;  // of the elements in the file, or in `unpacked_`
   DataType dtype_ = DataType::kUndefined;
   Shape shape_;
-  std::string unpacked_;  // the array's bytes where the file holds them compressed
+  std::string unpacked_;  // the array's bytes where the file holds them compressed or is a pipe
 };
 
 /// The arrays of a .npz file by name (without ".npy"). Compressed ones are unpacked into memory at once.

@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 
-#include "calibration/byte_reader.h"
+#include "calibration/read_file.h"
 #include "core/error.h"
 
 namespace quantize {
@@ -204,10 +204,14 @@ std::string to_json(const Preprocess& preprocess) {
 
 Preprocess load_preprocess(const std::string& argument, const ImageInput& input) {
   if (argument.starts_with('{')) return resolve(parse_preprocess(argument), input);
-  if (std::filesystem::path(argument).extension() != ".json") return preset(argument, input);
-  const std::vector<uint8_t> bytes = read_file(argument);
+  const auto names = preset_names();
+  const bool named = std::find(names.begin(), names.end(), argument) != names.end();
+  const bool file =
+      std::filesystem::path(argument).extension() == ".json" || std::filesystem::exists(argument);
+  if (named || !file) return preset(argument, input);
+  const std::string text = read_text(argument);
   try {
-    return resolve(parse_preprocess(std::string(bytes.begin(), bytes.end())), input);
+    return resolve(parse_preprocess(text), input);
   } catch (Error& error) {
     throw error.add_context(argument);
   }

@@ -16,8 +16,8 @@ Preprocess parse_preprocess(const std::string& json);
 /// its fingerprint, too. Requires: preprocess came from resolve. parse_preprocess reads it back.
 std::string to_json(const Preprocess& preprocess);
 
-/// `argument` is a name for preset(), the path of a JSON file, or the JSON itself, which begins with '{'; the
-/// result is resolved.
+/// `argument` is a name for preset(), the path of a JSON file (any path that exists), or the JSON itself, which
+/// begins with '{'; the result is resolved.
 /// Errors: Error(kInvalidArgument), with the path as context; Error(kIo).
 Preprocess load_preprocess(const std::string& argument, const ImageInput& input);
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "calibration/byte_reader.h"
 #include "calibration/decode_image.h"
 #include "calibration/preprocess_file.h"
 #include "core/error.h"
@@ -60,7 +59,7 @@ Tensor SampleSource::load_part(const Sample::Part& part, const Value& input) con
       tensor = array.rows(part.first_row, batch == kUnknownDim ? 1 : batch);
     }
   } else if (list_.images) {
-    tensor = preprocess_image(decode_image(read_file(part.file)), *preprocess_);
+    tensor = preprocess_image(decode_image(part.bytes()), *preprocess_);
   } else {
     if (!options_.load_tensor_proto) throw Error(ErrorKind::kInternal, "no reader of .pb files was given");
     tensor = options_.load_tensor_proto(part.file);
@@ -76,7 +75,7 @@ void SampleSource::note_bad_image(size_t i, const std::string& reason) {
                                       [](const BadImage& bad, size_t sample) { return bad.sample < sample; });
   if (place != bad_images_.end() && place->sample == i) return;
   bad_images_.insert(place, {i, name(i), reason});
-  const size_t limit = options_.max_bad_images.value_or(std::max<size_t>(list_.found / 100, 1));
+  const size_t limit = options_.max_bad_images.value_or(std::max<size_t>(list_.whole.size() / 100, 1));
   const size_t bad = bad_images_.size();
   if (bad <= limit && bad < count()) return;
   std::string reasons;
@@ -85,7 +84,7 @@ void SampleSource::note_bad_image(size_t i, const std::string& reason) {
   }
   if (bad > kNamed) reasons += "; ...";
   if (bad == count()) throw Error(ErrorKind::kCalibration, "no image can be used" + reasons);
-  throw Error(ErrorKind::kCalibration, std::to_string(bad) + " of " + std::to_string(count()) +
+  throw Error(ErrorKind::kCalibration, "at least " + std::to_string(bad) + " of " + std::to_string(count()) +
                                            " images cannot be used, more than --max-bad-images " +
                                            std::to_string(limit) + " allows" + reasons);
 }

@@ -9,15 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "calibration/choose_samples.h"
 #include "calibration/npy.h"
 #include "calibration/preprocess.h"
+#include "calibration/read_file.h"
 
 namespace quantize {
 
-struct SampleOptions {
-  std::string path;                      // a directory, or one file
-  std::optional<size_t> samples;         // only the first so many
-  size_t shard = 0, shards = 1;          // of these, the part number `shard` of `shards` equal ones
+struct SampleOptions : SampleChoice {
+  std::string path;                      // a directory, or one file, pipe or device
   std::optional<size_t> max_bad_images;  // default: 1 % of the images found, at least 1
   /// Reads a .pb file: calibration does not know protobuf.
   std::function<Tensor(const std::string& path)> load_tensor_proto;
@@ -30,6 +30,10 @@ struct Sample {
     std::string file;
     std::shared_ptr<const NpyArray> array;  // nullptr: `file` is an image or .pb
     int64_t first_row = 0;
+    std::shared_ptr<const std::vector<uint8_t>> content;  // of a pipe, which can be read once; else nullptr
+
+    /// The bytes of the file. Errors: those of read_file.
+    std::vector<uint8_t> bytes() const { return content ? *content : read_file(file); }
   };
   std::string name;  // the path below the directory; "batch.npy[3]" for a row of several
   std::vector<Part> parts;
@@ -37,20 +41,23 @@ struct Sample {
 
 /// What lies at a path, in the order of the paths.
 struct SampleList {
-  bool images = false;  // else tensors
-  std::vector<Sample> samples;
-  size_t found = 0;  // before `samples` and `shards` picked some
+  bool images = false;        // else tensors
+  std::vector<Sample> whole;  // all that was found: whoever guesses from these guesses alike for every shard
+  std::vector<Sample> samples;        // the chosen ones of the shard
+  std::vector<std::string> warnings;  // what was left out
 };
 
 /// Lists the samples for a model with these inputs.
 ///
-/// A directory is searched through its subdirectories; hidden files and those with other extensions are
-/// passed over. Images: jpg jpeg png bmp ppm pgm webp, for models with one input. Tensors: a .npy holds as
-/// many samples as its batches have rows; a .npz holds an array for each input by its name (or just one array
-/// for the only input); a .pb is one sample. A model with several inputs takes .npz files, or directories
-/// with a file for each input: the input's name (see npy_file_name) or input_<number>, with .npy or .pb.
-/// Errors: Error(kIo) if the path cannot be read; Error(kCalibration) if there is no sample, images and
-/// tensors are mixed, or a tensor's type or shape is not the input's, naming both.
+/// A directory is searched by find_files. Images (see find_kind) are for models with one input; where there
+/// are images and tensors, such a model takes the images. Tensors: a .npy holds as many samples as its
+/// batches have rows; a .npz holds an array for each input by its name (or just one array for the only
+/// input); a .pb is one sample. A model with several inputs takes .npz files, or directories with a file for
+/// each input: the input's name (see npy_file_name) or input_<number>, with .npy or .pb. A single path is an
+/// image unless its name ends like a tensor's; a pipe or device is read to its end, and is a .npy array or an
+/// image. Pictures of formats that are not read and all else that was left out are warned of, with kinds and
+/// counts. Errors: Error(kIo) if the path cannot be read; Error(kCalibration) if there is no sample, saying
+/// what there is instead, or if a tensor's type or shape is not the input's, naming both.
 SampleList list_samples(const std::vector<Value>& inputs, const SampleOptions& options);
 
 /// Errors: Error(kCalibration) naming both if a tensor of this type and shape, made from `file`, cannot be

@@ -11,8 +11,8 @@
 #include <bit>
 #include <cmath>
 
-#include "calibration/byte_reader.h"
 #include "calibration/hash.h"
+#include "calibration/read_file.h"
 #include "core/atomic_file.h"
 #include "core/error.h"
 

@@ -5,9 +5,10 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
+#include <sstream>
 
+#include "calibration/read_file.h"
 #include "core/engine/engine.h"
 #include "core/error.h"
 #include "core/passes/model_facts.h"
@@ -195,8 +196,7 @@ std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, co
 }
 
 std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offset) {
-  std::ifstream file(path);
-  if (!file) throw Error(ErrorKind::kIo, "the labels '" + path + "' cannot be read");
+  std::istringstream file(read_text(path));
   std::map<std::string, int64_t> labels;
   std::string line;
   for (size_t number = 1; std::getline(file, line); ++number) {

@@ -31,7 +31,9 @@ void parse_shard(const std::string& text, SampleOptions& options) {
   const bool separated = first_error == std::errc() && middle != end && *middle == '/';
   const char* const second = separated ? middle + 1 : end;
   const auto [last, second_error] = std::from_chars(second, end, options.shards);
-  if (!separated || second_error != std::errc() || last != end || options.shard >= options.shards)
+  constexpr size_t kMost = 1'000'000'000;
+  if (!separated || second_error != std::errc() || last != end || options.shard >= options.shards ||
+      options.shards > kMost)
     throw Error(ErrorKind::kInvalidArgument,
                 "--shard '" + text + "' is not of the form I/N with I from 0 to N - 1, such as 0/4");
 }
@@ -40,6 +42,10 @@ SampleOptions sample_options(const SampleFlags& flags) {
   SampleOptions options;
   options.path = flags.path;
   options.samples = flags.samples;
+  options.seed = flags.seed;
+  if (flags.seed && !flags.samples)
+    throw Error(ErrorKind::kInvalidArgument,
+                "--seed chooses at random as many samples as --samples says; give both");
   options.max_bad_images = flags.max_bad_images;
   if (!flags.shard.empty()) parse_shard(flags.shard, options);
   options.load_tensor_proto = load_tensor_proto;
@@ -78,9 +84,12 @@ void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
 
 void add_preprocess_options(CLI::App& app, SampleFlags& flags) {
   app.add_option("--preprocess", flags.preprocess, preset_list() + " or JSON file")->type_name("NAME|FILE");
-  app.add_option("--samples", flags.samples, "only the first N")
+  app.add_option("--samples", flags.samples, "only N, spread evenly over the sorted list")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000'000))
+      ->group("Samples");
+  app.add_option("--seed", flags.seed, "these N at random, by a number from 0 on")
+      ->type_name("SEED")
       ->group("Samples");
   app.add_option("--max-bad-images", flags.max_bad_images,
                  "images that may be unusable (default 1 %, at least 1)")
@@ -134,6 +143,10 @@ Samples open_samples(const SampleFlags& flags, const Graph& original, const Engi
                      Console& console) {
   const SampleOptions options = sample_options(flags);
   SampleList list = list_samples(inputs_of(original), options);
+  for (const std::string& warning : list.warnings) console.diagnostics.warn(warning);
+  if (!list.images && flags.preprocess != "auto")
+    console.diagnostics.warn("--preprocess has no effect: '" + flags.path +
+                             "' holds tensors, taken as they are");
   if (!list.images)
     return {SampleSource(inputs_of(original), options, std::move(list), std::nullopt), std::nullopt};
   const Graph model = with_float_inputs(original);
@@ -155,8 +168,15 @@ void for_each_sample(SampleSource& source, int threads, const Console& console, 
 }
 
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics) {
-  for (const BadImage& bad : source.bad_images())
-    diagnostics.warn("image '" + bad.name + "' was skipped: " + bad.reason);
+  constexpr size_t kNamed = 3;
+  const std::vector<BadImage> bad = source.bad_images();
+  if (bad.empty()) return;
+  std::vector<std::string> named;
+  for (const BadImage& each : bad)
+    if (named.size() < kNamed) named.push_back("'" + each.name + "' (" + each.reason + ")");
+  if (bad.size() > kNamed) named.push_back(std::to_string(bad.size() - kNamed) + " others");
+  diagnostics.warn(std::to_string(bad.size()) + " of " + format_plural(source.count(), "image") +
+                   (bad.size() == 1 ? " was skipped: " : " were skipped: ") + join(named, "; "));
 }
 
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,

@@ -20,13 +20,14 @@ struct SampleFlags {
   std::string path;
   std::string preprocess = "auto";
   std::optional<size_t> samples;
+  std::optional<uint64_t> seed;
   std::string shard;
   std::optional<size_t> max_bad_images;
 };
 
 /// Adds all of them; `path_required` is false where a statistics file or an INPUT can stand for the path.
 void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required);
-/// Adds --preprocess, --samples and --max-bad-images only.
+/// Adds --preprocess, --samples, --seed and --max-bad-images only.
 void add_preprocess_options(CLI::App& app, SampleFlags& flags);
 
 /// Samples that are ready to load.
@@ -49,8 +50,10 @@ void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& d
 
 /// Opens the samples at flags.path for a model as it was read; where they are images, decides the
 /// preprocessing: what
-/// --preprocess says, else what choose_preprocess finds. A guess that is not sure is warned of.
-/// Errors: Error(kInvalidArgument) for --shard; those of list_samples, load_preprocess and choose_preprocess.
+/// --preprocess says, else what choose_preprocess finds. Warns of a guess that is not sure, of files that were
+/// left out, and of --preprocess beside tensors.
+/// Errors: Error(kInvalidArgument) for --shard and --seed; those of list_samples, load_preprocess and
+/// choose_preprocess.
 Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineOptions& engine,
                      Console& console);
 
@@ -59,7 +62,7 @@ Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineO
 void for_each_sample(SampleSource& source, int threads, const Console& console, const std::string& label,
                      const std::function<void(size_t i, const std::vector<Tensor>& inputs)>& body);
 
-/// Warns of every image that was skipped.
+/// Warns once of all images that were skipped, naming the first ones.
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);
 
 /// Runs the prepared model on all samples for its statistics, with progress; warns of the images that were

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <regex>
 
-#include "calibration/byte_reader.h"
 #include "calibration/calibrator.h"
 #include "calibration/choose_plan.h"
+#include "calibration/read_file.h"
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/op_registry.h"
@@ -108,8 +108,8 @@ BiasCorrection bias_correction(const SchemeFlags& flags) {
 }
 
 std::map<std::string, ValueOverride> load_overrides(const std::string& path) {
-  const std::vector<uint8_t> bytes = read_file(path);
-  return with_context([&] { return path; }, [&] { return parse_overrides({bytes.begin(), bytes.end()}); });
+  const std::string text = read_text(path);
+  return with_context([&] { return path; }, [&] { return parse_overrides(text); });
 }
 
 }  // namespace

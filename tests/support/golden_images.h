@@ -6,9 +6,9 @@
 #include <map>
 #include <string>
 
-#include "calibration/byte_reader.h"
 #include "calibration/decode_image.h"
 #include "calibration/npy.h"
+#include "calibration/read_file.h"
 
 namespace quantize::test {
 

@@ -5,10 +5,10 @@
 #include <random>
 #include <set>
 
-#include "calibration/byte_reader.h"
 #include "calibration/decode_image.h"
 #include "calibration/preprocess_evidence.h"
 #include "calibration/preprocess_file.h"
+#include "calibration/read_file.h"
 #include "core/error.h"
 #include "core/passes/passes.h"
 #include "tests/support/graph_builder.h"

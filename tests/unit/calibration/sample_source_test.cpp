@@ -98,13 +98,13 @@ TEST_CASE("a file named alone is an image whatever its extension", "[samples]") 
   CHECK(open(kImageInput, at(folder.file("photo"))).load(0));
 }
 
-TEST_CASE("the first samples are picked, then shards that together are all of them", "[samples]") {
+TEST_CASE("samples are chosen from the whole list, then shards that together are all of them", "[samples]") {
   const TemporaryFolder folder;
   write_images(folder, 10);
   SampleOptions options = at(folder.path().string());
   options.samples = 7;
   const std::vector<std::string> all = names(kImageInput, options);
-  CHECK(all.size() == 7);
+  CHECK(all == std::vector<std::string>{"0.ppm", "1.ppm", "2.ppm", "4.ppm", "5.ppm", "7.ppm", "8.ppm"});
   options.shards = 3;
   std::vector<std::string> together;
   for (options.shard = 0; options.shard < 3; ++options.shard) {
@@ -126,11 +126,43 @@ TEST_CASE("nothing to read is an error that says what was looked for", "[samples
       Contains("no image"));
   CHECK_THAT(message_of(ErrorKind::kIo, [&] { list_samples(kImageInput, at(folder.file("none"))); }),
              Contains("none") && Contains("No such file"));
-  write_text(folder.file("a.png"), "");
-  write_text(folder.file("b.npy"), "");
+  write_text(folder.file("a.gif"), "");
+  write_text(folder.file("notes.txt"), "");
   CHECK_THAT(
       message_of(ErrorKind::kCalibration, [&] { list_samples(kImageInput, at(folder.path().string())); }),
-      Contains("both images and tensors"));
+      Contains("1 .gif, 1 of other kinds ('notes.txt')"));
+}
+
+TEST_CASE("a model with one input takes images before tensors and names what is left out", "[samples]") {
+  const TemporaryFolder folder;
+  write_images(folder, 3);
+  write_text(folder.file("a.npy"), "");
+  write_text(folder.file("b.gif"), "");
+  const SampleList list = list_samples(kImageInput, at(folder.path().string()));
+  CHECK(list.samples.size() == 3);
+  REQUIRE(list.warnings.size() == 1);
+  CHECK_THAT(list.warnings[0], Contains("2 files are left out") && Contains("1 .gif, 1 .npy"));
+}
+
+TEST_CASE("the whole list is the same for every shard", "[samples]") {
+  const TemporaryFolder folder;
+  write_images(folder, 10);
+  SampleOptions options = at(folder.path().string());
+  options.shards = 4;
+  options.samples = 5;
+  for (options.shard = 0; options.shard < 4; ++options.shard)
+    CHECK(list_samples(kImageInput, options).whole.size() == 10);
+}
+
+TEST_CASE("a picture is read whatever its name", "[samples]") {
+  const TemporaryFolder folder;
+  fs::copy_file(test::golden_image("420.jpg"), folder.path() / "photo");
+  fs::copy_file(test::golden_image("gray.png"), folder.path() / "photo.tif");
+  fs::copy_file(test::golden_image("rgb.bmp"), folder.path() / "photo.jpg_original");
+  write_text(folder.file("README"), "BM is how bitmaps begin, and P5 5 is no picture");
+  write_text(folder.file("labels.txt"), "P5-photo.ppm 1\n");
+  CHECK(names(kImageInput, at(folder.path().string())) ==
+        std::vector<std::string>{"photo", "photo.jpg_original", "photo.tif"});
 }
 
 TEST_CASE("bad images are skipped and named up to the limit", "[samples]") {
@@ -153,7 +185,7 @@ TEST_CASE("bad images are skipped and named up to the limit", "[samples]") {
   SampleSource strict = open(kImageInput, options);
   CHECK_FALSE(strict.load(3));
   CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { strict.load(1); }),
-             Contains("2 of 5 images") && Contains("--max-bad-images 1") && Contains("1.ppm (") &&
+             Contains("at least 2 of 5 images") && Contains("--max-bad-images 1") && Contains("1.ppm (") &&
                  Contains("3.ppm ("));
 }
 
@@ -236,7 +268,7 @@ TEST_CASE("an archive holds every input by name, or the only one by any", "[samp
                         [&] {
                           open({input_of("other", {1, 3})}, at(path));
                         }),
-             Contains("'other'"));
+             Contains("'other': it has 'floats', 'longs'"));
 }
 
 TEST_CASE("directories hold a file for every input, by name or number", "[samples]") {

@@ -1,0 +1,27 @@
+// Which of the samples that were found are used: one rule for all commands and shards.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace quantize {
+
+struct SampleChoice {
+  std::optional<size_t> samples = std::nullopt;  // at most so many
+  std::optional<uint64_t> seed = std::nullopt;   // chosen at random by it; without one, spread evenly
+  size_t shard = 0, shards = 1;                  // of these, the part number `shard` of `shards`
+};
+
+/// Positions of `count` of `found` things, spread evenly: floor(i * found / count). All if there are no more.
+std::vector<size_t> spread_evenly(size_t count, size_t found);
+
+/// The first position of a shard among `count` chosen samples; its last one is before the next shard's first.
+size_t shard_begin(size_t count, size_t shard, size_t shards);
+
+/// Positions of the chosen samples among those found, ascending, before they are divided among shards. The
+/// same seed gives the same choice on every machine.
+std::vector<size_t> choose_samples(size_t found, const SampleChoice& choice);
+
+}  // namespace quantize

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Which samples are read, and what is said of those that are not."""
+import os
+import shutil
+import subprocess
+import threading
+import zipfile
+from io import BytesIO
+
+import pictures
+from program import MODEL, Case, main
+
+USAGE, IO, CALIBRATION = 2, 5, 6
+UNIT = ("--preprocess", "unit")
+
+
+def npz(name):
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(f"{name}.npy", pictures.npy((1, 1, 28, 28), [0.5] * 784))
+    return content.getvalue()
+
+
+class Listing(Case):
+    def setUp(self):
+        super().setUp()
+        self.images(6)
+        for name in ("a.gif", "b.GIF", "c.mp4", "notes.txt", "Thumbs.db", ".hidden.gif"):
+            self.write(f"images/{name}", "x")
+
+    def test_every_command_names_what_it_leaves_out(self):
+        for arguments in ((MODEL, "--calib", "images", "-o", "q.onnx"), ("calibrate", MODEL, "--calib", "images", "-o", "s.stats"),
+                          ("verify", MODEL, MODEL, "--images", "images"), ("run", MODEL, "images"),
+                          ("sensitivity", MODEL, "--calib", "images")):
+            with self.subTest(arguments[0]):
+                warnings = self.run_json(*arguments, *UNIT)["warnings"]
+                self.assertEqual(len([w for w in warnings if "3 files are left out" in w and "2 .gif, 1 .mp4" in w]), 1, warnings)
+
+    def test_links_and_pipes(self):
+        shutil.move(self.folder / "images", self.folder / "elsewhere")
+        (self.folder / "images").mkdir()
+        (self.folder / "images/holiday").symlink_to("../elsewhere")
+        (self.folder / "images/round").symlink_to(".")
+        os.mkfifo(self.folder / "images/pipe.jpg")
+        report = self.run_json("run", MODEL, "images", *UNIT)
+        self.assertEqual(report["samples"], 6)
+        self.assertIn("1 FIFO ('pipe.jpg')", report["warnings"][0])
+
+    def test_a_folder_with_nothing_to_read(self):
+        self.write("movies/a.mp4", "x")
+        self.write("movies/b.txt", "x")
+        self.fails("run", MODEL, "movies", code=CALIBRATION, says=r"but 1 \.mp4, 1 of other kinds \('b\.txt'\)")
+        (self.folder / "empty").mkdir()
+        self.fails("run", MODEL, "empty", code=CALIBRATION, says="which is empty")
+
+    def test_many_bad_images_are_one_warning(self):
+        for i in range(6):
+            self.write(f"images/bad{i}.jpg", "GIF89a")
+        report = self.run_json("run", MODEL, "images", *UNIT, "--max-bad-images", "6")
+        bad = [w for w in report["warnings"] if "bad0" in w]
+        self.assertRegex(bad[0], r"^6 of 12 images were skipped: 'bad0\.jpg' \(.*but GIF.*'bad2.*; 3 others$")
+        self.assertEqual((len(bad), report["samples"]), (1, 6))
+        done = self.run_program("run", MODEL, "images", *UNIT, code=CALIBRATION)
+        self.assertRegex(done.stderr, r"at least 2 of 12 images cannot be used, more than --max-bad-images 1")
+
+
+class Choice(Case):
+    def names(self, *arguments):
+        report = self.run_json("run", MODEL, "images", *UNIT, "--top", "1", *arguments)
+        return [entry["sample"] for entry in report["predictions"]]
+
+    def test_samples_are_spread_or_drawn(self):
+        self.images(20)
+        every = self.names()
+        self.assertEqual(self.names("--samples", "4"), every[::5])
+        drawn = self.names("--samples", "4", "--seed", "3")
+        self.assertEqual(drawn, self.names("--samples", "4", "--seed", "3", "--threads", "1"))
+        self.assertEqual(len(set(drawn)), 4)
+        self.assertNotEqual(drawn, self.names("--samples", "4", "--seed", "4"))
+        self.fails("run", MODEL, "images", "--seed", "3", code=USAGE, says="--seed.*--samples")
+
+    def test_shards_of_chosen_samples_are_one_run(self):
+        self.images(20)
+        calibrate = ("calibrate", MODEL, "--calib", "images", *UNIT, "--samples", "7", "--seed", "5")
+        self.run_program(*calibrate, "-o", "all.stats")
+        for i in range(3):
+            self.run_program(*calibrate, "--shard", f"{i}/3", "-o", f"{i}.stats")
+        self.run_program("merge", "1.stats", "2.stats", "0.stats", "-o", "sum.stats")
+        self.assertEqual((self.folder / "sum.stats").read_bytes(), (self.folder / "all.stats").read_bytes())
+
+
+class Tensors(Case):
+    def test_preprocessing_beside_tensors_is_said_to_do_nothing(self):
+        self.write("x/a.npy", pictures.npy((2, 1, 28, 28), [0.5] * 2 * 784))
+        self.assertEqual(self.run_json("run", MODEL, "x")["warnings"], [])
+        self.assertRegex(self.run_json("run", MODEL, "x", *UNIT)["warnings"][0], "--preprocess has no effect")
+
+    def test_an_archive_with_another_key(self):
+        self.write("x/a.npz", npz("pixels"))
+        self.assertRegex(self.run_json("run", MODEL, "x")["warnings"][0], "'pixels'.*'input'")
+        self.write("x/a.npz", npz("arr_0"))
+        self.assertEqual(self.run_json("run", MODEL, "x")["warnings"], [])
+        self.write("x/a.npz", npz("input"))
+        self.assertEqual(self.run_json("run", MODEL, "x")["warnings"], [])
+
+
+class Streams(Case):
+    """What is no regular file: read to its end, or refused in one sentence."""
+
+    def feed(self, name, content):
+        """A FIFO that somebody writes `content` into."""
+        path = self.folder / name
+        os.mkfifo(path)
+        threading.Thread(target=path.write_bytes, args=(content,), daemon=True).start()
+        return name
+
+    def test_samples(self):
+        self.write("image.png", pictures.png(28, 28))
+        array = pictures.npy((2, 1, 28, 28), [i % 256 / 255 for i in range(2 * 784)])
+        expected = self.run_json("run", MODEL, "image.png", *UNIT, "--hash")["hashes"][0]["hash"]
+        report = self.run_json("run", MODEL, self.feed("pipe", pictures.png(28, 28)), *UNIT, "--hash")
+        self.assertEqual(report["hashes"][0]["hash"], expected)
+        self.assertEqual(self.run_json("run", MODEL, self.feed("array", array))["samples"], 2)
+        self.assertEqual(self.run_json("run", MODEL, f"input={self.feed('named.npy', array)}")["samples"], 1)
+        self.assertEqual(self.run_json(MODEL, "--calib", self.feed("guessed", pictures.png(28, 28)), "-o", "q.onnx")["samples"], 1)
+        self.fails("run", MODEL, self.feed("pipe.npz", npz("input")), code=IO, says="pipe.npz.*file on a disk")
+        self.fails("run", MODEL, "/dev/zero", code=IO, says="/dev/zero.*256 MiB")
+        self.fails("run", MODEL, "/dev/null", *UNIT, code=CALIBRATION, says="empty")
+
+    def test_text_files(self):
+        images = self.images(4)
+        labels = "".join(f"{path.name} {i}\n" for i, path in enumerate(sorted(images.iterdir())))
+        verify = ("verify", MODEL, MODEL, "--images", "images")
+        self.write("labels.txt", labels)
+        wanted = self.run_json(*verify, *UNIT, "--labels", "labels.txt")
+        for name, text in (("mark.txt", "\ufeff" + labels), ("crlf.txt", "\ufeff" + labels.replace("\n", "\r\n"))):
+            self.write(name, text)
+            report = self.run_json(*verify, *UNIT, "--labels", name)
+            self.assertEqual((report["top1"], report["warnings"]), (wanted["top1"], wanted["warnings"]))
+        report = self.run_json(*verify, *UNIT, "--labels", self.feed("labels", labels.encode()))
+        self.assertEqual(report["top1"], wanted["top1"])
+        self.write("utf16.txt", labels.encode("utf-16"))
+        self.fails(*verify, *UNIT, "--labels", "utf16.txt", code=USAGE, says="utf16.txt.*UTF-8")
+        settings = b'\xef\xbb\xbf{"color": "gray", "scale": 0.00392156862745098}'
+        self.write("p.json", settings)
+        self.run_program(*verify, "--preprocess", "p.json")
+        self.run_program(*verify, "--preprocess", self.feed("settings", settings))
+        self.write("o.json", b'\xef\xbb\xbf{"input": {"min": -2, "max": 2}}')
+        self.run_program(MODEL, "--calib", "images", *UNIT, "--overrides", "o.json", "-o", "q.onnx")
+        for option in ("--labels", "--preprocess", "--overrides", "--statistics"):
+            command = verify if option == "--labels" else (MODEL, "--calib", "images", "-o", "r.onnx")
+            self.fails(*command, option, "images", code=IO, says="images")
+
+    def test_statistics(self):
+        self.images(4)
+        self.run_program("calibrate", MODEL, "--calib", "images", *UNIT, "-o", "s.stats")
+        content = (self.folder / "s.stats").read_bytes()
+        self.run_program("merge", self.feed("pipe", content), "-o", "t.stats")
+        self.assertEqual((self.folder / "t.stats").read_bytes(), content)
+        self.run_program(MODEL, "--statistics", self.feed("known", content), "--method", "max", "-o", "q.onnx")
+        self.fails("merge", "/dev/zero", "-o", "u.stats", code=IO, says="/dev/zero")
+
+
+if __name__ == "__main__":
+    main()
