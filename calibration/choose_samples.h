@@ -8,6 +8,9 @@
 
 namespace quantize {
 
+/// More samples or shards than anybody has: their product fits in 64 bits.
+constexpr uint64_t kMaxShards = 1'000'000'000;
+
 struct SampleChoice {
   std::optional<size_t> samples = std::nullopt;  // at most so many
   std::optional<uint64_t> seed = std::nullopt;   // chosen at random by it; without one, spread evenly

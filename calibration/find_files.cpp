@@ -10,6 +10,7 @@
 
 #include "calibration/file_kind.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 
 namespace quantize {
 namespace {
@@ -58,6 +59,7 @@ class Walk {
  private:
   void walk(const fs::path& folder) {
     for (const fs::directory_entry& entry : entries_of(folder)) {
+      check_interrupt();
       struct stat status {};
       if (entry.is_symlink()) {
         links_.insert(entry.path());
@@ -68,6 +70,8 @@ class Walk {
         } else if (first || !following_) {  // hard links are files of their own
           take(entry.path(), status);
         }
+      } else {
+        leave_out("file that cannot be looked at", entry.path());
       }
     }
   }

@@ -37,7 +37,7 @@ class TensorLister {
     std::vector<fs::path> folders;  // of files that hold one input's part each
     for (const auto& [file, bytes] : files) {
       if (has_ending(file, ".npz")) {
-        add_npz(file);
+        add_npz(file, bytes);
       } else if (inputs_.size() == 1) {
         add(name_below(root_, file), {open(file)});
       } else if (folders.empty() || folders.back() != file.parent_path()) {
@@ -62,11 +62,13 @@ class TensorLister {
  private:
   Sample::Part open(const fs::path& file) const {
     Sample::Part part{file.string(), nullptr, 0, nullptr};
+    std::error_code ignored;
+    part.file_bytes = fs::file_size(file, ignored);
     if (has_ending(file, ".npy")) part.array = std::make_shared<NpyArray>(NpyArray::open(part.file));
     return part;
   }
 
-  void add_npz(const fs::path& file) {
+  void add_npz(const fs::path& file, uint64_t bytes) {
     auto arrays = open_npz(file.string());
     std::vector<Sample::Part> parts;
     for (const Value& input : inputs_) {
@@ -81,7 +83,8 @@ class TensorLister {
         refuse("the archive '" + file.string() + "' has no array for the model's input '" + input.name +
                "': it has " + (names.empty() ? "none" : names));
       }
-      parts.push_back({file.string(), std::make_shared<NpyArray>(std::move(found->second)), 0, nullptr});
+      parts.push_back(
+          {file.string(), std::make_shared<NpyArray>(std::move(found->second)), 0, nullptr, bytes});
     }
     add(name_below(root_, file), parts);
   }
@@ -102,7 +105,7 @@ class TensorLister {
       const std::array candidates = {by_name, fs::path(by_name).replace_extension(".pb"), by_number,
                                      fs::path(by_number).replace_extension(".pb")};
       const auto* found = std::find_if(candidates.begin(), candidates.end(),
-                                       [](const fs::path& path) { return fs::exists(path); });
+                                       [](const fs::path& path) { return fs::is_regular_file(path); });
       if (found == candidates.end()) {
         refuse("the directory '" + folder.string() + "' has no tensor for the model's input '" +
                inputs_[i].name + "': it would be " + by_name.filename().string() + " or " +
@@ -163,6 +166,14 @@ void select(SampleList& list, const SampleOptions& options) {
   const std::vector<size_t> chosen = choose_samples(list.whole.size(), options);
   const size_t begin = shard_begin(chosen.size(), options.shard, options.shards);
   const size_t end = shard_begin(chosen.size(), options.shard + 1, options.shards);
+  Hash hash;
+  for (const size_t i : chosen) {
+    hash.add_text(list.whole[i].name);
+    for (const Sample::Part& part : list.whole[i].parts) hash.add_number(part.file_bytes);
+  }
+  list.hash = hash.value();
+  list.chosen = chosen.size();
+  list.first = begin;
   for (size_t i = begin; i < end; ++i) list.samples.push_back(list.whole[chosen[i]]);
   if (list.samples.empty())
     refuse("none of the " + std::to_string(list.whole.size()) + " samples in '" + options.path +
@@ -214,6 +225,7 @@ SampleList list_stream(const std::vector<Value>& inputs, const std::string& path
     throw Error(ErrorKind::kIo,
                 "cannot read '" + path + "': an archive or .pb tensor must be a file on a disk");
   Sample::Part part{path, nullptr, 0, std::make_shared<const std::vector<uint8_t>>(read_file(path))};
+  part.file_bytes = part.content->size();
   SampleList list;
   list.images = std::string_view(reinterpret_cast<const char*>(part.content->data()), part.content->size())
                     .substr(0, kNpy.size()) != kNpy;
@@ -233,7 +245,8 @@ SampleList list_files(const std::vector<Value>& inputs, const std::string& path,
   if (!found.left_out.empty()) list.warnings.push_back(left_out_warning(found, path));
   list.images = !found.images.empty();
   for (const FoundFile& image : found.images)
-    list.whole.push_back({name_below(path, image.path), {{image.path.string(), nullptr, 0, nullptr}}});
+    list.whole.push_back(
+        {name_below(path, image.path), {{image.path.string(), nullptr, 0, nullptr, image.bytes}}});
   if (list.images) return list;
   TensorLister lister(inputs, path);
   list.whole = lister.list(found.tensors);

@@ -11,11 +11,12 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 
 namespace quantize {
 namespace {
 
-constexpr int kPatienceMs = 5000;
+constexpr int kPatienceMs = 5000, kPieceMs = 100;
 
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
   throw Error(ErrorKind::kIo, "cannot read '" + path + "': " + reason);
@@ -44,18 +45,25 @@ class InputFile {
   /// Up to `size` bytes, 0 at the end.
   size_t read(uint8_t* to, size_t size) {
     while (true) {
-      pollfd waiting{descriptor_, POLLIN, 0};
-      const int ready = poll(&waiting, 1, kPatienceMs);
-      if (ready < 0 && errno == EINTR)
-        throw Error(ErrorKind::kInterrupted, "interrupted; nothing was written");
+      const bool waited = !wait();
       const ssize_t count = ::read(descriptor_, to, size);
-      if (count == 0 && ready == 0) fail(path_, "nobody writes into this pipe");
+      if (count == 0 && waited) fail(path_, "nobody writes into this pipe");
       if (count >= 0) return static_cast<size_t>(count);
       if (errno != EAGAIN && errno != EINTR) fail(path_, errno);
     }
   }
 
  private:
+  /// True once there is something to read or the end; false if there is neither for all our patience.
+  bool wait() const {
+    for (int waited = 0; waited < kPatienceMs; waited += kPieceMs) {
+      pollfd file{descriptor_, POLLIN, 0};
+      if (poll(&file, 1, kPieceMs) > 0) return true;
+      check_interrupt();
+    }
+    return false;
+  }
+
   std::string path_;
   int descriptor_;
 };

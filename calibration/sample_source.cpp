@@ -18,6 +18,11 @@ Tensor to_f32(const Tensor& tensor) {
   return result;
 }
 
+/// 0 says that there is no content.
+uint64_t nonzero(const Hash& content) {
+  return std::max<uint64_t>(content.value(), 1);
+}
+
 }  // namespace
 
 SampleSource::SampleSource(std::vector<Value> inputs, SampleOptions options, SampleList list,
@@ -25,25 +30,44 @@ SampleSource::SampleSource(std::vector<Value> inputs, SampleOptions options, Sam
     : inputs_(std::move(inputs)),
       options_(std::move(options)),
       list_(std::move(list)),
-      preprocess_(std::move(preprocess)) {
+      preprocess_(std::move(preprocess)),
+      contents_(list_.samples.size()) {
   if (list_.images && !preprocess_) throw Error(ErrorKind::kInternal, "images need preprocessing");
 }
 
 std::optional<std::vector<Tensor>> SampleSource::load(size_t i) {
   const Sample& sample = list_.samples[i];
   std::vector<Tensor> tensors;
+  Hash content;
   try {
-    for (size_t k = 0; k < inputs_.size(); ++k) tensors.push_back(load_part(sample.parts[k], inputs_[k]));
+    for (size_t k = 0; k < inputs_.size(); ++k)
+      tensors.push_back(load_part(sample.parts[k], inputs_[k], content));
   } catch (const Error& error) {
     const bool about_file = error.kind() == ErrorKind::kCalibration || error.kind() == ErrorKind::kIo;
     if (!list_.images || !about_file) throw;
     note_bad_image(i, error.what());
     return std::nullopt;
   }
+  const std::lock_guard lock(mutex_);
+  contents_[i] = nonzero(content);
   return tensors;
 }
 
-Tensor SampleSource::load_part(const Sample::Part& part, const Value& input) const {
+Tensor SampleSource::load_part(const Sample::Part& part, const Value& input, Hash& content) const {
+  Tensor tensor;
+  if (list_.images) {
+    const std::vector<uint8_t> bytes = part.bytes();
+    content.add_bytes(bytes.data(), bytes.size());
+    tensor = preprocess_image(decode_image(bytes), *preprocess_);
+  } else {
+    tensor = read_tensor(part, input);
+    content.add_bytes(tensor.bytes(), tensor.byte_size());
+  }
+  check_fits(part.file, tensor.dtype(), tensor.shape(), input);
+  return tensor.dtype() == DataType::kF64 && input.dtype == DataType::kF32 ? to_f32(tensor) : tensor;
+}
+
+Tensor SampleSource::read_tensor(const Sample::Part& part, const Value& input) const {
   Tensor tensor;
   if (part.array) {
     const NpyArray& array = *part.array;
@@ -58,14 +82,42 @@ Tensor SampleSource::load_part(const Sample::Part& part, const Value& input) con
       const int64_t batch = input.shape->front();
       tensor = array.rows(part.first_row, batch == kUnknownDim ? 1 : batch);
     }
-  } else if (list_.images) {
-    tensor = preprocess_image(decode_image(part.bytes()), *preprocess_);
   } else {
     if (!options_.load_tensor_proto) throw Error(ErrorKind::kInternal, "no reader of .pb files was given");
     tensor = options_.load_tensor_proto(part.file);
   }
-  check_fits(part.file, tensor.dtype(), tensor.shape(), input);
-  return tensor.dtype() == DataType::kF64 && input.dtype == DataType::kF32 ? to_f32(tensor) : tensor;
+  return tensor;
+}
+
+uint64_t SampleSource::name_hash(size_t i) const {
+  Hash hash;
+  hash.add_text(name(i));
+  return hash.value();
+}
+
+uint64_t SampleSource::content_hash(size_t i) const {
+  Hash hash;
+  for (size_t k = 0; k < inputs_.size(); ++k) {
+    const Sample::Part& part = list_.samples[i].parts[k];
+    if (list_.images) {
+      const std::vector<uint8_t> bytes = part.bytes();
+      hash.add_bytes(bytes.data(), bytes.size());
+    } else {
+      const Tensor tensor = read_tensor(part, inputs_[k]);
+      hash.add_bytes(tensor.bytes(), tensor.byte_size());
+    }
+  }
+  return nonzero(hash);
+}
+
+HeldSamples SampleSource::held() const {
+  const std::lock_guard lock(mutex_);
+  HeldList list{list_.chosen, options_.shards, {}};
+  for (size_t i = 0; i < count(); ++i) list.samples.push_back({list_.first + i, name_hash(i), contents_[i]});
+  for (const BadImage& bad : bad_images_) list.samples[bad.sample].content = 0;
+  HeldSamples held;
+  add_held(held, {{list_.hash, list}});
+  return held;
 }
 
 void SampleSource::note_bad_image(size_t i, const std::string& reason) {

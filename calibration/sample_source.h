@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "calibration/choose_samples.h"
+#include "calibration/hash.h"
+#include "calibration/held_samples.h"
 #include "calibration/npy.h"
 #include "calibration/preprocess.h"
 #include "calibration/read_file.h"
@@ -31,6 +33,7 @@ struct Sample {
     std::shared_ptr<const NpyArray> array;  // nullptr: `file` is an image or .pb
     int64_t first_row = 0;
     std::shared_ptr<const std::vector<uint8_t>> content;  // of a pipe, which can be read once; else nullptr
+    uint64_t file_bytes = 0;
 
     /// The bytes of the file. Errors: those of read_file.
     std::vector<uint8_t> bytes() const { return content ? *content : read_file(file); }
@@ -43,7 +46,10 @@ struct Sample {
 struct SampleList {
   bool images = false;        // else tensors
   std::vector<Sample> whole;  // all that was found: whoever guesses from these guesses alike for every shard
-  std::vector<Sample> samples;        // the chosen ones of the shard
+  std::vector<Sample> samples;  // the chosen ones of the shard
+  // Of the samples chosen before they were divided among shards: a hash of their names and the sizes of their
+  // files, their number, and the position of the first of this shard.
+  uint64_t hash = 0, chosen = 0, first = 0;
   std::vector<std::string> warnings;  // what was left out
 };
 
@@ -89,12 +95,21 @@ class SampleSource {
   /// Those met so far, in the order of the samples.
   std::vector<BadImage> bad_images() const;
 
+  /// Which samples these are. Requires: all of them were loaded.
+  HeldSamples held() const;
+  /// The same piece by piece: of the list, of one sample's name, and of the bytes of its image or the
+  /// elements of its tensors, which are read but not decoded. Errors: those of read_file and of tensors.
+  uint64_t list_hash() const { return list_.hash; }
+  uint64_t name_hash(size_t i) const;
+  uint64_t content_hash(size_t i) const;
+
   /// Says how images become tensors: statistics may be added up if it is equal. Empty for tensors taken as
   /// they are.
   std::string fingerprint() const;
 
  private:
-  Tensor load_part(const Sample::Part& part, const Value& input) const;
+  Tensor load_part(const Sample::Part& part, const Value& input, Hash& content) const;
+  Tensor read_tensor(const Sample::Part& part, const Value& input) const;
   void note_bad_image(size_t i, const std::string& reason);
 
   std::vector<Value> inputs_;
@@ -103,6 +118,7 @@ class SampleSource {
   std::optional<Preprocess> preprocess_;
   mutable std::mutex mutex_;
   std::vector<BadImage> bad_images_;
+  std::vector<uint64_t> contents_;  // hashes of those loaded so far; 0: not yet
 };
 
 }  // namespace quantize

@@ -11,6 +11,7 @@
 #include <bit>
 #include <cmath>
 
+#include "calibration/choose_samples.h"
 #include "calibration/hash.h"
 #include "calibration/read_file.h"
 #include "core/atomic_file.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr std::string_view kMagic = "quantize statistics\n";
 constexpr uint32_t kVersion = 2;
 constexpr size_t kSumBytes = 16, kChannelBytes = 8 + kSumBytes;
+constexpr size_t kListBytes = 11, kHeldBytes = 17;            // at least
 constexpr uint64_t kMaxElements = ExactSum::kMaxTerms << 32;  // summarize() takes fewer than 2^32 per sample
 
 class Encoder {
@@ -74,6 +76,19 @@ class Encoder {
       real(channel.min);
       real(channel.max);
       sum(channel.mean_sum);
+    }
+  }
+
+  void held(const HeldList& list) {
+    number(list.chosen);
+    number(list.shards);
+    number(list.samples.size());
+    uint64_t position = 0;
+    for (const HeldSample& sample : list.samples) {
+      number(sample.position - position);
+      fixed(sample.name, 8);
+      fixed(sample.content, 8);
+      position = sample.position;
     }
   }
 
@@ -172,6 +187,31 @@ class Decoder {
     return value;
   }
 
+  HeldList held() {
+    HeldList list;
+    list.chosen = number(kMaxShards);
+    list.shards = number(kMaxShards);
+    require(list.shards != 0);
+    list.samples.resize(count(kHeldBytes));
+    uint64_t position = 0;
+    for (size_t i = 0; i < list.samples.size(); ++i) {
+      position += number(kMaxShards);
+      list.samples[i] = {position, fixed(8), fixed(8)};
+      require(position < list.chosen && (i == 0 || list.samples[i - 1] < list.samples[i]));
+    }
+    return list;
+  }
+
+  HeldSamples held_samples() {
+    HeldSamples held;
+    for (size_t left = count(kListBytes); left > 0; --left) {
+      const uint64_t hash = fixed(8);
+      require(held.empty() || held.rbegin()->first < hash);
+      held.emplace_hint(held.end(), hash, this->held());
+    }
+    return held;
+  }
+
   TapStatistics taps() {
     TapStatistics taps;
     taps.samples = number(ExactSum::kMaxTerms);
@@ -215,6 +255,11 @@ std::string encode_statistics(const StatisticsTable& table) {
   out.text(table.preprocessing);
   out.text(table.preprocessing_origin);
   out.number(table.samples);
+  out.number(table.held.size());
+  for (const auto& [hash, list] : table.held) {
+    out.fixed(hash, 8);
+    out.held(list);
+  }
   out.number(table.values.size());
   for (const auto& [name, value] : table.values) {
     out.text(name);
@@ -246,6 +291,7 @@ StatisticsTable decode_statistics(std::string_view bytes) {
   table.preprocessing = in.text();
   table.preprocessing_origin = in.text();
   table.samples = in.number(ExactSum::kMaxTerms);
+  table.held = in.held_samples();
   table.values = in.map(&Decoder::value);
   table.taps = in.map(&Decoder::taps);
   in.fixed(8);

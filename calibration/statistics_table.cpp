@@ -64,13 +64,18 @@ std::string fingerprint(const Graph& graph) {
   return hash.hexadecimal();
 }
 
+std::string name_of_preprocessing(const std::string& preprocessing) {
+  return preprocessing.empty() ? "none (tensors)" : preprocessing;
+}
+
 void check_origin(const StatisticsTable& table, const std::string& model, const std::string& preprocessing) {
   if (table.model != model)
     throw Error(ErrorKind::kCalibration, "these statistics are of another model (its fingerprint is " +
                                              table.model + ", not " + model + "); calibrate this one");
   if (table.preprocessing != preprocessing)
     throw Error(ErrorKind::kCalibration, "these statistics were made with another preprocessing, " +
-                                             table.preprocessing + " instead of " + preprocessing +
+                                             name_of_preprocessing(table.preprocessing) + " instead of " +
+                                             name_of_preprocessing(preprocessing) +
                                              "; calibrate again or ask for the same");
 }
 
@@ -79,6 +84,7 @@ void StatisticsTable::add(const StatisticsTable& other) {
   // In any order the same: "given" stands before "guessed", too.
   preprocessing_origin = std::min(preprocessing_origin, other.preprocessing_origin);
   samples += other.samples;
+  add_held(held, other.held);
   for (const auto& [name, statistics] : other.values) values[name].add(statistics);
   for (const auto& [name, statistics] : other.taps) taps[name].add(statistics);
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "calibration/held_samples.h"
 #include "calibration/tap_statistics.h"
 #include "calibration/tensor_statistics.h"
 #include "core/graph.h"
@@ -15,6 +16,7 @@ struct StatisticsTable {
   std::string preprocessing;  // what was done to the images, as text; empty for tensors taken as they are
   std::string preprocessing_origin;  // where that was known from (origin_json); empty as above
   uint64_t samples = 0;
+  HeldSamples held;  // which samples these are
   std::map<std::string, TensorStatistics> values;
   std::map<std::string, TapStatistics> taps;  // by the name of the Conv's output value
 
@@ -28,6 +30,9 @@ struct StatisticsTable {
 /// A hash of what the graph computes and how its values are called: 16 hexadecimal digits. Metadata and
 /// documentation do not count.
 std::string fingerprint(const Graph& graph);
+
+/// StatisticsTable::preprocessing in a sentence.
+std::string name_of_preprocessing(const std::string& preprocessing);
 
 /// Makes sure that statistics belong to this model and preprocessing.
 /// Errors: Error(kCalibration) saying which of them differs.

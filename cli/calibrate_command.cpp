@@ -25,6 +25,7 @@ struct CalibrateFlags {
 Report calibrate(const CalibrateFlags& flags, Console& console) {
   check_writable(flags.output, {flags.model});
   const Graph source = load_model(flags.model, flags.input_shapes);
+  check_is_float(source);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   Samples samples = open_samples(flags.samples, source, flags.engine, console);

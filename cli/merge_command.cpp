@@ -4,9 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "calibration/merge_statistics.h"
 #include "calibration/statistics_file.h"
 #include "cli/console.h"
-#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/text.h"
 
@@ -21,12 +21,7 @@ struct MergeOptions {
 
 Report merge(const MergeOptions& options, Console& console) {
   check_writable(options.output, {options.files.begin(), options.files.end()});
-  StatisticsTable table = load_statistics(options.files.front());
-  for (size_t i = 1; i < options.files.size(); ++i) {
-    throw_if_interrupted();
-    const StatisticsTable part = load_statistics(options.files[i]);
-    with_context([&] { return options.files[i]; }, [&] { table.add(part); });
-  }
+  const StatisticsTable table = merge_statistics(options.files, console.diagnostics);
   save_statistics(table, options.output);
   const Json json = {{"output", options.output},
                      {"files", options.files.size()},

@@ -10,6 +10,7 @@
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/passes/model_facts.h"
 #include "onnx_io/onnx_io.h"
 
 namespace quantize {
@@ -111,6 +112,13 @@ Graph load_model(const std::string& path, const InputShapes& shapes) {
   Graph graph = load_model(path);
   fix_input_shapes(graph, shapes);
   return graph;
+}
+
+void check_is_float(const Graph& model) {
+  const std::string format = quantization_facts(model).format;
+  if (format != "float")
+    throw Error(ErrorKind::kUnsupported,
+                "the model is quantized already (" + format + "); give the FP32 model");
 }
 
 bool sizes_are_known(const Graph& graph) {

@@ -34,6 +34,9 @@ void fix_input_shapes(Graph& graph, const InputShapes& shapes);
 /// Reads a model and fixes its input shapes. Errors: those of load_model and fix_input_shapes.
 Graph load_model(const std::string& path, const InputShapes& shapes);
 
+/// Errors: Error(kUnsupported) if the model is quantized already.
+void check_is_float(const Graph& model);
+
 /// True if at most the batch of the model's inputs is unknown.
 bool sizes_are_known(const Graph& graph);
 

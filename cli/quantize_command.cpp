@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "calibration/auto_preprocess.h"
+#include "calibration/check_samples.h"
 #include "calibration/choose_plan.h"
 #include "calibration/preprocess_file.h"
 #include "calibration/statistics_file.h"
@@ -51,6 +52,7 @@ struct Learned {
   std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
   std::unique_ptr<Samples> samples;  // that can be run again; nullptr if only statistics are at hand
   std::map<std::string, int64_t> labels = {};
+  bool read = false;  // the statistics, from a file that was there
 };
 
 std::string output_of(const QuantizeFlags& flags) {
@@ -78,6 +80,11 @@ void check_flags(const QuantizeFlags& flags) {
   if (flags.samples.path.empty() && !statistics_exist)
     throw Error(ErrorKind::kInvalidArgument,
                 "--calib is required: a folder with images like those the model will see");
+  if (flags.samples.path.empty() &&
+      (flags.samples.samples || flags.samples.seed || !flags.samples.shard.empty()))
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "--samples, --seed and --shard choose among the images of --calib; statistics are used whole");
   std::vector<fs::path> taken = {flags.model};
   const auto check = [&](const std::string& file) {
     check_writable(file, taken);
@@ -86,13 +93,6 @@ void check_flags(const QuantizeFlags& flags) {
   check(output_of(flags));
   if (!flags.plan.empty()) check(flags.plan);
   if (!flags.statistics.empty() && !statistics_exist) check(flags.statistics);
-}
-
-void check_is_float(const Graph& model) {
-  const std::string format = quantization_facts(model).format;
-  if (format != "float")
-    throw Error(ErrorKind::kUnsupported,
-                "the model is quantized already (" + format + "); give the FP32 model");
 }
 
 // The step is over: with --verbose, say so; after Ctrl-C, stop.
@@ -145,12 +145,21 @@ size_t held_back_of(const QuantizeFlags& flags, size_t count) {
   return *flags.validate;
 }
 
+void warn_of_missing(const QuantizeFlags& flags, const StatisticsTable& statistics, Console& console) {
+  const std::string missing = missing_samples(statistics.held);
+  if (!missing.empty())
+    console.diagnostics.warn("'" + flags.statistics + "': " + missing +
+                             "; merge their statistics with these");
+}
+
 Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
   Learned learned;
   const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
   if (known) learned = read_statistics(flags, graph);
+  learned.read = known;
   if (flags.samples.path.empty()) {
     warn_of_guess(learned.preprocessing, console.diagnostics);
+    warn_of_missing(flags, learned.statistics, console);
     return learned;
   }
   Graph described = source;
@@ -159,7 +168,11 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   Samples& samples = *learned.samples;
   held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
   if (!flags.labels.file.empty()) learned.labels = read_labels(flags.labels.file, flags.labels.offset);
-  if (known) return learned;
+  if (known) {
+    with_context([&] { return flags.statistics; },
+                 [&] { check_samples(learned.statistics.held, samples.source); });
+    return learned;
+  }
   learned.preprocessing = samples.preprocessing;
   done(console, "images: " + preprocessing_text(samples.preprocessing) + " " + samples.source.fingerprint());
   learned.statistics = calibrate(graph, samples.source, flags.engine, console);
@@ -272,6 +285,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
                           .bytes_before = bytes_of_model(flags.model, source),
                           .bytes_after = fs::file_size(output_of(flags)),
+                          .statistics = flags.statistics,
+                          .statistics_read = learned.read,
                           .graph = planned,
                           .chosen = chosen,
                           .time_ratio = time_ratio(flags, source, console)},

@@ -163,6 +163,11 @@ double percent_of_macs(const PlanSummary& summary) {
              : 100 * static_cast<double>(summary.integer_macs) / static_cast<double>(summary.macs);
 }
 
+Json statistics_json(const QuantizeFacts& facts) {
+  if (facts.statistics.empty()) return nullptr;
+  return {{"file", facts.statistics}, {"read", facts.statistics_read}};
+}
+
 Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   Json json = {{"model", facts.model},
                {"output", facts.output},
@@ -170,6 +175,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"target", facts.chosen.plan.target},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"samples", facts.samples},
+               {"statistics", statistics_json(facts)},
                {"skipped_images", facts.skipped_images},
                {"bytes_before", facts.bytes_before},
                {"bytes_after", facts.bytes_after},
@@ -194,6 +200,9 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
   std::string text =
       style.bold(printable(facts.output)) + "  " + facts.format + " for " + facts.chosen.plan.target + "\n";
   text += "  calibrated on   " + format_plural(facts.samples, "sample");
+  if (!facts.statistics.empty())
+    text += std::string(", statistics ") + (facts.statistics_read ? "read from " : "written to ") +
+            printable(facts.statistics);
   if (facts.skipped_images != 0) text += ", " + format_plural(facts.skipped_images, "image") + " skipped";
   text += "\n  images          " + preprocessing_text(facts.preprocessing);
   text +=

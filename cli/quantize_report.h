@@ -15,7 +15,9 @@ struct QuantizeFacts {
   std::string model, output, format;
   std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
   uint64_t samples, skipped_images, bytes_before, bytes_after;
-  const Graph& graph;  // that the plan was made for
+  std::string statistics;  // the file; empty: none
+  bool statistics_read;    // or written
+  const Graph& graph;      // that the plan was made for
   const ChosenPlan& chosen;
   std::optional<double> time_ratio;  // of the written model to the float model, if measured
 };

@@ -31,9 +31,8 @@ void parse_shard(const std::string& text, SampleOptions& options) {
   const bool separated = first_error == std::errc() && middle != end && *middle == '/';
   const char* const second = separated ? middle + 1 : end;
   const auto [last, second_error] = std::from_chars(second, end, options.shards);
-  constexpr size_t kMost = 1'000'000'000;
   if (!separated || second_error != std::errc() || last != end || options.shard >= options.shards ||
-      options.shards > kMost)
+      options.shards > kMaxShards)
     throw Error(ErrorKind::kInvalidArgument,
                 "--shard '" + text + "' is not of the form I/N with I from 0 to N - 1, such as 0/4");
 }
@@ -189,6 +188,7 @@ StatisticsTable calibrate(const Graph& model, SampleSource& source, const Engine
   options.progress = [&](size_t done) { progress.update(done, source.count()); };
   StatisticsTable table = calibrate(
       model, source.count(), [&](size_t i) { return source.load(i); }, options);
+  table.held = source.held();
   warn_of_bad_images(source, console.diagnostics);
   return table;
 }

@@ -90,6 +90,7 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
   const TargetProfile& target = find_target(flags.target);
   const Graph source = load_model(flags.model, flags.input_shapes);
+  check_is_float(source);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   Samples samples = open_samples(flags.samples, source, flags.engine, console);

@@ -19,6 +19,9 @@ StatisticsTable sample_table() {
   table.model = "0123456789abcdef";
   table.preprocessing = "{\"color\": \"rgb\"}";
   table.samples = 3;
+  table.held[3] = {20, 7, {{2, 11, 12}, {2, 13, 0}, {19, UINT64_MAX, 1}}};
+  table.held[UINT64_MAX] = {1, 1, {{0, 1, 2}}};
+  table.held[5] = {4, 1, {}};
   table.values["two-sided"] = test::statistics_of(
       {test::random_tensor({1, 3, 4, 4}, 1, -5, 3), test::random_tensor({1, 3, 4, 4}, 2, -1e-3f, 7)});
   table.values["positive"] = test::statistics_of({test::random_tensor({2, 5}, 3, 0, 1)});
@@ -89,6 +92,8 @@ TEST_CASE("A hostile file is refused or read, but never believed blindly") {
     if (random() % 4 == 0) damaged.erase(24 + random() % (bytes.size() - 32), 1 + random() % 7);
     try {
       const StatisticsTable table = decode_statistics(sealed(damaged));
+      missing_samples(table.held);
+      CHECK(overlap_of(table.held, table.held).alike == 0);
       for (const auto& [name, value] : table.values)
         CHECK((value.samples == 0 || value.histogram.total() >= value.samples));
     } catch (const Error& error) {

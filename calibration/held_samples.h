@@ -1,0 +1,46 @@
+// Which samples statistics hold, so that none counts twice and none is missing without a word.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace quantize {
+
+/// One sample of a list.
+struct HeldSample {
+  uint64_t position = 0;  // among the chosen samples
+  uint64_t name = 0;      // hash of its name below the folder
+  uint64_t content = 0;   // hash of the bytes it was made from; 0: it could not be used
+
+  friend auto operator<=>(const HeldSample&, const HeldSample&) = default;
+};
+
+/// The held samples of one list: of what --samples and --seed choose, before it is divided among shards.
+struct HeldList {
+  uint64_t chosen = 0;              // samples in the whole list
+  uint64_t shards = 1;              // the most that any part was divided into; 1 if no sample is missing
+  std::vector<HeldSample> samples;  // ascending, no two alike
+
+  friend bool operator==(const HeldList&, const HeldList&) = default;
+};
+
+/// Lists by a hash of the names and sizes of their samples.
+using HeldSamples = std::map<uint64_t, HeldList>;
+
+/// Adds the samples of other statistics: the same in any order, and all shards together equal one run.
+void add_held(HeldSamples& to, const HeldSamples& other);
+
+struct Overlap {
+  size_t samples = 0;  // that were used in the second
+  size_t twice = 0;    // of these, with the name and content of one in the first
+  size_t alike = 0;    // with the content alone, in another list
+};
+Overlap overlap_of(const HeldSamples& first, const HeldSamples& second);
+
+/// "shard 0/3 is missing, 7 of 20 samples"; empty if no list lacks a sample.
+std::string missing_samples(const HeldSamples& held);
+
+}  // namespace quantize
