@@ -5,7 +5,6 @@
 
 #include "core/ops/pixel_steps.h"
 #include "core/ops/quantized_operand.h"
-#include "core/ops/window.h"
 
 namespace quantize {
 
@@ -73,6 +72,10 @@ float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t coun
   return count > 0 ? x.scale / (y.scale * static_cast<float>(count)) : 0.0f;
 }
 
+int64_t qlinear_divisor(const WindowAxis& axis, int64_t o, bool with_padding) {
+  return with_padding ? axis.kernel : counted_taps(axis, o, false);
+}
+
 bool takes_pixel_max_pool(const Graph& graph, const Node& node) {
   return is_image_to_image(graph, node);
 }
@@ -98,8 +101,8 @@ StepFunction compile_qlinear_average_pool(CompileContext& context) {
   const bool with_padding = context.node.int_attribute("count_include_pad", 0) != 0;
   return [pool = PixelPool(context, window), x, y, with_padding](const EvaluateContext& run) {
     pool.run(run, [&](PoolU8 call, int64_t row, int64_t column) {
-      const int64_t count = counted_taps(pool.window.height(), row, with_padding) *
-                            counted_taps(pool.window.width(), column, with_padding);
+      const int64_t count = qlinear_divisor(pool.window.height(), row, with_padding) *
+                            qlinear_divisor(pool.window.width(), column, with_padding);
       call.offset = -static_cast<int32_t>(call.rows * call.width) * x.zero_point;
       call.multiplier = mean_multiplier(x, y, count);
       call.zero_point = y.zero_point;

@@ -42,7 +42,7 @@ void infer_global(InferContext& context) {
   context.set_output(0, code_type(context, kYScale, kX), shape);
 }
 
-/// Sums of code - zero point and the taps that the divisor counts, for every window of every channel.
+/// Sums of code - zero point over what the window holds, for every window of every channel.
 void evaluate_pool(const EvaluateContext& context) {
   const TensorView& x = context.inputs[kX];
   const ScalarParams x_params = scalar_operand(context, kX + 1), y_params = scalar_operand(context, kYScale);
@@ -62,8 +62,8 @@ void evaluate_pool(const EvaluateContext& context) {
         for (int64_t k = 0; k < w.out; ++k)
           y.append(static_cast<float>(static_cast<int32_t>(sums[next++])) *
                    mean_multiplier(x_params, y_params,
-                                   counted_taps(d, i, with_padding) * counted_taps(h, j, with_padding) *
-                                       counted_taps(w, k, with_padding)));
+                                   qlinear_divisor(d, i, with_padding) * qlinear_divisor(h, j, with_padding) *
+                                       qlinear_divisor(w, k, with_padding)));
   }
 }
 

@@ -48,7 +48,7 @@ def pools():
                 continue
             for ceil in (0, 1):
                 for counted in (0, 1):
-                    forms.append(unary("AveragePool", (11, 19) if dims == 2 else (13,), rank=rank, kernel_shape=[3] * dims, strides=[2] * dims,
+                    forms.append(unary("AveragePool", (10, 19) if dims == 2 else (13,), rank=rank, kernel_shape=[3] * dims, strides=[2] * dims,
                                        ceil_mode=ceil, count_include_pad=counted, **attributes))
                 forms.append(unary("MaxPool", (12,) if dims == 2 else (21,), rank=rank, kernel_shape=[3] * dims, strides=[2] * dims, ceil_mode=ceil,
                                    **attributes))

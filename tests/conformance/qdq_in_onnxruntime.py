@@ -16,24 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+
+from models import LEVELS, session
 
 RESIDUALS = {"mobilenet_fashion"}  # those of MODELS that have any
 FORMS = [("max", "qdq"), ("mean", "qdq"), ("entropy", "qdq"), ("percentile", "qdq"), ("mse", "qdq"), ("mse", "int8")]
 MODELS = {"lenet_fashion": {"Conv", "Gemm", "MatMul"}, "mobilenet_fashion": {"Conv", "Gemm", "MatMul", "Add"}}
 FLOAT_FORMS = {"FusedConv", "FusedGemm", "FusedMatMul"}
 MIN_SAME_ANSWERS = 98.0  # percent; the weakest method loses 1.2
-
-
-def session(path, optimized=None, level=ort.GraphOptimizationLevel.ORT_ENABLE_ALL):
-    options = ort.SessionOptions()
-    options.graph_optimization_level = level
-    if optimized:
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.optimized_model_filepath = str(optimized)
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def answers(path, images):
@@ -129,7 +121,7 @@ def check_attention(program, folder):
         inputs = attention(model, key_zero)
         for name, values in inputs.items():
             np.save(folder / f"{name}.npy", values)
-        theirs = session(model, level=ort.GraphOptimizationLevel.ORT_DISABLE_ALL).run(None, inputs)[0]
+        theirs = session(model, LEVELS.ORT_DISABLE_ALL).run(None, inputs)[0]
         pairs = [f"{name}={folder / name}.npy" for name in inputs]
         subprocess.run([program, "run", model, *pairs, "-o", folder / "out", "--quiet"], check=True, stdout=subprocess.DEVNULL)
         steps = np.rint(np.abs(np.load(folder / "out" / "y_r.npy").reshape(theirs.shape) - theirs) / 0.01)
@@ -168,7 +160,7 @@ def main():
                 subprocess.run([program, data / f"{name}.onnx", "--calib", data / "calib", "--method", method, "--format", form,
                                 "--preprocess", "unit", "-o", qdq, "--quiet"], check=True, stdout=subprocess.DEVNULL)
                 onnx.checker.check_model(onnx.load(qdq), full_check=True)
-                session(qdq, optimized)
+                session(qdq, LEVELS.ORT_ENABLE_EXTENDED, optimized)
                 joined = joined_residuals(qdq)
                 floats = {n.op_type for n in onnx.load(optimized).graph.node if n.name not in joined}
                 floats &= must_be_integer | FLOAT_FORMS

@@ -79,6 +79,36 @@ TEST_CASE("AveragePool counts padding if told to, but never what ceil_mode adds"
   CHECK(averages[2] == Approx(8.0 / 3));
 }
 
+TEST_CASE("QLinearAveragePool divides by the whole kernel where padding counts") {
+  // Along the last axis: 6, 6, 6, 6 in windows of 3 with stride 2, the second of which ends behind the image.
+  const auto pool = [](Shape shape, bool with_padding) {
+    const auto rank = shape.size() - 2;
+    Ints kernel(rank, 1), strides(rank, 1);
+    kernel.back() = 3;
+    strides.back() = 2;
+    GraphBuilder b;
+    b.graph().info.opsets["com.microsoft"] = 1;
+    const auto scalar = [&](const char* name, Tensor tensor) { return b.constant(name, std::move(tensor)); };
+    const ValueId scale = scalar("scale", Tensor::scalar(1.0f)),
+                  zero = scalar("zero", Tensor(DataType::kU8, {}));
+    const ValueId codes = b.node("QuantizeLinear", {b.input("x", shape), scale, zero});
+    b.node("QLinearAveragePool", {codes, scale, zero, scale, zero},
+           {{"kernel_shape", kernel},
+            {"strides", strides},
+            {"ceil_mode", int64_t{1}},
+            {"count_include_pad", int64_t{with_padding}}});
+    b.graph().nodes.back().domain = "com.microsoft";
+    const ValueId y = b.node("DequantizeLinear", {b.graph().nodes.back().outputs[0], scale, zero});
+    Tensor x(DataType::kF32, shape);
+    std::fill_n(x.mutable_data<float>(), x.size(), 6.0f);
+    return run_graph(b.build({y}), {x})[0].to_vector<float>();
+  };
+  for (const Shape& shape : {Shape{1, 1, 4}, Shape{1, 1, 1, 4}, Shape{1, 1, 1, 1, 4}}) {
+    CHECK(pool(shape, true) == Floats{6, 4});
+    CHECK(pool(shape, false) == Floats{6, 6});
+  }
+}
+
 TEST_CASE("Pools choose their pads under auto_pad") {
   const auto automatic = [](const char* mode, int64_t kernel, int64_t stride) {
     return Attributes{
