@@ -38,18 +38,19 @@ def f32(*values):
     return np.array(values[0] if len(values) == 1 else values, np.float32)
 
 
-def save(path, nodes, constants, shape, dtype=np.float32, opset=17):
-    """From x of this shape to y; constants of None are left out, and inputs of that name with them."""
+def save(path, nodes, constants, shape, dtype=np.float32, fed=()):
+    """From x of this shape to y; constants of None are left out, and inputs of that name with them; those in `fed` are inputs."""
     for n in nodes:
         for i, name in enumerate(n.input):
             if constants.get(name, 0) is None:
                 n.input[i] = ""
         while n.op_type in SHORTENED and not n.input[-1]:
             n.input.pop()
-    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TYPES[dtype], shape)],
-                              [helper.make_empty_tensor_value_info("y")],
-                              [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items() if v is not None])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)])
+    tensors = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items() if v is not None]
+    inputs = [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in tensors if t.name in fed]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TYPES[dtype], shape)] + inputs,
+                              [helper.make_empty_tensor_value_info("y")], [t for t in tensors if t.name not in fed])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)])
     model.ir_version = 8
     onnx.save(model, path)
 
@@ -229,6 +230,17 @@ def check_operator(folder, case):
     got, wanted = ours(path, {"x": x}), None if kills else theirs(path, {"x": x})
     if wanted is None:
         wanted = theirs(full, {"x": x})
+    return name, None if wanted is None else compared(wanted, got)
+
+
+def check_fed(folder, case):
+    """Scales and zero points that are inputs of the graph: nothing is known of them before it runs."""
+    number, (name, nodes, constants, x) = case
+    path, constants = folder / f"fed{number}.onnx", spelled_out(constants, x.dtype.type)
+    fed = [k for k in constants if k not in ("b", "w") and constants[k] is not None]
+    save(path, nodes, constants, x.shape, x.dtype.type, fed)
+    feeds = {"x": x, **{k: np.asarray(constants[k]) for k in fed}}
+    wanted, got = theirs(path, feeds), ours(path, feeds)
     return name, None if wanted is None else compared(wanted, got)
 
 
@@ -431,6 +443,8 @@ def main():
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(4) as pool:
         folder = Path(name)
         tasks = [(case[1][0], lambda case=case: check_operator(folder, case)) for case in enumerate(operators)]
+        fed = [(f"{case[0]} fed", *case[1:]) for case in operators[::9]]
+        tasks += [(case[1][0], lambda case=case: check_fed(folder, case)) for case in enumerate(fed)]
         tasks += [(case[1][0], lambda case=case: check_qdq(folder, case)) for case in enumerate(qdq_cases(random))]
         tasks += [(what, lambda what=what, run=run: (what, run())) for what, run in check_bad_parameters(folder)]
         results = list(pool.map(lambda task: guarded(*task), [t for t in tasks if word in t[0]]))
