@@ -168,6 +168,15 @@ TaskFigures total_of(const OutputTask& task, const std::vector<const Part*>& par
   return figures;
 }
 
+/// "'y' is taken for image (3 channels by Conv)", for every output.
+std::string reasons(const Graph& graph, const std::vector<OutputTask>& tasks) {
+  std::string text;
+  for (size_t o = 0; o < tasks.size(); ++o)
+    text += (o == 0 ? "'" : "; '") + graph.value(graph.outputs[o]).name + "' is taken for " +
+            name_of(tasks[o].task) + " (" + tasks[o].reason + ")";
+  return text;
+}
+
 }  // namespace
 
 bool has_non_finite(const Tensor& tensor) {
@@ -185,10 +194,8 @@ const std::vector<OutputTask>& Agreement::decide(const std::vector<Tensor>& inpu
   return tasks_;
 }
 
-std::vector<SampleAgreement> Agreement::compare(const std::vector<Tensor>& inputs,
-                                                const std::vector<Tensor>& reference,
-                                                const std::vector<Tensor>& candidate) {
-  decide(inputs, reference);
+std::vector<SampleAgreement> Agreement::compare(const std::vector<Tensor>& reference,
+                                                const std::vector<Tensor>& candidate) const {
   std::vector<Part> parts(reference.size());
   for (size_t o = 0; o < reference.size(); ++o) {
     const OutputTask& task = tasks_[o];
@@ -255,12 +262,16 @@ std::optional<int64_t> class_of(const OutputTask& task, const Tensor& output) {
   return std::max_element(scores.begin(), scores.end()) - scores.begin();
 }
 
-std::string reasons(const Graph& graph, const std::vector<OutputTask>& tasks) {
-  std::string text;
-  for (size_t o = 0; o < tasks.size(); ++o)
-    text += (o == 0 ? "'" : "; '") + graph.value(graph.outputs[o]).name + "' is taken for " +
-            name_of(tasks[o].task) + " (" + tasks[o].reason + ")";
-  return text;
+void check_meaning(const Graph& graph, const std::vector<OutputTask>& tasks, bool needs_agreement,
+                   bool needs_classes) {
+  if ((!needs_agreement || has_agreement(tasks)) && (!needs_classes || class_output(tasks))) return;
+  const bool agreement = needs_agreement && !has_agreement(tasks);
+  throw Error(
+      ErrorKind::kInvalidArgument,
+      (agreement ? "agreement means nothing for this model: "
+                 : "there are no classes that labels could be held against: ") +
+          reasons(graph, tasks) +
+          (agreement ? "; ask for an SQNR, or name the task" : "; name the task, or leave out the labels"));
 }
 
 }  // namespace quantize

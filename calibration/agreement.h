@@ -65,10 +65,9 @@ class Agreement {
   const std::vector<OutputTask>& tasks() const { return tasks_; }
 
   /// One entry per output; the tensors are those of graph.outputs. Thread-safe.
-  /// Errors: those of decide_tasks; Error(kInvalidArgument) if sizes differ.
-  std::vector<SampleAgreement> compare(const std::vector<Tensor>& inputs,
-                                       const std::vector<Tensor>& reference,
-                                       const std::vector<Tensor>& candidate);
+  /// Requires: the tasks are decided. Errors: Error(kInvalidArgument) if shapes differ.
+  std::vector<SampleAgreement> compare(const std::vector<Tensor>& reference,
+                                       const std::vector<Tensor>& candidate) const;
 
   /// The figures over all samples; empty parts are passed over.
   std::vector<TaskFigures> total(const std::vector<std::vector<SampleAgreement>>& parts) const;
@@ -87,13 +86,15 @@ std::optional<double> worst_agreement(const std::vector<TaskFigures>& figures);
 /// True if agreement means something for at least one output.
 bool has_agreement(const std::vector<OutputTask>& tasks);
 
+/// Errors: Error(kInvalidArgument), with what every output was taken for, if an agreement is asked for and no
+/// output has one, or if classes are and none has them.
+void check_meaning(const Graph& graph, const std::vector<OutputTask>& tasks, bool needs_agreement,
+                   bool needs_classes);
+
 /// The output whose best class is a sample's: the first of kClassification. Nothing if there is none.
 std::optional<size_t> class_output(const std::vector<OutputTask>& tasks);
 
 /// The class that a sample's output of kClassification says; nothing if it holds NaN or infinity.
 std::optional<int64_t> class_of(const OutputTask& task, const Tensor& output);
-
-/// "y: 10 scores by Gemm; z: ...": why no output has an agreement, or no classes.
-std::string reasons(const Graph& graph, const std::vector<OutputTask>& tasks);
 
 }  // namespace quantize

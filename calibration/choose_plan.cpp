@@ -44,6 +44,7 @@ class PlanSearch {
     const bool is_auto = scheme_.method == kAutoMethod;
     if (is_auto || bound) split_samples();
     const Validator validator(graph_, held_back_, samples_, options_);
+    validator.check_meaning(bound.min_agreement.has_value(), static_cast<bool>(samples_.label));
     validator_ = &validator;
     best_.held_back = validator.samples();
     if (is_auto && best_.held_back != 0)

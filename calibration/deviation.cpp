@@ -50,20 +50,4 @@ std::optional<double> Deviation::sqnr_db() const {
   return std::clamp(10 * std::log10(signal / noise), -kMaxDb, kMaxDb);
 }
 
-std::optional<size_t> arg_max(const Tensor& scores) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const std::vector<double> values = scores.to_vector<double>();
-  size_t best = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (std::isnan(values[i]) || values[i] == kInfinity) return std::nullopt;
-    if (values[i] > values[best]) best = i;
-  }
-  return values.empty() ? std::nullopt : std::optional(best);
-}
-
-bool agree(const Tensor& reference, const Tensor& candidate) {
-  const std::optional<size_t> best = arg_max(reference);
-  return best && best == arg_max(candidate);
-}
-
 }  // namespace quantize

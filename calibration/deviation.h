@@ -29,11 +29,4 @@ struct Deviation {
   void add_all(const T* reference, const T* candidate, int64_t count);
 };
 
-/// The index of the largest element, the first of several; nothing if there is none, or if an element is NaN
-/// or plus infinity, which leaves open which is the largest.
-std::optional<size_t> arg_max(const Tensor& scores);
-
-/// True if both have a largest element, at the same place.
-bool agree(const Tensor& reference, const Tensor& candidate);
-
 }  // namespace quantize

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "calibration/batches.h"
 #include "core/engine/engine.h"
 #include "core/op.h"
 #include "core/parallel.h"
@@ -49,8 +50,7 @@ std::optional<double> Quality::sqnr_db() const {
 }
 
 std::optional<double> Quality::agreement() const {
-  if (errors.empty()) return std::nullopt;
-  return 100 * static_cast<double>(agreeing) / static_cast<double>(errors.size());
+  return worst_agreement(tasks);
 }
 
 std::optional<double> Quality::drop() const {
@@ -92,9 +92,26 @@ bool Quality::spoils_a_channel_of(const Quality& other) const {
   return false;
 }
 
+namespace {
+
+/// The labels of the rows of a batch, nothing for those that have none.
+std::vector<std::optional<int64_t>> labels_of(const SampleSet& set, size_t i) {
+  const auto batch = static_cast<size_t>(set.batch);
+  const size_t begin = i * batch, end = batch == 1 ? begin + 1 : std::min(begin + batch, set.samples);
+  std::vector<std::optional<int64_t>> labels;
+  for (size_t s = begin; s < end; ++s) labels.push_back(set.label ? set.label(s) : std::nullopt);
+  return labels;
+}
+
+}  // namespace
+
 Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
                      const CalibrateOptions& options)
-    : threads_(options.threads), kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels) {
+    : source_(set.source == nullptr ? graph : *set.source),
+      agreement_(source_, set.task),
+      batch_(set.batch),
+      threads_(options.threads),
+      kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels) {
   Engine engine(graph, {.kernels = &kernels_});
   const auto take = [&](size_t begin, size_t end) {
     samples_.resize(end);
@@ -102,8 +119,7 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
       auto inputs = set.load(held_back[begin + i]);
       if (!inputs) return;
       std::vector<Tensor> outputs = engine.run(*inputs);
-      samples_[begin + i] = {std::move(*inputs), std::move(outputs), std::nullopt};
-      if (set.label) samples_[begin + i].label = set.label(held_back[begin + i]);
+      samples_[begin + i] = {std::move(*inputs), std::move(outputs), labels_of(set, held_back[begin + i])};
     });
   };
   if (held_back.empty()) return;
@@ -111,6 +127,8 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   const size_t bytes = std::max<size_t>(bytes_of(samples_[0].inputs) + bytes_of(samples_[0].outputs), 1);
   take(1, std::clamp<size_t>(kValidationBytes / bytes, 1, held_back.size()));
   std::erase_if(samples_, [](const Sample& sample) { return sample.inputs.empty(); });
+  if (samples_.empty()) return;
+  agreement_.decide(samples_[0].inputs, row_of(samples_[0].outputs, 0, batch_));
   const GraphIndex index(graph);
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     std::vector<const Tensor*> references;
@@ -119,10 +137,36 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   }
 }
 
+void Validator::check_meaning(bool needs_agreement, bool needs_classes) const {
+  if (!samples_.empty()) quantize::check_meaning(source_, agreement_.tasks(), needs_agreement, needs_classes);
+}
+
+size_t Validator::samples() const {
+  size_t count = 0;
+  for (const Sample& sample : samples_) count += sample.labels.size();
+  return count;
+}
+
+void Validator::judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
+                           std::vector<std::vector<SampleAgreement>>& rows) const {
+  const std::optional<size_t> classes = class_output(agreement_.tasks());
+  for (size_t row = 0; row < sample.labels.size(); ++row) {
+    const std::vector<Tensor> expected = row_of(sample.outputs, row, batch_),
+                              found = row_of(computed, row, batch_);
+    rows.push_back(agreement_.compare(expected, found));
+    if (!sample.labels[row] || !classes) continue;
+    const OutputTask& task = agreement_.tasks()[*classes];
+    ++part.labelled;
+    part.reference_right += class_of(task, expected[*classes]) == sample.labels[row];
+    part.candidate_right += class_of(task, found[*classes]) == sample.labels[row];
+  }
+}
+
 Quality Validator::judge(const Graph& network) const {
   Engine engine(network, {.kernels = &kernels_});
   const size_t outputs = network.outputs.size();
   std::vector<Quality> parts(samples_.size());
+  std::vector<std::vector<std::vector<SampleAgreement>>> rows(samples_.size());
   parallel_for(samples_.size(), threads_, [&](size_t s, int) {
     const std::vector<Tensor> computed = engine.run(samples_[s].inputs);
     Quality& part = parts[s];
@@ -135,17 +179,11 @@ Quality Validator::judge(const Graph& network) const {
         channels.push_back(error / static_cast<double>(outputs));
     }
     part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
-    std::optional<size_t> label;
-    if (samples_[s].label) label = static_cast<size_t>(*samples_[s].label);
-    part.agreeing = agree(samples_[s].outputs[0], computed[0]) ? 1 : 0;
-    part.labelled = label ? 1 : 0;
-    part.reference_right = label && arg_max(samples_[s].outputs[0]) == label ? 1 : 0;
-    part.candidate_right = label && arg_max(computed[0]) == label ? 1 : 0;
+    judge_rows(samples_[s], computed, part, rows[s]);
   });
   Quality quality;
   quality.outputs.resize(outputs);
   for (const Quality& part : parts) {  // in one order, so that the sums do not depend on threads
-    quality.agreeing += part.agreeing;
     quality.labelled += part.labelled;
     quality.reference_right += part.reference_right;
     quality.candidate_right += part.candidate_right;
@@ -153,6 +191,9 @@ Quality Validator::judge(const Graph& network) const {
     quality.channel_errors.push_back(part.channel_errors[0]);
     for (size_t i = 0; i < outputs; ++i) quality.outputs[i].add(part.outputs[i]);
   }
+  std::vector<std::vector<SampleAgreement>> all;
+  for (auto& of_sample : rows) std::move(of_sample.begin(), of_sample.end(), std::back_inserter(all));
+  quality.tasks = agreement_.total(all);
   return quality;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "calibration/agreement.h"
 #include "calibration/calibrate.h"
 #include "calibration/deviation.h"
 #include "calibration/output_error.h"
@@ -17,20 +18,27 @@ struct SampleSet {
   SampleLoader load;
   size_t held_back = 0;                                      // of them: evenly spread, the last of each part
   std::function<std::optional<int64_t>(size_t)> label = {};  // the right class of a sample, if it is known
+  /// Of a model whose batch is fixed: samples in each batch, of which `count` and `held_back` are numbers
+  /// then, and all of them. See Batches.
+  int64_t batch = 1;
+  size_t samples = 0;
+  const Graph* source =
+      nullptr;  // the model as its file has it, for what its outputs mean; nullptr: the graph judged
+  std::optional<Task> task = {};  // what they mean; nothing: told by the source
 };
 
 /// How far a network is from the float network on the held-back samples.
 struct Quality {
   size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
-  size_t agreeing = 0;             // samples whose first output has its largest element at the same place
-  std::vector<Deviation> outputs;  // in the order of the graph's outputs
+  std::vector<TaskFigures> tasks;                                 // in the order of the graph's outputs
+  std::vector<Deviation> outputs;                                 // in the order of the graph's outputs
   /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm.
   std::vector<double> errors;
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
 
   std::optional<double> sqnr_db() const;    // of the worst output, over all samples; see Deviation
-  std::optional<double> agreement() const;  // percent; nothing without a sample
+  std::optional<double> agreement() const;  // percent, of the worst output that has one; see TaskFigures
   std::optional<double> drop() const;       // of top-1, in points of the labelled samples, if there are any
 
   /// By how much the roots of the errors are lower than another network's on the same samples, on average, in
@@ -59,13 +67,22 @@ class Validator {
   /// Runs a quantized form of the graph: with the same inputs and outputs. Thread counts do not show.
   Quality judge(const Graph& network) const;
 
-  size_t samples() const { return samples_.size(); }
+  /// Errors: those of check_meaning, by what the outputs were taken for.
+  void check_meaning(bool needs_agreement, bool needs_classes) const;
+
+  size_t samples() const;
 
  private:
   struct Sample {
     std::vector<Tensor> inputs, outputs;
-    std::optional<int64_t> label;
+    std::vector<std::optional<int64_t>> labels;  // one a row
   };
+  void judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
+                  std::vector<std::vector<SampleAgreement>>& rows) const;
+
+  const Graph& source_;
+  Agreement agreement_;
+  int64_t batch_;
   int threads_;
   std::vector<OutputError> errors_;  // per output
   const KernelTable& kernels_;

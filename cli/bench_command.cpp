@@ -27,6 +27,10 @@ double gmacs_per_second(uint64_t macs, double ms) {
   return ms > 0 ? static_cast<double>(macs) / ms * 1e-6 : 0;
 }
 
+double frames_per_second(const ModelTime& model) {
+  return model.median_ms > 0 ? 1000 * static_cast<double>(model.batch) / model.median_ms : 0;
+}
+
 /// The share of what the threads could do in registers alone.
 double probe_share(const BenchResult& result, const ModelTime& model, int threads) {
   const double peak = (model.is_int8 ? result.peak_u8s8 : result.peak_f32) * threads;
@@ -52,7 +56,8 @@ Json json_of(const BenchOptions& options, const BenchResult& result) {
   json["median_ms"] = result.models.front().median_ms;
   json["threads"] = threads;
   json["isa"] = name_of(options.engine.kernels().isa);
-  json["rounds"] = result.accepted_rounds;
+  json["rounds"] = result.rounds;
+  json["repeated_rounds"] = result.repeated_rounds;
   json["noisy_rounds"] = result.noisy_rounds;
   json["inferences"] = result.inferences;
   json["inferences_on_one_thread"] = threads == 1 ? result.inferences : result.alone;
@@ -64,6 +69,8 @@ Json json_of(const BenchOptions& options, const BenchResult& result) {
     entry["median_ms"] = model.median_ms;
     entry["min_ms"] = model.min_ms;
     entry["p95_ms"] = model.p95_ms;
+    entry["batch"] = model.batch;
+    entry["frames_per_second"] = frames_per_second(model);
     entry["ratio"] = model.ratio;
     entry["ratio_quartiles"] = {model.ratio_low, model.ratio_high};
     entry["macs"] = model.macs;
@@ -106,7 +113,8 @@ std::string layers_text(const ModelTime& model, const Style& style) {
   std::vector<std::string> parts;
   parts.reserve(kinds.size());
   for (const auto& [kind, ms] : kinds) parts.push_back(kind + " " + format_fixed(100 * ms / total, 1) + " %");
-  return text + "  in all " + format_fixed(total, 3) + " ms: " + join(parts, ", ") + "\n";
+  return text + "  in all " + format_fixed(total, 3) +
+         " ms, with a clock read behind every step: " + join(parts, ", ") + "\n";
 }
 
 // Where int8 does not pay, and the option that leaves those nodes in float.
@@ -127,14 +135,17 @@ std::string slower_text(const BenchResult& result, const ModelTime& model) {
 std::string text_of(const BenchOptions& options, const BenchResult& result, const Style& style) {
   const int threads = options.engine.thread_count();
   std::string text = format_plural(static_cast<size_t>(threads), "thread") + ", " +
-                     name_of(options.engine.kernels().isa) + ", " +
-                     format_plural(result.accepted_rounds, "round") + "; in registers a thread does " +
-                     format_fixed(result.peak_u8s8 * 1e-9, 0) + " GMAC/s on u8 x s8 and " +
-                     format_fixed(result.peak_f32 * 1e-9, 0) + " on f32\n\n";
+                     name_of(options.engine.kernels().isa) + ", " + format_plural(result.rounds, "round") +
+                     (result.repeated_rounds == 0
+                          ? ""
+                          : ", the best of " + std::to_string(result.rounds + result.repeated_rounds)) +
+                     "; in registers a thread does " + format_fixed(result.peak_u8s8 * 1e-9, 0) +
+                     " GMAC/s on u8 x s8 and " + format_fixed(result.peak_f32 * 1e-9, 0) + " on f32\n\n";
   Table table({{"model"},
                {"median ms", Table::Align::kRight},
                {"min", Table::Align::kRight},
                {"p95", Table::Align::kRight},
+               {"frames/s", Table::Align::kRight},
                {"ratio", Table::Align::kRight},
                {"quartiles"},
                {"GMAC/s", Table::Align::kRight},
@@ -142,7 +153,8 @@ std::string text_of(const BenchOptions& options, const BenchResult& result, cons
                {"memory", Table::Align::kRight}});
   for (const ModelTime& model : result.models)
     table.add({model.file, format_fixed(model.median_ms, 3), format_fixed(model.min_ms, 3),
-               format_fixed(model.p95_ms, 3), format_fixed(model.ratio, 3),
+               format_fixed(model.p95_ms, 3), format_fixed(frames_per_second(model), 1),
+               format_fixed(model.ratio, 3),
                format_fixed(model.ratio_low, 3) + " - " + format_fixed(model.ratio_high, 3),
                format_fixed(gmacs_per_second(model.macs, model.median_ms), 1),
                format_fixed(100 * probe_share(result, model, threads), 0) + " %",
@@ -154,7 +166,7 @@ std::string text_of(const BenchOptions& options, const BenchResult& result, cons
 }
 
 void warn(const BenchResult& result, Diagnostics& diagnostics) {
-  if (result.noisy_rounds > result.accepted_rounds / 2)
+  if (result.noisy_rounds > result.rounds / 2)
     diagnostics.warn(
         format_plural(result.noisy_rounds, "round") +
         " ran while something else slowed the CPU down by more than 3 %; ratios hold, absolute times "

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <numeric>
 
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/text.h"
 #include "core/macs.h"
 #include "core/parallel.h"
 #include "core/passes/passes.h"
@@ -61,8 +63,8 @@ struct Subject {
         input.shape->front() = 1;
       if (!input.shape || !is_static(*input.shape))
         throw Error(ErrorKind::kInvalidArgument, "'" + path + "' leaves the shape of input '" + input.name +
-                                                     "' open; fix it with --input-shape " + input.name +
-                                                     "=1x3x224x224");
+                                                     "' open; fix it with --input-shape " +
+                                                     example_shape(input));
       inputs.push_back(random_input(input));
       shapes.push_back(*input.shape);
     }
@@ -132,13 +134,13 @@ std::vector<double> visit(Subject& subject) {
   return times;
 }
 
-/// Marks the rounds in which the CPU was as fast as it can be; all, where fewer than a third were.
-std::vector<bool> accepted_rounds(const std::vector<double>& probes, double best) {
-  std::vector<bool> accepted;
-  accepted.reserve(probes.size());
-  for (double probe : probes) accepted.push_back(probe >= kAccepted * best);
-  if (static_cast<size_t>(std::count(accepted.begin(), accepted.end(), true)) * 3 < probes.size())
-    accepted.assign(probes.size(), true);
+/// Marks so many rounds: those in which the CPU was fastest.
+std::vector<bool> accepted_rounds(const std::vector<double>& probes, size_t rounds) {
+  std::vector<size_t> order(probes.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return probes[a] > probes[b]; });
+  std::vector<bool> accepted(probes.size(), false);
+  for (size_t i = 0; i < std::min(rounds, order.size()); ++i) accepted[order[i]] = true;
   return accepted;
 }
 
@@ -161,14 +163,29 @@ std::string kernel_of(const Graph& graph, const Step& step) {
   return reads_real ? "float" : "other";
 }
 
+/// The times of every step, of the faster half of the inferences of a slot: in the others something else ran.
+std::vector<std::vector<double>> step_times(const Subject& subject, const BenchPlan& plan) {
+  const Program& program = *subject.program;
+  std::vector<std::vector<double>> inferences;
+  for (const auto start = Clock::now(); inferences.size() < plan.rounds * 2 || ms_since(start) < kSlotMs;) {
+    throw_if_interrupted();
+    inferences.push_back(program.run_timed(subject.views, *subject.workspace));
+  }
+  const auto total = [](const std::vector<double>& steps) {
+    return std::accumulate(steps.begin(), steps.end(), 0.0);
+  };
+  std::stable_sort(inferences.begin(), inferences.end(),
+                   [&](const auto& a, const auto& b) { return total(a) < total(b); });
+  inferences.resize((inferences.size() + 1) / 2);
+  std::vector<std::vector<double>> times(program.steps().size());
+  for (const std::vector<double>& steps : inferences)
+    for (size_t s = 0; s < steps.size(); ++s) times[s].push_back(steps[s]);
+  return times;
+}
+
 std::vector<LayerTime> measure_layers(const Subject& subject, const BenchPlan& plan) {
   const Program& program = *subject.program;
-  std::vector<std::vector<double>> times(program.steps().size());
-  for (size_t round = 0; round < plan.rounds * 2; ++round) {
-    throw_if_interrupted();
-    std::vector<double> steps = program.run_timed(subject.views, *subject.workspace);
-    for (size_t s = 0; s < steps.size(); ++s) times[s].push_back(steps[s]);
-  }
+  const std::vector<std::vector<double>> times = step_times(subject, plan);
   std::vector<LayerTime> layers;
   const Graph& graph = program.graph();
   for (size_t s = 0; s < times.size(); ++s) {
@@ -196,6 +213,7 @@ ModelTime summary(const Subject& subject, const Subject& first, const std::vecto
   result.ratio = quantile(ratios, 0.5);
   result.ratio_low = quantile(ratios, 0.25);
   result.ratio_high = quantile(ratios, 0.75);
+  result.batch = subject.shapes.empty() || subject.shapes[0].empty() ? 1 : subject.shapes[0][0];
   result.load_ms = subject.load_ms;
   result.first_ms = subject.first_ms;
   result.memory_bytes = subject.program->arena_bytes();
@@ -214,7 +232,14 @@ ModelTime summary(const Subject& subject, const Subject& first, const std::vecto
 
 BenchResult measure(const BenchPlan& plan, Console& console) {
   std::vector<Subject> subjects;
-  for (const std::string& file : plan.files) subjects.emplace_back(file, plan);
+  for (const std::string& file : plan.files) {
+    subjects.emplace_back(file, plan);
+    const Subject& subject = subjects.back();
+    console.explain(file + ": " + std::to_string(subject.program->steps().size()) + " steps, input " +
+                    (subject.shapes.empty() ? "none" : to_string(subject.shapes[0])) + ", ready after " +
+                    format_fixed(subject.load_ms, 1) + " ms, first inference " +
+                    format_fixed(subject.first_ms, 3) + " ms");
+  }
   Probe f32(plan.kernels->probe_f32), u8s8(plan.kernels->probe_u8s8);
   for (Subject& subject : subjects) visit(subject);  // warms up
   std::vector<double> probes;
@@ -226,15 +251,18 @@ BenchResult measure(const BenchPlan& plan, Console& console) {
     u8s8.measure();
     for (Subject& subject : subjects) subject.rounds.push_back(visit(subject));
     probes.push_back(std::min(before, f32.measure()));
-    progress.update(r + 1, plan.rounds);
+    console.explain("round " + std::to_string(r + 1) + ": the CPU did " +
+                    format_fixed(100 * probes.back() / f32.best, 1) + " % of its best");
+    progress.update(r + 1, r < plan.rounds ? plan.rounds : plan.rounds * 2);
     const auto good =
         std::count_if(probes.begin(), probes.end(), [&](double p) { return p >= kAccepted * f32.best; });
     if (r + 1 >= plan.rounds && static_cast<size_t>(good) >= plan.rounds) break;
   }
-  const std::vector<bool> accepted = accepted_rounds(probes, f32.best);
-  result.accepted_rounds = static_cast<size_t>(std::count(accepted.begin(), accepted.end(), true));
-  result.noisy_rounds = static_cast<size_t>(
-      std::count_if(probes.begin(), probes.end(), [&](double p) { return p < kAccepted * f32.best; }));
+  const std::vector<bool> accepted = accepted_rounds(probes, plan.rounds);
+  result.rounds = plan.rounds;
+  result.repeated_rounds = probes.size() - plan.rounds;
+  for (size_t r = 0; r < probes.size(); ++r)
+    result.noisy_rounds += accepted[r] && probes[r] < kAccepted * f32.best;
   result.peak_f32 = f32.best;
   result.peak_u8s8 = u8s8.best;
   for (const Subject& subject : subjects) {

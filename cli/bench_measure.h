@@ -32,6 +32,7 @@ struct ModelTime {
   std::string file;
   double median_ms = 0, min_ms = 0, p95_ms = 0;
   double ratio = 1, ratio_low = 1, ratio_high = 1;  // to the first model in the same round: median, quartiles
+  int64_t batch = 1;                                // samples of one inference
   double load_ms = 0, first_ms = 0;                 // reading and compiling; the first inference
   uint64_t macs = 0, memory_bytes = 0;              // of one inference: work, and room for its values
   uint64_t model_bytes = 0;                         // on disk
@@ -42,7 +43,10 @@ struct ModelTime {
 struct BenchResult {
   std::vector<ModelTime> models;
   double peak_f32 = 0, peak_u8s8 = 0;  // best of the probes, multiply-accumulates per second of one thread
-  size_t accepted_rounds = 0, noisy_rounds = 0;
+  size_t rounds = 0;                   // that count: as many as asked for
+  size_t repeated_rounds =
+      0;                    // that were run beyond these, as the CPU was busy; the slower ones do not count
+  size_t noisy_rounds = 0;  // of those that count: with a busy CPU all the same
   size_t inferences = 0, alone = 0;  // all that were timed; those that one thread did, for want of free CPUs
 };
 
@@ -56,10 +60,10 @@ struct SlowerStep {
 /// other, and slower on int8 by more than a tenth and a microsecond; the worst first.
 std::vector<SlowerStep> slower_steps(const ModelTime& float_model, const ModelTime& int8_model);
 
-/// Loads the models, warms up and measures. A round visits every model for a slot of about 30 ms; rounds
-/// whose probes fall more than 3 % below the best are repeated, up to twice as many, and left out where
-/// enough others remain. Errors: those of load_model and Engine; Error(kInvalidArgument) if an input's shape
-/// is not known.
+/// Loads the models, warms up and measures. A round visits every model for a slot of about 30 ms; for rounds
+/// whose probes fall more than 3 % below the best others are run, up to as many again, and the ones with the
+/// best probes count. Errors: those of load_model and Engine; Error(kInvalidArgument) if an input's shape is
+/// not known.
 BenchResult measure(const BenchPlan& plan, Console& console);
 
 }  // namespace quantize

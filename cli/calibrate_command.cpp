@@ -29,6 +29,9 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
+  console.explain(flags.model + ": " + format_plural(source.nodes.size(), "node") + ", prepared " +
+                  std::to_string(graph.nodes.size()));
+  console.explain("images: " + preprocessing_text(samples.preprocessing));
   StatisticsTable table = calibrate(graph, samples.source, flags.engine, console);
   if (samples.preprocessing) table.preprocessing_origin = origin_json(*samples.preprocessing);
   save_statistics(table, flags.output);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/exit_codes.h"
 
@@ -27,6 +28,7 @@ struct Report {
   Json json = Json::object();  // the command's own keys of the JSON contract
   std::string text;            // the same for people; ends with a newline
   ExitCode exit_code = kExitOk;
+  std::vector<std::string> failures = {};  // a sentence for each check that failed: on stderr, --quiet or not
 };
 
 /// A command with its options parsed, ready to run.

@@ -118,6 +118,7 @@ int Console::finish(const Report& report) {
     write_stdout(report.text);
   }
   print_warnings();
+  for (const std::string& failure : report.failures) log_->error("{}", printable(failure));
   return report.exit_code;
 }
 

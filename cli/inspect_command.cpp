@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "cli/console.h"
 #include "cli/options.h"
@@ -22,7 +23,8 @@ struct InspectOptions {
 };
 
 struct Facts {
-  uint64_t parameters = 0, bytes = 0, macs = 0;
+  uint64_t parameters = 0, bytes = 0;
+  std::optional<uint64_t> macs;  // nothing: the shapes do not follow from the file
   std::map<std::string, size_t> op_types;
   QuantizationFacts quantized;
 };
@@ -36,7 +38,7 @@ Json extent_json(const Value& value, size_t i) {
 Json value_json(const Value& value) {
   Json shape = Json::array();
   for (size_t i = 0; value.shape && i < value.shape->size(); ++i) shape.push_back(extent_json(value, i));
-  return {{"name", value.name}, {"dtype", name_of(value.dtype)}, {"shape", shape}};
+  return {{"dtype", name_of(value.dtype)}, {"shape", shape}};
 }
 
 std::string value_text(const Value& value) {
@@ -49,11 +51,21 @@ std::string value_text(const Value& value) {
          (extents.empty() ? "scalar" : join(extents, "x"));
 }
 
-// With an unknown batch counted as 1. 0 and a warning where the shapes do not follow from the file.
-uint64_t total_macs(const Graph& graph, Diagnostics& diagnostics) {
+std::string open_input(const Graph& graph) {
+  for (const ValueId id : graph.inputs) {
+    const Value& input = graph.value(id);
+    if (!input.shape || (!input.shape->empty() && !is_static(Dims(*input.shape).subspan(1))))
+      return example_shape(input);
+  }
+  return "";
+}
+
+// With an unknown batch counted as 1. Nothing and a warning where the shapes do not follow from the file.
+std::optional<uint64_t> total_macs(const Graph& graph, Diagnostics& diagnostics) {
   if (!sizes_are_known(graph)) {
-    diagnostics.warn("macs are not counted: fix the symbolic extents of the inputs with --input-shape");
-    return 0;
+    diagnostics.warn("macs are not counted: fix the open extents of the inputs, such as with --input-shape " +
+                     open_input(graph));
+    return std::nullopt;
   }
   try {
     const Graph prepared = open_model(graph);
@@ -62,7 +74,7 @@ uint64_t total_macs(const Graph& graph, Diagnostics& diagnostics) {
     return total;
   } catch (const Error& error) {
     diagnostics.warn(std::string("macs are not counted: ") + error.what());
-    return 0;
+    return std::nullopt;
   }
 }
 
@@ -71,23 +83,32 @@ Facts facts_of(const InspectOptions& options, const Graph& graph, Diagnostics& d
   facts.bytes = bytes_of_model(options.model, graph);
   for (const Value& value : graph.values)
     if (value.is_constant()) facts.parameters += static_cast<uint64_t>(value.initializer.size());
-  for (const Node& node : graph.nodes) ++facts.op_types[node.op_type];
+  for (const Node& node : graph.nodes) {
+    ++facts.op_types[node.op_type];
+    const Tensor* value = node.op_type == "Constant" ? node.tensor_attribute("value") : nullptr;
+    if (value != nullptr) facts.parameters += static_cast<uint64_t>(value->size());
+  }
   facts.macs = total_macs(graph, diagnostics);
   facts.quantized = quantization_facts(graph);
   return facts;
 }
 
-Json json_of(const Graph& graph, const Facts& facts) {
+Json values_json(const Graph& graph, const std::vector<ValueId>& ids) {
+  Json json = Json::object();
+  for (const ValueId id : ids) json[graph.value(id).name] = value_json(graph.value(id));
+  return json;
+}
+
+Json json_of(const InspectOptions& options, const Graph& graph, const Facts& facts) {
   Json json;
+  json["model"] = options.model;
   json["ir_version"] = graph.info.ir_version;
   json["opset"] = graph.opset();
-  json["inputs"] = Json::array();
-  for (const ValueId id : graph.inputs) json["inputs"].push_back(value_json(graph.value(id)));
-  json["outputs"] = Json::array();
-  for (const ValueId id : graph.outputs) json["outputs"].push_back(value_json(graph.value(id)));
+  json["inputs"] = values_json(graph, graph.inputs);
+  json["outputs"] = values_json(graph, graph.outputs);
   json["parameters"] = facts.parameters;
   json["bytes"] = facts.bytes;
-  json["macs"] = facts.macs;
+  json["macs"] = facts.macs ? Json(*facts.macs) : Json();
   json["op_types"] = facts.op_types;
   json["quantized"] = {{"format", facts.quantized.format},
                        {"int8_nodes", facts.quantized.int8_nodes},
@@ -104,7 +125,7 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
   for (const ValueId id : graph.inputs) text += "  input   " + printable(value_text(graph.value(id))) + "\n";
   for (const ValueId id : graph.outputs) text += "  output  " + printable(value_text(graph.value(id))) + "\n";
   text += "  " + format_count(facts.parameters) + " parameters";
-  if (facts.macs != 0) text += ", " + format_count(facts.macs) + " multiply-accumulates a run";
+  if (facts.macs) text += ", " + format_count(*facts.macs) + " multiply-accumulates a run";
   text += "\n  format " + facts.quantized.format + ": " + format_plural(facts.quantized.int8_nodes, "node") +
           " on integers, " + std::to_string(facts.quantized.float_nodes) + " on floats\n\n";
   Table table({{"op_type"}, {"nodes", Table::Align::kRight}});
@@ -114,8 +135,13 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
 
 Report inspect(const InspectOptions& options, Console& console) {
   const Graph graph = load_model(options.model, options.input_shapes);
+  console.explain(options.model + ": by " +
+                  (graph.info.producer_name.empty() ? "an unknown producer" : graph.info.producer_name) +
+                  ", " + format_plural(graph.nodes.size(), "node") + ", " +
+                  format_plural(graph.values.size(), "value") +
+                  "; its shapes are inferred to count the work");
   const Facts facts = facts_of(options, graph, console.diagnostics);
-  return {json_of(graph, facts), text_of(options, graph, facts, console.style())};
+  return {json_of(options, graph, facts), text_of(options, graph, facts, console.style())};
 }
 
 CommandBody define(CLI::App& app) {

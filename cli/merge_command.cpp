@@ -22,6 +22,7 @@ struct MergeOptions {
 Report merge(const MergeOptions& options, Console& console) {
   check_writable(options.output, {options.files.begin(), options.files.end()});
   const StatisticsTable table = merge_statistics(options.files, console.diagnostics);
+  console.explain("merged " + join(options.files, ", "));
   save_statistics(table, options.output);
   const Json json = {{"output", options.output},
                      {"files", options.files.size()},

@@ -121,6 +121,16 @@ void check_is_float(const Graph& model) {
                 "the model is quantized already (" + format + "); give the FP32 model");
 }
 
+std::string example_shape(const Value& input) {
+  Shape shape = input.shape.value_or(Shape(4, kUnknownDim));
+  constexpr int64_t kSize = 224;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const bool colours = shape.size() == 4 && i == 1;
+    if (shape[i] == kUnknownDim) shape[i] = i == 0 ? 1 : colours ? 3 : kSize;
+  }
+  return input.name + "=" + to_string(shape);
+}
+
 bool sizes_are_known(const Graph& graph) {
   return std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId id) {
     const std::optional<Shape>& shape = graph.value(id).shape;

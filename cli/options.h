@@ -37,6 +37,9 @@ Graph load_model(const std::string& path, const InputShapes& shapes);
 /// Errors: Error(kUnsupported) if the model is quantized already.
 void check_is_float(const Graph& model);
 
+/// "x=1x3x48x320": a shape that the input can be fixed to with --input-shape, its known extents as they are.
+std::string example_shape(const Value& input);
+
 /// True if at most the batch of the model's inputs is unknown.
 bool sizes_are_known(const Graph& graph);
 

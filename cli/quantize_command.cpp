@@ -8,19 +8,21 @@
 #include <memory>
 
 #include "calibration/auto_preprocess.h"
+#include "calibration/batches.h"
 #include "calibration/check_samples.h"
 #include "calibration/choose_plan.h"
 #include "calibration/preprocess_file.h"
 #include "calibration/statistics_file.h"
 #include "cli/bench_measure.h"
 #include "cli/bound_options.h"
-#include "cli/comparison.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
+#include "cli/labels.h"
 #include "cli/options.h"
 #include "cli/quantize_report.h"
 #include "cli/samples.h"
 #include "cli/scheme_options.h"
+#include "cli/task_options.h"
 #include "cli/text.h"
 #include "core/atomic_file.h"
 #include "core/passes/model_facts.h"
@@ -36,7 +38,7 @@ namespace {
 
 struct QuantizeFlags {
   std::string model, output, statistics, plan;
-  std::string format = "qdq", target, input_type = "f32";  // target "": the format's own
+  std::string format = "qdq", target, input_type = "f32", task = kAutoTask;  // target "": the format's own
   SchemeFlags scheme;
   SampleFlags samples;
   EngineOptions engine;
@@ -111,15 +113,15 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   StatisticsTable table = load_statistics(flags.statistics);
   std::optional<PreprocessChoice> choice;
   if (flags.samples.preprocess != "auto")
-    choice = given_preprocess(flags.samples.preprocess, inputs_of(graph).front());
-  with_context([&] { return flags.statistics; },
-               [&] {
-                 check_origin(table, fingerprint(graph),
-                              choice ? to_json(choice->preprocess) : table.preprocessing);
-                 if (choice || table.preprocessing.empty()) return;
-                 choice = kept_preprocess(preprocessing_in(table), image_input_of(inputs_of(graph).front()));
-                 choice->evidence.insert(choice->evidence.begin(), "as in '" + flags.statistics + "'");
-               });
+    choice = given_preprocess(flags.samples.preprocess, sample_inputs(graph).front());
+  with_context(
+      [&] { return flags.statistics; },
+      [&] {
+        check_origin(table, fingerprint(graph), choice ? to_json(choice->preprocess) : table.preprocessing);
+        if (choice || table.preprocessing.empty()) return;
+        choice = kept_preprocess(preprocessing_in(table), image_input_of(sample_inputs(graph).front()));
+        choice->evidence.insert(choice->evidence.begin(), "as in '" + flags.statistics + "'");
+      });
   return {std::move(table), std::move(choice), nullptr, {}};
 }
 
@@ -181,14 +183,21 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   return learned;
 }
 
-ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Learned& learned,
-                       const QuantizationScheme& scheme, const TargetProfile& target, Console& console) {
+// `model` is the one that was read, `scheme` and `target` say how it is to be quantized.
+ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Graph& graph,
+                       const Learned& learned, const QuantizationScheme& scheme, Console& console) {
+  const TargetProfile& target = find_target(target_of(flags));
   SampleSet samples;
   if (learned.samples) {
     SampleSource& source = learned.samples->source;
-    samples.count = source.count();
-    samples.load = [&](size_t i) { return source.load(i); };
-    samples.held_back = held_back_of(flags, samples.count);
+    samples = sample_set(source, model);
+    const auto batch = static_cast<size_t>(samples.batch);
+    samples.held_back =
+        std::min((held_back_of(flags, source.count()) + batch - 1) / batch, samples.count - 1);
+    if (flags.bound && samples.held_back == 0)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "a bound on the loss needs images of two batches of the model at least; give more of them");
+    samples.task = parse_task(flags.task);
     if (!learned.labels.empty())
       samples.label = [&](size_t i) { return label_of(learned.labels, source.name(i)); };
   } else if (scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured) {
@@ -252,7 +261,6 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   check_flags(flags);
   QuantizationScheme scheme = make_scheme(flags.scheme);
   scheme.integer_input = flags.input_type == "u8";
-  const TargetProfile& target = find_target(target_of(flags));
 
   const Graph source = load_model(flags.model, flags.input_shapes);
   check_is_float(source);
@@ -264,10 +272,10 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   const Learned learned = learn(flags, source, graph, console);
   done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
                     format_plural(learned.statistics.samples, "sample"));
-  const ChosenPlan chosen = choose_plan(flags, graph, learned, scheme, target, console);
+  const ChosenPlan chosen = choose_plan(flags, source, graph, learned, scheme, console);
   const QuantizationPlan& plan = chosen.plan;
   check_labelled(flags, chosen);
-  if (!chosen.bound_met) return unmet_report(flags.model, chosen, console);
+  if (!chosen.bound_met) return unmet_report(flags.model, flags.bound, chosen, console);
   done(console, "planned for " + plan.target);
   const Graph& planned = chosen.graph ? *chosen.graph : graph;
   Graph model = insert_qdq(planned, plan);
@@ -319,6 +327,7 @@ CommandBody define(CLI::App& app) {
       ->group("Quantization");
   add_bound_options(app, flags->bound, "leaves layers in float until");
   add_label_options(app, flags->labels);
+  add_task_option(app, flags->task);
   app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")
       ->type_name("FILE")
       ->group("Quantization");

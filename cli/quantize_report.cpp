@@ -1,6 +1,7 @@
 // The summary of a quantization.
 #include "cli/quantize_report.h"
 
+#include "cli/checks.h"
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/samples.h"
@@ -242,6 +243,11 @@ Json recipe_json(const Recipe& recipe) {
           {"by_readers", recipe.by_readers}};
 }
 
+BoundFigures figures_of(const std::optional<Quality>& quality) {
+  if (!quality) return {};
+  return {.agreement = quality->agreement(), .sqnr_db = quality->sqnr_db(), .drop = quality->drop()};
+}
+
 Json quality_json(const std::optional<Quality>& quality) {
   if (!quality) return nullptr;
   Json json = {{"sqnr_db", or_null(quality->sqnr_db())}, {"agreement", or_null(quality->agreement())}};
@@ -249,17 +255,21 @@ Json quality_json(const std::optional<Quality>& quality) {
   return json;
 }
 
-Report unmet_report(const std::string& model, const ChosenPlan& chosen, const Console& console) {
+Report unmet_report(const std::string& model, const Bound& bound, const ChosenPlan& chosen,
+                    const Console& console) {
+  const std::vector<Check> checks = checks_of(bound, figures_of(chosen.quality));
   Json json = {{"model", model},
                {"output", nullptr},
                {"held_back", chosen.held_back},
                {"held_back_quality", quality_json(chosen.quality)},
                {"steps", steps_json(chosen)},
+               {"checks", checks_json(checks)},
                {"passed", false}};
-  std::string text = step_table(chosen, console.style());
-  text += console.style().bad("no model was written") +
-          ": the bound is not kept with any layer in int8; ask for less\n";
-  return {json, text, kExitCheckFailed};
+  Report report{json, step_table(chosen, console.style()), kExitCheckFailed};
+  for (const std::string& failure : failures_of(checks))
+    report.failures.push_back(failure +
+                              "; leaving layers in float does not keep it either, so no model was written");
+  return report;
 }
 
 Json plan_json(const Graph& graph, const QuantizationPlan& plan) {

@@ -7,6 +7,7 @@
 
 #include "calibration/choose_plan.h"
 #include "calibration/preprocess_choice.h"
+#include "cli/checks.h"
 #include "cli/command.h"
 
 namespace quantize {
@@ -24,7 +25,11 @@ struct QuantizeFacts {
 Report quantize_report(const QuantizeFacts& facts, const Console& console);
 
 /// What to say when no model was written, because no int8 model keeps the bound.
-Report unmet_report(const std::string& model, const ChosenPlan& chosen, const Console& console);
+Report unmet_report(const std::string& model, const Bound& bound, const ChosenPlan& chosen,
+                    const Console& console);
+
+/// What a bound is held against; nothing for a network that was not judged.
+BoundFigures figures_of(const std::optional<Quality>& quality);
 
 /// How a network did on held-back samples, in the JSON of a report; null if it was not judged.
 Json quality_json(const std::optional<Quality>& quality);

@@ -5,12 +5,17 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <set>
 
+#include "calibration/agreement.h"
+#include "calibration/batches.h"
+#include "calibration/input_codes.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/samples.h"
+#include "cli/task_options.h"
 #include "cli/text.h"
 #include "core/engine/engine.h"
 #include "core/passes/passes.h"
@@ -23,7 +28,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct RunOptions {
-  std::string model, folder;
+  std::string model, folder, task = kAutoTask;
   std::vector<std::string> inputs;
   SampleFlags samples;
   EngineOptions engine;
@@ -32,7 +37,17 @@ struct RunOptions {
   bool hash = false;
 };
 
-// What one run of the model computed.
+// The model, made ready to run on samples.
+struct Runner {
+  const RunOptions& options;
+  Engine& engine;
+  const InputCodes& codes;
+  int64_t batch;  // that it is fixed to
+
+  const Graph& graph() const { return engine.graph(); }
+};
+
+// What one sample made the model compute.
 struct Result {
   std::string sample;
   std::vector<Tensor> outputs;  // empty: the image was skipped
@@ -69,21 +84,22 @@ Tensor load_tensor(const std::string& file, const Value& input) {
   return tensor;
 }
 
-Result run_once(Engine& engine, bool hash, std::string sample, const std::vector<Tensor>& inputs) {
-  const std::vector<Tensor> quantized = quantized_inputs(engine.graph(), inputs);
-  Result result{std::move(sample), engine.run(quantized)};
-  if (hash) {
+Result run_once(const Runner& runner, std::string sample, const std::vector<Tensor>& inputs) {
+  const std::vector<Tensor> quantized = runner.codes.quantized(inputs);
+  Result result{std::move(sample), runner.engine.run(quantized)};
+  if (runner.options.hash) {
     char text[17];
-    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(engine.hash(quantized)));
+    std::snprintf(text, sizeof text, "%016llx",
+                  static_cast<unsigned long long>(runner.engine.hash(quantized)));
     result.hash = text;
   }
   return result;
 }
 
 // All INPUTs are NAME=FILE: one run.
-Result run_named(const RunOptions& options, Engine& engine) {
-  const std::vector<std::string>& arguments = options.inputs;
-  const Graph& model = engine.graph();
+Result run_named(const Runner& runner) {
+  const std::vector<std::string>& arguments = runner.options.inputs;
+  const Graph& model = runner.graph();
   std::vector<Tensor> inputs(model.inputs.size());
   for (const std::string& argument : arguments) {
     const ValueId id = named_input(model, argument);
@@ -100,42 +116,61 @@ Result run_named(const RunOptions& options, Engine& engine) {
       throw Error(ErrorKind::kInvalidArgument, "the input '" + model.value(model.inputs[i]).name +
                                                    "' is missing; add " + model.value(model.inputs[i]).name +
                                                    "=FILE.npy");
-  return run_once(engine, options.hash, arguments.front(), inputs);
+  return run_once(runner, arguments.front(), inputs);
 }
 
-// Each INPUT is a file or folder of samples; nothing where they are NAME=FILE.
-std::vector<std::unique_ptr<Samples>> open_inputs(const RunOptions& options, const Graph& model,
-                                                  Console& console) {
-  std::vector<std::unique_ptr<Samples>> opened;
-  if (named_input(model, options.inputs.front()) != kNoValue) return opened;
-  SampleFlags flags = options.samples;
+// One INPUT that is a file or folder of samples.
+struct Input {
+  std::string path;
+  Samples samples;
+};
+using Inputs = std::vector<std::unique_ptr<Input>>;
+
+// Before anything is run: the preprocessing may be found by running the model, which must be whole for that.
+Inputs open_inputs(const RunOptions& options, const Graph& model, Console& console) {
+  Inputs inputs;
   for (const std::string& path : options.inputs) {
+    SampleFlags flags = options.samples;
     flags.path = path;
-    opened.emplace_back(new Samples(open_samples(flags, model, options.engine, console)));
+    inputs.emplace_back(new Input{path, open_samples(flags, model, options.engine, console)});
+    const Samples& samples = inputs.back()->samples;
+    console.explain("'" + path + "': " + format_plural(samples.source.count(), "sample") +
+                    ", images: " + preprocessing_text(samples.preprocessing));
   }
-  return opened;
+  return inputs;
 }
 
-std::vector<Result> run_samples(const RunOptions& options, Engine& engine, SampleSource& source,
-                                Console& console) {
+std::vector<Result> run_samples(const Runner& runner, Input& input, Console& console) {
+  SampleSource& source = input.samples.source;
+  const Batches batches(source, runner.batch);
   std::vector<Result> results(source.count());
-  for_each_sample(source, options.engine.thread_count(), console, "running",
-                  [&](size_t i, const std::vector<Tensor>& inputs) {
-                    results[i] = run_once(engine, options.hash, source.name(i), inputs);
-                  });
+  Progress progress = console.progress("running");
+  for_each_batch(
+      batches, runner.options.engine.thread_count(),
+      [&](size_t, const Batches::Batch& batch) {
+        const Result all = run_once(runner, input.path, batch.inputs);
+        for (const size_t row : batch.rows)
+          results[batch.first + row] = {source.name(batch.first + row), batches.row(all.outputs, row),
+                                        all.hash};
+      },
+      [&](size_t done, size_t of) { progress.update(done, of); });
   warn_of_bad_images(source, console.diagnostics);
   std::erase_if(results, [](const Result& result) { return result.outputs.empty(); });
   return results;
 }
 
-std::vector<Result> run_all(const RunOptions& options, Engine& engine,
-                            const std::vector<std::unique_ptr<Samples>>& inputs, Console& console) {
-  if (inputs.empty()) return {run_named(options, engine)};
+// Without inputs that are samples: the tensors that were given by name.
+std::vector<Result> run_all(const Runner& runner, const Inputs& inputs, Console& console) {
+  if (inputs.empty()) return {run_named(runner)};
   std::vector<Result> results;
-  for (const auto& samples : inputs)
-    for (Result& result : run_samples(options, engine, samples->source, console))
-      results.push_back(std::move(result));
+  for (const std::unique_ptr<Input>& input : inputs)
+    for (Result& result : run_samples(runner, *input, console)) results.push_back(std::move(result));
   return results;
+}
+
+// What was done to the images of the first input.
+std::optional<PreprocessChoice> preprocessing_of(const Inputs& inputs) {
+  return inputs.empty() ? std::nullopt : inputs.front()->samples.preprocessing;
 }
 
 bool stack_up(const std::vector<Tensor>& tensors) {
@@ -172,27 +207,68 @@ std::vector<Output> outputs_of(const Graph& model, const std::vector<Result>& re
   return outputs;
 }
 
-// The classes with the highest scores in the first output, for each row of its batch.
-std::vector<Prediction> predictions_of(const std::vector<Result>& results, size_t top) {
+// The output that holds the scores of classes, and what it means.
+struct ClassOutput {
+  size_t number;
+  OutputTask task;
+};
+
+// Errors: Error(kInvalidArgument) if no output is scores of several classes.
+ClassOutput class_output_of(const RunOptions& options, const Graph& model,
+                            const std::vector<Tensor>& outputs) {
+  const std::vector<OutputTask> tasks = decide_tasks(model, {}, outputs, parse_task(options.task));
+  check_meaning(model, tasks, false, true);
+  const size_t number = *class_output(tasks);
+  if (tasks[number].indices || tasks[number].halves)
+    throw Error(ErrorKind::kInvalidArgument, "--top has nothing to choose from: '" +
+                                                 model.value(model.outputs[number]).name + "' is " +
+                                                 tasks[number].reason);
+  return {number, tasks[number]};
+}
+
+// The classes with the highest scores; none where NaN or infinity leaves open which they are.
+Prediction prediction_of(const std::string& sample, const Tensor& output, size_t top) {
+  Prediction prediction{sample, {}, {}};
+  if (has_non_finite(output)) return prediction;
+  const std::vector<double> scores = output.to_vector<double>();
+  std::vector<size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  order.resize(std::min(top, order.size()));
+  for (const size_t c : order) prediction.scores.push_back(scores[c]);
+  prediction.classes = std::move(order);
+  return prediction;
+}
+
+// Where one result holds a whole batch, as of a tensor that was given by name, each row of it is a sample.
+std::vector<Prediction> predictions_of(const RunOptions& options, const Graph& model,
+                                       const std::vector<Result>& results) {
   std::vector<Prediction> predictions;
+  if (options.top == 0) return predictions;
   for (const Result& result : results) {
-    const std::vector<double> scores = result.outputs.front().to_vector<double>();
     const Shape& shape = result.outputs.front().shape();
-    const size_t rows = shape.empty() ? 1 : static_cast<size_t>(std::max<int64_t>(shape[0], 1));
-    const size_t classes = scores.size() / rows, count = std::min(top, classes);
-    for (size_t row = 0; row < rows; ++row) {
-      const double* score = scores.data() + row * classes;
-      std::vector<size_t> order(classes);
-      for (size_t c = 0; c < classes; ++c) order[c] = c;
-      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return score[a] > score[b]; });
-      order.resize(count);
-      Prediction prediction{
-          rows == 1 ? result.sample : result.sample + "[" + std::to_string(row) + "]", order, {}};
-      for (const size_t c : order) prediction.scores.push_back(score[c]);
-      predictions.push_back(std::move(prediction));
+    const int64_t rows = shape.size() > 1 ? std::max<int64_t>(shape[0], 1) : 1;
+    for (int64_t row = 0; row < rows; ++row) {
+      const std::vector<Tensor> outputs = row_of(result.outputs, static_cast<size_t>(row), rows);
+      const ClassOutput classes = class_output_of(options, model, outputs);
+      predictions.push_back(
+          prediction_of(rows == 1 ? result.sample : result.sample + "[" + std::to_string(row) + "]",
+                        outputs[classes.number], options.top));
     }
   }
   return predictions;
+}
+
+void warn_of_non_finite(const Graph& model, const std::vector<Result>& results, Diagnostics& diagnostics) {
+  for (size_t o = 0; o < model.outputs.size(); ++o) {
+    const auto broken =
+        static_cast<size_t>(std::count_if(results.begin(), results.end(), [&](const Result& result) {
+          return has_non_finite(result.outputs[o]);
+        }));
+    if (broken != 0)
+      diagnostics.warn("the output '" + model.value(model.outputs[o]).name + "' holds NaN or infinity in " +
+                       std::to_string(broken) + " of " + format_plural(results.size(), "sample"));
+  }
 }
 
 // Errors: Error(kUnsupported) if two outputs would be written to the same file.
@@ -219,11 +295,20 @@ void write(std::vector<Output>& outputs, const fs::path& folder) {
   }
 }
 
+Json predictions_json(const std::vector<Prediction>& predictions) {
+  Json json = Json::array();
+  for (const Prediction& prediction : predictions)
+    json.push_back(
+        {{"sample", prediction.sample}, {"classes", prediction.classes}, {"scores", prediction.scores}});
+  return json;
+}
+
 Json json_of(const RunOptions& options, const std::vector<Result>& results,
-             const std::vector<Output>& outputs, const std::vector<Prediction>& predictions) {
+             const std::vector<Output>& outputs, const Inputs& inputs) {
   Json json;
   json["model"] = options.model;
   json["samples"] = results.size();
+  json["preprocessing"] = preprocessing_json(preprocessing_of(inputs));
   json["outputs"] = Json::object();
   for (const Output& output : outputs) {
     Json& entry = json["outputs"][output.name];
@@ -235,19 +320,13 @@ Json json_of(const RunOptions& options, const std::vector<Result>& results,
   if (options.hash)
     for (const Result& result : results)
       json["hashes"].push_back({{"sample", result.sample}, {"hash", result.hash}});
-  if (options.top == 0) return json;
-  json["predictions"] = Json::array();
-  for (const Prediction& prediction : predictions)
-    json["predictions"].push_back(
-        {{"sample", prediction.sample}, {"classes", prediction.classes}, {"scores", prediction.scores}});
   return json;
 }
 
 std::string text_of(const RunOptions& options, const std::vector<Result>& results,
-                    const std::vector<Output>& outputs, const std::vector<Prediction>& predictions,
-                    const Style& style) {
-  std::string text =
-      style.bold(printable(options.model)) + " on " + format_plural(results.size(), "sample") + "\n\n";
+                    const std::vector<Output>& outputs, const Inputs& inputs, const Style& style) {
+  std::string text = style.bold(printable(options.model)) + " on " + format_plural(results.size(), "sample") +
+                     "\n  images  " + preprocessing_text(preprocessing_of(inputs)) + "\n\n";
   Table table({{"output"}, {"type"}, {"shape"}, {"file"}});
   for (const Output& output : outputs) {
     const std::string shape = to_string(output.tensors.front().shape());
@@ -261,16 +340,19 @@ std::string text_of(const RunOptions& options, const std::vector<Result>& result
     for (const Result& result : results) hashes.add({result.sample, result.hash});
     text += "\n" + hashes.text(style);
   }
-  if (predictions.empty()) return text;
+  return text;
+}
+
+std::string predictions_text(const std::vector<Prediction>& predictions, const Style& style) {
   Table best({{"sample"}, {"best classes (scores)"}});
   for (const Prediction& prediction : predictions) {
     std::vector<std::string> classes;
     for (size_t i = 0; i < prediction.classes.size(); ++i)
       classes.push_back(std::to_string(prediction.classes[i]) + " (" + format_fixed(prediction.scores[i], 3) +
                         ")");
-    best.add({prediction.sample, join(classes, "  ")});
+    best.add({prediction.sample, classes.empty() ? "unknown: NaN or infinity" : join(classes, "  ")});
   }
-  return text + "\n" + best.text(style);
+  return "\n" + best.text(style);
 }
 
 Report run(const RunOptions& options, Console& console) {
@@ -280,21 +362,32 @@ Report run(const RunOptions& options, Console& console) {
     check_file_names(model);
   }
   // Several samples have a thread each; a single one has them all.
-  const bool single = named_input(model, options.inputs.front()) != kNoValue ||
-                      (options.inputs.size() == 1 && !fs::is_directory(options.inputs.front()));
-  const auto inputs = open_inputs(options, model, console);
+  const bool named = named_input(model, options.inputs.front()) != kNoValue;
+  const bool single = named || (options.inputs.size() == 1 && !fs::is_directory(options.inputs.front()));
+  console.explain(options.model + ": " + format_plural(model.nodes.size(), "node") + ", opset " +
+                  std::to_string(model.opset()) +
+                  (single ? ", all threads for one sample" : ", a thread a sample"));
+  Inputs inputs;
+  if (!named) inputs = open_inputs(options, model, console);
+  const InputCodes codes(model);
   Engine engine(
       with_context([&] { return options.model; }, [&] { return open_model(model); }),
       {.kernels = &options.engine.kernels(), .threads = single ? options.engine.thread_count() : 1});
+  const Runner runner{options, engine, codes, fixed_batch(model)};
   for (Value& value : model.values) value.initializer = Tensor();  // the engine's own go once they are packed
-  const std::vector<Result> results = run_all(options, engine, inputs, console);
+  const std::vector<Result> results = run_all(runner, inputs, console);
   throw_if_interrupted();
+  warn_of_non_finite(model, results, console.diagnostics);
+  const std::vector<Prediction> predictions = predictions_of(options, model, results);
   std::vector<Output> outputs = outputs_of(model, results);
   if (!options.folder.empty()) write(outputs, options.folder);
-  const std::vector<Prediction> predictions =
-      options.top == 0 ? std::vector<Prediction>{} : predictions_of(results, options.top);
-  return {json_of(options, results, outputs, predictions),
-          text_of(options, results, outputs, predictions, console.style())};
+  Report report{json_of(options, results, outputs, inputs),
+                text_of(options, results, outputs, inputs, console.style())};
+  if (options.top != 0) {
+    report.json["predictions"] = predictions_json(predictions);
+    report.text += predictions_text(predictions, console.style());
+  }
+  return report;
 }
 
 CommandBody define(CLI::App& app) {
@@ -305,6 +398,7 @@ CommandBody define(CLI::App& app) {
       ->required()
       ->expected(1, -1);
   app.add_option("-o,--output", options->folder, "writes FOLDER/<output>.npy")->type_name("FOLDER");
+  add_task_option(app, options->task);
   app.add_option("--top", options->top, "prints the K best classes of each sample")
       ->type_name("K")
       ->check(CLI::Range(1, 1'000'000));

@@ -2,14 +2,13 @@
 #include "cli/samples.h"
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <charconv>
 
-#include <mutex>
-
 #include "calibration/auto_preprocess.h"
+#include "calibration/batches.h"
 #include "calibration/preprocess_file.h"
 #include "cli/text.h"
-#include "core/parallel.h"
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
 #include "onnx_io/onnx_io.h"
@@ -54,18 +53,26 @@ SampleOptions sample_options(const SampleFlags& flags) {
 // Our own models say how they want their images, so that nothing has to be tried on the network.
 PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model, const SampleList& list,
                                    const EngineOptions& engine) {
-  if (flags.preprocess != "auto") return given_preprocess(flags.preprocess, inputs_of(model).front());
+  if (flags.preprocess != "auto") return given_preprocess(flags.preprocess, sample_inputs(model).front());
   const bool described = model.info.metadata.contains(kPreprocessKey);
   return choose_preprocess(model, described ? model : open_model(model, kMinOutputOpset), list,
                            engine.thread_count(), {&engine.kernels(), {}});
 }
 
-// Images become floats first, also for a model that takes 8-bit pixels (quantized_inputs turns them into
-// these).
-Graph with_float_inputs(const Graph& original) {
+// Images become floats first, also for a model that takes 8-bit pixels (InputCodes turns them into these), and one
+// at a time, also for a model of a fixed batch. Shapes behind the inputs are those of the file no more.
+Graph for_single_images(const Graph& original) {
   Graph model = original;
-  for (const ValueId id : model.inputs)
+  const std::vector<Value> inputs = sample_inputs(original);
+  if (fixed_batch(original) > 1)
+    for (const Node& node : model.nodes)
+      for (const ValueId id : node.outputs)
+        if (id != kNoValue) model.value(id).shape.reset();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const ValueId id = model.inputs[i];
+    model.value(id).shape = inputs[i].shape;
     if (dequantization_of(model, id)) model.value(id).dtype = DataType::kF32;
+  }
   return model;
 }
 
@@ -97,21 +104,6 @@ void add_preprocess_options(CLI::App& app, SampleFlags& flags) {
       ->group("Samples");
 }
 
-std::vector<Value> inputs_of(const Graph& graph) {
-  std::vector<Value> inputs;
-  for (const ValueId id : graph.inputs) inputs.push_back(graph.value(id));
-  return inputs;
-}
-
-std::vector<Tensor> quantized_inputs(const Graph& graph, std::vector<Tensor> inputs) {
-  for (size_t i = 0; i < inputs.size() && i < graph.inputs.size(); ++i) {
-    if (inputs[i].dtype() != DataType::kF32 || graph.value(graph.inputs[i]).dtype == DataType::kF32) continue;
-    if (const std::optional<QuantParams> params = dequantization_of(graph, graph.inputs[i]))
-      inputs[i] = quantize_tensor(inputs[i], *params);
-  }
-  return inputs;
-}
-
 PreprocessChoice given_preprocess(const std::string& argument, const Value& input) {
   return {.preprocess = load_preprocess(argument, image_input_of(input)),
           .name = argument,
@@ -141,29 +133,17 @@ std::string preprocessing_text(const std::optional<PreprocessChoice>& choice) {
 Samples open_samples(const SampleFlags& flags, const Graph& original, const EngineOptions& engine,
                      Console& console) {
   const SampleOptions options = sample_options(flags);
-  SampleList list = list_samples(inputs_of(original), options);
+  SampleList list = list_samples(sample_inputs(original), options);
   for (const std::string& warning : list.warnings) console.diagnostics.warn(warning);
   if (!list.images && flags.preprocess != "auto")
     console.diagnostics.warn("--preprocess has no effect: '" + flags.path +
                              "' holds tensors, taken as they are");
   if (!list.images)
-    return {SampleSource(inputs_of(original), options, std::move(list), std::nullopt), std::nullopt};
-  const Graph model = with_float_inputs(original);
+    return {SampleSource(sample_inputs(original), options, std::move(list), std::nullopt), std::nullopt};
+  const Graph model = for_single_images(original);
   const PreprocessChoice choice = decide_preprocess(flags, model, list, engine);
   warn_of_guess(choice, console.diagnostics);
-  return {SampleSource(inputs_of(model), options, std::move(list), choice.preprocess), choice};
-}
-
-void for_each_sample(SampleSource& source, int threads, const Console& console, const std::string& label,
-                     const std::function<void(size_t i, const std::vector<Tensor>& inputs)>& body) {
-  Progress progress = console.progress(label);
-  std::mutex mutex;
-  size_t done = 0;
-  parallel_for(source.count(), threads, [&](size_t i, int) {
-    if (const std::optional<std::vector<Tensor>> inputs = source.load(i)) body(i, *inputs);
-    const std::lock_guard lock(mutex);
-    progress.update(++done, source.count());
-  });
+  return {SampleSource(sample_inputs(model), options, std::move(list), choice.preprocess), choice};
 }
 
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics) {
@@ -181,16 +161,37 @@ void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics) {
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
                           Console& console) {
   Progress progress = console.progress("calibrating");
+  const Batches batches(source, fixed_batch(model));
   CalibrateOptions options;
   options.threads = engine.thread_count();
   options.kernels = &engine.kernels();
   options.preprocessing = source.fingerprint();
-  options.progress = [&](size_t done) { progress.update(done, source.count()); };
-  StatisticsTable table = calibrate(
-      model, source.count(), [&](size_t i) { return source.load(i); }, options);
+  options.progress = [&](size_t done) { progress.update(done, batches.count()); };
+  std::atomic<uint64_t> used = 0;
+  const auto load = [&](size_t i) -> std::optional<std::vector<Tensor>> {
+    std::optional<Batches::Batch> batch = batches.load(i);
+    if (!batch) return std::nullopt;
+    used += batch->rows.size();
+    return std::move(batch->inputs);
+  };
+  StatisticsTable table = calibrate(model, batches.count(), load, options);
+  table.samples = used;
   table.held = source.held();
   warn_of_bad_images(source, console.diagnostics);
   return table;
+}
+
+SampleSet sample_set(SampleSource& source, const Graph& model) {
+  const Batches batches(source, fixed_batch(model));
+  return {.count = batches.count(),
+          .load = [batches](size_t i) -> std::optional<std::vector<Tensor>> {
+            std::optional<Batches::Batch> batch = batches.load(i);
+            if (!batch) return std::nullopt;
+            return std::move(batch->inputs);
+          },
+          .batch = fixed_batch(model),
+          .samples = source.count(),
+          .source = &model};
 }
 
 }  // namespace quantize

@@ -2,7 +2,6 @@
 // over them.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "calibration/calibrate.h"
 #include "calibration/preprocess_choice.h"
 #include "calibration/sample_source.h"
+#include "calibration/validator.h"
 #include "cli/console.h"
 #include "cli/options.h"
 
@@ -57,11 +57,6 @@ void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& d
 Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineOptions& engine,
                      Console& console);
 
-/// Loads every sample and calls body(i, tensors) for those that can be used, on several threads, with
-/// progress. Errors: those of SampleSource::load and of the body; Error(kInterrupted).
-void for_each_sample(SampleSource& source, int threads, const Console& console, const std::string& label,
-                     const std::function<void(size_t i, const std::vector<Tensor>& inputs)>& body);
-
 /// Warns once of all images that were skipped, naming the first ones.
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);
 
@@ -70,11 +65,8 @@ void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
                           Console& console);
 
-/// Quantizes float tensors where the model takes 8-bit ones (--input-type u8), with the parameters that its
-/// first DequantizeLinear has; leaves all others as they are.
-std::vector<Tensor> quantized_inputs(const Graph& graph, std::vector<Tensor> inputs);
-
-/// The graph inputs as values.
-std::vector<Value> inputs_of(const Graph& graph);
+/// The samples for the search, in the batches that the model, as it was read, takes; both must outlive the
+/// result.
+SampleSet sample_set(SampleSource& source, const Graph& model);
 
 }  // namespace quantize

@@ -93,7 +93,10 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   check_is_float(source);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
+  console.explain(flags.model + ": " + format_plural(source.nodes.size(), "node") + ", prepared " +
+                  std::to_string(graph.nodes.size()));
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
+  console.explain("images: " + preprocessing_text(samples.preprocessing));
   const StatisticsTable statistics = calibrate(graph, samples.source, flags.engine, console);
   const RangeTable ranges = decide_ranges(statistics, scheme, flags.engine.thread_count());
   const Planner planner = [&](const std::set<std::string>& float_nodes) {
@@ -101,10 +104,7 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
     return plan_quantization(graph, ranges, scheme, target);
   };
 
-  SampleSet set{.count = samples.source.count(),
-                .load = [&](size_t i) { return samples.source.load(i); },
-                .held_back = 0,
-                .label = {}};
+  const SampleSet set = sample_set(samples.source, source);
   std::vector<size_t> judged;
   constexpr size_t kMost = 64;
   for (size_t i = 0, n = std::min(kMost, set.count); i < n; ++i) judged.push_back(i * set.count / n);
@@ -114,6 +114,8 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   const Validator validator(graph, judged, set, options);
   const QuantizationPlan plan = planner({});
   Findings found{graph, plan, validator.samples(), validator.judge(insert_qdq(graph, plan)), {}};
+  console.explain("ranges by " + scheme.method + " from " + format_plural(statistics.samples, "sample") +
+                  ", judged on " + format_plural(validator.samples(), "sample"));
   size_t layers = 0;
   for (const PlannedNode& node : plan.nodes) layers += node.weights.has_value();
   Progress progress = console.progress("layers");

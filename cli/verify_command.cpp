@@ -3,16 +3,19 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
 
 #include "calibration/auto_preprocess.h"
+#include "calibration/comparison.h"
 #include "cli/bound_options.h"
-#include "cli/comparison.h"
+#include "cli/checks.h"
 #include "cli/console.h"
+#include "cli/labels.h"
 #include "cli/options.h"
 #include "cli/samples.h"
+#include "cli/task_options.h"
 #include "cli/text.h"
-#include "core/passes/passes.h"
+#include "cli/verify_report.h"
+#include "core/passes/model_facts.h"
 
 namespace quantize {
 
@@ -20,6 +23,7 @@ namespace {
 
 struct VerifyOptions {
   std::string reference, candidate;
+  std::string task = kAutoTask;
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
@@ -28,105 +32,7 @@ struct VerifyOptions {
   Bound bound;
 };
 
-// One check that was asked for.
-struct Check {
-  std::string text;
-  bool passed;
-};
-
-// Nothing if that of an output is not known.
-std::optional<double> worst_sqnr(const Comparison& comparison) {
-  std::optional<double> worst = Deviation::kMaxDb;
-  for (const auto& [name, deviation] : comparison.outputs) worst = std::min(worst, deviation.sqnr_db());
-  return worst;
-}
-
-std::vector<Check> checks_of(const VerifyOptions& options, const Comparison& comparison) {
-  std::vector<Check> checks;
-  const auto at_least = [&](const std::string& what, const std::optional<double>& value,
-                            const std::optional<double>& limit) {
-    if (!limit) return;
-    checks.push_back(
-        {what + " " + format_fixed(value, 2) + ", at least " + format_fixed(*limit, 2) + " wanted",
-         value && *value >= *limit});
-  };
-  at_least("agreement in percent", comparison.agreement(), options.bound.min_agreement);
-  at_least("SQNR in dB of the worst output", worst_sqnr(comparison), options.bound.min_sqnr);
-  if (options.bound.max_drop) {
-    const double drop = comparison.reference_top1() - comparison.candidate_top1();
-    checks.push_back({"top-1 dropped by " + format_fixed(drop, 2) + " points, at most " +
-                          format_fixed(*options.bound.max_drop, 2) + " wanted",
-                      drop <= *options.bound.max_drop});
-  }
-  return checks;
-}
-
-bool all_passed(const std::vector<Check>& checks) {
-  return std::all_of(checks.begin(), checks.end(), [](const Check& check) { return check.passed; });
-}
-
-Json json_of(const VerifyOptions& options, const Comparison& comparison, const Samples& samples,
-             bool passed) {
-  Json json;
-  json["reference"] = options.reference;
-  json["candidate"] = options.candidate;
-  json["samples"] = comparison.samples;
-  json["skipped_images"] = samples.source.bad_images().size();
-  json["preprocessing"] = preprocessing_json(samples.preprocessing);
-  if (comparison.labelled != 0)
-    json["top1"] = {{"reference", comparison.reference_top1()}, {"candidate", comparison.candidate_top1()}};
-  json["agreement"] = comparison.agreement();
-  json["outputs"] = Json::object();
-  for (const auto& [name, deviation] : comparison.outputs)
-    json["outputs"][name] = {{"sqnr_db", or_null(deviation.sqnr_db())},
-                             {"max_abs_diff", deviation.max_abs_diff}};
-  if (options.layers) {
-    json["layers"] = Json::array();
-    for (const LayerDeviation& layer : comparison.layers)
-      json["layers"].push_back({{"name", layer.name},
-                                {"op_type", layer.op_type},
-                                {"sqnr_db", or_null(layer.deviation.sqnr_db())}});
-  }
-  json["passed"] = passed;
-  return json;
-}
-
-std::string decibel(const Deviation& deviation) {
-  if (deviation.non_finite != 0) return "not finite";
-  return deviation.noise == 0 ? "identical" : format_fixed(deviation.sqnr_db(), 2);
-}
-
-// Worst first.
-std::string layer_table(const Comparison& comparison, const Style& style) {
-  std::vector<LayerDeviation> layers = comparison.layers;
-  std::stable_sort(layers.begin(), layers.end(), [](const LayerDeviation& a, const LayerDeviation& b) {
-    return a.deviation.sqnr_db() < b.deviation.sqnr_db();
-  });
-  Table table({{"layer, worst first"}, {"op_type"}, {"SQNR dB", Table::Align::kRight}});
-  for (const LayerDeviation& layer : layers) table.add({layer.name, layer.op_type, decibel(layer.deviation)});
-  return "\n" + table.text(style);
-}
-
-std::string text_of(const VerifyOptions& options, const Comparison& comparison, const Samples& samples,
-                    const std::vector<Check>& checks, const Style& style) {
-  std::string text = style.bold(printable(options.candidate)) + " against " + printable(options.reference) +
-                     ", " + format_plural(comparison.samples, "sample") + "\n";
-  text += "  images         " + preprocessing_text(samples.preprocessing) + "\n";
-  if (comparison.labelled != 0)
-    text += "  top-1          " + format_fixed(comparison.reference_top1(), 2) + " % -> " +
-            format_fixed(comparison.candidate_top1(), 2) + " %\n";
-  text += "  agreement      " + format_fixed(comparison.agreement(), 2) + " % have the same best class\n\n";
-  Table table({{"output"}, {"SQNR dB", Table::Align::kRight}, {"largest difference", Table::Align::kRight}});
-  for (const auto& [name, deviation] : comparison.outputs)
-    table.add({name, decibel(deviation), format_fixed(deviation.max_abs_diff, 6)});
-  text += table.text(style);
-  if (options.layers) text += layer_table(comparison, style);
-  for (const Check& check : checks)
-    text += (check.passed ? style.good("\n  passed  ") : style.bad("\n  FAILED  ")) + check.text;
-  return checks.empty() ? text : text + "\n";
-}
-
-void check_labels(const VerifyOptions& options, const Comparison& comparison, Diagnostics& diagnostics) {
+void warn_of_labels(const VerifyOptions& options, const Comparison& comparison, Diagnostics& diagnostics) {
   const size_t missing = comparison.samples - comparison.labelled;
   if (comparison.labelled == 0)
     throw Error(ErrorKind::kInvalidArgument, "no sample has a label in '" + options.labels.file +
@@ -134,15 +40,43 @@ void check_labels(const VerifyOptions& options, const Comparison& comparison, Di
   if (missing != 0)
     diagnostics.warn(std::to_string(missing) + " of " + format_plural(comparison.samples, "sample") +
                      " have no label in '" + options.labels.file + "'");
+  if (comparison.likely_offset)
+    diagnostics.warn("top-1 of the reference is " + format_fixed(*comparison.reference_top1(), 2) +
+                     " %, but most of its classes are the labels plus " +
+                     std::to_string(*comparison.likely_offset) + "; give --label-offset " +
+                     std::to_string(options.labels.offset + *comparison.likely_offset));
 }
 
-void warn_of_non_finite(const Comparison& comparison, Diagnostics& diagnostics) {
-  for (const auto& [name, deviation] : comparison.outputs)
-    if (deviation.non_finite != 0)
-      diagnostics.warn("output '" + name + "' holds NaN or infinity in " +
-                       format_plural(deviation.non_finite, "element") +
-                       " of the reference or the candidate: its SQNR is unknown, and a sample with NaN "
-                       "agrees with no other");
+void warn_of_output(const OutputComparison& output, size_t samples, Diagnostics& diagnostics) {
+  const auto holds = [&](const char* model, size_t count) {
+    if (count != 0)
+      diagnostics.warn("the output '" + output.name + "' of the " + model + " holds NaN or infinity in " +
+                       std::to_string(count) + " of " + format_plural(samples, "sample") +
+                       ": these agree with nothing, and the output has no SQNR");
+  };
+  holds("reference", output.reference_not_finite);
+  holds("candidate", output.candidate_not_finite);
+  if (output.figures.task.task == Task::kDetection && output.figures.reference_boxes == 0)
+    diagnostics.warn("the reference finds no box of at least " + format_fixed(100 * kConfident, 0) +
+                     " % in '" + output.name + "': check the preprocessing, or name another --task");
+}
+
+void explain(const Comparison& comparison, Console& console) {
+  for (const OutputComparison& output : comparison.outputs)
+    console.explain("output '" + output.name + "': " + name_of(output.figures.task.task) + ", " +
+                    output.figures.task.reason);
+}
+
+std::string describe(const std::string& file, const Graph& graph) {
+  return file + ": " + format_plural(graph.nodes.size(), "node") + ", opset " +
+         std::to_string(graph.opset()) + ", " + quantization_facts(graph).format;
+}
+
+ComparisonOptions comparison_options(const VerifyOptions& options) {
+  return {.threads = options.engine.thread_count(),
+          .kernels = &options.engine.kernels(),
+          .task = parse_task(options.task),
+          .needs_agreement = options.bound.min_agreement.has_value()};
 }
 
 Report verify(const VerifyOptions& options, Console& console) {
@@ -150,32 +84,51 @@ Report verify(const VerifyOptions& options, Console& console) {
     throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
   Graph reference = load_model(options.reference, options.input_shapes);
   const Graph candidate = load_model(options.candidate, options.input_shapes);
+  console.explain(describe(options.reference, reference));
+  console.explain(describe(options.candidate, candidate));
   for (const char* key : {kPreprocessKey, kPreprocessOriginKey}) {
     const auto described = candidate.info.metadata.find(key);
     if (described != candidate.info.metadata.end()) reference.info.metadata[key] = described->second;
   }
 
-  ComparisonOptions comparison_options{
-      options.engine.thread_count(), &options.engine.kernels(), options.layers, {}};
-  if (!options.labels.file.empty())
-    comparison_options.labels = read_labels(options.labels.file, options.labels.offset);
+  ComparisonOptions compared = comparison_options(options);
+  std::map<std::string, int64_t> labels;
+  if (!options.labels.file.empty()) labels = read_labels(options.labels.file, options.labels.offset);
   Samples samples = open_samples(options.samples, reference, options.engine, console);
-  const auto opened = [](const std::string& path, const Graph& graph) {
-    return with_context([&] { return path; }, [&] { return open_model(graph); });
-  };
-  const Comparison comparison =
-      compare(opened(options.reference, reference), opened(options.candidate, candidate), samples.source,
-              comparison_options, console);
+  console.explain("images: " + preprocessing_text(samples.preprocessing));
+  if (!options.labels.file.empty())
+    compared.label = [&](size_t s) { return label_of(labels, samples.source.name(s)); };
+  const Batches batches(samples.source, std::max(fixed_batch(reference), fixed_batch(candidate)));
+
+  VerifyFacts facts{.reference = options.reference,
+                    .candidate = options.candidate,
+                    .preprocessing = samples.preprocessing,
+                    .comparison = {},
+                    .layers = {},
+                    .checks = {}};
+  {
+    Progress progress = console.progress("verifying");
+    compared.progress = [&](size_t done, size_t of) { progress.update(done, of); };
+    facts.comparison = compare(reference, candidate, batches, compared);
+  }
+  explain(facts.comparison, console);
+  if (options.layers) {
+    console.explain("layers: once more, without fusion, on at most " + std::to_string(kMostLayerSamples) +
+                    " samples");
+    Progress progress = console.progress("layers");
+    compared.progress = [&](size_t done, size_t of) { progress.update(done, of); };
+    facts.layers = compare_layers(reference, candidate, batches, compared);
+  }
   warn_of_bad_images(samples.source, console.diagnostics);
-  if (!options.labels.file.empty()) check_labels(options, comparison, console.diagnostics);
-
-  warn_of_non_finite(comparison, console.diagnostics);
-
-  const std::vector<Check> checks = checks_of(options, comparison);
-  const bool passed = all_passed(checks);
-  return {json_of(options, comparison, samples, passed),
-          text_of(options, comparison, samples, checks, console.style()),
-          passed ? kExitOk : kExitCheckFailed};
+  facts.skipped_images = samples.source.bad_images().size();
+  for (const std::string& warning : facts.comparison.warnings) console.diagnostics.warn(warning);
+  for (const OutputComparison& output : facts.comparison.outputs)
+    warn_of_output(output, facts.comparison.samples, console.diagnostics);
+  if (!options.labels.file.empty()) warn_of_labels(options, facts.comparison, console.diagnostics);
+  facts.checks = checks_of(options.bound, {.agreement = facts.comparison.agreement(),
+                                           .sqnr_db = facts.comparison.sqnr_db(),
+                                           .drop = facts.comparison.drop()});
+  return verify_report(facts, console.style());
 }
 
 CommandBody define(CLI::App& app) {
@@ -183,6 +136,7 @@ CommandBody define(CLI::App& app) {
   app.add_option("REFERENCE.onnx", options->reference, "the model that is right")->required();
   app.add_option("CANDIDATE.onnx", options->candidate, "the model to judge")->required();
   add_sample_options(app, options->samples, true);
+  add_task_option(app, options->task);
   app.add_flag("--layers", options->layers, "the SQNR of every layer, the worst first");
   add_bound_options(app, options->bound, "exit 1 unless");
   add_label_options(app, options->labels);

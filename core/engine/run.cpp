@@ -148,7 +148,7 @@ std::vector<double> Program::run_timed(std::span<const TensorView> inputs, Works
   std::vector<Clock::time_point> ends(steps_.size());
   const Inference inference{*this, workspace, nullptr, ends.data()};
   Clock::time_point before = Clock::now();
-  parallel_steps(steps_.size(), threads_, inference);
+  parallel_steps(steps_.size(), worthwhile_threads(threads_), inference);
   std::vector<double> times;
   for (const Clock::time_point end : ends) {
     times.push_back(std::chrono::duration<double, std::milli>(end - before).count());

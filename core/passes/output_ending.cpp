@@ -54,11 +54,13 @@ class Walk {
     return n == kNoNode ? nullptr : &graph_.nodes[static_cast<size_t>(n)];
   }
 
+  /// A value that no node makes and that is no input is a constant, also where its elements were let go.
   bool is_constant(ValueId id) const {
-    if (id == kNoValue || graph_.value(id).is_constant()) return true;
     const Node* node = producer(id);
-    return node != nullptr && (node->op_type == "Constant" ||
-                               (node->op_type == "DequantizeLinear" && is_constant(node->input(0))));
+    if (node == nullptr)
+      return std::find(graph_.inputs.begin(), graph_.inputs.end(), id) == graph_.inputs.end();
+    return node->op_type == "Constant" ||
+           (node->op_type == "DequantizeLinear" && is_constant(node->input(0)));
   }
 
   /// Where to go on, or nothing where `end_` is found.

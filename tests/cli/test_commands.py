@@ -65,7 +65,7 @@ class Contract(Case):
     def test_int8_takes_pixels(self):
         self.run_json(MODEL, "--calib", self.images(4), "--preprocess", "unit", "--format", "int8", "--input-type", "u8",
                       "-o", "u8.onnx")
-        self.assertEqual(self.run_json("inspect", "u8.onnx")["inputs"][0]["dtype"], "u8")
+        self.assertEqual(self.run_json("inspect", "u8.onnx")["inputs"]["input"]["dtype"], "u8")
         self.assertEqual(self.run_json("run", "u8.onnx", "images", "--preprocess", "unit")["outputs"]["logits"]["shape"][0], 4)
 
     def test_bench(self):
@@ -108,11 +108,11 @@ class Contract(Case):
     def test_inspect(self):
         report = self.run_json("inspect", MODEL)
         self.obeys(report, FRAME | {
-            "ir_version": int, "opset": int, "inputs": [{"name": str}], "outputs": [{"name": str}], "parameters": int,
+            "ir_version": int, "opset": int, "inputs": {str: {"dtype": str}}, "outputs": {str: {"dtype": str}}, "parameters": int, "model": str,
             "bytes": int, "macs": int, "op_types": {str: int},
             "quantized": {"format": str, "int8_nodes": int, "float_nodes": int}})
         self.assertEqual((report["opset"], report["quantized"]["format"]), (13, "float"))
-        self.assertEqual(report["inputs"][0]["shape"], ["N", 1, 28, 28])
+        self.assertEqual(report["inputs"]["input"]["shape"], ["N", 1, 28, 28])
         # conv1 and conv2 at 28 x 28 and 14 x 14, fc1 and fc2, by hand from the shapes in the file
         self.assertGreater(report["macs"], 100000)
         self.quantize()
@@ -153,8 +153,8 @@ class Help(Case):
                 "output method percentile bias-correction format target statistics weights activations symmetric "
                 "reduce-range include exclude op-types exclude-op-types overrides plan input-type version help",
             ("calibrate",): "calib images preprocess samples shard input-shape threads isa json output",
-            ("run",): "output preprocess top input-shape threads isa json quiet",
-            ("verify",): "images labels label-offset layers min-agreement min-sqnr max-drop preprocess json",
+            ("run",): "output preprocess task top input-shape threads isa json quiet",
+            ("verify",): "images task labels label-offset layers min-agreement min-sqnr max-drop preprocess json",
             ("inspect",): "json input-shape",
             ("bench",): "threads isa rounds layers json input-shape quiet",
             ("merge",): "output json",
@@ -323,12 +323,12 @@ class MainJob(Case):
         self.write("free.onnx", onnx.convolution(size="S"))
         self.assertIn("--input-shape", self.run_program("free.onnx", "--calib", "images").stderr)
         self.run_program("free.onnx", "--calib", "images", "--input-shape", "image=1x1x32x32", "-o", "q.onnx")
-        self.assertEqual(self.run_json("inspect", "q.onnx")["inputs"][0]["shape"], [1, 1, 32, 32])
+        self.assertEqual(self.run_json("inspect", "q.onnx")["inputs"]["image"]["shape"], [1, 1, 32, 32])
 
     def test_pixels_as_input(self):
         self.quantize("--input-type", "u8", "-o", "u8.onnx")
         self.quantize("-o", "f32.onnx")
-        self.assertEqual(self.run_json("inspect", "u8.onnx")["inputs"][0]["dtype"], "u8")
+        self.assertEqual(self.run_json("inspect", "u8.onnx")["inputs"]["input"]["dtype"], "u8")
         report = self.run_json("verify", "f32.onnx", "u8.onnx", "--images", "images")
         self.assertEqual(report["outputs"]["logits"]["max_abs_diff"], 0)
         self.run_program("run", "u8.onnx", "images", "-o", "out")
@@ -424,7 +424,8 @@ class Verify(Case):
         report = self.run_json("verify", MODEL, MODEL, "--images", images, "--labels", "labels.txt", "--label-offset",
                                "1", "--max-drop", "0", "--preprocess", "unit")
         self.assertEqual(report["top1"], {"reference": 100, "candidate": 100})
-        self.assertEqual(report["outputs"]["logits"], {"sqnr_db": 999, "max_abs_diff": 0})
+        self.assertEqual(report["outputs"]["logits"], {"sqnr_db": 999, "median_sqnr_db": 999, "max_abs_diff": 0,
+                                                       "not_finite": {"reference": 0, "candidate": 0}})
 
     def test_threads_do_not_change_the_figures(self):
         self.images(20)

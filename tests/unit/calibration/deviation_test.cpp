@@ -68,23 +68,3 @@ TEST_CASE("Energies beyond double leave the ratio unknown") {
 TEST_CASE("Tensors of different sizes do not compare") {
   CHECK_THROWS_AS(between({1, 2}, {1}), Error);
 }
-
-TEST_CASE("The best class is the first of the largest scores") {
-  CHECK(arg_max(Tensor::of<float>({1, 4}, {1, 7, 7, 2})) == 1);
-  CHECK(arg_max(Tensor::of<float>({3}, {-3, -1, -2})) == 1);
-  CHECK(arg_max(Tensor::of<float>({3}, {-kInfinity, -1, -kInfinity})) == 1);
-}
-
-TEST_CASE("With NaN, plus infinity or no score at all there is no best class, and nothing agrees") {
-  const std::vector<float> scores = GENERATE(std::vector<float>{kNan, -1, 2}, std::vector<float>{1, kNan},
-                                             std::vector<float>{kInfinity, 1}, std::vector<float>{});
-  const auto tensor = Tensor::of<float>({static_cast<int64_t>(scores.size())}, scores);
-  CHECK(!arg_max(tensor));
-  CHECK(!agree(tensor, tensor));
-  CHECK(!agree(Tensor::of<float>({1}, {1}), tensor));
-}
-
-TEST_CASE("Two agree by the place of the largest score alone") {
-  CHECK(agree(Tensor::of<float>({2}, {1, 2}), Tensor::of<float>({2}, {-3, 5})));
-  CHECK(!agree(Tensor::of<float>({2}, {1, 2}), Tensor::of<float>({2}, {3, 2})));
-}

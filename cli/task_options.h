@@ -1,0 +1,17 @@
+// --task: what the outputs of a model mean, and so what agreement means.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace quantize {
+
+/// The value of --task with which every output is looked at for itself; parse_task gives nothing for it.
+constexpr const char* kAutoTask = "auto";
+
+void add_task_option(CLI::App& app, std::string& task);
+
+}  // namespace quantize
