@@ -138,7 +138,7 @@ std::string text_of(const BenchOptions& options, const BenchResult& result, cons
                      name_of(options.engine.kernels().isa) + ", " + format_plural(result.rounds, "round") +
                      (result.repeated_rounds == 0
                           ? ""
-                          : ", the best of " + std::to_string(result.rounds + result.repeated_rounds)) +
+                          : "; the best of " + std::to_string(result.rounds + result.repeated_rounds)) +
                      "; in registers a thread does " + format_fixed(result.peak_u8s8 * 1e-9, 0) +
                      " GMAC/s on u8 x s8 and " + format_fixed(result.peak_f32 * 1e-9, 0) + " on f32\n\n";
   Table table({{"model"},

@@ -11,9 +11,10 @@ void add_task_option(CLI::App& app, std::string& task) {
   std::vector<std::string> names = {kAutoTask};
   for (const std::string& name : task_names()) names.push_back(name);
   app.add_option("--task", task,
-                 "what the outputs mean, and so what agreement is: " + join(names, ", ") + "; default auto")
+                 "what the outputs mean, and so what agreement is: " + join(names, ", ") + " (default auto)")
       ->type_name("NAME")
-      ->check(CLI::IsMember(names));
+      ->check(CLI::IsMember(names))
+      ->group("Bound on the loss");
 }
 
 }  // namespace quantize
