@@ -145,17 +145,17 @@ std::string text_of(const BenchOptions& options, const BenchResult& result, cons
                {"median ms", Table::Align::kRight},
                {"min", Table::Align::kRight},
                {"p95", Table::Align::kRight},
-               {"frames/s", Table::Align::kRight},
                {"ratio", Table::Align::kRight},
                {"quartiles"},
+               {"frames/s", Table::Align::kRight},
                {"GMAC/s", Table::Align::kRight},
                {"of peak", Table::Align::kRight},
                {"memory", Table::Align::kRight}});
   for (const ModelTime& model : result.models)
     table.add({model.file, format_fixed(model.median_ms, 3), format_fixed(model.min_ms, 3),
-               format_fixed(model.p95_ms, 3), format_fixed(frames_per_second(model), 1),
-               format_fixed(model.ratio, 3),
+               format_fixed(model.p95_ms, 3), format_fixed(model.ratio, 3),
                format_fixed(model.ratio_low, 3) + " - " + format_fixed(model.ratio_high, 3),
+               format_fixed(frames_per_second(model), 1),
                format_fixed(gmacs_per_second(model.macs, model.median_ms), 1),
                format_fixed(100 * probe_share(result, model, threads), 0) + " %",
                format_bytes(model.memory_bytes)});
