@@ -17,6 +17,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What is left out for another reason than its format.
+constexpr const char *kFifo = "FIFO", *kSocket = "socket", *kDevice = "device", *kBrokenLink = "broken link",
+                     *kUpwardLink = "link to a folder above", *kUnreadable = "unreadable file";
+
+std::string plural(const std::string& kind) {
+  if (kind == kUpwardLink) return "links to folders above";
+  for (const char* word : {kFifo, kSocket, kDevice, kBrokenLink, kUnreadable})
+    if (kind == word) return kind + "s";
+  return kind;
+}
+
 /// The names of a folder that are not hidden, sorted.
 std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   std::vector<fs::directory_entry> entries;
@@ -71,7 +82,7 @@ class Walk {
           take(entry.path(), status);
         }
       } else {
-        leave_out("file that cannot be looked at", entry.path());
+        leave_out(kUnreadable, entry.path());
       }
     }
   }
@@ -80,10 +91,10 @@ class Walk {
     std::error_code ignored;
     struct stat status {};
     if (::stat(link.c_str(), &status) != 0) {
-      leave_out("link that leads nowhere", link);
+      leave_out(kBrokenLink, link);
     } else if (S_ISDIR(status.st_mode) && !seen_.contains({status.st_dev, status.st_ino}) &&
                holds(fs::canonical(link, ignored), fs::canonical(root_, ignored))) {
-      leave_out("link to a folder above", link);
+      leave_out(kUpwardLink, link);
     } else if (is_new(status)) {
       S_ISDIR(status.st_mode) ? walk(link) : take(link, status);
     }
@@ -91,10 +102,7 @@ class Walk {
 
   void take(const fs::path& path, const struct stat& status) {
     if (!S_ISREG(status.st_mode))
-      return leave_out(S_ISFIFO(status.st_mode)   ? "FIFO"
-                       : S_ISSOCK(status.st_mode) ? "socket"
-                                                  : "device",
-                       path);
+      return leave_out(S_ISFIFO(status.st_mode) ? kFifo : S_ISSOCK(status.st_mode) ? kSocket : kDevice, path);
     const FileFinding finding = find_kind(path);
     const FoundFile file{path, static_cast<uint64_t>(status.st_size)};
     switch (finding.kind) {
@@ -134,7 +142,8 @@ FoundFiles find_files(const std::string& folder) {
 std::string left_out_text(const FoundFiles& found, const std::string& folder) {
   std::string text;
   for (const auto& [kind, files] : found.left_out) {
-    text += (text.empty() ? "" : ", ") + std::to_string(files.count) + " " + kind;
+    text += (text.empty() ? "" : ", ") + std::to_string(files.count) + " " +
+            (files.count == 1 ? kind : plural(kind));
     if (kind.starts_with('.')) continue;
     text += files.count == 1 ? " ('" : " (such as '";
     text += files.first.lexically_relative(folder).generic_string() + "')";

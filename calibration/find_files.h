@@ -24,8 +24,8 @@ struct LeftOut {
 
 struct FoundFiles {
   std::vector<FoundFile> images, tensors;  // sorted by path
-  /// Pictures and videos of formats that are not read, by FileFinding::name; FIFOs, sockets, devices, links that
-  /// lead nowhere or to a folder above, and files that cannot be looked at, by such words.
+  /// Pictures and videos of formats that are not read, by FileFinding::name; FIFOs, sockets, devices, broken
+  /// links, links to a folder above and unreadable files by such words.
   std::map<std::string, LeftOut> left_out;
   LeftOut others;  // no pictures and no tensors
 };

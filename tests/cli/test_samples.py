@@ -2,13 +2,12 @@
 """Which samples are read, and what is said of those that are not."""
 import os
 import shutil
-import subprocess
 import threading
 import zipfile
 from io import BytesIO
 
 import pictures
-from program import MODEL, Case, main
+from program import DATA, MODEL, Case, main
 
 USAGE, IO, CALIBRATION = 2, 5, 6
 UNIT = ("--preprocess", "unit")
@@ -82,6 +81,16 @@ class Choice(Case):
     def test_shards_of_chosen_samples_are_one_run(self):
         self.images(20)
         calibrate = ("calibrate", MODEL, "--calib", "images", *UNIT, "--samples", "7", "--seed", "5")
+        self.run_program(*calibrate, "-o", "all.stats")
+        for i in range(3):
+            self.run_program(*calibrate, "--shard", f"{i}/3", "-o", f"{i}.stats")
+        self.run_program("merge", "1.stats", "2.stats", "0.stats", "-o", "sum.stats")
+        self.assertEqual((self.folder / "sum.stats").read_bytes(), (self.folder / "all.stats").read_bytes())
+
+
+    def test_every_shard_guesses_the_same_preprocessing(self):
+        """Down to the evidence, which the statistics keep."""
+        calibrate = ("calibrate", DATA / "mobilenet_fashion.onnx", "--calib", DATA / "calib", "--samples", "24")
         self.run_program(*calibrate, "-o", "all.stats")
         for i in range(3):
             self.run_program(*calibrate, "--shard", f"{i}/3", "-o", f"{i}.stats")
