@@ -1,7 +1,7 @@
 // Forms that newer opsets added, written in the older ones. Read plain_forms(), at the end, first.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <limits>
 
 #include "core/op.h"
 #include "core/ops/operands.h"
@@ -88,26 +88,35 @@ void spread_pads(Graph& graph, Node& pad, std::vector<Node>& place) {
   pad.inputs.resize(pad.inputs[2] == kNoValue ? 2 : 3);
 }
 
-/// The scales with which a Resize that keeps the aspect ratio reaches the sizes it rounds to; nothing if
-/// sizes or extents are not known, or scales, whose products are rounded down, lead elsewhere.
-std::optional<std::vector<float>> scales_of_policy(const Graph& graph, const Node& resize,
-                                                   const std::vector<int64_t>& axes) {
+/// True if a Resize by `scale` gives `wanted` elements, whether the product is rounded to float or not.
+bool reaches(float scale, int64_t in, int64_t wanted) {
+  const auto extent = static_cast<float>(wanted);
+  return std::floor(static_cast<float>(in) * scale) == extent &&
+         std::floor(static_cast<double>(in) * double{scale}) == double{extent};
+}
+
+/// The scale with which a Resize that keeps the aspect ratio reaches the sizes it rounds to; nothing if sizes or
+/// extents are not known, or scales, whose products are rounded down, lead elsewhere.
+std::optional<float> scale_of_policy(const Graph& graph, const Node& resize,
+                                     const std::vector<int64_t>& axes) {
   const Tensor* sizes = graph.constant(resize.input(3));
   const auto &x = graph.value(resize.inputs[0]).shape, &y = graph.value(resize.outputs[0]).shape;
   if (sizes == nullptr || !x || !y || !is_static(*x) || !is_static(*y)) return std::nullopt;
-  const auto wanted = sizes->to_vector<float>();
-  if (wanted.size() != axes.size()) return std::nullopt;
+  const auto extents = sizes->to_vector<float>();
+  if (extents.size() != axes.size()) return std::nullopt;
   const bool smaller = resize.string_attribute("keep_aspect_ratio_policy", "") == "not_larger";
   float scale = 0;
   for (size_t i = 0; i < axes.size(); ++i) {
-    const float own = wanted[i] / static_cast<float>((*x)[static_cast<size_t>(axes[i])]);
+    const float own = extents[i] / static_cast<float>((*x)[static_cast<size_t>(axes[i])]);
     scale = i == 0 ? own : smaller ? std::min(scale, own) : std::max(scale, own);
   }
-  for (int64_t axis : axes) {
-    const auto in = static_cast<float>((*x)[static_cast<size_t>(axis)]);
-    if (std::floor(in * scale) != static_cast<float>((*y)[static_cast<size_t>(axis)])) return std::nullopt;
-  }
-  return std::vector<float>(axes.size(), scale);
+  // The next float reaches what a quotient that was rounded down just misses.
+  for (const float candidate : {scale, std::nextafter(scale, std::numeric_limits<float>::infinity())})
+    if (std::all_of(axes.begin(), axes.end(), [&](int64_t axis) {
+          return reaches(candidate, (*x)[static_cast<size_t>(axis)], (*y)[static_cast<size_t>(axis)]);
+        }))
+      return candidate;
+  return std::nullopt;
 }
 
 /// Region, scales and sizes for all axes, in place of `axes`.
@@ -117,19 +126,17 @@ void spread_sizes(Graph& graph, Node& resize, std::vector<Node>& place) {
   const auto axes = normalize_axes(resize.ints_attribute("axes", {}), *rank);
   Spreader spreader(graph, place, resize, axes, *rank);
   resize.inputs.resize(4, kNoValue);
+  for (ValueId& id : resize.inputs)
+    if (graph.constant(id) != nullptr && graph.constant(id)->size() == 0) id = kNoValue;
   if (resize.string_attribute("keep_aspect_ratio_policy", "stretch") != "stretch" &&
       resize.inputs[3] != kNoValue) {
-    const auto scales = scales_of_policy(graph, resize, axes);
-    if (!scales) return;
-    resize.inputs[2] = spreader.constant("_scales", Tensor::of<float>(extent(*scales), *scales));
+    const auto scale = scale_of_policy(graph, resize, axes);
+    if (!scale) return;
+    const std::vector<float> scales(axes.size(), *scale);
+    resize.inputs[2] = spreader.constant("_scales", Tensor::of<float>(extent(scales), scales));
     resize.inputs[3] = kNoValue;
   }
   resize.attributes.erase("keep_aspect_ratio_policy");
-  const auto is_empty = [&](ValueId id) {
-    return id == kNoValue || (graph.constant(id) != nullptr && graph.constant(id)->size() == 0);
-  };
-  for (ValueId& id : resize.inputs)
-    if (is_empty(id)) id = kNoValue;
   resize.inputs[1] = spreader.spread(resize.inputs[1], spreader.repeat<float>("_whole", {0, 1}), 2);
   resize.inputs[2] = spreader.spread(resize.inputs[2], spreader.repeat<float>("_unscaled", {1}), 1);
   if (resize.inputs[3] != kNoValue)

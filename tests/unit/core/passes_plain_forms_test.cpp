@@ -122,6 +122,8 @@ TEST_CASE("sizes that keep the aspect ratio become scales where these lead to th
   check_same(resize({{}, {1, 1, 2, 2}, {}}, {}), smaller, 0);
   const Graph larger = plain(resize({{}, {}, {12, 20}}, attributes("not_smaller")));  // four times
   check_same(resize({{}, {1, 1, 4, 4}, {}}, {}), larger, 0);
+  // 5 x 7/5 in float is just below 7: the next scale is not.
+  CHECK_FALSE(only_node(plain(resize({{}, {}, {100, 7}}, attributes("not_larger")))).has_attribute("axes"));
   // 6 x 4/5 is 4.8, which sizes round up and scales down.
   CHECK(only_node(plain(resize({{}, {}, {9, 4}}, attributes("not_larger")))).has_attribute("axes"));
 }
