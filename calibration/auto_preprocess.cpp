@@ -1,218 +1,304 @@
-// Weighing the evidence for each preset. Read choose_preprocess() at the end.
+// Weighing the evidence for each preprocessing. Read choose_preprocess() at the end, then weigh().
 #include "calibration/auto_preprocess.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdio>
-#include <numbers>
-#include <numeric>
-#include <string_view>
 
-#include "calibration/decode_image.h"
+#include "calibration/choose_samples.h"
+#include "calibration/preprocess_clues.h"
 #include "calibration/preprocess_evidence.h"
 #include "calibration/preprocess_file.h"
 #include "core/error.h"
+#include "core/macs.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 namespace {
 
-constexpr size_t kMaxImages = 32, kMinImages = 8;  // fewer have no standard error worth the name
-constexpr int64_t kAssumedSide = 224, kFewClasses = 10;
-constexpr double kOneDeviation = 0.5, kOneBit = std::numbers::ln2, kStandardErrors = 2;
+constexpr size_t kImages = 32, kLabelledImages = 128, kLines = 12, kFewImages = 8;
+constexpr double kBudget = 60e9;  // multiply-accumulates of all runs: some seconds
+constexpr int64_t kAssumedSide = 224, kSmallSide = 128;
+constexpr double kByTheFile = 6, kDefaultPrior = 0.1, kOwnPrior = -0.5, kContradiction = 1, kClearLead = 1;
+constexpr double kStandardErrors = 2, kPlain = 0.1;
 
-struct Candidate {
-  std::string name;
-  Preprocess preprocess;
+/// What is known before any image is looked at.
+struct Situation {
+  ImageInput input;
+  std::vector<Clue> clues;
+  std::string geometry;  // words behind a preset's name: ",letterbox,320"
+  bool text_line = false, assumed_size = false;
+
+  template <typename T>
+  std::optional<T> told(std::optional<T> Clue::*what) const {
+    for (const Clue& clue : clues)
+      if (clue.*what) return clue.*what;
+    return std::nullopt;
+  }
 };
 
-/// Images of the whole list, so that every shard of it has the same preprocessing.
-std::vector<Sample::Part> images_to_try(const SampleList& list) {
-  std::vector<Sample::Part> images;
-  for (const size_t i : spread_evenly(kMaxImages, list.whole.size()))
-    images.push_back(list.whole[i].parts[0]);
-  return images;
+/// The axes of the first output that are longer than 1 or open.
+size_t rank_of_output(const Graph& prepared) {
+  const auto& shape = prepared.value(prepared.outputs[0]).shape;
+  if (!shape) return 2;
+  size_t rank = shape->size();
+  while (rank > 2 && (*shape)[rank - 1] == 1) --rank;
+  return rank;
 }
 
-/// True if all images that can be read have the input's size.
-bool have_own_size(const std::vector<Sample::Part>& images, const ImageInput& input) {
-  return std::all_of(images.begin(), images.end(), [&](const Sample::Part& part) {
-    try {
-      const Image image = decode_image(part.bytes());
-      return image.height == input.height && image.width == input.width;
-    } catch (const Error&) {  // it is counted and named when it is loaded as a sample
+bool is_small(const ImageInput& input) {
+  return input.height != kUnknownDim && input.width != kUnknownDim &&
+         std::max(input.height, input.width) < kSmallSide;
+}
+
+/// The word for how images become the model's size; empty: as the preset says.
+std::string mode_word(const Situation& situation, const Graph& prepared) {
+  const std::optional<ResizeMode> told = situation.told(&Clue::mode);
+  if (told) return *told == ResizeMode::kLetterbox ? ",letterbox" : ",shorter_side";
+  if (situation.text_line) return ",height";
+  const size_t rank = rank_of_output(prepared);
+  if (rank == 3 || (rank > 3 && prepared.outputs.size() > 1)) return ",letterbox";
+  return is_small(situation.input) || rank > 3 ? ",stretch" : "";
+}
+
+std::string size_word(const ImageSize& size) {
+  return "," + std::to_string(size.height) + "x" + std::to_string(size.width);
+}
+
+Situation assess(const Graph& readable, const Graph& prepared) {
+  Situation situation;
+  situation.input = image_input_of(prepared.value(prepared.inputs[0]));
+  ImageInput& input = situation.input;
+  situation.clues = read_clues(readable, input);
+  situation.text_line = input.height != kUnknownDim && input.width == kUnknownDim;
+  situation.geometry = mode_word(situation, prepared);
+  const bool open = input.height == kUnknownDim || input.width == kUnknownDim;
+  if (!open || situation.text_line) return situation;
+  const std::optional<ImageSize> told = situation.told(&Clue::size);
+  situation.assumed_size = !told && input.width == kUnknownDim;
+  const int64_t side = input.width == kUnknownDim ? kAssumedSide : input.width;
+  situation.geometry += size_word(told.value_or(ImageSize{side, side}));
+  return situation;
+}
+
+/// A preset in this geometry.
+Preprocess fit(const std::string& name, const Situation& situation) {
+  Preprocess preprocess = preset(name + situation.geometry, situation.input);
+  // Ultralytics crops what it has resized to the same side.
+  if (situation.told(&Clue::mode) == ResizeMode::kShorterSide && preprocess.crop) {
+    const int64_t side = std::max(preprocess.crop->height, preprocess.crop->width);
+    preprocess.resize.size = ImageSize{side, side};
+  }
+  return preprocess;
+}
+
+Candidate with_numbers(const std::string& name, const PixelNumbers& numbers, const Situation& situation) {
+  Preprocess preprocess = fit("unit", situation);
+  preprocess.scale = numbers.scale;
+  preprocess.mean = numbers.mean;
+  preprocess.std = numbers.std;
+  return {name, resolve(std::move(preprocess), situation.input)};
+}
+
+/// Mean and deviation of the pictures, per channel, of pixels of 0 to 1.
+PixelNumbers own_numbers(const Probe& probe, int64_t channels) {
+  const auto count = static_cast<size_t>(channels);
+  std::vector<double> sum(count), square(count), pixels(count);
+  for (const Picture& picture : probe.pictures) {
+    for (size_t i = 0; i < picture.levels.size(); ++i) {
+      const double level = picture.levels[i] / 255.0;
+      sum[i % count] += level;
+      square[i % count] += level * level;
+      pixels[i % count] += 1;
+    }
+  }
+  PixelNumbers numbers{"", 1 / 255.0, {}, {}};
+  const auto rounded = [](double x) { return std::round(x * 1000) / 1000; };
+  for (size_t c = 0; c < count; ++c) {
+    const double mean = sum[c] / pixels[c];
+    numbers.mean.push_back(rounded(mean));
+    numbers.std.push_back(
+        std::max(rounded(std::sqrt(std::max(square[c] / pixels[c] - mean * mean, 0.0))), 0.01));
+  }
+  return numbers;
+}
+
+struct Field {
+  Candidates candidates;
+  std::vector<double> priors;
+};
+
+Field make_field(const Situation& situation, const Probe& probe) {
+  Field field;
+  const std::string fallback = situation.input.channels == 1 ? "unit" : "imagenet";
+  for (const char* name : {"imagenet", "tf", "caffe", "unit", "raw"}) {
+    field.candidates.push_back({name, fit(name, situation)});
+    field.priors.push_back(name == fallback ? kDefaultPrior : 0);
+  }
+  // Networks for small images are trained on data sets of their own, which are no plain surfaces.
+  const PixelNumbers numbers = own_numbers(probe, situation.input.channels);
+  if (is_small(situation.input) && *std::min_element(numbers.std.begin(), numbers.std.end()) > kPlain) {
+    field.candidates.push_back(with_numbers("their own mean and deviation", numbers, situation));
+    field.priors.push_back(kOwnPrior);
+  }
+  for (const Clue& clue : situation.clues) {
+    if (!clue.numbers || !clue.numbers->preset.empty()) continue;
+    field.candidates.push_back(with_numbers("the metadata's numbers", *clue.numbers, situation));
+    field.priors.push_back(0);
+  }
+  return field;
+}
+
+/// What a clue says of each candidate.
+Evidence evidence_of(const Clue& clue, const Candidates& candidates) {
+  Evidence evidence{clue.text, {}, clue.numbers.has_value()};
+  if (!clue.numbers) return evidence;
+  const std::string wanted = clue.numbers->preset.empty() ? "the metadata's numbers" : clue.numbers->preset;
+  for (const Candidate& each : candidates) evidence.support.push_back(each.name == wanted ? 0 : -kByTheFile);
+  return evidence;
+}
+
+struct Verdict {
+  size_t best = 0, next = 0;
+  bool sure = false;
+};
+
+/// The sum of all support decides. It is sure where a decisive measurement stands behind the best candidate,
+/// none contradicts it, and the next one is clearly behind.
+Verdict weigh(const std::vector<Evidence>& evidence, const Field& field) {
+  std::vector<double> score = field.priors;
+  for (const Evidence& each : evidence)
+    for (size_t c = 0; c < each.support.size(); ++c) score[c] += each.support[c];
+  std::vector<size_t> order(score.size());
+  for (size_t c = 0; c < order.size(); ++c) order[c] = c;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return score[a] > score[b]; });
+  Verdict verdict{order[0], order[1], false};
+  bool decided = false, contradicted = false;
+  for (const Evidence& each : evidence) {
+    if (each.support.empty()) continue;
+    decided = decided || (each.decisive && each.support[verdict.best] == 0);
+    contradicted = contradicted || (!each.weak && each.support[verdict.best] < -kContradiction);
+  }
+  verdict.sure = decided && !contradicted && score[verdict.best] - score[verdict.next] >= kClearLead;
+  return verdict;
+}
+
+/// The same with the channels in the other order.
+Preprocess flipped(Preprocess preprocess) {
+  preprocess.color = preprocess.color == Color::kBgr ? Color::kRgb : Color::kBgr;
+  std::reverse(preprocess.mean.begin(), preprocess.mean.end());
+  std::reverse(preprocess.std.begin(), preprocess.std.end());
+  return preprocess;
+}
+
+size_t images_for(const Graph& prepared, const Situation& situation, bool labelled) {
+  if (situation.text_line) return kLines;
+  double macs = 1;
+  for (const Node& node : prepared.nodes) macs += static_cast<double>(macs_of(prepared, node));
+  constexpr double kRunsPerImage = 8;
+  const double most = static_cast<double>(labelled ? kLabelledImages : kImages);
+  return static_cast<size_t>(std::clamp(kBudget / (macs * kRunsPerImage), double{kFewImages}, most));
+}
+
+/// One guess in the making.
+class Guess {
+ public:
+  Guess(const Graph& source, const Graph& prepared, const SampleList& list, const GuessOptions& options)
+      : prepared_(prepared), options_{options.threads, options.engine}, readable_(source) {
+    upgrade_opset(readable_, kMinOutputOpset);
+    infer_and_fold(readable_);
+    situation_ = assess(readable_, prepared);
+    std::vector<Sample> samples = list.whole;
+    if (options.label) std::erase_if(samples, [&](const Sample& each) { return !options.label(each.name); });
+    const bool labelled = options.label && !samples.empty();
+    if (!labelled) samples = list.whole;
+    std::vector<Sample> tried;
+    for (const size_t i : spread_evenly(images_for(prepared, situation_, labelled), samples.size()))
+      tried.push_back(samples[i]);
+    probe_ = make_probe(tried, fit("imagenet", situation_), situation_.input, options.threads);
+    if (probe_.own_size && situation_.geometry.empty()) situation_.geometry = ",stretch";
+    if (!labelled) return;
+    for (const Picture& each : probe_.pictures) labels_.push_back(options.label(each.name));
+  }
+
+  PreprocessChoice choose() {
+    const Field field = make_field(situation_, probe_);
+    measure(field.candidates);
+    const Verdict verdict = weigh(evidence_, field);
+    PreprocessChoice choice;
+    choice.given = false;
+    choice.preprocess = field.candidates[verdict.best].preprocess;
+    const bool colors_show = show_colors(choice.preprocess);
+    choice.name = to_argument(choice.preprocess, situation_.input);
+    choice.runner_up = to_argument(field.candidates[verdict.next].preprocess, situation_.input);
+    choice.sure = verdict.sure && colors_show && !situation_.assumed_size &&
+                  (probe_.pictures.size() >= kFewImages || situation_.told(&Clue::numbers));
+    for (const Evidence& each : evidence_) choice.evidence.push_back(each.text);
+    return choice;
+  }
+
+ private:
+  void measure(const Candidates& candidates) {
+    for (const Clue& clue : situation_.clues) evidence_.push_back(evidence_of(clue, candidates));
+    const auto add = [&](std::optional<Evidence> each) {
+      if (each) evidence_.push_back(*std::move(each));
+    };
+    add(normalization_evidence(normalization_misfit(readable_, probe_, candidates, options_), candidates));
+    const Trial trial = run_trial(prepared_, probe_, candidates, options_);
+    add(activity_evidence(trial, candidates));
+    add(class_evidence(trial, candidates));
+    add(box_evidence(trial, candidates));
+    add(label_evidence(trial, labels_, candidates));
+    if (situation_.assumed_size)
+      evidence_.push_back({"the model leaves height and width open, and " + std::to_string(kAssumedSide) +
+                               "x" + std::to_string(kAssumedSide) + " is assumed: --input-shape fixes them",
+                           {},
+                           false});
+  }
+
+  /// Turns the colours round if that is how they fit. False if nothing shows their order.
+  bool show_colors(Preprocess& preprocess) {
+    if (situation_.input.channels == 1) return true;
+    if (const std::optional<Color> told = situation_.told(&Clue::color)) {
+      if (preprocess.color != *told) preprocess = flipped(preprocess);
       return true;
     }
-  });
-}
-
-/// A preset, fitted to what the model leaves open and to images that need no resizing.
-Preprocess fit_preset(const std::string& name, const ImageInput& input, bool own_size) {
-  ImageInput closed = input;
-  if (closed.height == kUnknownDim) closed.height = closed.width == kUnknownDim ? kAssumedSide : closed.width;
-  if (closed.width == kUnknownDim) closed.width = closed.height;
-  Preprocess preprocess = preset(name, closed);
-  const bool text_line = input.height != kUnknownDim && input.width == kUnknownDim;
-  if (own_size || text_line) {
-    preprocess.crop.reset();
-    preprocess.resize.mode = text_line ? ResizeMode::kHeight : ResizeMode::kStretch;
-    preprocess.resize.size.reset();
+    const Candidates both = {{"as it is", preprocess}, {"turned round", flipped(preprocess)}};
+    const std::optional<double> errors =
+        preference(run_trial(prepared_, probe_, both, options_), labels_, 0, 1);
+    const std::string order = preprocess.color == Color::kBgr ? "BGR" : "RGB";
+    if (!errors || std::abs(*errors) < kStandardErrors) {
+      evidence_.push_back({"nothing shows whether the colours are in the order of " + order, {}, false});
+      return false;
+    }
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", std::abs(*errors));
+    evidence_.push_back({std::string("the outputs are clearer with the colours in the ") +
+                             (*errors > 0 ? "order of " : "other order than ") + order + ", by " + text +
+                             " standard errors",
+                         {},
+                         false});
+    if (*errors > 0) return true;
+    preprocess = flipped(preprocess);
+    return false;
   }
-  return resolve(std::move(preprocess), input);
-}
 
-std::vector<Candidate> make_candidates(const ImageInput& input, bool own_size) {
-  std::vector<Candidate> candidates;
-  for (const char* name : preset_names()) {
-    if (std::string_view(name) == "yolo")
-      continue;  // `unit` in another geometry, which no evidence here can see
-    const Preprocess fitted = fit_preset(name, input, own_size);
-    candidates.push_back({preset_name_of(fitted, input).value_or(to_json(fitted)), fitted});
-  }
-  return candidates;
-}
-
-/// The image under every candidate; nothing if it cannot be used.
-std::vector<Tensor> try_all(const Sample::Part& part, const std::vector<Candidate>& candidates) {
-  std::vector<Tensor> tensors;
-  try {
-    const Image image = decode_image(part.bytes());
-    for (const Candidate& each : candidates) tensors.push_back(preprocess_image(image, each.preprocess));
-  } catch (const Error&) {  // as above
-    tensors.clear();
-  }
-  return tensors;
-}
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text;
-}
-
-double mean(const std::vector<double>& numbers) {
-  return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
-}
-
-/// The mean of a - b in units of its standard error, images paired.
-double lead(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> difference, squares;
-  for (size_t i = 0; i < a.size(); ++i) difference.push_back(a[i] - b[i]);
-  const double average = mean(difference);
-  for (const double each : difference) squares.push_back((each - average) * (each - average));
-  const double error = std::sqrt(mean(squares) / static_cast<double>(a.size() - 1));
-  return average / std::max(error, 1e-12);
-}
-
-/// Candidates from best to worst by `better`.
-template <typename Better>
-std::vector<size_t> rank(size_t count, const Better& better) {
-  std::vector<size_t> order(count);
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), better);
-  return order;
-}
-
-PreprocessChoice choose(const Candidate& candidate, const std::string& runner_up, std::string evidence) {
-  return {candidate.preprocess, candidate.name, false, true, {std::move(evidence)}, runner_up};
-}
-
-std::optional<PreprocessChoice> from_normalizations(const Graph& source,
-                                                    const std::vector<Candidate>& candidates,
-                                                    const Trial& trial) {
-  const std::vector<double> misfit = normalization_misfit(source, trial);
-  if (misfit.empty()) return std::nullopt;
-  const auto order = rank(misfit.size(), [&](size_t a, size_t b) { return misfit[a] < misfit[b]; });
-  const double best = misfit[order[0]], next = misfit[order[1]];
-  if (!(best < kOneDeviation && best <= next / 2)) return std::nullopt;
-  const std::string& runner_up = candidates[order[1]].name;
-  return choose(candidates[order[0]], runner_up,
-                "the input of its first BatchNormalization is as in training but for " + number(best) +
-                    " nats per channel, with '" + runner_up + "' " + number(next));
-}
-
-/// True if the first output is a vector per image.
-bool is_classifier(const Graph& prepared) {
-  const auto& shape = prepared.value(prepared.outputs[0]).shape;
-  return shape && shape->size() == 2;
-}
-
-const Candidate& default_of(const std::vector<Candidate>& candidates, const ImageInput& input) {
-  const std::string name = input.channels == 1 ? "unit" : "imagenet";
-  return *std::find_if(candidates.begin(), candidates.end(),
-                       [&](const auto& c) { return c.name.starts_with(name); });
-}
-
-/// From the outputs if they are many classes; else the default, and why.
-PreprocessChoice from_classes(const ClassInformation& information, const std::vector<Candidate>& candidates,
-                              const Candidate& fallback) {
-  const auto guess = [&](const Candidate& chosen, const std::string& runner_up, const std::string& evidence) {
-    PreprocessChoice choice = choose(chosen, runner_up, evidence);
-    choice.sure = false;
-    return choice;
-  };
-  if (information.classes < 2) {
-    return guess(fallback, "", "the model's first output is no list of classes, so it does not show");
-  }
-  const auto& nats = information.nats;
-  const size_t images = nats[0].size();
-  const auto order = rank(nats.size(), [&](size_t a, size_t b) { return mean(nats[a]) > mean(nats[b]); });
-  const Candidate &best = candidates[order[0]], &next = candidates[order[1]];
-  if (information.classes <= kFewClasses || images < kMinImages) {
-    std::string listing;
-    for (const size_t c : order)
-      listing += (listing.empty() ? "" : ", ") + candidates[c].name + " " + number(mean(nats[c]));
-    return guess(fallback, fallback.name == best.name ? next.name : best.name,
-                 std::to_string(information.classes) + " classes and " + std::to_string(images) +
-                     " images are too few to tell from the outputs (in nats: " + listing + ")");
-  }
-  const double first = mean(nats[order[0]]), second = mean(nats[order[1]]);
-  const double errors = lead(nats[order[0]], nats[order[1]]);
-  const std::string numbers = "the outputs tell " + std::to_string(images) + " images apart by " +
-                              number(first) + " nats with '" + best.name + "' and by " + number(second) +
-                              " with '" + next.name + "', " + number(errors) + " standard errors less";
-  if (first >= kOneBit && errors >= kStandardErrors) return choose(best, next.name, numbers);
-  const auto place = static_cast<size_t>(&fallback - candidates.data());
-  if (first >= kOneBit && lead(nats[order[0]], nats[place]) >= kStandardErrors)
-    return guess(best, next.name, numbers);
-  return guess(fallback, fallback.name == best.name ? next.name : best.name, numbers);
-}
+  const Graph& prepared_;
+  ProbeOptions options_;
+  Graph readable_;
+  Situation situation_;
+  Probe probe_;
+  Labels labels_;
+  std::vector<Evidence> evidence_;
+};
 
 }  // namespace
 
 PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, const SampleList& list,
-                                   int threads, const CompileOptions& engine) {
+                                   const GuessOptions& options) {
   const ImageInput input = image_input_of(prepared.value(prepared.inputs[0]));
-  if (auto choice = kept_preprocess(source.info.metadata, input)) return *std::move(choice);
-
-  const std::vector<Sample::Part> images = images_to_try(list);
-  const std::vector<Candidate> candidates = make_candidates(input, have_own_size(images, input));
-  std::atomic<size_t> used = 0;
-  Trial trial{images.size(), candidates.size(), nullptr, threads, engine};
-  trial.load = [&](size_t i) {
-    std::vector<Tensor> tensors = try_all(images[i], candidates);
-    if (!tensors.empty()) ++used;
-    return tensors;
-  };
-  auto choice = from_normalizations(source, candidates, trial);
-  if (choice && input.channels == 3 && !is_classifier(prepared)) {
-    choice->sure = false;
-    choice->evidence.push_back(
-        "a model that names no classes shows neither the order of its colours nor how its images were cut");
-  }
-  if (!choice)
-    choice = from_classes(class_information(prepared, trial), candidates, default_of(candidates, input));
-  if (used == 0) {
-    throw Error(ErrorKind::kCalibration, "none of the " + std::to_string(images.size()) +
-                                             " images tried can be used, the first being '" + images[0].file +
-                                             "'");
-  }
-  if (input.height == kUnknownDim && input.width == kUnknownDim) {
-    choice->sure = false;
-    choice->evidence.push_back("the model leaves height and width open, and " + std::to_string(kAssumedSide) +
-                               "x" + std::to_string(kAssumedSide) + " is assumed; --input-shape fixes them");
-  }
-  return *std::move(choice);
+  if (auto kept = kept_preprocess(source.info.metadata, input)) return *std::move(kept);
+  return Guess(source, prepared, list, options).choose();
 }
 
 }  // namespace quantize

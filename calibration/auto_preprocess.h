@@ -1,29 +1,50 @@
 // --preprocess auto: which preprocessing was a model trained with? Read choose_preprocess().
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "calibration/preprocess_choice.h"
 #include "calibration/sample_source.h"
 #include "core/engine/program.h"
 
 namespace quantize {
 
-/// Chooses the preprocessing of a model's images, by the first of these that decides:
+struct GuessOptions {
+  int threads = 1;
+  CompileOptions engine;
+  /// The right class of a sample, by its name; empty: there are no labels.
+  std::function<std::optional<int64_t>(const std::string& sample)> label;
+};
+
+/// Chooses the preprocessing of a model's images: what the model's metadata keep, where we wrote them; else a
+/// guess. The candidates are imagenet, tf, caffe, unit, raw, the numbers that the file itself names, and, for
+/// inputs below 128x128, the mean and deviation of the images themselves. Each measurement says how well each
+/// candidate fits; their sum decides:
 ///
-///   1. the model's metadata, where we wrote them;
-///   2. the statistics that its first BatchNormalizations learned: the best preset is off by less than
-///      0.5 nats per channel (a mean shifted by one standard deviation) and by at most half of the next one;
-///      with a warning unless the model classifies, since they show neither colours nor geometry;
-///   3. how well its outputs tell the images apart, if they are more than 10 classes: the best preset's
-///      mutual information is at least one bit and leads the next one by two standard errors;
-///   4. else `imagenet` for three channels and `unit` for one, with a warning; unless 3. says that another
-///      one is better by two standard errors, which is then taken, with a warning.
+///   - what the file says (read_clues);
+///   - the statistics that the first BatchNormalizations learned;
+///   - whether channels of convolutions die or stay positive;
+///   - how well the outputs tell images apart by their classes, or how many confident boxes they hold;
+///   - top-1 on labelled images, which outweighs all others.
 ///
-/// Tried are imagenet, tf, caffe, unit and raw on up to 32 images, spread evenly over the list. Where the
-/// model leaves its width open, images keep their aspect ratio at its height; where it leaves both open,
-/// 224x224 is assumed, with a warning. Images that already have the model's own size are neither resized nor
-/// cropped. `source` is the model as it was read, `prepared` what open_model made of it. Errors: those of
-/// image_input_of, resolve and Engine::run; Error(kCalibration) if none of the images can be used.
+/// For inputs of three channels the outputs then show the order of the colours, if it makes a difference of
+/// two standard errors. A guess is sure if its numbers rest on the file or on a decisive measurement that no
+/// other one contradicts, if its colours show, and if the size of the images is known. Where the candidates
+/// differ by nothing, `imagenet` is taken for three channels and `unit` for one.
+///
+/// Geometry: text lines (an open width) keep their aspect ratio at the model's height; networks whose first
+/// output has three axes get a letterbox, maps the whole image; inputs below 128x128 and images that have the
+/// model's own size are stretched; classifiers get what the preset says. Where the model leaves its size
+/// open, its metadata's size or 224x224 is assumed.
+///
+/// Measured are up to 32 images, fewer for large models, spread evenly over the whole list, before shards and
+/// --samples cut it: each shard comes to the same result. Each is decoded once. `source` is the model as it
+/// was read, `prepared` what open_model() made of it. Errors: those of image_input_of, resolve and Engine::run;
+/// Error(kCalibration) if none of the images can be used; Error(kInterrupted).
 PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, const SampleList& list,
-                                   int threads, const CompileOptions& engine);
+                                   const GuessOptions& options);
 
 }  // namespace quantize

@@ -72,7 +72,7 @@ std::optional<PreprocessChoice> kept_preprocess(const std::map<std::string, std:
   const char* key = kPreprocessKey;
   try {
     choice.preprocess = resolve(parse_preprocess(settings->second), input);
-    choice.name = preset_name_of(choice.preprocess, input).value_or(to_json(choice.preprocess));
+    choice.name = to_argument(choice.preprocess, input);
     choice.evidence = {"the model's metadata say so"};
     key = kPreprocessOriginKey;
     if (const auto origin = metadata.find(key); origin != metadata.end()) read_guess(origin->second, choice);

@@ -1,5 +1,5 @@
-// Measuring candidates. Read normalization_misfit() and class_information(); both run every image once per
-// candidate.
+// Running candidates. Read run_trial() and normalization_misfit(); words and weights are in
+// weigh_evidence.cpp.
 #include "calibration/preprocess_evidence.h"
 
 #include <algorithm>
@@ -15,16 +15,66 @@ namespace {
 
 using Outputs = std::vector<Tensor>;
 
-/// Calls take(image, candidate, outputs) for every usable image and candidate, from several threads.
-void run_trial(Engine& engine, const Trial& trial,
-               const std::function<void(size_t image, size_t candidate, const Outputs& outputs)>& take) {
-  parallel_for(trial.images, trial.threads, [&](size_t image, int) {
-    const std::vector<Tensor> inputs = trial.load(image);
-    for (size_t c = 0; c < inputs.size(); ++c) take(image, c, engine.run({inputs[c]}));
-  });
-}
+/// Of one channel, over all pictures.
+struct Signs {
+  uint64_t positive = 0, count = 0;
+};
 
-/// Sums over one image's part of a value, per channel.
+/// Counts the signs of what convolutions compute, per channel (axis 1).
+class SignCounter : public ExecutionObserver {
+ public:
+  SignCounter(const std::vector<ValueId>& values, size_t all) : slots_(all, -1), signs_(values.size()) {
+    for (size_t i = 0; i < values.size(); ++i) slots_[static_cast<size_t>(values[i])] = static_cast<int>(i);
+  }
+
+  void on_value(ValueId id, const TensorView& value) override {
+    const int slot = slots_[static_cast<size_t>(id)];
+    if (slot < 0 || value.dtype != DataType::kF32 || value.shape.size() < 3 || value.shape[1] == 0) return;
+    const auto channels = static_cast<size_t>(value.shape[1]);
+    const int64_t count = value.size() / value.shape[1];
+    std::vector<Signs>& signs = signs_[static_cast<size_t>(slot)];
+    signs.resize(channels);
+    const float* x = value.as<float>();
+    for (Signs& channel : signs) {
+      channel.positive += static_cast<uint64_t>(std::count_if(x, x + count, [](float y) { return y > 0; }));
+      channel.count += static_cast<uint64_t>(count);
+      x += count;
+    }
+  }
+
+  void add(const SignCounter& other) {
+    for (size_t i = 0; i < signs_.size(); ++i) {
+      signs_[i].resize(std::max(signs_[i].size(), other.signs_[i].size()));
+      for (size_t c = 0; c < other.signs_[i].size(); ++c) {
+        signs_[i][c].positive += other.signs_[i][c].positive;
+        signs_[i][c].count += other.signs_[i][c].count;
+      }
+    }
+  }
+
+  /// Mean over the values of the mean entropy of their channels' signs, in bits.
+  double entropy() const {
+    double sum = 0, values = 0;
+    for (const std::vector<Signs>& signs : signs_) {
+      if (signs.empty()) continue;
+      double bits = 0;
+      for (const Signs& each : signs) {
+        const double p =
+            static_cast<double>(each.positive) / static_cast<double>(std::max<uint64_t>(each.count, 1));
+        if (p > 0 && p < 1) bits -= p * std::log2(p) + (1 - p) * std::log2(1 - p);
+      }
+      sum += bits / static_cast<double>(signs.size());
+      values += 1;
+    }
+    return values == 0 ? 0 : sum / values;
+  }
+
+ private:
+  std::vector<int> slots_;  // value -> place in signs_
+  std::vector<std::vector<Signs>> signs_;
+};
+
+/// Sums over one picture's part of a value, per channel.
 struct Moments {
   double count = 0;  // per channel
   std::vector<double> sum, square;
@@ -82,137 +132,77 @@ double median(std::vector<double> numbers) {
   return *middle;
 }
 
-/// One image's prediction: the mean over the rows of its output.
-struct Prediction {
-  std::vector<double> probabilities;  // empty: the output holds no classes
-  double negative_entropy = 0;        // mean of sum p ln p
-};
-
-bool is_distribution(const float* row, int64_t classes) {
-  double sum = 0;
-  for (int64_t k = 0; k < classes; ++k) {
-    if (!(row[k] >= 0)) return false;
-    sum += row[k];
-  }
-  return std::abs(sum - 1) < 1e-3;
-}
-
-std::vector<double> softmax(const float* row, int64_t classes) {
-  const double largest = *std::max_element(row, row + classes);
-  std::vector<double> p(static_cast<size_t>(classes));
-  double sum = 0;
-  for (size_t k = 0; k < p.size(); ++k) sum += p[k] = std::exp(row[k] - largest);
-  for (double& each : p) each /= sum;
-  return p;
-}
-
-/// The classes are the last axis that is longer than 1.
-Prediction read_prediction(const Tensor& output) {
-  Prediction prediction;
-  if (output.dtype() != DataType::kF32) return prediction;
-  Shape shape = output.shape();
-  while (!shape.empty() && shape.back() == 1) shape.pop_back();
-  if (shape.empty()) return prediction;
-  const int64_t classes = shape.back(), rows = output.size() / classes;
-  prediction.probabilities.resize(static_cast<size_t>(classes));
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* row = output.data<float>() + r * classes;
-    const bool ready = is_distribution(row, classes);
-    if (!ready && rows > 1) return {};
-    const std::vector<double> p = ready ? std::vector<double>(row, row + classes) : softmax(row, classes);
-    for (size_t k = 0; k < p.size(); ++k) {
-      prediction.probabilities[k] += p[k] / static_cast<double>(rows);
-      if (p[k] > 0) prediction.negative_entropy += p[k] * std::log(p[k]) / static_cast<double>(rows);
-    }
-  }
-  return prediction;
-}
-
-/// True if the output is classes for the first image that can be used: saves the trial where it cannot tell.
-bool predicts_classes(Engine& engine, const Trial& trial) {
-  for (size_t i = 0; i < trial.images; ++i) {
-    const std::vector<Tensor> inputs = trial.load(i);
-    if (!inputs.empty()) return !read_prediction(engine.run({inputs[0]})[0]).probabilities.empty();
-  }
-  return false;
-}
-
-/// Divergence of every prediction from their mean; 0 where it is not finite.
-std::vector<double> divergences(const std::vector<Prediction>& predictions) {
-  std::vector<double> mean(predictions[0].probabilities.size());
-  for (const Prediction& each : predictions) {
-    for (size_t k = 0; k < mean.size(); ++k) {
-      mean[k] += each.probabilities[k] / static_cast<double>(predictions.size());
-    }
-  }
-  std::vector<double> nats;
-  for (const Prediction& each : predictions) {
-    double sum = each.negative_entropy;
-    for (size_t k = 0; k < mean.size(); ++k) {
-      if (each.probabilities[k] > 0) sum -= each.probabilities[k] * std::log(mean[k]);
-    }
-    nats.push_back(std::isfinite(sum) ? std::max(sum, 0.0) : 0);
-  }
-  return nats;
+/// The outputs of the first picture under every candidate.
+std::vector<Outputs> first_outputs(Engine& engine, const Probe& probe, const Candidates& candidates,
+                                   int threads) {
+  std::vector<Outputs> outputs(candidates.size());
+  parallel_for(candidates.size(), threads, [&](size_t c, int) {
+    outputs[c] = engine.run({input_of(probe.pictures[0], candidates[c].preprocess)});
+  });
+  return outputs;
 }
 
 }  // namespace
 
-std::vector<double> normalization_misfit(const Graph& source, const Trial& trial) {
-  Graph graph = source;
-  upgrade_opset(graph, kMinOutputOpset);
-  infer_and_fold(graph);
+Trial run_trial(const Graph& prepared, const Probe& probe, const Candidates& candidates,
+                const ProbeOptions& options) {
+  const std::vector<ValueId> observed = convolution_outputs(prepared);
+  CompileOptions compile = options.engine;
+  compile.keep.assign(prepared.values.size(), false);
+  for (const ValueId id : observed) compile.keep[static_cast<size_t>(id)] = true;
+  Engine engine(prepared, compile);
+  const OutputReader reader(first_outputs(engine, probe, candidates, options.threads));
+
+  const size_t pictures = probe.pictures.size();
+  Trial trial;
+  trial.kind = reader.kind();
+  trial.readings.assign(candidates.size(), std::vector<OutputReading>(pictures));
+  std::vector<SignCounter> counters(candidates.size(), SignCounter(observed, prepared.values.size()));
+  std::mutex mutex;
+  parallel_for(pictures, options.threads, [&](size_t picture, int) {
+    for (size_t c = 0; c < candidates.size(); ++c) {
+      SignCounter counter(observed, prepared.values.size());
+      const Tensor input = input_of(probe.pictures[picture], candidates[c].preprocess);
+      trial.readings[c][picture] = reader.read(engine.run({input}, &counter));
+      const std::lock_guard lock(mutex);
+      counters[c].add(counter);
+    }
+  });
+  if (observed.empty()) return trial;
+  for (const SignCounter& each : counters) trial.activity.push_back(each.entropy());
+  return trial;
+}
+
+std::vector<double> normalization_misfit(const Graph& readable, const Probe& probe,
+                                         const Candidates& candidates, const ProbeOptions& options) {
+  Graph graph = readable;
   const std::vector<LearnedStatistics> learned = first_batch_normalizations(graph);
   if (learned.empty()) return {};
   graph.outputs.clear();  // nothing behind them needs to run
   for (const LearnedStatistics& each : learned) graph.outputs.push_back(each.input);
   remove_dead_nodes(graph);
 
-  // Kept per image and added up in order, so that the result does not depend on the threads.
-  std::vector<std::vector<std::vector<Moments>>> parts(trial.candidates,
-                                                       std::vector<std::vector<Moments>>(trial.images));
-  Engine engine(std::move(graph), trial.engine);
-  run_trial(engine, trial, [&](size_t image, size_t candidate, const Outputs& outputs) {
-    for (const Tensor& output : outputs) parts[candidate][image].push_back(moments_of(output));
+  // Kept per picture and added up in order, so that the result does not depend on the threads.
+  const size_t pictures = probe.pictures.size();
+  std::vector<std::vector<std::vector<Moments>>> parts(candidates.size(),
+                                                       std::vector<std::vector<Moments>>(pictures));
+  Engine engine(std::move(graph), options.engine);
+  parallel_for(pictures, options.threads, [&](size_t picture, int) {
+    for (size_t c = 0; c < candidates.size(); ++c) {
+      for (const Tensor& output : engine.run({input_of(probe.pictures[picture], candidates[c].preprocess)}))
+        parts[c][picture].push_back(moments_of(output));
+    }
   });
   std::vector<double> misfit;
   for (const auto& images : parts) {
     std::vector<Moments> sums(learned.size());
-    for (const auto& image : images) {
+    for (const auto& image : images)
       for (size_t i = 0; i < image.size(); ++i) sums[i].add(image[i]);
-    }
     std::vector<double> channels;
     for (size_t i = 0; i < learned.size(); ++i) append_divergences(sums[i], learned[i], channels);
     misfit.push_back(median(std::move(channels)));
   }
   return misfit;
-}
-
-ClassInformation class_information(const Graph& graph, const Trial& trial) {
-  Engine engine(graph, trial.engine);
-  if (!predicts_classes(engine, trial)) return {};
-  std::vector<std::vector<Prediction>> predictions(trial.candidates, std::vector<Prediction>(trial.images));
-  run_trial(engine, trial, [&](size_t image, size_t candidate, const Outputs& outputs) {
-    predictions[candidate][image] = read_prediction(outputs[0]);
-  });
-  ClassInformation information;
-  std::vector<size_t> usable;
-  for (size_t i = 0; i < trial.images; ++i) {
-    const auto& some = predictions[0][i].probabilities;
-    if (some.empty()) continue;
-    usable.push_back(i);
-    information.classes = static_cast<int64_t>(some.size());
-  }
-  for (const auto& images : predictions) {
-    std::vector<Prediction> kept;
-    for (const size_t i : usable) {
-      if (images[i].probabilities.size() != static_cast<size_t>(information.classes)) return {};
-      kept.push_back(images[i]);
-    }
-    if (kept.empty()) return {};
-    information.nats.push_back(divergences(kept));
-  }
-  return information;
 }
 
 }  // namespace quantize

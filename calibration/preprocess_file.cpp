@@ -202,6 +202,20 @@ std::string to_json(const Preprocess& preprocess) {
   return json.dump();
 }
 
+std::string to_argument(const Preprocess& preprocess, const ImageInput& input) {
+  if (const auto name = preset_name_of(preprocess, input)) return *name;
+  const std::string full = to_json(preprocess);
+  Json json = Json::parse(full);
+  const auto leave_out = [&](Json& object, const char* key) {
+    Json kept = object;
+    object.erase(key);
+    if (to_json(resolve(parse_preprocess(json.dump()), input)) != full) object = std::move(kept);
+  };
+  for (const char* key : {"interpolation", "antialias", "fill", "anchor"}) leave_out(json["resize"], key);
+  for (const char* key : {"layout", "resize", "mean", "std", "scale"}) leave_out(json, key);
+  return json.dump();
+}
+
 Preprocess load_preprocess(const std::string& argument, const ImageInput& input) {
   if (argument.starts_with('{')) return resolve(parse_preprocess(argument), input);
   const auto names = preset_names();

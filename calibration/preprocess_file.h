@@ -16,6 +16,10 @@ Preprocess parse_preprocess(const std::string& json);
 /// its fingerprint, too. Requires: preprocess came from resolve. parse_preprocess reads it back.
 std::string to_json(const Preprocess& preprocess);
 
+/// The shortest argument of --preprocess that gives the same: the name of a preset with its words, else the
+/// JSON without what is filled in anyway. Requires: preprocess came from resolve for this input.
+std::string to_argument(const Preprocess& preprocess, const ImageInput& input);
+
 /// `argument` is a name for preset(), the path of a JSON file (any path that exists), or the JSON itself, which
 /// begins with '{'; the result is resolved.
 /// Errors: Error(kInvalidArgument), with the path as context; Error(kIo).

@@ -166,10 +166,11 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   }
   Graph described = source;
   for (const auto& [key, text] : preprocessing_in(learned.statistics)) described.info.metadata[key] = text;
-  learned.samples.reset(new Samples(open_samples(flags.samples, described, flags.engine, console)));
+  if (!flags.labels.file.empty()) learned.labels = read_labels(flags.labels.file, flags.labels.offset);
+  learned.samples.reset(
+      new Samples(open_samples(flags.samples, described, flags.engine, console, learned.labels)));
   Samples& samples = *learned.samples;
   held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
-  if (!flags.labels.file.empty()) learned.labels = read_labels(flags.labels.file, flags.labels.offset);
   if (known) {
     with_context([&] { return flags.statistics; },
                  [&] { check_samples(learned.statistics.held, samples.source); });

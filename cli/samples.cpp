@@ -8,6 +8,7 @@
 #include "calibration/auto_preprocess.h"
 #include "calibration/batches.h"
 #include "calibration/preprocess_file.h"
+#include "cli/labels.h"
 #include "cli/text.h"
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
@@ -52,11 +53,12 @@ SampleOptions sample_options(const SampleFlags& flags) {
 
 // Our own models say how they want their images, so that nothing has to be tried on the network.
 PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model, const SampleList& list,
-                                   const EngineOptions& engine) {
+                                   const EngineOptions& engine, const SampleLabels& labels) {
   if (flags.preprocess != "auto") return given_preprocess(flags.preprocess, sample_inputs(model).front());
   const bool described = model.info.metadata.contains(kPreprocessKey);
-  return choose_preprocess(model, described ? model : open_model(model, kMinOutputOpset), list,
-                           engine.thread_count(), {&engine.kernels(), {}});
+  GuessOptions options{engine.thread_count(), {&engine.kernels(), {}}, {}};
+  if (!labels.empty()) options.label = [&](const std::string& sample) { return label_of(labels, sample); };
+  return choose_preprocess(model, described ? model : open_model(model, kMinOutputOpset), list, options);
 }
 
 // Images become floats first, also for a model that takes 8-bit pixels (InputCodes turns them into these), and one
@@ -131,7 +133,7 @@ std::string preprocessing_text(const std::optional<PreprocessChoice>& choice) {
 }
 
 Samples open_samples(const SampleFlags& flags, const Graph& original, const EngineOptions& engine,
-                     Console& console) {
+                     Console& console, const SampleLabels& labels) {
   const SampleOptions options = sample_options(flags);
   SampleList list = list_samples(sample_inputs(original), options);
   for (const std::string& warning : list.warnings) console.diagnostics.warn(warning);
@@ -141,7 +143,7 @@ Samples open_samples(const SampleFlags& flags, const Graph& original, const Engi
   if (!list.images)
     return {SampleSource(sample_inputs(original), options, std::move(list), std::nullopt), std::nullopt};
   const Graph model = for_single_images(original);
-  const PreprocessChoice choice = decide_preprocess(flags, model, list, engine);
+  const PreprocessChoice choice = decide_preprocess(flags, model, list, engine, labels);
   warn_of_guess(choice, console.diagnostics);
   return {SampleSource(sample_inputs(model), options, std::move(list), choice.preprocess), choice};
 }

@@ -2,6 +2,7 @@
 // over them.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required);
 /// Adds --preprocess, --samples, --seed and --max-bad-images only.
 void add_preprocess_options(CLI::App& app, SampleFlags& flags);
 
+/// The right classes, by the name of the sample or its last part.
+using SampleLabels = std::map<std::string, int64_t>;
+
 /// Samples that are ready to load.
 struct Samples {
   SampleSource source;
@@ -50,12 +54,12 @@ void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& d
 
 /// Opens the samples at flags.path for a model as it was read; where they are images, decides the
 /// preprocessing: what
-/// --preprocess says, else what choose_preprocess finds. Warns of a guess that is not sure, of files that were
+/// --preprocess says, else what choose_preprocess finds. `labels` help to guess. Warns of a guess that is not sure, of files that were
 /// left out, and of --preprocess beside tensors.
 /// Errors: Error(kInvalidArgument) for --shard and --seed; those of list_samples, load_preprocess and
 /// choose_preprocess.
 Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineOptions& engine,
-                     Console& console);
+                     Console& console, const SampleLabels& labels = {});
 
 /// Warns once of all images that were skipped, naming the first ones.
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);

@@ -94,7 +94,7 @@ Report verify(const VerifyOptions& options, Console& console) {
   ComparisonOptions compared = comparison_options(options);
   std::map<std::string, int64_t> labels;
   if (!options.labels.file.empty()) labels = read_labels(options.labels.file, options.labels.offset);
-  Samples samples = open_samples(options.samples, reference, options.engine, console);
+  Samples samples = open_samples(options.samples, reference, options.engine, console, labels);
   console.explain("images: " + preprocessing_text(samples.preprocessing));
   if (!options.labels.file.empty())
     compared.label = [&](size_t s) { return label_of(labels, samples.source.name(s)); };

@@ -54,4 +54,16 @@ struct LearnedStatistics {
 /// graph's inputs. Requires: nodes in topological order.
 std::vector<LearnedStatistics> first_batch_normalizations(const Graph& graph);
 
+/// What a graph does to its first input before any layer of weights, y = scale * x + shift: one number each,
+/// or one per channel.
+struct InputScaling {
+  std::vector<double> scale, shift;
+};
+/// Follows Sub, Add, Mul, Div, BatchNormalization and ImageScaler with constants; Transpose, Identity and
+/// Cast are passed. Nothing if none of them scales. Requires: constants are folded.
+std::optional<InputScaling> input_scaling(const Graph& graph);
+
+/// The results of the convolutions, in the order of the nodes.
+std::vector<ValueId> convolution_outputs(const Graph& graph);
+
 }  // namespace quantize

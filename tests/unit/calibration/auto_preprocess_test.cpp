@@ -6,7 +6,7 @@
 #include <set>
 
 #include "calibration/decode_image.h"
-#include "calibration/preprocess_evidence.h"
+#include "calibration/output_evidence.h"
 #include "calibration/preprocess_file.h"
 #include "calibration/read_file.h"
 #include "core/error.h"
@@ -106,12 +106,52 @@ Graph with_normalization(const TemporaryFolder& folder, const std::string& name,
   return b.build({b.node("Flatten", {b.node("GlobalAveragePool", {b.node("Relu", {normalized})})})});
 }
 
-PreprocessChoice choose(const Graph& graph, const TemporaryFolder& folder) {
-  const Graph prepared = open_model(graph);
+SampleList list_of(const Graph& graph, const TemporaryFolder& folder) {
   SampleOptions options;
   options.path = folder.path().string();
-  const SampleList list = list_samples({prepared.value(prepared.inputs[0])}, options);
-  return choose_preprocess(graph, prepared, list, 2, {});
+  return list_samples({graph.value(graph.inputs[0])}, options);
+}
+
+PreprocessChoice choose(const Graph& graph, const TemporaryFolder& folder,
+                        const GuessOptions& options = {2, {}, {}}) {
+  const Graph prepared = open_model(graph);
+  return choose_preprocess(graph, prepared, list_of(prepared, folder), options);
+}
+
+std::string all_evidence(const PreprocessChoice& choice) {
+  std::string text;
+  for (const std::string& each : choice.evidence) text += each + "\n";
+  return text;
+}
+
+Graph with_start(const std::vector<std::pair<std::string, Tensor>>& steps) {
+  GraphBuilder b;
+  ValueId value = b.input("x", {kUnknownDim, 3, kSide, kSide});
+  for (const auto& [op_type, constant] : steps)
+    value = b.node(op_type, {value, b.constant(op_type, constant)});
+  return b.build({b.node("Relu", {value})});
+}
+
+Tensor per_channel(const std::vector<float>& numbers) {
+  return Tensor::of<float>({1, 3, 1, 1}, numbers);
+}
+
+/// Rows [1, 5, pixels] of four numbers and a score, which is above a half for a few pixels of 0 to 255 alone.
+Graph detector() {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, kSide, kSide});
+  Tensor weights(DataType::kF32, {5, 3, 1, 1});
+  for (int64_t i = 0; i < 12; ++i) weights.mutable_data<float>()[i] = 3;
+  weights.mutable_data<float>()[12] = 1;
+  const ValueId made = b.node("Conv", {x, b.constant("w", weights),
+                                       b.constant("bias", Tensor::of<float>({5}, {-9, -9, -9, -9, -85}))});
+  const ValueId rows = b.node("Reshape", {made, b.ints("shape", {1, 5, kSide * kSide})});
+  const auto part = [&](const std::string& name, int64_t begin, int64_t end) {
+    return b.node("Slice", {rows, b.ints(name + "_begin", {begin}), b.ints(name + "_end", {end}),
+                            b.ints(name + "_axis", {1})});
+  };
+  const ValueId scores = b.node("Sigmoid", {part("score", 4, 5)});
+  return b.build({b.node("Concat", {part("box", 0, 4), scores}, {{"axis", int64_t{1}}})});
 }
 
 }  // namespace
@@ -121,20 +161,13 @@ TEST_CASE("what a BatchNormalization learned picks the preset it was trained wit
   write_images(folder, 12);
   for (const std::string name : {"imagenet", "tf", "caffe", "unit", "raw"}) {
     const PreprocessChoice choice = choose(with_normalization(folder, name), folder);
-    CHECK(choice.name == name);
-    CHECK(choice.runner_up != name);
-    CHECK(choice.sure);
-    CHECK_THAT(choice.evidence[0], Contains("BatchNormalization") && Contains("0.00 nats"));
+    INFO(all_evidence(choice));
+    CHECK(choice.name == name + (name == "imagenet" || name == "tf" ? ",stretch" : ""));
+    CHECK(choice.runner_up != choice.name);
+    CHECK_THAT(all_evidence(choice), Contains("BatchNormalization") && Contains(name + " 0.00"));
+    CHECK_FALSE(choice.sure);  // three channels, and nothing shows the order of the colours
+    CHECK_THAT(warning_of(choice).value(), Contains("colours") && Contains("--preprocess"));
   }
-}
-
-TEST_CASE("a model that names no classes hides the order of its colours", "[auto_preprocess]") {
-  const TemporaryFolder folder;
-  write_images(folder, 12);
-  const PreprocessChoice choice = choose(with_normalization(folder, "tf", false), folder);
-  CHECK(choice.name == "tf");
-  CHECK_FALSE(choice.sure);
-  CHECK_THAT(warning_of(choice).value(), Contains("colours") && Contains("--preprocess"));
 }
 
 TEST_CASE("a BatchNormalization that no preset fits decides nothing", "[auto_preprocess]") {
@@ -143,46 +176,136 @@ TEST_CASE("a BatchNormalization that no preset fits decides nothing", "[auto_pre
   Graph graph = with_normalization(folder, "unit");
   graph.value(graph.find_value("mean")).initializer = Tensor::of<float>({3}, {-7, -7, -7});
   const PreprocessChoice choice = choose(graph, folder);
-  CHECK(choice.name == "imagenet");
   CHECK_FALSE(choice.sure);
+  CHECK_THAT(all_evidence(choice), !Contains("BatchNormalization"));
 }
 
 TEST_CASE("many classes pick the preset under which the outputs tell images apart", "[auto_preprocess]") {
   const TemporaryFolder folder;
   write_images(folder, 40);
-  const PreprocessChoice choice = choose(classifier(30), folder);
-  INFO(choice.evidence[0]);
+  const PreprocessChoice choice = choose(classifier(30, 1), folder);
+  INFO(all_evidence(choice));
   CHECK(choice.name == "unit");
   CHECK(choice.sure);
-  CHECK_THAT(choice.evidence[0], Contains("32 images") && Contains("standard errors"));
+  CHECK_FALSE(choice.given);
+  CHECK_THAT(all_evidence(choice), Contains("32 images") && Contains("standard errors"));
+  CHECK(choose(classifier(30), folder).name == "unit");
 }
 
-TEST_CASE("few classes or few images are no evidence", "[auto_preprocess]") {
+TEST_CASE("few classes or few images make no guess sure", "[auto_preprocess]") {
   const TemporaryFolder many, few;
   write_images(many, 40);
   write_images(few, 4);
-  for (const PreprocessChoice& choice : {choose(classifier(10), many), choose(classifier(30), few)}) {
-    CHECK(choice.name == "imagenet");
-    CHECK_THAT(warning_of(choice).value(),
-               Contains("a guess") && Contains("too few") && Contains("--preprocess"));
+  for (const PreprocessChoice& choice : {choose(classifier(10, 1), many), choose(classifier(30, 1), few)}) {
+    CHECK(choice.name == "unit");
+    CHECK_FALSE(choice.sure);
+    CHECK_THAT(warning_of(choice).value(), Contains("a guess") && Contains("--preprocess"));
   }
-  CHECK(choose(classifier(10, 1), many).name == "unit");
 }
 
-TEST_CASE("the default stays where no preset leads, and goes where it is beaten", "[auto_preprocess]") {
+TEST_CASE("the default stays where nothing differs", "[auto_preprocess]") {
   const TemporaryFolder folder;
   write_images(folder, 40);
-  Graph indifferent = classifier(30);
-  indifferent.value(indifferent.find_value("w")).initializer =
-      Tensor(DataType::kF32, {3 * kSide * kSide, 30});
-  const PreprocessChoice stays = choose(indifferent, folder);
-  CHECK(stays.name == "imagenet");
-  CHECK_FALSE(stays.sure);
+  for (const int64_t channels : {1, 3}) {
+    Graph indifferent = classifier(30, channels);
+    indifferent.value(indifferent.find_value("w")).initializer =
+        Tensor(DataType::kF32, {channels * kSide * kSide, 30});
+    const PreprocessChoice stays = choose(indifferent, folder);
+    CHECK(stays.name == (channels == 1 ? "unit" : "imagenet,stretch"));
+    CHECK_FALSE(stays.sure);
+  }
+  const PreprocessChoice both = choose(classifier(30, 3, true), folder);
+  INFO(all_evidence(both));
+  CHECK(std::set<std::string>{both.name, both.runner_up} == std::set<std::string>{"unit", "caffe"});
+  CHECK_FALSE(both.sure);
+}
 
-  const PreprocessChoice goes = choose(classifier(30, 3, true), folder);
-  INFO(goes.evidence[0]);
-  CHECK(std::set<std::string>{goes.name, goes.runner_up} == std::set<std::string>{"unit", "caffe"});
-  CHECK_FALSE(goes.sure);
+TEST_CASE("labels decide", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 40);
+  GraphBuilder b;
+  const ValueId flat = b.node("Flatten", {b.input("x", {kUnknownDim, 1, kSide, kSide})});
+  const Graph graph =
+      b.build({b.node("Gemm", {flat, b.random("w", {kSide * kSide, 5}), b.random("bias", {5})})});
+  const Graph prepared = open_model(graph);
+  const SampleList list = list_of(prepared, folder);
+  Engine engine(prepared, {});
+  for (const std::string name : {"caffe", "unit", "imagenet,stretch"}) {
+    const ImageInput input = image_input_of(prepared.value(prepared.inputs[0]));
+    const auto label = [&](const std::string& sample) -> std::optional<int64_t> {
+      const Image image = decode_image(read_file(folder.file(sample)));
+      const Tensor output = engine.run({preprocess_image(image, preset(name, input))})[0];
+      return std::max_element(output.data<float>(), output.data<float>() + 5) - output.data<float>();
+    };
+    const PreprocessChoice choice = choose_preprocess(graph, prepared, list, {2, {}, label});
+    INFO(all_evidence(choice));
+    CHECK(choice.name == name);
+    CHECK_THAT(all_evidence(choice), Contains("40 labelled") && Contains(" 100.00"));
+  }
+}
+
+TEST_CASE("a detector shows its preprocessing by its boxes", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 20);
+  const PreprocessChoice choice = choose(detector(), folder);
+  INFO(all_evidence(choice));
+  CHECK_THAT(choice.name, Catch::Matchers::StartsWith("raw"));
+  CHECK(choice.preprocess.resize.mode == ResizeMode::kLetterbox);
+  CHECK_THAT(all_evidence(choice), Contains("boxes per image"));
+}
+
+TEST_CASE("a scale and mean at the start of the graph say what the pixels are", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 12);
+  const Tensor mean = per_channel({123.7f, 116.3f, 103.5f}), std = per_channel({58, 57, 57});
+  const Tensor unit_mean = per_channel({0.406f, 0.456f, 0.485f}), half = Tensor::scalar(127.5f);
+  const auto check = [&](const Graph& graph, const std::string& name, bool sure) {
+    const PreprocessChoice choice = choose(graph, folder);
+    INFO(all_evidence(choice));
+    CHECK(choice.name == name);
+    CHECK(choice.sure == sure);
+    CHECK_THAT(choice.evidence[0], Contains("the graph itself"));
+  };
+  check(with_start({{"Sub", mean}, {"Div", std}}), "raw", true);
+  check(with_start({{"Sub", unit_mean}}), "unit,bgr", true);
+  check(with_start({{"Mul", Tensor::scalar(1 / 127.5f)}, {"Add", Tensor::scalar(-1.0f)}}), "raw", false);
+  check(with_start({{"Mul", half}, {"Add", half}}), "tf,stretch", false);
+}
+
+TEST_CASE("metadata of exporters are read", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 12);
+  Graph graph = detector();
+  graph.info.metadata = {{"names", "{0: 'cat'}"}, {"stride", "32"}, {"task", "detect"}};
+  const PreprocessChoice yolo = choose(graph, folder);
+  CHECK(yolo.name == "yolo");
+  CHECK(yolo.sure);
+  CHECK_THAT(yolo.evidence[0], Contains("Ultralytics"));
+
+  Graph normalized = classifier(30);
+  normalized.info.metadata = {{"mean", "[0.5, 0.4, 0.3]"}, {"std", "[0.25, 0.25, 0.25]"}};
+  const PreprocessChoice told = choose(normalized, folder);
+  CHECK(told.preprocess.mean == std::vector<double>{0.5, 0.4, 0.3});
+  CHECK(told.preprocess.scale == 1 / 255.0);
+  normalized.info.metadata["std"] = "[0, none]";
+  CHECK(choose(normalized, folder).name == "unit");
+}
+
+TEST_CASE("a guess stays a guess in the metadata", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 12);
+  Graph graph = classifier(10, 1);
+  const PreprocessChoice guess = choose(graph, folder);
+  REQUIRE_FALSE(guess.sure);
+  keep_preprocess(guess, graph.info.metadata);
+  CHECK_THAT(graph.info.metadata[kPreprocessOriginKey], Contains("\"guessed\""));
+  const PreprocessChoice kept = choose(graph, folder);
+  CHECK(to_json(kept.preprocess) == to_json(guess.preprocess));
+  CHECK_FALSE(kept.given);
+  CHECK_FALSE(kept.sure);
+  CHECK(warning_of(kept));
+  graph.info.metadata[kPreprocessOriginKey] = "{}";
+  CHECK_THROWS_WITH(choose(graph, folder), Contains("origin"));
 }
 
 TEST_CASE("metadata that we wrote are believed", "[auto_preprocess]") {
@@ -201,10 +324,17 @@ TEST_CASE("metadata that we wrote are believed", "[auto_preprocess]") {
 
 TEST_CASE("images of the model's own size are not cropped, others are", "[auto_preprocess]") {
   const TemporaryFolder same, larger;
-  write_images(same, 3, kSide);
   write_images(larger, 3, 2 * kSide);
-  CHECK_FALSE(choose(classifier(30), same).preprocess.crop);
-  CHECK(choose(classifier(30), larger).preprocess.crop);
+  const auto large = [](int64_t side) {
+    GraphBuilder b;
+    const ValueId pooled = b.node("GlobalAveragePool", {b.input("x", {1, 3, side, side})});
+    const ValueId nothing = b.constant("w", Tensor(DataType::kF32, {3, 12}));
+    return b.build({b.node("MatMul", {b.node("Flatten", {pooled}), nothing})});
+  };
+  write_images(same, 3, 128);
+  CHECK_FALSE(choose(large(128), same).preprocess.crop);
+  CHECK(choose(large(128), larger).preprocess.crop);
+  CHECK_FALSE(choose(large(64), larger).preprocess.crop);  // so small that nothing is cut off
 }
 
 TEST_CASE("a model with open extents gets a size", "[auto_preprocess]") {
@@ -218,7 +348,7 @@ TEST_CASE("a model with open extents gets a size", "[auto_preprocess]") {
   CHECK(line.preprocess.resize.mode == ResizeMode::kHeight);
   CHECK(line.preprocess.resize.size->height == 6);
   const PreprocessChoice open = choose(open_model(kUnknownDim), folder);
-  CHECK(open.preprocess.crop->height == 224);
+  CHECK_THAT(open.name, Contains("224"));
   CHECK_THAT(warning_of(open).value(), Contains("224x224") && Contains("--input-shape"));
 }
 
@@ -232,42 +362,31 @@ TEST_CASE("bad images are passed over, but not all of them", "[auto_preprocess]"
   CHECK_THROWS_AS(choose(classifier(30), folder), Error);
 }
 
-TEST_CASE("class information is mutual information, of logits and of probabilities", "[auto_preprocess]") {
-  GraphBuilder b;
-  const Graph logits = b.build({b.node("Identity", {b.input("x", {1, 2})})});
-  const Graph sure = [] {
-    GraphBuilder g;
-    return g.build({g.node("Softmax", {g.input("x", {1, 2})})});
-  }();
-  Trial trial{2, 2, nullptr, 1, {}};
-  trial.load = [](size_t image) {
-    const float sign = image == 0 ? 1 : -1;
-    // Candidate 0 sees two certain, opposite predictions, candidate 1 the same one twice.
-    return std::vector<Tensor>{Tensor::of<float>({1, 2}, {50 * sign, -50 * sign}),
-                               Tensor::of<float>({1, 2}, {3, 1})};
-  };
-  for (const Graph& graph : {logits, sure}) {
-    const ClassInformation information = class_information(graph, trial);
-    CHECK(information.classes == 2);
-    REQUIRE(information.nats.size() == 2);
-    CHECK(information.nats[0][0] == Approx(std::log(2.0)));
-    CHECK(information.nats[0][1] == Approx(std::log(2.0)));
-    CHECK(information.nats[1][0] == Approx(0).margin(1e-9));
+TEST_CASE("readings of classes: mutual information, of logits and of probabilities", "[auto_preprocess]") {
+  const Tensor one = Tensor::of<float>({1, 2}, {50, -50}), other = Tensor::of<float>({1, 2}, {-50, 50});
+  const Tensor sure = Tensor::of<float>({1, 2}, {1, 0}), opposite = Tensor::of<float>({1, 2}, {0, 1});
+  for (const auto& [a, b] : {std::pair{one, other}, {sure, opposite}}) {
+    const OutputReader reader({{a}, {b}});
+    REQUIRE(reader.kind() == OutputReader::Kind::kClasses);
+    const OutputReading first = reader.read({a}), second = reader.read({b});
+    CHECK(first.best == 0);
+    CHECK(second.best == 1);
+    CHECK(divergences({&first, &second})[0] == Approx(std::log(2.0)));
+    CHECK(divergences({&first, &first})[0] == Approx(0).margin(1e-9));
   }
+  CHECK(OutputReader({{one}}).read({one}).margin == Approx(100));
 }
 
-TEST_CASE("an output of several rows counts only if the rows are probabilities", "[auto_preprocess]") {
-  GraphBuilder b;
-  const Graph raw = b.build({b.node("Identity", {b.input("x", {1, 3, 4})})});
+TEST_CASE("rows are classes if they are distributions, else boxes if they hold scores", "[auto_preprocess]") {
   GraphBuilder g;
-  const Graph rows = g.build({g.node("Softmax", {g.input("x", {1, 3, 4})})});
-  Trial trial{2,
-              1,
-              [](size_t i) {
-                return std::vector<Tensor>{test::random_tensor({1, 3, 4}, static_cast<uint32_t>(i))};
-              },
-              1,
-              {}};
-  CHECK(class_information(raw, trial).classes == 0);
-  CHECK(class_information(rows, trial).classes == 4);
+  const Tensor noise = test::random_tensor({1, 20, 4}, 1);
+  const Tensor rows = Engine(g.build({g.node("Softmax", {g.input("x", {1, 20, 4})})}), {}).run({noise})[0];
+  CHECK(OutputReader({{rows}}).kind() == OutputReader::Kind::kClasses);
+  CHECK(OutputReader({{noise}}).kind() == OutputReader::Kind::kNothing);
+  Tensor boxes = test::random_tensor({1, 20, 4}, 1, -5, 5);
+  for (int64_t r = 0; r < 20; ++r) boxes.mutable_data<float>()[r * 4 + 3] = r == 7 ? 0.75f : 0.1f;
+  const OutputReader reader({{boxes}});
+  REQUIRE(reader.kind() == OutputReader::Kind::kBoxes);
+  CHECK(reader.read({boxes}).boxes == 0.75);
+  CHECK(reader.read({boxes}).crowded == Approx(0.05));
 }
