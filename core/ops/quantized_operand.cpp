@@ -8,6 +8,15 @@
 
 namespace quantize {
 
+namespace {
+
+bool is_code_type(DataType dtype) {
+  return dtype == DataType::kU8 || dtype == DataType::kS8 || dtype == DataType::kU16 ||
+         dtype == DataType::kS16 || dtype == DataType::kS32;
+}
+
+}  // namespace
+
 bool OperandParams::match_numbers() {
   if (zero_point.empty()) zero_point.push_back(0);
   const size_t count = std::max(scale.size(), zero_point.size());
@@ -25,7 +34,8 @@ std::optional<OperandParams> constant_params(const Graph& graph, const Node& nod
     if (!(s > 0) || !std::isfinite(s)) return std::nullopt;
   if (node.input(zero_point) != kNoValue) {
     const Tensor* zero_points = graph.constant(node.input(zero_point));
-    if (zero_points == nullptr || zero_points->size() == 0) return std::nullopt;
+    if (zero_points == nullptr || zero_points->size() == 0 || !is_code_type(zero_points->dtype()))
+      return std::nullopt;
     params.zero_point = zero_points->to_vector<int32_t>();
   }
   return params.match_numbers() ? std::optional(params) : std::nullopt;

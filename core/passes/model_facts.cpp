@@ -1,6 +1,9 @@
 // Following Q and DQ.
 #include "core/passes/model_facts.h"
 
+#include "core/op.h"
+#include "core/ops/quantized_operand.h"
+
 namespace quantize {
 
 namespace {
@@ -77,22 +80,21 @@ std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id) {
   const GraphIndex index(graph);
   for (const GraphIndex::Use& use : index.uses(id)) {
     const Node& node = graph.nodes[static_cast<size_t>(use.node)];
-    const bool dequantizes = node.op_type == "DequantizeLinear" && use.input == 0;
-    if (!dequantizes && !is_integer_operator(node.op_type)) continue;
-    // Wherever codes are an operand, their scale and zero point stand behind them.
-    const Tensor* scale = graph.constant(node.input(use.input + 1));
-    if (scale == nullptr || scale->dtype() != DataType::kF32) continue;
-    QuantParams params;
-    params.dtype = graph.value(id).dtype;
-    params.scale = scale->to_vector<float>();
-    params.zero_point.assign(params.scale.size(), 0);
-    const Range codes = code_range({.dtype = params.dtype});
-    params.quant_min = static_cast<int32_t>(codes.min);
-    params.quant_max = static_cast<int32_t>(codes.max);
-    if (scale->size() != 1) params.axis = node.int_attribute("axis", 1);
-    if (const Tensor* zero_point = graph.constant(node.input(use.input + 2)))
-      params.zero_point = zero_point->to_vector<int32_t>();
-    return params;
+    const OpDef* def = try_find_op(graph, node);
+    if (def == nullptr || def->code_slots == nullptr) continue;
+    for (const CodeOperand& operand : def->code_slots(node).operands) {
+      const auto read = constant_params(graph, node, operand.scale, operand.zero_point);
+      if (operand.codes != use.input || !read) continue;
+      QuantParams params;
+      params.dtype = graph.value(id).dtype;
+      params.scale = read->scale;
+      params.zero_point = read->zero_point;
+      const Range codes = code_range({.dtype = params.dtype});
+      params.quant_min = static_cast<int32_t>(codes.min);
+      params.quant_max = static_cast<int32_t>(codes.max);
+      if (!read->per_tensor()) params.axis = node.int_attribute("axis", 1);
+      return params;
+    }
   }
   return std::nullopt;
 }

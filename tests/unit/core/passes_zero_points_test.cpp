@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/ops/quantized_operand.h"
+#include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
 #include "tests/support/graph_builder.h"
 
@@ -117,6 +118,21 @@ TEST_CASE("Zero points: one scale for many, many scales for one, and numbers tha
   CHECK(params.zero_point == std::vector<int32_t>{7, 7});
   params = {{0.5f, 0.25f}, {1, 2, 3}};
   CHECK_FALSE(params.match_numbers());
+}
+
+TEST_CASE("Zero points: how the codes of an input are read, by any operator") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {2, 3}, DataType::kU8), s = b.constant("s", Tensor::scalar(0.5f)),
+                w = b.constant("w", codes({3, 4})), ws = b.constant("ws", Tensor::scalar(0.25f)),
+                z = b.constant("z", Tensor::scalar(uint8_t{7}));
+  const bool is_known = GENERATE(false, true);
+  const ValueId y = b.node("MatMulIntegerToFloat", {x, w, s, ws, is_known ? z : kNoValue});
+  b.graph().nodes.back().domain = "com.microsoft";
+  const auto params = dequantization_of(b.build({y}), x);
+  REQUIRE(params);
+  CHECK(params->scale == std::vector<float>{0.5f});
+  CHECK(params->zero_point == std::vector<int32_t>{is_known ? 7 : 0});
+  CHECK(params->dtype == DataType::kU8);
 }
 
 TEST_CASE("Zero points: the zero point of a bias that is not 0 is refused, never ignored") {
