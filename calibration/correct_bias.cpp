@@ -22,6 +22,10 @@ namespace quantize {
 
 namespace {
 
+WeightLayout layout_of(const Graph& graph, const Node& layer) {
+  return *find_op(graph, layer).weight_layout(layer, graph.constant(layer.inputs[1])->shape());
+}
+
 /// A layer whose bias is corrected.
 struct Layer {
   NodeId node;      // of the float graph
@@ -41,7 +45,7 @@ class MeanSum {
     TapStatistics result;
     result.taps = 1;
     result.samples = 1;
-    for (const ChannelStatistics& channel : summarize_channels(x, kernels_))
+    for (const ChannelStatistics& channel : summarize_channels(x, channel_axis(x.shape.size()), kernels_))
       result.mean_sums.push_back(channel.mean_sum);
     return result;
   }
@@ -55,6 +59,10 @@ class MeanSum {
   }
 
  private:
+  size_t channel_axis(size_t rank) const {
+    return static_cast<size_t>(layout_of(graph_, layer_).input_axis_of(rank));
+  }
+
   const Graph& graph_;
   const Node& layer_;
   const KernelTable& kernels_;
@@ -213,7 +221,7 @@ InputMeans BiasCorrector::measure(const Layer& layer, const StagedRun& run) cons
 InputMeans BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
   PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(layer.node)].weights;
   const Tensor& weights = *graph_.constant(node(layer).inputs[1]);
-  const WeightLayout layout = *find_op(graph_, node(layer)).weight_layout(node(layer), weights.shape());
+  const WeightLayout layout = layout_of(graph_, node(layer));
   const size_t per_sample = rows_per_sample(layout, run.samples());
   LayerRows rows;
   rows.rows = per_sample * run.samples();
@@ -223,6 +231,7 @@ InputMeans BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
               rows);
   });
   planned.codes = fit_rounding(weights, planned.params, layout, rows, kernels_, options_.threads);
+  if (!bound_of_sums(planned, weights, layout, params(layer)).fits()) planned.codes.reset();
   InputMeans means{static_cast<size_t>(layout.taps), {}};
   for (auto row = rows.x.begin(); row != rows.x.end(); row += static_cast<std::ptrdiff_t>(rows.rows))
     means.mean.push_back(std::accumulate(row, row + static_cast<std::ptrdiff_t>(rows.rows), 0.0) /
@@ -233,12 +242,13 @@ InputMeans BiasCorrector::fit(const Layer& layer, const StagedRun& run) {
 void BiasCorrector::correct(const Layer& corrected, const InputMeans& exact, const InputMeans& quantized) {
   const Node& layer = node(corrected);
   const Tensor& weights = *graph_.constant(layer.inputs[1]);
-  const WeightLayout layout = *find_op(graph_, layer).weight_layout(layer, weights.shape());
+  const WeightLayout layout = layout_of(graph_, layer);
   if (!exact.fits(layout) || !quantized.fits(layout)) return;
   PlannedWeights& planned = *plan_.nodes[static_cast<size_t>(corrected.node)].weights;
+  const PlannedWeights before = planned;
   set_shift(planned, bias_shift(weights, planned, layout, exact, quantized));
-  const QuantParams& input = *plan_.values[static_cast<size_t>(layer.inputs[0])].params;
-  replace_weights(qdq_, index_, quantized_node(corrected), planned, input);
+  if (!bound_of_sums(planned, weights, layout, params(corrected)).fits()) planned = before;
+  replace_weights(qdq_, index_, quantized_node(corrected), planned, params(corrected));
 }
 
 }  // namespace

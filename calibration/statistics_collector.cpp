@@ -4,6 +4,7 @@
 #include "core/engine/program.h"
 #include "core/error.h"
 #include "core/ops/window.h"
+#include "core/passes/channel_axes.h"
 #include "core/passes/patterns.h"
 
 namespace quantize {
@@ -18,6 +19,7 @@ struct TapEntry {
 }  // namespace
 
 struct StatisticsCollector::Entry {
+  std::optional<size_t> channel_axis;
   std::mutex mutex;
   TensorStatistics statistics;
   std::vector<TapEntry> taps;  // of the Convs that read the value
@@ -39,8 +41,12 @@ std::vector<bool> values_to_observe(const Graph& graph) {
 StatisticsCollector::StatisticsCollector(const Graph& graph, const KernelTable& kernels)
     : graph_(graph), kernels_(kernels), entries_(graph.values.size()) {
   const std::vector<bool> observed = values_to_observe(graph);
-  for (size_t i = 0; i < entries_.size(); ++i)
-    if (observed[i]) entries_[i] = std::make_unique<Entry>();
+  const ChannelAxes axes = channel_axes(graph, GraphIndex(graph));
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (!observed[i]) continue;
+    entries_[i] = std::make_unique<Entry>();
+    entries_[i]->channel_axis = axes[i];
+  }
   for (const Node& node : graph.nodes) {
     if (!has_distinct_taps(graph, node)) continue;
     if (Entry* entry = entries_[static_cast<size_t>(node.inputs[0])].get()) entry->taps.push_back({node, {}});
@@ -54,7 +60,7 @@ void StatisticsCollector::on_value(ValueId id, const TensorView& value) {
   if (entry == nullptr || value.dtype != DataType::kF32) return;
   with_context([&] { return "value '" + graph_.value(id).name + "'"; },
                [&] {
-                 const SampleSummary summary = summarize(value, kernels_);
+                 const SampleSummary summary = summarize(value, entry->channel_axis, kernels_);
                  std::vector<TapStatistics> taps(entry->taps.size());
                  if (summary.rest.samples != 0)
                    for (size_t i = 0; i < taps.size(); ++i) {

@@ -22,9 +22,10 @@ namespace quantize {
 namespace {
 
 constexpr std::string_view kMagic = "quantize statistics\n";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 4;
 constexpr size_t kSumBytes = 16, kChannelBytes = 8 + kSumBytes;
-constexpr size_t kListBytes = 11, kHeldBytes = 17;            // at least
+constexpr size_t kListBytes = 11, kHeldBytes = 17;  // at least
+constexpr uint64_t kMaxRank = 64;
 constexpr uint64_t kMaxElements = ExactSum::kMaxTerms << 32;  // summarize() takes fewer than 2^32 per sample
 
 class Encoder {
@@ -71,6 +72,7 @@ class Encoder {
     side(value.histogram.positive);
     side(value.histogram.negative);
     number(value.channels_vary ? 1 : 0);
+    number(value.channel_axis);
     number(value.channels.size());
     for (const ChannelStatistics& channel : value.channels) {
       real(channel.min);
@@ -176,8 +178,10 @@ class Decoder {
     value.histogram.negative = side();
     require(value.histogram.total() <= kMaxElements && value.histogram.total() >= value.samples);
     value.channels_vary = number(1) == 1;
+    value.channel_axis = static_cast<uint32_t>(number(kMaxRank - 1));
     value.channels.resize(count(kChannelBytes));
     require(!value.channels_vary || value.channels.empty());
+    require(value.channel_axis == 0 || !value.channels.empty());
     for (ChannelStatistics& channel : value.channels) {
       channel.min = real();
       channel.max = real();

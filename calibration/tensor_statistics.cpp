@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/passes/channel_axes.h"
 
 namespace quantize {
 
@@ -15,10 +16,8 @@ struct ChannelLayout {
   size_t outer = 1, channels = 0, inner = 1;
 };
 
-ChannelLayout layout_of(Dims shape) {
+ChannelLayout layout_of(Dims shape, size_t axis) {
   ChannelLayout layout;
-  if (shape.size() < 2) return layout;
-  const size_t axis = shape.size() <= 3 ? shape.size() - 1 : 1;
   for (size_t i = 0; i < axis; ++i) layout.outer *= static_cast<size_t>(shape[i]);
   layout.channels = static_cast<size_t>(shape[axis]);
   for (size_t i = axis + 1; i < shape.size(); ++i) layout.inner *= static_cast<size_t>(shape[i]);
@@ -70,8 +69,9 @@ std::vector<ChannelStatistics> summarize_channels(const float* x, const ChannelL
 
 }  // namespace
 
-std::vector<ChannelStatistics> summarize_channels(const TensorView& value, const KernelTable& kernels) {
-  return summarize_channels(value.as<float>(), layout_of(value.shape), kernels);
+std::vector<ChannelStatistics> summarize_channels(const TensorView& value, size_t axis,
+                                                  const KernelTable& kernels) {
+  return summarize_channels(value.as<float>(), layout_of(value.shape, axis), kernels);
 }
 
 double sum_of(const float* x, size_t n) {
@@ -83,7 +83,7 @@ double sum_of(const float* x, size_t n) {
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-SampleSummary summarize(const TensorView& value, const KernelTable& kernels) {
+SampleSummary summarize(const TensorView& value, std::optional<size_t> axis, const KernelTable& kernels) {
   SampleSummary summary;
   const auto size = static_cast<size_t>(value.size());
   if (size == 0) return summary;
@@ -103,7 +103,12 @@ SampleSummary summarize(const TensorView& value, const KernelTable& kernels) {
   rest.max = found.max + 0.0f;
   rest.min_sum.add(double{rest.min});
   rest.max_sum.add(double{rest.max});
-  rest.channels = summarize_channels(x, layout_of(value.shape), kernels);
+  const size_t rank = value.shape.size();
+  if (!axis || *axis >= rank) axis = default_channel_axis(rank);
+  if (axis) {
+    rest.channel_axis = static_cast<uint32_t>(*axis);
+    rest.channels = summarize_channels(value, *axis, kernels);
+  }
   summary.exponent = Histogram::exponent_for(magnitude);
   const float inv_bin_width = std::ldexp(1.0f, -summary.exponent);
   summary.used_bins = static_cast<size_t>(magnitude * inv_bin_width) + 1;
@@ -123,15 +128,22 @@ void TensorStatistics::add(const TensorStatistics& other) {
                 "statistics hold at most " + std::to_string(ExactSum::kMaxTerms) + " samples; use fewer");
   non_finite += other.non_finite;
   if (other.samples == 0) return;
-  if (samples == 0) channels.resize(other.channels.size());
+  if (samples == 0) {
+    channels.resize(other.channels.size());
+    channel_axis = other.channel_axis;
+  }
   samples += other.samples;
   min = std::min(min, other.min);
   max = std::max(max, other.max);
   min_sum.add(other.min_sum);
   max_sum.add(other.max_sum);
   histogram.add(other.histogram);
-  channels_vary = channels_vary || other.channels_vary || channels.size() != other.channels.size();
-  if (channels_vary) channels.clear();
+  channels_vary = channels_vary || other.channels_vary || channels.size() != other.channels.size() ||
+                  channel_axis != other.channel_axis;
+  if (channels_vary) {
+    channels.clear();
+    channel_axis = 0;
+  }
   for (size_t c = 0; c < channels.size(); ++c) {
     channels[c].min = std::min(channels[c].min, other.channels[c].min);
     channels[c].max = std::max(channels[c].max, other.channels[c].max);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "calibration/exact_sum.h"
@@ -35,9 +36,10 @@ struct TensorStatistics {
   Histogram histogram;
   ExactSum min_sum, max_sum;  // over samples, of the sample's smallest and largest element
 
-  /// Along axis 1; along the last axis for rank 2 and 3; none below rank 2.
+  /// One per extent of `channel_axis`; none below rank 2.
   std::vector<ChannelStatistics> channels;
-  /// True if samples differ in their number of channels; `channels` is empty then.
+  uint32_t channel_axis = 0;  // 0 while there are no channels
+  /// True if samples differ in their number of channels or in their axis; `channels` is empty then.
   bool channels_vary = false;
 
   /// Errors: Error(kCalibration) beyond ExactSum::kMaxTerms samples.
@@ -56,15 +58,17 @@ struct SampleSummary {
   std::array<uint32_t, 2 * Histogram::kBins + kHistogramSpare> counts{};
 };
 
-/// Summarizes one activation of one sample; a batch counts as one sample.
+/// Summarizes one activation of one sample; a batch counts as one sample. Channels lie along `axis`, or,
+/// where nothing is said or the value has no such axis, along default_channel_axis.
 ///
 /// Shapes:  any. Types: f32.
 /// Errors:  Error(kUnsupported) for 2^32 elements or more.
 /// Accuracy: exact, except for the means: sums in double in an order that depends on the shape alone.
-SampleSummary summarize(const TensorView& value, const KernelTable& kernels);
+SampleSummary summarize(const TensorView& value, std::optional<size_t> axis, const KernelTable& kernels);
 
-/// TensorStatistics::channels of one sample. Requires: f32, finite.
-std::vector<ChannelStatistics> summarize_channels(const TensorView& value, const KernelTable& kernels);
+/// TensorStatistics::channels of one sample, along `axis`. Requires: f32, finite; the value has that axis.
+std::vector<ChannelStatistics> summarize_channels(const TensorView& value, size_t axis,
+                                                  const KernelTable& kernels);
 
 /// Sum of n floats in double: eight partial sums, element i in number i % 8, added pairwise at the end.
 double sum_of(const float* x, size_t n);

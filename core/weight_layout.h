@@ -18,10 +18,15 @@ struct WeightLayout {
   int64_t group_stride = 0, output_stride = 0, input_stride = 0;  // in elements
   int64_t channel_axis = 0;  // the axis that counts output channels (of one group, if groups share it)
   double uses = 1;           // how often an output position uses each weight, on average, borders aside
+  int64_t input_axis = 1;    // of the activation, the axis that counts input channels; -1: its last
 
   int64_t output_channels() const { return groups * outputs; }
   int64_t input_channels() const { return groups * inputs; }
   int64_t size() const { return groups * outputs * inputs * taps; }
+  /// input_axis of an activation of `rank` axes, from the front.
+  int64_t input_axis_of(size_t rank) const {
+    return input_axis < 0 ? input_axis + static_cast<int64_t>(rank) : input_axis;
+  }
   /// The first input channel that output channel o reads.
   int64_t first_input(int64_t o) const { return o / outputs * inputs; }
   /// Place of tap 0 of the weight from the i-th input channel of o's group.

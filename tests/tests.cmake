@@ -76,8 +76,12 @@ if(QUANTIZE_TEST_PYTHON)
   add_test(NAME "conformance: operator forms in ONNX Runtime"
            COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/operator_forms.py
                    $<TARGET_FILE:quantize>)
+  add_test(NAME "conformance: layers in ONNX Runtime"
+           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/layers_in_onnxruntime.py
+                   $<TARGET_FILE:quantize>)
   set_tests_properties("conformance: ONNX node tests" "conformance: QDQ models in ONNX Runtime"
                        "conformance: quantized files of other tools" "conformance: operator forms in ONNX Runtime"
+                       "conformance: layers in ONNX Runtime"
                        PROPERTIES LABELS ort TIMEOUT 600)
 endif()
 

@@ -52,14 +52,12 @@ ScalarParams scalar_operand(const EvaluateContext& context, size_t scale) {
   return {params.scale[0], params.zero_point[0]};
 }
 
-std::vector<uint32_t> centred_codes(const TensorView& codes, const std::vector<int32_t>& zero_point,
-                                    int64_t inner) {
-  const std::vector<int32_t> numbers = codes_of(codes);
-  std::vector<uint32_t> result(numbers.size());
-  for (size_t i = 0; i < result.size(); ++i)
-    result[i] =
-        static_cast<uint32_t>(numbers[i] - zero_point[i / static_cast<size_t>(inner) % zero_point.size()]);
-  return result;
+std::vector<int32_t> centred_codes(const TensorView& codes, const std::vector<int32_t>& zero_point,
+                                   int64_t inner) {
+  std::vector<int32_t> numbers = codes_of(codes);
+  for (size_t i = 0; i < numbers.size(); ++i)
+    numbers[i] -= zero_point[i / static_cast<size_t>(inner) % zero_point.size()];
+  return numbers;
 }
 
 CodeLimits code_limits(DataType dtype) {

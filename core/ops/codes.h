@@ -26,10 +26,10 @@ inline OperandParams channel_operand(const EvaluateContext& context, size_t scal
   return channel_operand(context, scale, scale + 1);
 }
 
-/// code - zero point of every element as a number that wraps; element i has zero point
-/// [i / inner % number of zero points].
-std::vector<uint32_t> centred_codes(const TensorView& codes, const std::vector<int32_t>& zero_point,
-                                    int64_t inner);
+/// code - zero point of every element; element i has zero point [i / inner % number of zero points]. Sums of
+/// their products are to be of 64 bits: those of 32 may be too small (core/ops/exact_sums.h).
+std::vector<int32_t> centred_codes(const TensorView& codes, const std::vector<int32_t>& zero_point,
+                                   int64_t inner);
 
 /// The codes as numbers.
 std::vector<int32_t> codes_of(const TensorView& codes);

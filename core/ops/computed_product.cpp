@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/ops/exact_sums.h"
 #include "core/ops/matmul.h"
 #include "core/ops/pixel_steps.h"
 #include "core/ops/quantized_operand.h"
@@ -157,6 +158,9 @@ StepFunction compile_computed_product(CompileContext& context) {
   if (!a || !b || !y || !a->per_tensor() || !b->per_tensor() || !y->per_tensor()) return nullptr;
   const MatMulOperands shapes = matmul_operands(context.shape(kA), context.shape(kB));
   if (element_count(shapes.output) == 0 || shapes.a.back() == 0) return nullptr;
+  const SumBound bound =
+      bound_of_products(shapes.a.back(), DataType::kU8, a->zero_point[0], DataType::kU8, b->zero_point[0]);
+  if (!bound.fits()) return nullptr;
   const auto scalar = [](const OperandParams& params) {
     return ScalarParams{params.scale[0], params.zero_point[0]};
   };

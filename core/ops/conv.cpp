@@ -30,8 +30,9 @@ void infer(InferContext& context) {
 void evaluate(const EvaluateContext& context) {
   const TensorView x = context.inputs[0], w = context.inputs[1], bias = context.input(2);
   float* y = context.outputs[0].as<float>();
-  convolve(context.node, x.shape, w.shape, x.as<float>(), w.as<float>(),
-           [&](float sum, int64_t channel) { *y++ = sum + (bias ? bias.as<float>()[channel] : 0.0f); });
+  convolve<float>(
+      context.node, x.shape, w.shape, x.as<float>(), w.as<float>(),
+      [&](float sum, int64_t channel) { *y++ = sum + (bias ? bias.as<float>()[channel] : 0.0f); });
 }
 
 }  // namespace

@@ -14,23 +14,24 @@ StepFunction compile_conv(CompileContext& context);
 Shape conv_output_shape(const Node& node, Dims x, Dims w, const std::optional<Shape>& bias);
 
 /// One output element: the sum over the taps of its window that lie inside the image, of `channels` channels.
-template <typename T>
-T convolve_window(const Window& window, const T* x, const T* w, int64_t channels, const int64_t (&o)[3]) {
+template <typename Sum, typename T>
+Sum convolve_window(const Window& window, const T* x, const T* w, int64_t channels, const int64_t (&o)[3]) {
   const auto& [d, h, v] = window.axes;
-  T sum = 0;
+  Sum sum = 0;
   for (int64_t c = 0; c < channels; ++c, x += window.in_size(), w += window.kernel_size())
     for (int64_t kd = d.first_tap(o[0]); kd < d.last_tap(o[0]); ++kd)
       for (int64_t kh = h.first_tap(o[1]); kh < h.last_tap(o[1]); ++kh)
         for (int64_t kw = v.first_tap(o[2]); kw < v.last_tap(o[2]); ++kw) {
           const int64_t in_row = (d.start(o[0]) + kd * d.dilation) * h.in + h.start(o[1]) + kh * h.dilation;
-          sum += w[(kd * h.kernel + kh) * v.kernel + kw] * x[in_row * v.in + v.start(o[2]) + kw * v.dilation];
+          sum += static_cast<Sum>(w[(kd * h.kernel + kh) * v.kernel + kw]) *
+                 static_cast<Sum>(x[in_row * v.in + v.start(o[2]) + kw * v.dilation]);
         }
   return sum;
 }
 
-/// The reference of a convolution: calls finish(sum, output channel) for every output element in order. T is
-/// float or, for sums that wrap, uint32_t.
-template <typename T, typename Finish>
+/// The reference of a convolution: calls finish(sum, output channel) for every output element in order. Sum
+/// is float, or int64_t where T are codes.
+template <typename Sum, typename T, typename Finish>
 void convolve(const Node& node, Dims x_shape, Dims w_shape, const T* x, const T* w, Finish finish) {
   const Window window = conv_window(node, x_shape, w_shape);
   const int64_t group = node.int_attribute("group", 1), outputs = w_shape[0], channels = w_shape[1];
@@ -41,7 +42,7 @@ void convolve(const Node& node, Dims x_shape, Dims w_shape, const T* x, const T*
       for (int64_t od = 0; od < window.depth().out; ++od)
         for (int64_t oh = 0; oh < window.height().out; ++oh)
           for (int64_t ow = 0; ow < window.width().out; ++ow)
-            finish(convolve_window(window, image, weights, channels, {od, oh, ow}), m);
+            finish(convolve_window<Sum>(window, image, weights, channels, {od, oh, ow}), m);
     }
 }
 

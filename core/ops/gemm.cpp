@@ -129,6 +129,7 @@ std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape) {
   layout.output_stride = transposed ? layout.inputs : 1;
   layout.input_stride = transposed ? 1 : layout.outputs;
   layout.channel_axis = transposed ? 0 : 1;
+  layout.input_axis = node.int_attribute("transA", 0) != 0 ? 0 : -1;
   return layout;
 }
 

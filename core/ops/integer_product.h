@@ -14,8 +14,8 @@ struct IntegerProduct {
   int64_t rows, columns;
 };
 
-/// The step; nullptr where only the reference code will do: A is not u8, B has a zero point, or a scale or
-/// bias is computed.
+/// The step; nullptr where only the reference code will do: A is not u8, B has a zero point, a scale or bias
+/// is computed, or a sum could leave s32.
 StepFunction compile_integer_product(CompileContext& context, const IntegerProduct& product);
 
 }  // namespace quantize

@@ -112,6 +112,7 @@ std::optional<WeightLayout> matmul_weight_layout(const Node&, Dims shape) {
   layout.output_stride = 1;
   layout.input_stride = layout.outputs;
   layout.channel_axis = static_cast<int64_t>(shape.size()) - 1;
+  layout.input_axis = -1;
   return layout;
 }
 

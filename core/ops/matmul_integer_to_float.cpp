@@ -42,15 +42,15 @@ void evaluate(const EvaluateContext& context) {
   const TensorView bias = context.input(kBias);
   float* y = context.outputs[0].as<float>();
   for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
-    const uint32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
-    const uint32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
+    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
+    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) {
-        uint32_t sum = 0;
-        for (int64_t l = 0; l < k; ++l) sum += left[i * k + l] * right[l * n + j];
+        int64_t sum = 0;
+        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
         const float step =
             a_params.scale[0] * b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
-        *y++ = static_cast<float>(static_cast<int32_t>(sum)) * step + (bias ? bias.as<float>()[j] : 0.0f);
+        *y++ = static_cast<float>(sum) * step + (bias ? bias.as<float>()[j] : 0.0f);
       }
   }
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/ops/exact_sums.h"
 #include "core/ops/quantized_operand.h"
 
 namespace quantize {
@@ -34,6 +35,16 @@ bool is_bias(const Tensor* bias, size_t channels) {
   return bias != nullptr && bias->dtype() == DataType::kS32 && static_cast<size_t>(bias->size()) == channels;
 }
 
+/// True if no sum of the kernels leaves s32.
+bool sums_fit(const Graph& graph, const Node& node, const ConvOperands& operands, int32_t w_zero_point) {
+  const Tensor& w = *graph.constant(node.input(operands.w));
+  const Tensor* bias = graph.constant(node.input(operands.bias));
+  const auto layout = find_op(graph, node).weight_layout(node, w.shape());
+  return layout && bound_of_sums(w, {w_zero_point}, *layout,
+                                 bias == nullptr ? std::vector<double>{} : bias->to_vector<double>())
+                       .fits();
+}
+
 }  // namespace
 
 bool has_conv_constants(const Graph& graph, const Node& node, const ConvOperands& operands) {
@@ -53,7 +64,8 @@ bool has_conv_constants(const Graph& graph, const Node& node, const ConvOperands
   return is_known(constant_params(graph, node, operands.x_scale, operands.x_zero_point)) &&
          (node.input(operands.y_scale) == kNoValue ||
           is_known(constant_params(graph, node, operands.y_scale))) &&
-         (bias == kNoValue || is_bias(graph.constant(bias), operands.channels));
+         (bias == kNoValue || is_bias(graph.constant(bias), operands.channels)) &&
+         sums_fit(graph, node, operands, middle);
 }
 
 std::optional<ConvConstants> conv_constants(const CompileContext& context, const ConvOperands& operands) {

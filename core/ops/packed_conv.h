@@ -35,8 +35,8 @@ struct ConvConstants {
   std::vector<uint8_t> low, high;
 };
 
-/// Nothing if a scale, the weights or the bias are computed, or the weights have a zero point: 0 of s8, or
-/// 128 of u8, which are read as s8, is none.
+/// Nothing if a scale, the weights or the bias are computed, or the weights have a zero point (0 of s8, or
+/// 128 of u8, which are read as s8, is none), or a sum could leave s32.
 std::optional<ConvConstants> conv_constants(const CompileContext& context, const ConvOperands& operands);
 
 /// The same question without the answer.

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "core/ops/exact_sums.h"
 #include "core/ops/pixel_steps.h"
 #include "core/ops/quantized_operand.h"
 
@@ -82,7 +83,7 @@ bool takes_pixel_max_pool(const Graph& graph, const Node& node) {
 
 bool takes_pixel_average_pool(const Graph& graph, const Node& node) {
   return is_image_to_image(graph, node) && has_scalar_params(graph, node, 1) &&
-         has_scalar_params(graph, node, 3);
+         has_scalar_params(graph, node, 3) && bound_of_pool(node, *graph.value(node.inputs[0]).shape).fits();
 }
 
 StepFunction compile_max_pool(CompileContext& context) {

@@ -60,13 +60,13 @@ void evaluate(const EvaluateContext& context) {
   CodeWriter codes(context.outputs[0], y_params.zero_point);
   for (int64_t i = 0; i < a.rows; ++i)
     for (int64_t j = 0; j < b.columns; ++j) {
-      uint32_t sum = c ? static_cast<uint32_t>(c.as<int32_t>()[j]) : 0;
+      int64_t sum = c ? c.as<int32_t>()[j] : 0;
       for (int64_t k = 0; k < a.columns; ++k)
-        sum += x[static_cast<size_t>(i * a.row_stride + k * a.column_stride)] *
+        sum += int64_t{x[static_cast<size_t>(i * a.row_stride + k * a.column_stride)]} *
                w[static_cast<size_t>(k * b.row_stride + j * b.column_stride)];
       const float b_scale = b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
       const float step = context.node.float_attribute("alpha", 1) * (a_params.scale * b_scale);
-      const float value = static_cast<float>(static_cast<int32_t>(sum));
+      const float value = static_cast<float>(sum);
       if (is_real)
         context.outputs[0].as<float>()[i * b.columns + j] = value * step;
       else

@@ -54,10 +54,10 @@ void evaluate_conv_codes(const EvaluateContext& context) {
     residual = context.inputs[kFusedConvResidual].as<uint8_t>();
     join = join_form(scalar_operand(context, kFusedConvResidual + 1), scalar_operand(context, kYScale));
   }
-  convolve(context.node, x.shape, w.shape, image.data(), weights.data(), [&](uint32_t sum, int64_t channel) {
+  const auto finish = [&](int64_t sum, int64_t channel) {
     const auto c = static_cast<size_t>(channel);
-    if (bias) sum += static_cast<uint32_t>(bias.as<int32_t>()[c]);
-    const auto number = static_cast<float>(static_cast<int32_t>(sum));
+    if (bias) sum += bias.as<int32_t>()[c];
+    const auto number = static_cast<float>(sum);
     const float step = x_params.scale_of(c) * w_params.scale_of(c), y_scale = y_params.scale_of(c);
     const float value = function ? function_value(*function, alpha, number * step) : number,
                 ratio = function ? 1 / y_scale : step / y_scale;
@@ -65,7 +65,8 @@ void evaluate_conv_codes(const EvaluateContext& context) {
       y.append(joined_steps(value, ratio, *residual++, join.b_ratio, join.offset), 0);
     else
       y.append(value * ratio, y_params.zero_point_of(c));
-  });
+  };
+  convolve<int64_t>(context.node, x.shape, w.shape, image.data(), weights.data(), finish);
 }
 
 void add_qlinear_conv(std::vector<OpDef>& ops) {

@@ -36,15 +36,14 @@ void evaluate(const EvaluateContext& context) {
              b = centred_codes(b_codes, b_params.zero_point, 1);
   CodeWriter y(context.outputs[0], y_params.zero_point);
   for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
-    const uint32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
-    const uint32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
+    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
+    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) {
-        uint32_t sum = 0;
-        for (int64_t l = 0; l < k; ++l) sum += left[i * k + l] * right[l * n + j];
+        int64_t sum = 0;
+        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
         const float b_scale = b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
-        y.append(static_cast<float>(static_cast<int32_t>(sum)) *
-                 ((a_params.scale * b_scale) / y_params.scale));
+        y.append(static_cast<float>(sum) * ((a_params.scale * b_scale) / y_params.scale));
       }
   }
 }

@@ -48,19 +48,20 @@ void evaluate_pool(const EvaluateContext& context) {
   const ScalarParams x_params = scalar_operand(context, kX + 1), y_params = scalar_operand(context, kYScale);
   const Window window = pool_window(context.node, x.shape);
   const bool with_padding = context.node.int_attribute("count_include_pad", 0) != 0;
-  const std::vector<uint32_t> codes = centred_codes(x, {x_params.zero_point}, 1);
-  std::vector<uint32_t> sums(static_cast<size_t>(window.out_size())),
+  const std::vector<int32_t> numbers = centred_codes(x, {x_params.zero_point}, 1);
+  const std::vector<int64_t> codes(numbers.begin(), numbers.end());
+  std::vector<int64_t> sums(static_cast<size_t>(window.out_size())),
       row(static_cast<size_t>(window.width().in));
   const auto& [d, h, w] = window.axes;
   CodeWriter y(context.outputs[0], y_params.zero_point);
   for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c) {
-    pool_channel(window, codes.data() + c * window.in_size(), sums.data(), row.data(), uint32_t{0},
-                 [](uint32_t a, uint32_t b) { return a + b; });
+    pool_channel(window, codes.data() + c * window.in_size(), sums.data(), row.data(), int64_t{0},
+                 [](int64_t a, int64_t b) { return a + b; });
     size_t next = 0;
     for (int64_t i = 0; i < d.out; ++i)
       for (int64_t j = 0; j < h.out; ++j)
         for (int64_t k = 0; k < w.out; ++k)
-          y.append(static_cast<float>(static_cast<int32_t>(sums[next++])) *
+          y.append(static_cast<float>(sums[next++]) *
                    mean_multiplier(x_params, y_params,
                                    qlinear_divisor(d, i, with_padding) * qlinear_divisor(h, j, with_padding) *
                                        qlinear_divisor(w, k, with_padding)));
@@ -70,14 +71,14 @@ void evaluate_pool(const EvaluateContext& context) {
 void evaluate_global(const EvaluateContext& context) {
   const TensorView& x = context.inputs[kX];
   const ScalarParams x_params = scalar_operand(context, kX + 1), y_params = scalar_operand(context, kYScale);
-  const std::vector<uint32_t> codes = centred_codes(x, {x_params.zero_point}, 1);
+  const std::vector<int32_t> codes = centred_codes(x, {x_params.zero_point}, 1);
   const int64_t size = element_count(x.shape.subspan(2));
   const float multiplier = mean_multiplier(x_params, y_params, size);
   CodeWriter y(context.outputs[0], y_params.zero_point);
   for (int64_t c = 0; c < context.outputs[0].size(); ++c) {
-    uint32_t sum = 0;
+    int64_t sum = 0;
     for (int64_t i = 0; i < size; ++i) sum += codes[static_cast<size_t>(c * size + i)];
-    y.append(static_cast<float>(static_cast<int32_t>(sum)) * multiplier);
+    y.append(static_cast<float>(sum) * multiplier);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/op.h"
 #include "core/passes/passes.h"
+#include "core/passes/patterns.h"
 #include "kernels/kernel_table.h"
 
 namespace quantize {
@@ -61,7 +62,7 @@ class Chain {
     return std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
       if (id == kNoValue || contains(values_, id)) return true;
       const Tensor* constant = graph_.constant(id);
-      return constant != nullptr && constant->size() == 1 && constant->shape().size() <= 4;
+      return constant != nullptr && broadcasts_as_scalar(graph_, *constant, values_[0]);
     });
   }
 
@@ -99,7 +100,7 @@ std::optional<FunctionPattern> function_behind(const Graph& graph, const GraphIn
   std::optional<FunctionPattern> found;
   for (Chain chain(graph, index, value); chain.grow();) {
     if (!chain.is_closed()) continue;
-    Tensor x(DataType::kF32, {kArguments, 1, 1, 1});
+    Tensor x(DataType::kF32, {kArguments});
     for (int64_t i = 0; i < kArguments; ++i)
       x.mutable_data<float>()[i] = static_cast<float>(i - 48) / 4 - 0.1f;
     const Tensor y = evaluate_chain(graph, index, value, chain.end(), x);

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/op.h"
+#include "core/ops/exact_sums.h"
 #include "core/ops/fused_conv.h"
 #include "core/ops/resample.h"
 #include "core/passes/integer_forms.h"
@@ -126,7 +127,7 @@ class QOperatorLowering {
     if (const auto codes = islands_.dequantized(id)) {
       const Tensor* numbers = graph_.constant(codes->codes);
       const auto is_zero = [](int32_t zero_point) { return zero_point == 0; };
-      if (numbers == nullptr || numbers->dtype() != DataType::kS32 || numbers->size() != channels ||
+      if (numbers == nullptr || numbers->dtype() != DataType::kS32 || !is_row(*numbers, channels) ||
           !std::all_of(codes->params.zero_point.begin(), codes->params.zero_point.end(), is_zero))
         return std::nullopt;
       bool fits = numbers->shape().size() == 1;
@@ -137,7 +138,7 @@ class QOperatorLowering {
       }
       if (fits) return codes->codes;
     } else if (const Tensor* constant = graph_.constant(id);
-               constant != nullptr && constant->size() == channels) {
+               constant != nullptr && is_row(*constant, channels)) {
       reals = constant->to_vector<double>();
     } else {
       return std::nullopt;
@@ -149,6 +150,25 @@ class QOperatorLowering {
       codes.mutable_data<int32_t>()[c] = static_cast<int32_t>(code);
     }
     return graph_.add_constant(graph_.value(id).name + "_codes", std::move(codes));
+  }
+
+  /// True if no sum of the layer on codes can leave s32; else it is better left in float.
+  bool sums_fit(const Node& layer, const Codes& weights, ValueId bias) const {
+    const Tensor& codes = *graph_.constant(weights.codes);
+    const Tensor* numbers = graph_.constant(bias);
+    const auto layout = find_op(graph_, layer).weight_layout(layer, codes.shape());
+    return layout && bound_of_sums(codes, {weights.params.zero_point[0]}, *layout,
+                                   numbers == nullptr ? std::vector<double>{} : numbers->to_vector<double>())
+                         .fits();
+  }
+
+  /// The same for a product of two activations.
+  bool products_fit(const Node& matmul, const Codes& a, const Codes& b) const {
+    const auto& shape = graph_.value(matmul.inputs[0]).shape;
+    const int64_t count = shape && !shape->empty() ? shape->back() : kUnknownDim;
+    return bound_of_products(count, graph_.value(a.codes).dtype, a.params.zero_point[0],
+                             graph_.value(b.codes).dtype, b.params.zero_point[0])
+        .fits();
   }
 
   void lower_conv(const Node& conv, NodeId place) {
@@ -173,7 +193,7 @@ class QOperatorLowering {
 
   void replace_conv(const Node& conv, NodeId place, const Codes& x, const Codes& w, const IslandResult& y) {
     const auto b = bias(conv.input(2), x, w, graph_.constant(w.codes)->shape()[0]);
-    if (!b) return;
+    if (!b || !sums_fit(conv, w, *b)) return;
     Node node = make_node(conv, "QLinearConv", "");
     append(node, x);
     append(node, w);
@@ -203,7 +223,7 @@ class QOperatorLowering {
     const auto phases = phases_of(conv, graph_.constant(w->codes)->shape());
     if (!phases) return;
     const auto b = bias(conv.input(2), *x, *w, phases->channels);
-    const auto y = b ? islands_.result(conv.outputs[0]) : std::nullopt;
+    const auto y = b && sums_fit(conv, *w, *b) ? islands_.result(conv.outputs[0]) : std::nullopt;
     if (!y) return;
     const std::string name = graph_.value(w->codes).name + "_phases";
     const auto add = [&](const char* suffix, Tensor tensor) {
@@ -238,6 +258,7 @@ class QOperatorLowering {
     if (weights && graph_.constant(weights->codes)->shape().size() != 2) return;
     const auto b = weights ? weights : islands_.operand(matmul.inputs[1]);
     if (!a || !b || (!weights && graph_.constant(b->codes) != nullptr)) return;
+    if (weights ? !sums_fit(matmul, *b, kNoValue) : !products_fit(matmul, *a, *b)) return;
     const auto y = islands_.result(matmul.outputs[0]);
     if (!y && weights) lower_real_matmul(matmul, place, *a, *b);
     if (!y) return;
@@ -254,25 +275,27 @@ class QOperatorLowering {
     Node node = make_node(matmul, "MatMulIntegerToFloat", kMicrosoft);
     node.inputs = {a.codes, b.codes, a.scale, b.scale, a.zero_point, b.zero_point};
     node.outputs = matmul.outputs;
-    if (const NodeId add = bias_behind(matmul.outputs[0], w.shape()[1]); add != kNoNode) {
+    const int64_t columns = w.shape()[1];
+    if (const auto bias = bias_behind(matmul.outputs[0], columns)) {
+      const NodeId add = index_.uses(matmul.outputs[0])[0].node;
       const Node& sum = graph_.nodes[static_cast<size_t>(add)];
-      node.inputs.push_back(sum.inputs[*constant_addend(graph_, sum)]);
+      const ValueId given = sum.inputs[bias->place];
+      const bool is_row = graph_.constant(given)->shape() == Shape{columns};
       node.outputs = sum.outputs;
+      node.inputs.push_back(is_row ? given
+                                   : graph_.add_constant(graph_.value(given).name + "_row",
+                                                         Tensor::of<float>({columns}, bias->columns)));
       dropped_[static_cast<size_t>(add)] = true;
     }
     replacements_[static_cast<size_t>(place)] = {std::move(node)};
     dropped_[static_cast<size_t>(place)] = true;
   }
 
-  /// The Add of one constant per column that alone reads a value.
-  NodeId bias_behind(ValueId id, int64_t columns) const {
-    if (islands_.is_kept(id) || !index_.single_use(id)) return kNoNode;
+  /// What is added to each column of a value by an Add that alone reads it.
+  std::optional<ColumnAddend> bias_behind(ValueId id, int64_t columns) const {
+    if (islands_.is_kept(id) || !index_.single_use(id)) return std::nullopt;
     const NodeId reader = index_.uses(id)[0].node;
-    const Node& node = graph_.nodes[static_cast<size_t>(reader)];
-    const auto place = constant_addend(graph_, node);
-    if (!place) return kNoNode;
-    const Tensor& bias = *graph_.constant(node.inputs[*place]);
-    return bias.shape() == Shape{columns} ? reader : kNoNode;
+    return column_addend(graph_, graph_.nodes[static_cast<size_t>(reader)], id, columns);
   }
 
   /// The result may stay real: then nothing has to follow.
@@ -283,7 +306,7 @@ class QOperatorLowering {
     const auto b = islands_.weights(gemm.inputs[1], transposed ? 0 : 1);
     if (!a || !b || graph_.constant(b->codes)->shape().size() != 2) return;
     const auto c = bias(gemm.input(2), *a, *b, graph_.constant(b->codes)->shape()[transposed ? 0 : 1]);
-    if (!c) return;
+    if (!c || !sums_fit(gemm, *b, *c)) return;
     Node node = make_node(gemm, "QGemm", kMicrosoft);
     node.attributes.erase("beta");
     append(node, *a);

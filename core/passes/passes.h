@@ -98,9 +98,14 @@ Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
 /// kept. Errors: Error(kInternal) if the outputs depend on anything else but constants.
 Graph subgraph(const Graph& graph, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs);
 
-/// The value `to` where `from` is `x`, by the operators' own reference code. Requires: `to` depends on
-/// nothing but `from` and constants, through operators of one output.
-Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from, ValueId to, Tensor x);
+/// The values that `to` takes where the elements of `from` are those of `x`, by the operators' own reference
+/// code: a chain of element-wise operators as a function of one number. It runs on a tensor of as many axes
+/// as `from` has, so that constants broadcast as they do in the graph.
+///
+/// Shapes:   x [n], the result too.
+/// Requires: `to` depends on nothing but `from` and constants of one element (see broadcasts_as_scalar),
+///           through element-wise operators of one output.
+Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from, ValueId to, const Tensor& x);
 
 /// Reads codes of s8 as u8: every computed s8 value becomes u8, every zero point of it 128 more, so that the
 /// kernels for u8 serve it. Graph inputs, outputs and values with keep[id] stay what they are, and with them

@@ -9,14 +9,22 @@
 
 namespace quantize {
 
+bool broadcasts_as_scalar(const Graph& graph, const Tensor& constant, ValueId x) {
+  const auto& shape = graph.value(x).shape;
+  return constant.size() == 1 && constant.shape().size() <= (shape ? shape->size() : 0);
+}
+
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (!node.domain.empty()) return std::nullopt;
   if (node.op_type == "Relu") return Clamp{0, kInfinity};
-  if (node.op_type == "Max" && node.inputs.size() == 2) {
-    const Tensor* low = graph.constant(node.inputs[1]);
-    if (low != nullptr && low->dtype() == DataType::kF32 && low->shape().empty())
-      return Clamp{low->data<float>()[0], kInfinity};
+  if ((node.op_type == "Max" || node.op_type == "Min") && node.inputs.size() == 2) {
+    const Tensor* bound = graph.constant(node.inputs[1]);
+    if (bound == nullptr || bound->dtype() != DataType::kF32 ||
+        !broadcasts_as_scalar(graph, *bound, node.inputs[0]))
+      return std::nullopt;
+    const float value = bound->data<float>()[0];
+    return node.op_type == "Max" ? Clamp{value, kInfinity} : Clamp{-kInfinity, value};
   }
   if (node.op_type != "Clip") return std::nullopt;
   Clamp clamp{node.float_attribute("min", -kInfinity), node.float_attribute("max", kInfinity)};
@@ -79,6 +87,29 @@ std::optional<size_t> constant_addend(const Graph& graph, const Node& node) {
       return i;
   }
   return std::nullopt;
+}
+
+bool is_row(const Tensor& tensor, int64_t columns) {
+  return tensor.size() == columns && !tensor.shape().empty() && tensor.shape().back() == columns;
+}
+
+std::optional<std::vector<float>> row_of(const Tensor& tensor, int64_t columns) {
+  if (tensor.size() != 1 && !is_row(tensor, columns)) return std::nullopt;
+  std::vector<float> row = tensor.to_vector<float>();
+  if (row.size() == 1) row.resize(static_cast<size_t>(columns), row[0]);
+  return row;
+}
+
+std::optional<ColumnAddend> column_addend(const Graph& graph, const Node& add, ValueId value,
+                                          int64_t columns) {
+  const auto place = constant_addend(graph, add);
+  if (!place || add.inputs[1 - *place] != value) return std::nullopt;
+  const Tensor& addend = *graph.constant(add.inputs[*place]);
+  const auto& shape = graph.value(value).shape;
+  if (addend.shape().size() > (shape ? shape->size() : 1)) return std::nullopt;
+  auto row = row_of(addend, columns);
+  if (!row) return std::nullopt;
+  return ColumnAddend{*place, std::move(*row)};
 }
 
 std::vector<LearnedStatistics> first_batch_normalizations(const Graph& graph) {

@@ -12,8 +12,14 @@ struct Clamp {
   float low, high;  // -inf or +inf where the node has no bound
 };
 
-/// The bounds of a Relu, of a Max with a constant scalar behind the activation, or of a Clip whose bounds are
-/// constant scalars (attributes up to opset 6, inputs after); nothing for any other node.
+/// True for a constant of one element and no more axes than `x`: an element-wise operator applies it to every
+/// element of x and keeps its shape. With more axes the result would have them, too; where the rank of x is
+/// unknown, none may do.
+bool broadcasts_as_scalar(const Graph& graph, const Tensor& constant, ValueId x);
+
+/// The bounds of a Relu, of a Max or Min of an activation and a constant behind it that broadcasts as a
+/// scalar, or of a Clip whose bounds are constants of one element (attributes up to opset 6, inputs after);
+/// nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
 /// True for a shield: a Max with the lowest float in front of a QuantizeLinear. It changes no code, and
@@ -35,6 +41,23 @@ std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphInd
 /// The place among its inputs of the f32 constant that an Add adds to an activation; nothing for any other
 /// node.
 std::optional<size_t> constant_addend(const Graph& graph, const Node& node);
+
+/// What an Add adds along the last axis of `value`, which is one of its operands: one number for each of
+/// `columns`, whether the constant holds as many or one for all, on either side. Nothing if the constant
+/// differs along another axis or has more axes than the value (then the sum would have them, too).
+struct ColumnAddend {
+  size_t place = 0;            // of the constant among the Add's inputs
+  std::vector<float> columns;  // what it adds
+};
+std::optional<ColumnAddend> column_addend(const Graph& graph, const Node& add, ValueId value,
+                                          int64_t columns);
+
+/// True for a constant of one number per column, in one row.
+bool is_row(const Tensor& tensor, int64_t columns);
+
+/// The numbers of a constant of `columns` columns and one row, or of one element, which stands for all of
+/// them; nothing for any other shape.
+std::optional<std::vector<float>> row_of(const Tensor& tensor, int64_t columns);
 
 /// True for a 2-D Conv whose taps do not all read the same elements: one that has a kernel larger than 1x1, a
 /// stride or padding.

@@ -26,11 +26,15 @@ std::set<NodeId> makers_of(const Graph& graph, const GraphIndex& index, ValueId 
 
 }  // namespace
 
-Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from, ValueId to, Tensor x) {
+Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from, ValueId to,
+                      const Tensor& x) {
+  const auto& shape = graph.value(from).shape;
+  Shape column(std::max<size_t>(shape ? shape->size() : 1, 1), 1);
+  column[0] = x.size();
   Graph chain;
   chain.info.opsets = graph.info.opsets;
   std::map<ValueId, ValueId> copies;
-  copies[from] = chain.add_constant(graph.value(from).name, std::move(x));
+  copies[from] = chain.add_constant(graph.value(from).name, x.reshaped(column));
   for (NodeId n : makers_of(graph, index, from, to)) {
     Node node = graph.nodes[static_cast<size_t>(n)];
     for (ValueId& input : node.inputs) {
@@ -47,7 +51,8 @@ Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from,
   }
   chain.outputs = {copies.at(to)};
   infer_and_fold(chain);
-  return chain.value(chain.outputs[0]).initializer;
+  const Tensor& values = chain.value(chain.outputs[0]).initializer;
+  return values.size() == x.size() ? values.reshaped(x.shape()) : values;
 }
 
 Graph subgraph(const Graph& graph, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs) {

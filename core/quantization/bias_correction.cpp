@@ -14,8 +14,11 @@ InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout&
     InputMeans by_tap{found->second.taps, found->second.mean};
     if (by_tap.fits(layout)) return by_tap;
   }
-  const ValueRange* input = measured.find(graph.value(node.inputs[0]).name);
-  InputMeans by_channel{1, input == nullptr ? std::vector<double>{} : input->channel_mean};
+  const Value& value = graph.value(node.inputs[0]);
+  const ValueRange* input = measured.find(value.name);
+  if (input == nullptr || !value.shape || input->channel_axis != layout.input_axis_of(value.shape->size()))
+    return {};
+  InputMeans by_channel{1, input->channel_mean};
   return by_channel.fits(layout) ? by_channel : InputMeans{};
 }
 

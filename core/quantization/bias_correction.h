@@ -25,7 +25,8 @@ struct InputMeans {
 };
 
 /// What was measured for the input of a node with weights: the means of its taps, zeros of the padding
-/// included, where there are any that fit; else those of its channels.
+/// included, where there are any that fit; else those of its channels, if they were measured along the axis
+/// that the node multiplies.
 InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout& layout,
                        const RangeTable& measured);
 

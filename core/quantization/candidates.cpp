@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/ops/exact_sums.h"
+#include "core/passes/patterns.h"
 
 namespace quantize {
 
@@ -61,14 +63,6 @@ bool all_finite(const Tensor& tensor) {
   return std::all_of(x, x + tensor.size(), [](float v) { return std::isfinite(v); });
 }
 
-/// True if the tensor is one number per output channel, or one for all.
-bool is_channel_vector(const Tensor& bias, int64_t channels) {
-  const Shape& shape = bias.shape();
-  const bool row =
-      std::all_of(shape.begin(), shape.end() - (shape.empty() ? 0 : 1), [](int64_t n) { return n == 1; });
-  return bias.dtype() == DataType::kF32 && row && (bias.size() == channels || bias.size() == 1);
-}
-
 std::string weighted_reason(const Graph& graph, const Node& node, const OpDef& def, Candidate& candidate) {
   const Tensor* weights = graph.constant(node.input(1));
   if (weights == nullptr) return "multiplies two activations, which attention needs exact";
@@ -83,9 +77,20 @@ std::string weighted_reason(const Graph& graph, const Node& node, const OpDef& d
   if (node.input(2) == kNoValue) return "";
   const Tensor* bias = graph.constant(node.input(2));
   if (bias == nullptr) return "its bias is computed";
-  if (!is_channel_vector(*bias, candidate.layout->output_channels())) return "its bias differs between rows";
+  if (bias->dtype() != DataType::kF32 || !row_of(*bias, candidate.layout->output_channels()))
+    return "its bias differs between rows";
   if (!all_finite(*bias)) return "its bias is not finite";
   return "";
+}
+
+/// Why a pool's sums of codes could be too large; empty: they cannot, or it is no pool.
+std::string pool_reason(const Graph& graph, const Node& node) {
+  if (node.op_type != "AveragePool" && node.op_type != "GlobalAveragePool") return "";
+  const auto& shape = graph.value(node.inputs[0]).shape;
+  const SumBound bound = bound_of_pool(node, shape ? Dims(*shape) : Dims());
+  return bound.fits() ? ""
+                      : "its sums could leave s32: it adds up " +
+                            std::to_string(static_cast<uint64_t>(bound.codes)) + " codes";
 }
 
 std::string type_reason(const Graph& graph, const GraphIndex& index, const Node& node,
@@ -124,6 +129,7 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
     candidate.activations = {node.inputs[0]};
   if (candidate.rule == QuantizationRule::kWeighted)
     candidate.float_reason = weighted_reason(graph, node, def, candidate);
+  if (candidate) candidate.float_reason = pool_reason(graph, node);
   if (candidate) candidate.float_reason = type_reason(graph, index, node, candidate);
   return candidate;
 }

@@ -111,7 +111,7 @@ class Equalizer {
   bool can_scale(const Node& node, const WeightLayout& layout) const {
     if (node.input(2) == kNoValue) return true;
     const Tensor* bias = float_constant(node.inputs[2]);
-    return bias != nullptr && bias->size() == layout.output_channels() && index_.single_use(node.inputs[2]);
+    return bias != nullptr && is_row(*bias, layout.output_channels()) && index_.single_use(node.inputs[2]);
   }
 
   /// What follows the value alone and lets positive factors through.
@@ -207,7 +207,8 @@ class Equalizer {
 
   const ValueRange* find_range(ValueId id) const {
     const ValueRange* range = ranges_.find(graph_.value(id).name);
-    return range == nullptr || range->non_finite != 0 || range->channel_ranges.empty() ? nullptr : range;
+    const bool known = range != nullptr && range->non_finite == 0 && range->channel_axis == 1;
+    return known && !range->channel_ranges.empty() ? range : nullptr;
   }
 
   /// Mean over the readers' output channels of what both roundings add, relative to what the channel varies

@@ -36,7 +36,7 @@ struct EqualizedValue {
 /// per tensor. Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction
 /// (2019), which equalizes the ranges of weights; here the factors follow from the activations.
 ///
-/// Requires: `ranges` with channel_ranges as seen (method max). Deterministic.
+/// Requires: `ranges` with channel_ranges as seen (method max); those of axis 1 are used. Deterministic.
 std::vector<EqualizedValue> equalize_channels(Graph& graph, const RangeTable& ranges,
                                               const QuantizationScheme& scheme);
 

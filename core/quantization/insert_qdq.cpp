@@ -101,19 +101,15 @@ class QdqInserter {
 
   void insert_float(Node node, NodeId number) {
     const auto corrected = corrected_adds_.find(number);
-    if (corrected != corrected_adds_.end()) replace_constant(node, *corrected->second);
+    if (corrected != corrected_adds_.end()) {
+      ValueId& addend = node.inputs[*constant_addend(source_, node)];
+      addend = result_.add_constant(name_of_value(addend) + "_corrected", real_bias(*corrected->second));
+    }
     if (plan_.nodes[static_cast<size_t>(number)].behind_barrier)
       node.inputs[0] = behind_barrier(node.inputs[0]);
     result_.nodes.push_back(node);
     for (ValueId id : node.outputs)
       if (id != kNoValue && planned(id).params) quantize_beside(id);
-  }
-
-  /// The Add behind a MatMul gets the corrected bias as its constant.
-  void replace_constant(Node& add, const PlannedWeights& weights) {
-    for (ValueId& id : add.inputs)
-      if (source_.constant(id) != nullptr)
-        id = result_.add_constant(name_of_value(id) + "_corrected", real_bias(weights));
   }
 
   void insert_integer(const Node& original, const PlannedNode& plan) {
@@ -387,8 +383,8 @@ void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, con
     qdq.value(codes).initializer = bias_codes(weights, input);
     return;
   }
-  for (ValueId id : qdq.nodes[static_cast<size_t>(index.uses(layer.outputs[0])[0].node)].inputs)
-    if (qdq.value(id).is_constant()) qdq.value(id).initializer = real_bias(weights);
+  const Node& add = qdq.nodes[static_cast<size_t>(index.uses(layer.outputs[0])[0].node)];
+  qdq.value(add.inputs[*constant_addend(qdq, add)]).initializer = real_bias(weights);
 }
 
 void drop_input_quantization(Graph& qdq) {

@@ -107,7 +107,8 @@ bool OwnValues::has_channel_scales(ValueId id) const {
   const QuantType type = activation_type(scheme_, name(id));
   const ValueRange* measured = ranges_.find(name(id));
   if (!target_.has_channel_scales || type.dtype != DataType::kU8 || type.num_bits != 8 || is_result(id) ||
-      find_override(scheme_, name(id)) != nullptr || measured->channel_ranges.empty())
+      find_override(scheme_, name(id)) != nullptr || measured->channel_ranges.empty() ||
+      measured->channel_axis != 1)
     return false;
   NodeId before = index_.producer(id);
   if (before != kNoNode && tails_.before(before) != kNoNode) before = tails_.before(before);

@@ -154,7 +154,7 @@ void add_pixel_range(const Graph& graph, const std::string& pixels, const PixelG
   range.non_finite = reals == nullptr ? 0 : reals->non_finite;
   range.channel_ranges.assign(grid.scale.size(), {0, 255});
   for (size_t c = 0; c < grid.scale.size(); ++c) {
-    const bool known = reals != nullptr && c < reals->channel_mean.size();
+    const bool known = reals != nullptr && reals->channel_axis == 1 && c < reals->channel_mean.size();
     range.channel_mean.push_back(grid.zero[c] + (known ? reals->channel_mean[c] / grid.scale[c] : 0));
   }
   ranges.values[pixels] = std::move(range);

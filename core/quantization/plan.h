@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/ops/exact_sums.h"
 #include "core/quant_params.h"
 #include "core/quantization/range_table.h"
 
@@ -33,12 +34,13 @@ struct PlannedWeights {
   QuantParams params;
   /// The codes, if they are not simply the nearest ones.
   std::optional<Tensor> codes = {};
-  /// Real numbers, one per output channel, bias correction included; empty: no bias.
+  /// Real numbers, one per output channel, bias correction included; empty: no bias, or an Add behind that
+  /// adds it is left as it is.
   std::vector<double> bias = {};
   /// What of the bias is its correction, in real units; empty: none.
   std::vector<double> shift = {};
   bool bias_input = true;  // the operator takes the bias itself
-  /// Else: the Add behind that adds it; kNoNode: one has to be added.
+  /// Else: the Add behind that adds it in place of its own constant; kNoNode: one has to be added.
   NodeId bias_add = kNoNode;
 };
 
@@ -76,6 +78,11 @@ ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId 
 
 /// The codes of a layer's weights as planned.
 Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights);
+
+/// The bound of the sums that a layer's integer kernel adds up. A bias that an Add behind adds is no part of
+/// them. Shapes: weights as `layout` says. Requires: `input` as bias_scale.
+SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, const WeightLayout& layout,
+                       const QuantParams& input);
 
 /// What a plan amounts to, for reports.
 struct PlanSummary {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/error.h"
 #include "core/macs.h"
@@ -20,16 +21,24 @@ namespace quantize {
 
 namespace {
 
+/// Why nodes must stay float, known beforehand.
+using Reasons = std::map<NodeId, std::string>;
+
+std::vector<Candidate> candidates_but(const Reasons& reasons, std::vector<Candidate> candidates) {
+  for (const auto& [n, reason] : reasons) candidates[static_cast<size_t>(n)].float_reason = reason;
+  return candidates;
+}
+
 class Planner {
  public:
   Planner(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,
-          const TargetProfile& target)
+          const TargetProfile& target, const Reasons& reasons)
       : graph_(graph),
         ranges_(ranges),
         scheme_(scheme),
         target_(target),
         index_(graph),
-        candidates_(find_candidates(graph, index_, scheme, target)),
+        candidates_(candidates_but(reasons, find_candidates(graph, index_, scheme, target))),
         tails_(graph, index_, candidates_, target),
         own_(graph, index_, ranges, scheme, target, candidates_, tails_),
         integer_(graph.values.size(), false) {
@@ -54,6 +63,9 @@ class Planner {
                                target_.name + " computes what feeds them in float");
     return std::move(plan_);
   }
+
+  /// The layers of the plan that was made whose sums could leave s32, and by how much.
+  const Reasons& overflows() const { return overflows_; }
 
  private:
   static size_t at(int32_t id) { return static_cast<size_t>(id); }
@@ -95,7 +107,8 @@ class Planner {
   bool could_be_real(ValueId id) const;
   void finish_node(NodeId n);
   void plan_weights(NodeId n);
-  NodeId find_bias_add(NodeId n) const;
+  std::optional<ColumnAddend> find_bias_add(NodeId n) const;
+  void plan_bias(NodeId n, PlannedWeights& planned) const;
   void finish_value(ValueId id);
 
   const Graph& graph_;
@@ -108,6 +121,7 @@ class Planner {
   OwnValues own_;
   std::vector<bool> integer_;  // computed in integers, or an input that can be
   size_t kept_clamps_ = 0;
+  Reasons overflows_;
   QuantizationPlan plan_;
 };
 
@@ -353,18 +367,24 @@ void Planner::take_back(NodeId n) {
   planned.reason = "no integer operator reads its output";
 }
 
-/// The Add behind an operator without a bias input that adds one constant per output channel.
-NodeId Planner::find_bias_add(NodeId n) const {
+/// What the Add behind an operator without a bias input adds, if it adds one constant per output channel.
+std::optional<ColumnAddend> Planner::find_bias_add(NodeId n) const {
   const ValueId output = graph_.nodes[at(n)].outputs[0];
-  if (!index_.single_use(output) || plan_.values[at(output)].params) return kNoNode;
+  if (!index_.single_use(output) || plan_.values[at(output)].params) return std::nullopt;
   const NodeId reader = index_.uses(output)[0].node;
-  const Node& add = graph_.nodes[at(reader)];
-  const auto place = constant_addend(graph_, add);
-  if (!place) return kNoNode;
-  const Tensor& addend = *graph_.constant(add.inputs[*place]);
-  const int64_t channels = candidates_[at(n)].layout->output_channels();
-  const bool fits = addend.size() == 1 || (addend.size() == channels && addend.shape().back() == channels);
-  return fits ? reader : kNoNode;
+  if (plan_.nodes[at(reader)].placement != Placement::kFloat) return std::nullopt;
+  return column_addend(graph_, graph_.nodes[at(reader)], output,
+                       candidates_[at(n)].layout->output_channels());
+}
+
+/// The bias that the operator takes itself.
+void Planner::plan_bias(NodeId n, PlannedWeights& planned) const {
+  const Node& node = graph_.nodes[at(n)];
+  planned.bias_input = find_op(graph_, node).max_inputs > 2;
+  const Tensor* bias = graph_.constant(node.input(2));
+  if (!planned.bias_input || bias == nullptr) return;
+  const auto row = row_of(*bias, candidates_[at(n)].layout->output_channels());
+  planned.bias.assign(row->begin(), row->end());
 }
 
 void Planner::plan_weights(NodeId n) {
@@ -372,29 +392,31 @@ void Planner::plan_weights(NodeId n) {
   const WeightLayout& layout = *candidates_[at(n)].layout;
   const Tensor& weights = *graph_.constant(node.inputs[1]);
   PlannedWeights planned;
-  const Tensor* bias = graph_.constant(node.input(2));
-  planned.bias_input = find_op(graph_, node).max_inputs > 2;
-  if (!planned.bias_input) planned.bias_add = find_bias_add(n);
-  if (planned.bias_add != kNoNode) {
-    const Node& add = graph_.nodes[at(planned.bias_add)];
-    bias = graph_.constant(add.inputs[*constant_addend(graph_, add)]);
-  }
-  const auto channels = static_cast<size_t>(layout.output_channels());
-  if (bias != nullptr) {
-    for (float b : bias->to_vector<float>()) planned.bias.push_back(b);
-    if (planned.bias.size() == 1) planned.bias.resize(channels, planned.bias[0]);
-  }
+  plan_bias(n, planned);
   const ValueId input = node.inputs[0];
-  planned.params = choose_weight_params(
-      weights, layout, planned.bias_input ? planned.bias : std::vector<double>{},
-      *plan_.values[at(input)].params, scheme_, find_override(scheme_, name(node.inputs[1])));
+  planned.params = choose_weight_params(weights, layout, planned.bias, *plan_.values[at(input)].params,
+                                        scheme_, find_override(scheme_, name(node.inputs[1])));
+  const auto bound = [&] { return bound_of_sums(planned, weights, layout, *plan_.values[at(input)].params); };
+  if (!bound().fits()) {
+    overflows_[n] = "its sums could leave s32: " + bound().text();
+    return;
+  }
   const bool corrects = scheme_.bias_correction != BiasCorrection::kOff;
   if (corrects || is_bytes(input)) {
     // What stands for 0 in bytes is taken back by the bias, so that one always makes up for the rounding.
     const InputMeans means = corrects ? input_means(graph_, node, layout, ranges_)
                                       : InputMeans{1, ranges_.find(name(input))->zero};
-    set_shift(planned, bias_shift(weights, planned, layout, means, means));
-    if (planned.shift.empty()) planned.bias_add = kNoNode;
+    std::vector<double> shift = bias_shift(weights, planned, layout, means, means);
+    if (!shift.empty() && !planned.bias_input) {
+      // The shift goes into the Add behind, if there is one: what it added is part of the bias then.
+      if (const auto addend = find_bias_add(n)) {
+        planned.bias_add = index_.uses(node.outputs[0])[0].node;
+        planned.bias.assign(addend->columns.begin(), addend->columns.end());
+      }
+    }
+    const PlannedWeights uncorrected = planned;
+    set_shift(planned, std::move(shift));
+    if (!bound().fits()) planned = uncorrected;
   }
   plan_.nodes[at(n)].weights = std::move(planned);
 }
@@ -436,7 +458,12 @@ void Planner::finish_value(ValueId id) {
 
 QuantizationPlan plan_quantization(const Graph& graph, const RangeTable& ranges,
                                    const QuantizationScheme& scheme, const TargetProfile& target) {
-  return Planner(graph, ranges, scheme, target).run();
+  for (Reasons reasons;;) {
+    Planner planner(graph, ranges, scheme, target, reasons);
+    QuantizationPlan plan = planner.run();
+    if (planner.overflows().empty()) return plan;
+    reasons.insert(planner.overflows().begin(), planner.overflows().end());
+  }
 }
 
 }  // namespace quantize

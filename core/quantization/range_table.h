@@ -26,12 +26,13 @@ struct RangeCandidate {
 
 /// One value's entry. Keyed by name: names survive the passes, ids do not.
 struct ValueRange {
-  /// One, or one per channel (axis 1).
+  /// One, or one per channel.
   std::vector<Range> ranges;
-  /// Mean per extent of axis 1 (of the last axis for rank 2 and 3); may be empty.
+  /// The axis that counts the channels of everything below.
+  int64_t channel_axis = 1;
+  /// Mean of each channel; may be empty.
   std::vector<double> channel_mean;
-  /// Smallest and largest element per extent of the same axis, as seen: neither clipped nor made to hold 0;
-  /// may be empty.
+  /// Smallest and largest element of each channel, as seen: neither clipped nor made to hold 0; may be empty.
   std::vector<Range> channel_ranges;
   /// NaN and infinite elements seen: such a value stays float.
   uint64_t non_finite = 0;

@@ -84,13 +84,14 @@ class Propagation {
   RoundingNoise::Estimate worst_;
 };
 
-/// What the range table knows of a value's channels, as if it were rounded; nothing below two axes.
+/// What the range table knows of a value's channels, as if it were rounded; nothing if its rank is unknown.
 std::optional<Channels> Propagation::measured(ValueId value) const {
   const ValueRange* range = ranges_.find(graph_.value(value).name);
   const size_t rank = shape(value).size();
-  if (range == nullptr || range->channel_ranges.empty() || rank < 2) return std::nullopt;
+  if (range == nullptr || range->channel_ranges.empty() || range->channel_axis >= static_cast<int64_t>(rank))
+    return std::nullopt;
   Channels channels;
-  channels.axis = rank < 4 ? rank - 1 : 1;
+  channels.axis = static_cast<size_t>(range->channel_axis);
   for (const Range& r : range->channel_ranges) {
     const double steps = (double{r.max} - double{r.min}) / double{scale_};
     channels.share.push_back(RoundingNoise::share_of(steps));
@@ -234,7 +235,10 @@ void Propagation::visit(NodeId id) {
   const Tensor* weights = graph_.constant(node.input(1));
   if (def.weight_layout != nullptr && weights != nullptr) layout = def.weight_layout(node, weights->shape());
   const Channels* x = find(node.inputs[0]);
-  if (layout && x != nullptr && static_cast<int64_t>(x->size()) == layout->input_channels()) {
+  const bool multiplies =
+      layout && x != nullptr && static_cast<int64_t>(x->size()) == layout->input_channels() &&
+      static_cast<int64_t>(x->axis) == layout->input_axis_of(shape(node.inputs[0]).size());
+  if (multiplies) {
     if (!layout->depthwise()) return mix(id, *layout, *x);
     Channels y{.axis = x->axis, .share = {}, .power = {}};
     for (int64_t o = 0; o < layout->output_channels(); ++o) {

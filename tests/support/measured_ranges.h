@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/passes/channel_axes.h"
 #include "core/quantization/range_table.h"
 #include "tests/support/graph_builder.h"
 
@@ -12,17 +13,18 @@ namespace quantize::test {
 /// Notes the extremes and means of every f32 value it is told of, by channel.
 class RangeObserver : public ExecutionObserver {
  public:
-  explicit RangeObserver(const Graph& graph) : graph_(graph) {}
+  explicit RangeObserver(const Graph& graph) : graph_(graph), axes_(channel_axes(graph, GraphIndex(graph))) {}
 
   void on_value(ValueId id, const TensorView& value) override {
     if (value.dtype != DataType::kF32 || value.size() == 0) return;
     const size_t rank = value.shape.size();
-    const size_t axis = rank < 2 ? 0 : rank < 4 ? rank - 1 : 1;
+    const size_t axis = axes_[static_cast<size_t>(id)].value_or(default_channel_axis(rank).value_or(0));
     const int64_t channels = rank < 2 ? 1 : value.shape[axis];
     int64_t inner = 1;
     for (size_t i = axis + 1; i < rank; ++i) inner *= value.shape[i];
     ValueRange range;
     range.method = "max";
+    range.channel_axis = static_cast<int64_t>(axis);
     range.ranges = {{0, 0}};
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     range.channel_ranges.assign(static_cast<size_t>(channels), {kInfinity, -kInfinity});
@@ -41,6 +43,7 @@ class RangeObserver : public ExecutionObserver {
 
  private:
   const Graph& graph_;
+  const ChannelAxes axes_;
 };
 
 /// The table of one run on random_inputs(graph, seed).

@@ -58,7 +58,7 @@ class TableFuser {
     for (ValueId id : node.inputs) {
       if (id == kNoValue) continue;
       if (const Tensor* constant = graph_.constant(id)) {
-        if (constant->size() != 1) return;
+        if (constant->size() != 1) return;  // its axes: the shapes below are the same
         continue;
       }
       if (source(id) == kNoValue || (common != kNoValue && common != source(id))) return;
@@ -82,7 +82,7 @@ class TableFuser {
   Tensor table_of(ValueId from, ValueId to) const {
     Tensor codes(graph_.value(from).dtype, {256});
     for (int i = 0; i < 256; ++i) static_cast<uint8_t*>(codes.mutable_bytes())[i] = static_cast<uint8_t>(i);
-    return evaluate_chain(graph_, index_, from, to, std::move(codes));
+    return evaluate_chain(graph_, index_, from, to, codes);
   }
 
   Graph& graph_;

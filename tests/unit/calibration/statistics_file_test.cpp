@@ -24,6 +24,7 @@ StatisticsTable sample_table() {
   table.held[5] = {4, 1, {}};
   table.values["two-sided"] = test::statistics_of(
       {test::random_tensor({1, 3, 4, 4}, 1, -5, 3), test::random_tensor({1, 3, 4, 4}, 2, -1e-3f, 7)});
+  table.values["channels last"] = test::statistics_of({test::random_tensor({1, 4, 4, 3}, 1)}, 3);
   table.values["positive"] = test::statistics_of({test::random_tensor({2, 5}, 3, 0, 1)});
   table.values["zero"] = test::statistics_of({test::row({0, 0})});
   table.values["varying"] =
@@ -94,8 +95,11 @@ TEST_CASE("A hostile file is refused or read, but never believed blindly") {
       const StatisticsTable table = decode_statistics(sealed(damaged));
       missing_samples(table.held);
       CHECK(overlap_of(table.held, table.held).alike == 0);
-      for (const auto& [name, value] : table.values)
+      for (const auto& [name, value] : table.values) {
         CHECK((value.samples == 0 || value.histogram.total() >= value.samples));
+        CHECK((value.channel_axis == 0 || !value.channels.empty()));
+        CHECK(value.channel_axis < 64);
+      }
     } catch (const Error& error) {
       CHECK(error.kind() == ErrorKind::kCalibration);
       ++refused;
@@ -114,8 +118,8 @@ TEST_CASE("What is no statistics file is told apart from a damaged one") {
   CHECK_THROWS_WITH(decode_statistics("ONNX"), Catch::Contains("no statistics file"));
   CHECK_THROWS_WITH(decode_statistics(""), Catch::Contains("no statistics file"));
   std::string newer = encode_statistics(sample_table());
-  newer[20] = 3;
-  CHECK_THROWS_WITH(decode_statistics(newer), Catch::Contains("version 3"));
+  newer[20] = 99;
+  CHECK_THROWS_WITH(decode_statistics(newer), Catch::Contains("version 99"));
 }
 
 TEST_CASE("A file that cannot be read is an I/O error with its path") {

@@ -1,6 +1,7 @@
 // Statistics made from numbers, for the tests of this folder.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "calibration/tensor_statistics.h"
@@ -11,9 +12,11 @@ inline Tensor row(const std::vector<float>& values) {
   return Tensor::of<float>({static_cast<int64_t>(values.size())}, values);
 }
 
-inline TensorStatistics statistics_of(const std::vector<Tensor>& samples) {
+inline TensorStatistics statistics_of(const std::vector<Tensor>& samples,
+                                      std::optional<size_t> axis = std::nullopt) {
   TensorStatistics statistics;
-  for (const Tensor& sample : samples) statistics.add(summarize(sample.view(), kernels_for(Isa::kScalar)));
+  for (const Tensor& sample : samples)
+    statistics.add(summarize(sample.view(), axis, kernels_for(Isa::kScalar)));
   return statistics;
 }
 

@@ -6,6 +6,7 @@
 
 #include "calibration/tensor_statistics.h"
 #include "core/error.h"
+#include "tests/support/graph_builder.h"
 #include "tests/unit/calibration/statistics_support.h"
 
 using namespace quantize;
@@ -154,7 +155,7 @@ TEST_CASE("Any order and any grouping of samples gives the same statistics") {
       std::shuffle(samples.begin(), samples.end(), random);
       std::vector<TensorStatistics> shards(1 + random() % 5);
       for (const Tensor& sample : samples)
-        shards[random() % shards.size()].add(summarize(sample.view(), scalar()));
+        shards[random() % shards.size()].add(summarize(sample.view(), std::nullopt, scalar()));
       std::shuffle(shards.begin(), shards.end(), random);
       TensorStatistics merged;
       for (const TensorStatistics& shard : shards) merged.add(shard);
@@ -166,8 +167,8 @@ TEST_CASE("Any order and any grouping of samples gives the same statistics") {
 TEST_CASE("Every level of kernels gives the same statistics") {
   for (const Tensor& sample : varied_samples(11, 6)) {
     TensorStatistics expected, actual;
-    expected.add(summarize(sample.view(), scalar()));
-    actual.add(summarize(sample.view(), best_kernels()));
+    expected.add(summarize(sample.view(), std::nullopt, scalar()));
+    actual.add(summarize(sample.view(), std::nullopt, best_kernels()));
     CHECK(actual == expected);
   }
 }
@@ -186,4 +187,32 @@ TEST_CASE("Sums of every length are those of plain addition") {
     values.push_back(static_cast<float>(n * n));
     expected += static_cast<double>(n * n);
   }
+}
+
+TEST_CASE("Channels lie along the axis that is asked for; without one, along the usual one") {
+  const Tensor x = test::random_tensor({2, 3, 4, 5}, 1);
+  const std::vector<int64_t> strides = {60, 20, 5, 1};
+  for (size_t axis = 0; axis < 4; ++axis) {
+    const TensorStatistics s = statistics_of({x}, axis);
+    REQUIRE(s.channels.size() == static_cast<size_t>(x.shape()[axis]));
+    CHECK(s.channel_axis == axis);
+    double sum = 0;
+    for (int64_t i = 0; i < x.size(); ++i)
+      if (i / strides[axis] % x.shape()[axis] == 1) sum += double{x.data<float>()[i]};
+    CHECK(s.channels[1].mean_sum.value() ==
+          Approx(sum * static_cast<double>(x.shape()[axis]) / static_cast<double>(x.size())));
+  }
+  CHECK(statistics_of({x}).channel_axis == 1);
+  CHECK(statistics_of({x}, 4).channel_axis == 1);
+  CHECK(statistics_of({test::random_tensor({2, 3, 4}, 1)}).channel_axis == 2);
+  CHECK(statistics_of({test::random_tensor({7}, 1)}, 0).channels.size() == 7);
+}
+
+TEST_CASE("Statistics of different axes are not added up, even where the numbers of channels agree") {
+  const Tensor x = test::random_tensor({1, 4, 4, 4}, 1);
+  TensorStatistics s = statistics_of({x}, 1);
+  s.add(statistics_of({x}, 3));
+  CHECK(s.channels_vary);
+  CHECK(s.channels.empty());
+  CHECK(s.channel_axis == 0);
 }
