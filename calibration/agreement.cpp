@@ -266,12 +266,11 @@ void check_meaning(const Graph& graph, const std::vector<OutputTask>& tasks, boo
                    bool needs_classes) {
   if ((!needs_agreement || has_agreement(tasks)) && (!needs_classes || class_output(tasks))) return;
   const bool agreement = needs_agreement && !has_agreement(tasks);
-  throw Error(
-      ErrorKind::kInvalidArgument,
-      (agreement ? "agreement means nothing for this model: "
-                 : "there are no classes that labels could be held against: ") +
-          reasons(graph, tasks) +
-          (agreement ? "; ask for an SQNR, or name the task" : "; name the task, or leave out the labels"));
+  throw Error(ErrorKind::kInvalidArgument,
+              (agreement ? "agreement means nothing for this model: "
+                         : "no output holds the scores of classes, which labels and best classes need: ") +
+                  reasons(graph, tasks) +
+                  (agreement ? "; ask for an SQNR, or name the task" : "; name the task if one does"));
 }
 
 }  // namespace quantize

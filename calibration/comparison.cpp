@@ -74,11 +74,19 @@ class Comparer {
     return result;
   }
 
+  /// Decides the tasks by the first batch with a sample, whichever thread is the fastest.
+  void decide(const Batches& samples) {
+    std::optional<Batches::Batch> first;
+    for (size_t i = 0; i < samples.count() && !first; ++i) first = samples.load(i);
+    if (!first) return;
+    const std::vector<Tensor> outputs = samples.row(reference_.run(first->inputs), first->rows.front());
+    check_meaning(graph_, agreement_.decide(first->inputs, outputs), options_.needs_agreement,
+                  static_cast<bool>(options_.label));
+  }
+
   void run(const Batches& samples, const Batches::Batch& batch, std::vector<SampleResult>& results) {
     const std::vector<Tensor> expected = reference_.run(batch.inputs),
                               computed = candidate_.run(batch.inputs);
-    check_meaning(graph_, agreement_.decide(batch.inputs, samples.row(expected, 0)), options_.needs_agreement,
-                  static_cast<bool>(options_.label));
     for (const size_t row : batch.rows) {
       const size_t s = batch.first + row;
       results[s] = compare_sample(samples.row(expected, row), samples.row(computed, row),
@@ -151,6 +159,7 @@ std::optional<double> Comparison::drop() const {
 Comparison compare(const Graph& reference, const Graph& candidate, const Batches& samples,
                    const ComparisonOptions& options) {
   Comparer comparer(reference, candidate, options);
+  comparer.decide(samples);
   std::vector<SampleResult> results(samples.sample_count());
   for_each_batch(
       samples, options.threads,

@@ -120,8 +120,7 @@ class Decider {
     const size_t axis = class_axis(output.shape(), ending);
     const int64_t classes = output.shape()[axis];
     return {.task = Task::kText,
-            .reason = std::to_string(output.size() / classes) + " positions of " + std::to_string(classes) +
-                      " scores" + by(ending),
+            .reason = std::to_string(classes) + " scores a position" + by(ending),
             .class_axis = axis};
   }
 
@@ -175,9 +174,7 @@ class Decider {
     if (ending.ending == Ending::kOther || ending.ending == Ending::kNormalized)
       return none(count + " are features, no classes");
     if (shape.size() == 4 && shape[2] == 1 && places > 1)
-      return {.task = Task::kText,
-              .reason = std::to_string(places) + " positions of " + count,
-              .class_axis = axis};
+      return {.task = Task::kText, .reason = count + " a position", .class_axis = axis};
     if (is_head(o)) return none(count + " in maps of several sizes are no classes");
     if (!is_dense(places))
       return none(count + " at " + std::to_string(places) + " places are no map of the image");

@@ -216,7 +216,11 @@ struct ClassOutput {
 // Errors: Error(kInvalidArgument) if no output is scores of several classes.
 ClassOutput class_output_of(const RunOptions& options, const Graph& model,
                             const std::vector<Tensor>& outputs) {
-  const std::vector<OutputTask> tasks = decide_tasks(model, {}, outputs, parse_task(options.task));
+  std::vector<Tensor>
+      inputs;  // of the shapes that are known: by them one can tell boxes and maps from the rest
+  for (const Value& input : sample_inputs(model))
+    if (input.shape && is_static(*input.shape)) inputs.emplace_back(input.dtype, *input.shape);
+  const std::vector<OutputTask> tasks = decide_tasks(model, inputs, outputs, parse_task(options.task));
   check_meaning(model, tasks, false, true);
   const size_t number = *class_output(tasks);
   if (tasks[number].indices || tasks[number].halves)

@@ -150,8 +150,8 @@ class Tasks(VerifyCase):
         self.assertEqual(self.run_json(*words)["agreement"], None)
         self.assertNotRegex(self.run_program(*words).stdout, r"\d %.*class")
         self.write("labels.txt", "00.npy 1\n")
-        self.fails(*words, "--labels", "labels.txt", code=2, says="no classes.*image")
-        self.fails("run", "a.onnx", "samples", "--top", "2", code=2, says="no classes.*image")
+        self.fails(*words, "--labels", "labels.txt", code=2, says="no output holds the scores of classes.*image")
+        self.fails("run", "a.onnx", "samples", "--top", "2", code=2, says="no output holds the scores of classes.*image")
         self.fails("a.onnx", "--calib", "samples", "--min-agreement", "99", "-o", "q.onnx", code=2, says="means nothing")
 
     def test_a_task_by_name(self):
