@@ -22,6 +22,8 @@ constexpr int64_t kAssumedSide = 224, kSmallSide = 128;
 constexpr double kByTheFile = 6, kDefaultPrior = 0.1, kOwnPrior = -0.5, kContradiction = 1, kClearLead = 1;
 constexpr double kStandardErrors = 2, kPlain = 0.1;
 
+constexpr const char* kOwnName = "their own mean and deviation";
+
 /// What is known before any image is looked at.
 struct Situation {
   ImageInput input;
@@ -138,7 +140,7 @@ Field make_field(const Situation& situation, const Probe& probe) {
   // Networks for small images are trained on data sets of their own, which are no plain surfaces.
   const PixelNumbers numbers = own_numbers(probe, situation.input.channels);
   if (is_small(situation.input) && *std::min_element(numbers.std.begin(), numbers.std.end()) > kPlain) {
-    field.candidates.push_back(with_numbers("their own mean and deviation", numbers, situation));
+    field.candidates.push_back(with_numbers(kOwnName, numbers, situation));
     field.priors.push_back(kOwnPrior);
   }
   for (const Clue& clue : situation.clues) {
@@ -231,7 +233,9 @@ class Guess {
     const bool colors_show = show_colors(choice.preprocess);
     choice.name = to_argument(choice.preprocess, situation_.input);
     choice.runner_up = to_argument(field.candidates[verdict.next].preprocess, situation_.input);
-    choice.sure = verdict.sure && colors_show && !situation_.assumed_size &&
+    const bool made_up =
+        field.candidates[verdict.best].name == kOwnName;  // by these images, for these images
+    choice.sure = verdict.sure && !made_up && colors_show && !situation_.assumed_size &&
                   (probe_.pictures.size() >= kFewImages || situation_.told(&Clue::numbers));
     for (const Evidence& each : evidence_) choice.evidence.push_back(each.text);
     return choice;

@@ -32,7 +32,7 @@ struct GuessOptions {
 ///
 /// For inputs of three channels the outputs then show the order of the colours, if it makes a difference of
 /// two standard errors. A guess is sure if its numbers rest on the file or on a decisive measurement that no
-/// other one contradicts, if its colours show, and if the size of the images is known. Where the candidates
+/// other one contradicts, if they are not the images' own, if its colours show, and if the size of the images is known. Where the candidates
 /// differ by nothing, `imagenet` is taken for three channels and `unit` for one.
 ///
 /// Geometry: text lines (an open width) keep their aspect ratio at the model's height; networks whose first

@@ -30,6 +30,11 @@ void read_guess(const std::string& text, PreprocessChoice& choice) {
   }
 }
 
+/// As a shell takes it for one word.
+std::string shell_word(const std::string& argument) {
+  return argument.find('"') == std::string::npos ? argument : "'" + argument + "'";
+}
+
 }  // namespace
 
 std::string describe(const PreprocessChoice& choice) {
@@ -45,7 +50,7 @@ std::optional<std::string> warning_of(const PreprocessChoice& choice) {
   std::string text = "the preprocessing '" + choice.name + "' is a guess: ";
   for (size_t i = 0; i < choice.evidence.size(); ++i) text += (i == 0 ? "" : "; ") + choice.evidence[i];
   text += "; if you know how the model was trained, say so";
-  if (!choice.runner_up.empty()) text += ", such as with --preprocess " + choice.runner_up;
+  if (!choice.runner_up.empty()) text += ", such as with --preprocess " + shell_word(choice.runner_up);
   return text;
 }
 

@@ -220,6 +220,30 @@ TEST_CASE("the default stays where nothing differs", "[auto_preprocess]") {
   CHECK_FALSE(both.sure);
 }
 
+TEST_CASE("the images' own mean and deviation are tried for small inputs, never surely",
+          "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  std::mt19937 random(9);
+  for (int i = 0; i < 40; ++i) {
+    std::string text = "P5 8 8 255\n";
+    for (int k = 0; k < 64; ++k) text += static_cast<char>(k < 32 ? random() % 20 : random() % 256);
+    test::write_text(folder.file(std::to_string(1000 + i) + ".pgm"), text);
+  }
+  GraphBuilder b;
+  const ValueId negative = b.node("Neg", {b.input("x", {kUnknownDim, 1, kSide, kSide})});
+  const Tensor one = Tensor::of<float>({1}, {1}), zero = Tensor::of<float>({1}, {0});
+  const ValueId normalized =
+      b.node("BatchNormalization", {negative, b.constant("scale", one), b.constant("shift", zero),
+                                    b.constant("mean", zero), b.constant("variance", one)});
+  const PreprocessChoice choice = choose(b.build({b.node("Relu", {normalized})}), folder);
+  INFO(all_evidence(choice));
+  CHECK_THAT(choice.evidence[0], Contains("their own mean and deviation 0.00"));
+  CHECK_THAT(choice.name, Catch::Matchers::StartsWith("{\"color\":\"gray\""));
+  CHECK_FALSE(choice.sure);
+  CHECK(to_json(load_preprocess(choice.name, {"x", 1, kSide, kSide, Layout::kNchw})) ==
+        to_json(choice.preprocess));
+}
+
 TEST_CASE("labels decide", "[auto_preprocess]") {
   const TemporaryFolder folder;
   write_images(folder, 40);
