@@ -54,7 +54,8 @@ size_t shard_begin(size_t count, size_t shard, size_t shards) {
 
 std::vector<size_t> choose_samples(size_t found, const SampleChoice& choice) {
   const size_t count = std::min(choice.samples.value_or(found), found);
-  return choice.seed ? draw(count, found, *choice.seed) : spread_evenly(count, found);
+  if (choice.seed) return draw(count, found, *choice.seed);
+  return spread_evenly(count, choice.first ? count : found);
 }
 
 }  // namespace quantize

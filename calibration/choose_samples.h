@@ -14,6 +14,7 @@ constexpr uint64_t kMaxShards = 1'000'000'000;
 struct SampleChoice {
   std::optional<size_t> samples = std::nullopt;  // at most so many
   std::optional<uint64_t> seed = std::nullopt;   // chosen at random by it; without one, spread evenly
+  bool first = false;                            // without a seed: the first ones instead
   size_t shard = 0, shards = 1;                  // of these, the part number `shard` of `shards`
 };
 

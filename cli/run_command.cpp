@@ -408,6 +408,7 @@ CommandBody define(CLI::App& app) {
       ->check(CLI::Range(1, 1'000'000));
   app.add_flag("--hash", options->hash,
                "prints a hash of every value computed on the way, the same on every CPU");
+  options->samples.first = true;
   add_preprocess_options(app, options->samples);
   add_input_shapes(app, options->input_shapes);
   add_engine_options(app, options->engine);

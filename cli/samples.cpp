@@ -42,6 +42,7 @@ SampleOptions sample_options(const SampleFlags& flags) {
   options.path = flags.path;
   options.samples = flags.samples;
   options.seed = flags.seed;
+  options.first = flags.first;
   if (flags.seed && !flags.samples)
     throw Error(ErrorKind::kInvalidArgument,
                 "--seed chooses at random as many samples as --samples says; give both");
@@ -92,7 +93,8 @@ void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
 
 void add_preprocess_options(CLI::App& app, SampleFlags& flags) {
   app.add_option("--preprocess", flags.preprocess, preset_list() + " or JSON file")->type_name("NAME|FILE");
-  app.add_option("--samples", flags.samples, "only N, spread evenly over the sorted list")
+  app.add_option("--samples", flags.samples,
+                 flags.first ? "only the first N" : "only N, spread evenly over the sorted list")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000'000))
       ->group("Samples");

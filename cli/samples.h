@@ -22,6 +22,7 @@ struct SampleFlags {
   std::string preprocess = "auto";
   std::optional<size_t> samples;
   std::optional<uint64_t> seed;
+  bool first = false;  // --samples takes the first ones: who runs a model reads one result after the other
   std::string shard;
   std::optional<size_t> max_bad_images;
 };

@@ -11,6 +11,7 @@ using Positions = std::vector<size_t>;
 TEST_CASE("without a seed samples are spread evenly over the list", "[samples]") {
   CHECK(choose_samples(100, {.samples = 4}) == Positions{0, 25, 50, 75});
   CHECK(choose_samples(7, {.samples = 3}) == Positions{0, 2, 4});
+  CHECK(choose_samples(7, {.samples = 3, .first = true}) == Positions{0, 1, 2});
   CHECK(choose_samples(3, {.samples = 9}) == Positions{0, 1, 2});
   CHECK(choose_samples(3, {}) == Positions{0, 1, 2});
   CHECK(choose_samples(0, {}).empty());
