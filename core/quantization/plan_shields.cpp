@@ -15,11 +15,11 @@ class ShieldPlanner {
       : graph_(graph), index_(index), target_(target), plan_(plan) {}
 
   /// True if the runtime would compute on codes what makes this value, which is planned as float. A
-  /// QuantizeLinear behind a clamp or behind what moves elements is moved in front of it first.
+  /// QuantizeLinear behind a clamp, a factor or what moves elements is moved in front of it first.
   bool needs_shield(ValueId id) const {
     for (NodeId n = float_maker(id); n != kNoNode; n = float_maker(graph_.nodes[at(n)].inputs[0])) {
       const Node& node = graph_.nodes[at(n)];
-      if (constant_clamp(graph_, node) || moves(node)) continue;
+      if (constant_clamp(graph_, node) || passes_codes(node)) continue;
       const UnaskedFusion* fusion = target_.find_unasked(node);
       return fusion != nullptr && reads_codes(node, *fusion);
     }
@@ -40,8 +40,13 @@ class ShieldPlanner {
  private:
   static size_t at(int32_t id) { return static_cast<size_t>(id); }
 
-  bool moves(const Node& node) const {
-    return quantization_of(graph_, node) == QuantizationRule::kPassThrough;
+  /// True for what moves elements, and for one constant factor, which joins the scale: a DequantizeLinear is
+  /// moved behind it, a QuantizeLinear in front.
+  bool passes_codes(const Node& node) const {
+    const bool scales = node.domain.empty() && (node.op_type == "Mul" || node.op_type == "Div");
+    const Tensor* factor = scales ? graph_.constant(node.inputs[1]) : nullptr;
+    return quantization_of(graph_, node) == QuantizationRule::kPassThrough ||
+           (factor != nullptr && factor->size() == 1);
   }
 
   /// The node that computes the value in float, or kNoNode.
@@ -61,10 +66,10 @@ class ShieldPlanner {
     return reads;
   }
 
-  /// True if a DequantizeLinear makes the value, or what moves its elements on.
+  /// True if a DequantizeLinear makes the value, or will once it has been moved.
   bool is_dequantized(ValueId id) const {
     for (NodeId n = float_maker(id); n != kNoNode; n = float_maker(id)) {
-      if (!moves(graph_.nodes[at(n)])) return false;
+      if (!passes_codes(graph_.nodes[at(n)])) return false;
       id = graph_.nodes[at(n)].inputs[0];
     }
     return index_.producer(id) != kNoNode && plan_.values[at(id)].params.has_value();

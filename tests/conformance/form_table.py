@@ -121,6 +121,14 @@ def movers():
                                                    ("Reshape", ["d", "t"], ["b"], {})], {"s": i64(1, 2, 4, 16, 16), "t": i64(1, 8, 16, 16)}),
               Form("pool, Reshape", [("AveragePool", ["a"], ["c"], {"kernel_shape": [2, 2]}), ("Reshape", ["c", "s"], ["b"], {})], {"s": i64(1, 8, -1)}),
               Form("Reshape, pool", [("Reshape", ["a", "s"], ["c"], {}), ("AveragePool", ["c"], ["b"], {"kernel_shape": [2]})], {"s": i64(1, 8, -1)})]
+    pool = ("AveragePool", {"kernel_shape": [2, 2], "strides": [2, 2]})
+    for factor in ("Mul", "Div"):
+        for shape in ([], [1], [1, 1, 1, 1]):
+            values = {"k": f32(np.full(shape, 3))}
+            forms.append(Form(f"pool, {factor} {shape}", [(pool[0], ["a"], ["c"], pool[1]), (factor, ["c", "k"], ["b"], {})], values, (14,)))
+            forms.append(Form(f"{factor} {shape}, pool", [(factor, ["a", "k"], ["c"], {}), (pool[0], ["c"], ["b"], pool[1])], values, (14,)))
+    forms.append(Form("factor first, pool", [("Mul", ["k", "a"], ["c"], {}), (pool[0], ["c"], ["b"], pool[1])], {"k": f32(3)}, (14,)))
+    forms.append(Form("pool, factor first", [(pool[0], ["a"], ["c"], pool[1]), ("Mul", ["k", "c"], ["b"], {})], {"k": f32(3)}, (14,)))
     return forms
 
 

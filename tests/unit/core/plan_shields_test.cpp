@@ -96,6 +96,13 @@ TEST_CASE("the shield sees through what a QuantizeLinear is moved over", "[shiel
       n.b.node("AveragePool", {n.b.node("Transpose", {n.x}, {{"perm", Ints{0, 1, 3, 2}}})}, kPool);
   const ValueId moved = n.b.node("Transpose", {n.b.node("Relu", {pooled})}, {{"perm", Ints{0, 1, 3, 2}}});
   CHECK(count_nodes(n.quantized(moved), "Max") == 1);
+  for (const char* factor : {"Mul", "Div"}) {
+    Network behind, before;
+    const ValueId pool = behind.b.node("AveragePool", {behind.x}, kPool);
+    CHECK(count_nodes(behind.quantized(behind.b.node(factor, {pool, behind.floats("k", {3})})), "Max") == 1);
+    const ValueId scaled = before.b.node(factor, {before.x, before.floats("k", {3})});
+    CHECK(count_nodes(before.quantized(before.b.node("AveragePool", {scaled}, kPool)), "Max") == 1);
+  }
 }
 
 TEST_CASE("nothing is shielded in vain", "[shields]") {
