@@ -59,10 +59,11 @@ std::optional<double> difference(const std::optional<double>& a, const std::opti
 }
 
 std::string text_of(const SensitivityFlags& flags, const Findings& found, const Style& style) {
+  const std::optional<double> agreement = found.all.agreement();
   std::string text = style.bold(printable(flags.model)) + " for " + flags.target + ", judged on " +
                      format_plural(found.samples, "sample") + "\n  all layers in int8: SQNR " +
-                     format_fixed(found.all.sqnr_db(), 1) + " dB, agreement " +
-                     format_fixed(found.all.agreement(), 1) + " %\n\n";
+                     format_fixed(found.all.sqnr_db(), 1) + " dB" +
+                     (agreement ? ", agreement " + format_fixed(*agreement, 1) + " %" : "") + "\n\n";
   Table table({{"layer, most harmful first"},
                {"op_type"},
                {"% of MACs", Table::Align::kRight},
