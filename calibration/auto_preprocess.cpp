@@ -56,8 +56,8 @@ bool is_small(const ImageInput& input) {
 /// The word for how images become the model's size; empty: as the preset says.
 std::string mode_word(const Situation& situation, const Graph& prepared) {
   const std::optional<ResizeMode> told = situation.told(&Clue::mode);
-  if (told) return *told == ResizeMode::kLetterbox ? ",letterbox" : ",shorter_side";
   if (situation.text_line) return ",height";
+  if (told) return *told == ResizeMode::kLetterbox ? ",letterbox" : ",shorter_side";
   const size_t rank = rank_of_output(prepared);
   if (rank == 3 || (rank > 3 && prepared.outputs.size() > 1)) return ",letterbox";
   return is_small(situation.input) || rank > 3 ? ",stretch" : "";
@@ -72,10 +72,10 @@ Situation assess(const Graph& readable, const Graph& prepared) {
   situation.input = image_input_of(prepared.value(prepared.inputs[0]));
   ImageInput& input = situation.input;
   situation.clues = read_clues(readable, input);
-  situation.text_line = input.height != kUnknownDim && input.width == kUnknownDim;
+  const bool open_width = input.width == kUnknownDim, open_height = input.height == kUnknownDim;
+  situation.text_line = (open_width && !open_height) || situation.told(&Clue::mode) == ResizeMode::kHeight;
   situation.geometry = mode_word(situation, prepared);
-  const bool open = input.height == kUnknownDim || input.width == kUnknownDim;
-  if (!open || situation.text_line) return situation;
+  if (!open_height && (!open_width || situation.text_line)) return situation;
   const std::optional<ImageSize> told = situation.told(&Clue::size);
   situation.assumed_size = !told && input.width == kUnknownDim;
   const int64_t side = input.width == kUnknownDim ? kAssumedSide : input.width;

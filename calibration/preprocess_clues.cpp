@@ -10,6 +10,8 @@
 namespace quantize {
 namespace {
 
+constexpr int64_t kPaddleHeight = 48;  // of lines, since PP-OCRv3
+
 /// All numbers in a text such as "[0.485, 0.456, 0.406]"; nothing if something else stands there.
 std::vector<double> read_numbers(const std::string& text) {
   std::vector<double> numbers;
@@ -79,12 +81,25 @@ bool contains(const std::string& text, const char* word) {
   return text.find(word) != std::string::npos;
 }
 
+/// Rows of probabilities of more letters than there are rows, or an open number of them.
+bool reads_text(const Graph& graph) {
+  const auto& shape = graph.value(graph.outputs[0]).shape;
+  constexpr int64_t kFewestLetters = 36;
+  return shape && shape->size() == 3 && (*shape)[2] >= kFewestLetters && (*shape)[1] < (*shape)[2];
+}
+
 std::optional<Clue> from_paddle(const Graph& graph, const ImageInput& input) {
   const bool paddle = contains(graph.info.producer_name, "PaddlePaddle") || contains(graph.name, "paddle") ||
                       contains(graph.name, "Paddle");
-  const bool text_line = input.height != kUnknownDim && input.width == kUnknownDim;
-  if (!paddle || !text_line || input.channels != 3) return std::nullopt;
-  return Clue{"text readers of PaddlePaddle, which made the model, take BGR", {}, Color::kBgr, {}, {}};
+  const bool open_width = input.width == kUnknownDim, open_height = input.height == kUnknownDim;
+  const bool reader = (open_width && !open_height) || reads_text(graph);
+  if (!paddle || !reader || input.channels != 3) return std::nullopt;
+  Clue clue{"text readers of PaddlePaddle, which made the model, take BGR", {}, Color::kBgr, {}, {}};
+  if (!open_width || !open_height) return clue;
+  clue.text += " of height " + std::to_string(kPaddleHeight);
+  clue.mode = ResizeMode::kHeight;
+  clue.size = ImageSize{kPaddleHeight, kPaddleHeight};
+  return clue;
 }
 
 double average(const std::vector<double>& numbers) {

@@ -29,7 +29,8 @@ struct Clue {
 
 /// Metadata of Ultralytics (`names` and `stride`): unit, RGB, letterbox, or the shorter side for `task`
 /// classify. Metadata with a mean and a std (`mean` `std`, `image_mean` `image_std`, `norm_mean` `norm_std`):
-/// these numbers. PaddlePaddle as producer of a text reader: BGR, as OpenCV reads images. Sub, Div, Mul, Add,
+/// these numbers. PaddlePaddle as producer of a text reader: BGR, as OpenCV reads images, and lines of height 48
+/// where height and width are open. Sub, Div, Mul, Add,
 /// BatchNormalization and ImageScaler at the start of the graph: `raw`, `unit` or `tf`, by which of them
 /// these turn into numbers around 0; a mean per channel shows the order of the colours too.
 ///

@@ -315,6 +315,29 @@ TEST_CASE("metadata of exporters are read", "[auto_preprocess]") {
   CHECK(choose(normalized, folder).name == "unit");
 }
 
+TEST_CASE("text readers of PaddlePaddle take BGR lines", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 12);
+  const auto reader = [](int64_t height, const std::string& producer) {
+    GraphBuilder b;
+    const ValueId x = b.input("x", {1, 3, height, kUnknownDim});
+    const ValueId pooled =
+        b.node("ReduceMean", {x}, {{"axes", std::vector<int64_t>{2}}, {"keepdims", int64_t{0}}});
+    const ValueId columns = b.node("Transpose", {pooled}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+    const ValueId letters = b.node("MatMul", {columns, b.random("w", {3, 40})});
+    Graph graph = b.build({b.node("Softmax", {letters}, {{"axis", int64_t{2}}})});
+    graph.info.producer_name = producer;
+    return graph;
+  };
+  const PreprocessChoice open = choose(reader(kUnknownDim, "PaddlePaddle"), folder);
+  CHECK(open.preprocess.color == Color::kBgr);
+  CHECK_THAT(open.name, Contains("height,48"));
+  const PreprocessChoice fixed = choose(reader(32, "PaddlePaddle"), folder);
+  CHECK(fixed.preprocess.color == Color::kBgr);
+  CHECK(fixed.preprocess.resize.size->height == 32);
+  CHECK_THAT(all_evidence(choose(reader(32, "pytorch"), folder)), !Contains("PaddlePaddle"));
+}
+
 TEST_CASE("a guess stays a guess in the metadata", "[auto_preprocess]") {
   const TemporaryFolder folder;
   write_images(folder, 12);
