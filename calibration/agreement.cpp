@@ -179,15 +179,6 @@ std::string reasons(const Graph& graph, const std::vector<OutputTask>& tasks) {
 
 }  // namespace
 
-bool has_non_finite(const Tensor& tensor) {
-  if (tensor.dtype() == DataType::kF32)
-    return !std::all_of(tensor.data<float>(), tensor.data<float>() + tensor.size(),
-                        [](float x) { return std::isfinite(x); });
-  if (tensor.dtype() != DataType::kF64) return false;
-  return !std::all_of(tensor.data<double>(), tensor.data<double>() + tensor.size(),
-                      [](double x) { return std::isfinite(x); });
-}
-
 const std::vector<OutputTask>& Agreement::decide(const std::vector<Tensor>& inputs,
                                                  const std::vector<Tensor>& outputs) {
   std::call_once(decided_, [&] { tasks_ = decide_tasks(graph_, inputs, outputs, asked_); });

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "calibration/deviation.h"
 #include "calibration/task.h"
 
 namespace quantize {
@@ -40,9 +41,6 @@ struct TaskFigures {
   size_t reference_boxes = 0, candidate_boxes = 0;  // detection
   size_t not_finite = 0;  // samples in which either network computes NaN or infinity: nothing agrees
 };
-
-/// True if an element is NaN or infinite.
-bool has_non_finite(const Tensor& tensor);
 
 /// Compares the outputs of two networks, sample by sample, by the task of each output.
 ///

@@ -96,6 +96,11 @@ std::optional<Batches::Batch> Batches::load(size_t i) const {
   return batch;
 }
 
+void Batches::reject(size_t i, const std::string& reason) const {
+  const size_t first = chosen_[i] * batch_;
+  for (size_t s = first; s < std::min(first + batch_, source_.count()); ++s) source_.reject(s, reason);
+}
+
 std::vector<Tensor> row_of(const std::vector<Tensor>& outputs, size_t i, int64_t batch) {
   if (batch == 1) return outputs;
   const auto rows = static_cast<size_t>(batch);

@@ -44,6 +44,11 @@ class Batches {
   /// if samples of one batch differ in shape. Thread-safe.
   std::optional<Batch> load(size_t i) const;
 
+  /// None of the samples of the batch is to be used. Errors: those of SampleSource::reject.
+  void reject(size_t i, const std::string& reason) const;
+
+  int64_t batch() const { return static_cast<int64_t>(batch_); }
+
   /// row_of for this batch.
   std::vector<Tensor> row(const std::vector<Tensor>& outputs, size_t i) const {
     return row_of(outputs, i, static_cast<int64_t>(batch_));

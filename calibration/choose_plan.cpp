@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
+#include <numeric>
 #include <tuple>
 
 #include "calibration/choose_ranges.h"
@@ -22,6 +24,8 @@ namespace quantize {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr const char* kFittedStep = "weights rounded by what they do";
 
 class PlanSearch {
  public:
@@ -42,16 +46,18 @@ class PlanSearch {
 
   ChosenPlan run(const Bound& bound) {
     const bool is_auto = scheme_.method == kAutoMethod;
-    if (is_auto || bound) split_samples();
+    split_samples(is_auto, static_cast<bool>(bound));
     const Validator validator(graph_, held_back_, samples_, options_);
     validator.check_meaning(bound.min_agreement.has_value(), static_cast<bool>(samples_.label));
     validator_ = &validator;
     best_.held_back = validator.samples();
+    set_budget(is_auto);
     if (is_auto && best_.held_back != 0)
       search();
     else
       take(is_auto ? kFallbackMethod : scheme_.method);
     if (bound && best_.quality && !bound.holds(*best_.quality)) put_back_until(bound);
+    warn();
     if (best_.recipe.equalized)
       best_.graph = std::move(equalized_);
     else if (!bytes_.empty())
@@ -60,12 +66,46 @@ class PlanSearch {
   }
 
  private:
-  void split_samples() {
-    for (size_t i = 0; i < samples_.count; ++i) {
-      const bool ends_part =
-          (i + 1) * samples_.held_back / samples_.count > i * samples_.held_back / samples_.count;
-      (ends_part ? held_back_ : fitted_).push_back(i);
+  void split_samples(bool searches, bool has_bound) {
+    fitted_.resize(samples_.count);
+    std::iota(fitted_.begin(), fitted_.end(), size_t{0});
+    if (searches || has_bound) held_back_ = take_evenly(samples_.held_back);
+    if (searches) confirming_ = take_evenly(samples_.confirming);
+  }
+
+  /// Takes `count` of the samples that are still to be fitted: the last of each of as many parts.
+  std::vector<size_t> take_evenly(size_t count) {
+    std::vector<size_t> taken, left;
+    for (size_t i = 0; i < fitted_.size(); ++i) {
+      const bool ends_part = (i + 1) * count / fitted_.size() > i * count / fitted_.size();
+      (ends_part ? taken : left).push_back(fitted_[i]);
     }
+    fitted_ = std::move(left);
+    return taken;
+  }
+
+  /// The search may fit weights for as long as all the rest takes; who asks for fitted weights by name gets
+  /// them at any price but memory.
+  void set_budget(bool searches) {
+    const uint64_t rest = macs_of(graph_) * (samples_.count + kMostSteps * held_back_.size());
+    options_.budget.macs =
+        searches ? std::max(rest, Budget::kLeastMacs) : std::numeric_limits<uint64_t>::max();
+    best_.budget = options_.budget;
+  }
+
+  /// Lists the layers that a recipe with fitted weights leaves out.
+  void list_too_costly(Recipe recipe) {
+    recipe.weight_rounding = WeightRounding::kNearest;
+    const Graph& graph = graph_of(recipe);
+    for (const TooCostly& layer : too_costly_to_fit(graph, plan_with(recipe), options_.budget))
+      best_.left_out.push_back({kFittedStep, graph.nodes[static_cast<size_t>(layer.node)].name,
+                                layer.cost.bytes, layer.cost.macs});
+  }
+
+  void warn() {
+    if (best_.quality) best_.warnings = doubts_about(*best_.quality);
+    if (const auto reason = why_all_float(summarize(graph_of(best_.recipe), best_.plan)))
+      best_.warnings.push_back("nothing is left in int8; what keeps most nodes in float: " + *reason);
   }
 
   QuantizationPlan plan_with(const Recipe& recipe, const std::set<std::string>& float_nodes = {}) {
@@ -152,9 +192,16 @@ class PlanSearch {
   }
 
   /// The samples that are not held back.
-  size_t fitted_count() const { return samples_.count - held_back_.size(); }
-  std::optional<std::vector<Tensor>> load_fitted(size_t i) const {
-    return samples_.load(held_back_.empty() ? i : fitted_[i]);
+  size_t fitted_count() const { return fitted_.size(); }
+  std::optional<std::vector<Tensor>> load_fitted(size_t i) const { return samples_.load(fitted_[i]); }
+
+  /// The equalized graph is another one beside the first.
+  bool can_equalize() {
+    uint64_t bytes = 0;
+    for (const Value& value : graph_.values) bytes += value.initializer.byte_size();
+    if (bytes <= options_.budget.bytes) return true;
+    best_.left_out.push_back({"channels equalized", "", bytes, 0});
+    return false;
   }
 
   /// Makes the equalized graph and its statistics. Returns how many tensors it changes.
@@ -191,7 +238,7 @@ class PlanSearch {
     for (const char* method : {"max", "percentile", "entropy"})
       attempt("ranges by " + std::string(method), recipe(method, best_.recipe.bias_correction, is_on),
               kClearGain);
-    if (scheme_.equalization == Equalization::kTried) {
+    if (scheme_.equalization == Equalization::kTried && can_equalize()) {
       const Clock::time_point start = Clock::now();
       if (const size_t changed = equalize(); changed != 0)
         attempt(
@@ -209,7 +256,10 @@ class PlanSearch {
     fitted.weight_rounding = WeightRounding::kFitted;
     fitted.bias_correction = closed_form;
     const bool fits = corrects && scheme_.weight_rounding == WeightRounding::kFitted;
-    if (fits) attempt("weights rounded by what they do", fitted, kAnyGain);
+    if (fits) {
+      list_too_costly(fitted);
+      attempt(kFittedStep, fitted, kAnyGain);
+    }
     if (scheme_.bias_correction == BiasCorrection::kMeasured) {
       Recipe measured = best_.recipe;
       measured.bias_correction = fitted.bias_correction = BiasCorrection::kMeasured;
@@ -218,6 +268,32 @@ class PlanSearch {
         attempt("both of these", fitted, kLikelyGain);
     }
     attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kLikelyGain);
+    confirm();
+  }
+
+  /// Takes the last steps back until what is left gains on the confirming samples or, where it is only what
+  /// helps on most networks, loses no more than chance explains.
+  void confirm() {
+    if (kept_.size() < 2 || confirming_.empty()) return;
+    const Validator confirmer(graph_, confirming_, samples_, options_);
+    best_.confirming = confirmer.samples();
+    const auto quality_of = [&](const Kept& kept) {
+      return confirmer.judge(insert_qdq(graph_of(kept.recipe), kept.plan));
+    };
+    const Quality start = quality_of(kept_.front());
+    const auto holds = [&] {
+      const bool usual = std::all_of(kept_.begin() + 1, kept_.end(),
+                                     [](const Kept& kept) { return kept.least_gain == kAnyGain; });
+      const std::optional<double> gain = quality_of(kept_.back()).gain_over(start);
+      return gain && *gain > (usual ? -kLikelyGain : 0);
+    };
+    while (kept_.size() > 1 && !holds()) {
+      PlanStep& step = best_.steps[kept_.back().step];
+      step.kept = false;
+      step.taken_back = true;
+      kept_.pop_back();
+      accept(kept_.back());
+    }
   }
 
   /// Tells of one more network that was tried; a caller that wants no more throws.
@@ -235,6 +311,7 @@ class PlanSearch {
       best_.recipe.bias_correction = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
       best_.recipe.weight_rounding = WeightRounding::kNearest;
     }
+    if (best_.recipe.weight_rounding == WeightRounding::kFitted) list_too_costly(best_.recipe);
     best_.plan = plan_with(best_.recipe);
     if (best_.held_back != 0) best_.quality = judge(best_.recipe, best_.plan);
   }
@@ -270,6 +347,20 @@ class PlanSearch {
     }
   }
 
+  /// A step that was kept, and what it made.
+  struct Kept {
+    Recipe recipe;
+    QuantizationPlan plan;
+    Quality quality;
+    double least_gain;
+    size_t step;
+  };
+  void accept(const Kept& kept) {
+    best_.recipe = kept.recipe;
+    best_.plan = kept.plan;
+    best_.quality = kept.quality;
+  }
+
   struct Candidate {
     QuantizationPlan plan;
     Quality quality;
@@ -288,20 +379,26 @@ class PlanSearch {
     PlanStep step{.name = name, .before = best_.quality, .after = judge(recipe, plan)};
     step.spoils = best_.quality && step.after.spoils_a_channel_of(*best_.quality);
     const std::optional<double> gain = best_.quality ? step.after.gain_over(*best_.quality) : std::nullopt;
-    step.kept = !best_.quality || (!step.spoils && gain && *gain > least_gain);
+    step.kept = !best_.quality || (!step.spoils && gain && *gain > needed_gain(least_gain));
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
-      best_.plan = std::move(plan);
-      best_.recipe = recipe;
-      best_.quality = step.after;
+      kept_.push_back({recipe, std::move(plan), step.after, least_gain, best_.steps.size()});
+      accept(kept_.back());
     }
     best_.steps.push_back(std::move(step));
     count_trial();
   }
 
-  /// What Quality::gain_over must exceed. What helps on most networks is taken if it helps at all, other
-  /// corrections if that is hardly chance; of several tries of one kind, one in six seems to gain as much by
-  /// chance, so for these it must be twice as much.
+  /// The quantile of Student's distribution that is as rare as this many standard errors of the normal one,
+  /// to the first order in the number of samples. Source: Abramowitz and Stegun 26.7.5.
+  double needed_gain(double in_normal) const {
+    const auto freedom = static_cast<double>(std::max<size_t>(best_.quality->errors.size(), 2) - 1);
+    return in_normal + in_normal * (in_normal * in_normal + 1) / (4 * freedom);
+  }
+
+  /// What Quality::gain_over must exceed, with many samples. What helps on most networks is taken if it helps
+  /// at all, other corrections if that is hardly chance; of several tries of one kind, one in six seems to
+  /// gain as much by chance, so for these it must be twice as much.
   static constexpr double kAnyGain = 0, kLikelyGain = 1, kClearGain = 2;
 
   Graph graph_;
@@ -325,7 +422,8 @@ class PlanSearch {
   std::map<std::tuple<std::string, bool, bool>, Known> known_;
   std::optional<Graph> equalized_;  // once it was asked for
   StatisticsTable equalized_statistics_;
-  std::vector<size_t> fitted_, held_back_;
+  std::vector<size_t> fitted_, held_back_, confirming_;  // numbers of samples
+  std::vector<Kept> kept_;
   const Validator* validator_ = nullptr;
   ChosenPlan best_;
 };

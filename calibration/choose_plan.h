@@ -29,10 +29,17 @@ struct PlanStep {
   Quality after;
   bool spoils = false;  // a channel of the outputs: then it is not kept, whatever it gains
   bool kept = false;
+  bool taken_back = false;  // kept at first, but not confirmed
   double seconds = 0;
 };
 
 constexpr size_t kMostSteps = 11;
+
+/// A part of a step that was left out because of what it would cost.
+struct LeftOut {
+  std::string step, node;
+  uint64_t bytes = 0, macs = 0;  // multiply-accumulates
+};
 
 /// How a plan is made.
 struct Recipe {
@@ -50,10 +57,13 @@ struct ChosenPlan {
   std::optional<Graph> graph;
   Recipe recipe;
   std::vector<PlanStep> steps;  // none without held-back samples
-  size_t held_back = 0;
+  size_t held_back = 0, confirming = 0;
   std::optional<Quality> quality;     // on the held-back samples, if there are any
   std::vector<std::string> put_back;  // nodes in float so that the bound holds
   bool bound_met = true;
+  std::vector<LeftOut> left_out;
+  Budget budget;                      // which that would exceed
+  std::vector<std::string> warnings;  // what speaks against the result
 };
 
 /// Plans the quantization of `graph` as `scheme` says. If the statistics say how images were preprocessed,
@@ -73,12 +83,22 @@ struct ChosenPlan {
 ///     also for weights rounded anew, if those did not gain by themselves
 ///   - ranges by `max` and nothing corrected: the same, so that the result is not known to be worse than that
 ///
+/// With few held-back samples less is hardly chance: gains that count in standard errors must be larger, as
+/// the quantiles of Student's distribution are. What all kept steps gain together must then show on the
+/// confirming samples, which have judged no step: where it does not, the last kept step is taken back, and so
+/// on, down to what the search starts from. Fitted weights alone need not show a gain once more, but no loss of
+/// a standard error.
+///
 /// An equalized network's activations are those of the given one but for the equalized values, whose
 /// statistics are taken from up to kEqualizedSamples of the samples that are not held back. With kOn, every
 /// step but the last has its channels equalized, and so has a method by name.
 ///
 /// Without held-back samples `auto` is kFallbackMethod. Then, and for any method without samples
 /// (`samples.count` 0), biases are corrected in closed form at most.
+///
+/// Layers whose weights are too costly to be rounded anew (too_costly_to_fit) keep the nearest codes and are
+/// listed. A step that equalizes channels is left out if the graph's constants exceed `options.budget`. The
+/// search sets the budget's multiplications to what the rest of it does.
 ///
 /// If there is a bound and the plan breaks it, layers are put back into float, as few as possible of those
 /// that harm most per multiply-accumulate, until it holds on the held-back samples; if it would not

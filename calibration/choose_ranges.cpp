@@ -194,8 +194,7 @@ std::vector<Reader> RangeChooser::find_readers() const {
 
 /// How many samples fit into kRangeMacs and kRangeBytes; at least one.
 size_t RangeChooser::affordable_samples(const std::vector<Reader>& readers) const {
-  uint64_t macs = 0, bytes = 0;
-  for (const Node& node : graph_.nodes) macs += macs_of(graph_, node);
+  uint64_t macs = macs_of(graph_), bytes = 0;
   std::set<ValueId> kept;
   for (const Reader& reader : readers) {
     macs += (choices_.at(reader.value).open_count() + 1) *
@@ -208,8 +207,9 @@ size_t RangeChooser::affordable_samples(const std::vector<Reader>& readers) cons
     if (!shape || !is_static(*shape)) return 1;
     bytes += static_cast<uint64_t>(element_count(*shape)) * sizeof(float);
   }
+  const uint64_t most_bytes = std::min<uint64_t>(kRangeBytes, options_.budget.bytes);
   return std::max<size_t>(
-      std::min(kRangeMacs / std::max<uint64_t>(macs, 1), kRangeBytes / std::max<uint64_t>(bytes, 1)), 1);
+      std::min(kRangeMacs / std::max<uint64_t>(macs, 1), most_bytes / std::max<uint64_t>(bytes, 1)), 1);
 }
 
 /// What the readers read in the float network, per sample.

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "calibration/layer_rows.h"
 #include "calibration/staged_run.h"
@@ -101,7 +102,11 @@ class BiasCorrector {
         plan_(plan),
         qdq_(insert_qdq(graph, plan)),
         index_(qdq_),
-        layers_(find_layers()) {}
+        layers_(find_layers()) {
+    if (fits_)
+      for (const TooCostly& layer : too_costly_to_fit(graph, plan, options.budget))
+        too_costly_.insert(layer.node);
+  }
 
   void run(size_t count, const SampleLoader& load) {
     if (std::none_of(layers_.begin(), layers_.end(), [&](const Layer& l) { return measures_ || fits(l); }))
@@ -132,7 +137,8 @@ class BiasCorrector {
   InputMeans measure(const Layer& layer, const StagedRun& run) const;
   /// True if the layer's weights are to be rounded anew.
   bool fits(const Layer& layer) const {
-    return fits_ && !plan_.nodes[static_cast<size_t>(layer.node)].weights->codes && has_rows(node(layer));
+    return fits_ && !plan_.nodes[static_cast<size_t>(layer.node)].weights->codes && has_rows(node(layer)) &&
+           !too_costly_.contains(layer.node);
   }
   InputMeans fit(const Layer& layer, const StagedRun& run);
   void correct(const Layer& layer, const InputMeans& exact, const InputMeans& quantized);
@@ -152,6 +158,7 @@ class BiasCorrector {
   Graph qdq_;
   const GraphIndex index_;
   const std::vector<Layer> layers_;
+  std::set<NodeId> too_costly_;
   ExactMeans exact_;
 };
 
@@ -176,7 +183,8 @@ std::vector<std::vector<Tensor>> BiasCorrector::load_samples(size_t count, const
   positions.reserve(layers_.size() + 1);
   for (const Layer& layer : layers_) positions.push_back(layer.position);
   const auto bytes = StagedRun::bytes_at(qdq_, positions);
-  const size_t fitting = bytes ? kBiasBytes / std::max<size_t>(*bytes, 1) : kBiasSamplesOfAnyShape;
+  const uint64_t most = std::min<uint64_t>(kBiasBytes, options_.budget.bytes);
+  const size_t fitting = bytes ? most / std::max<size_t>(*bytes, 1) : kBiasSamplesOfAnyShape;
   const size_t wanted = std::min(std::clamp<size_t>(fitting, 1, kBiasSamples), count);
   std::vector<std::vector<Tensor>> samples(wanted);
   parallel_for(wanted, options_.threads, [&](size_t i, int) {
@@ -258,6 +266,27 @@ std::vector<NodeId> corrected_layers(const QuantizationPlan& plan) {
   for (size_t n = 0; n < plan.nodes.size(); ++n)
     if (plan.nodes[n].weights && !plan.nodes[n].weights->shift.empty())
       layers.push_back(static_cast<NodeId>(n));
+  return layers;
+}
+
+std::vector<TooCostly> too_costly_to_fit(const Graph& graph, const QuantizationPlan& plan,
+                                         const Budget& budget) {
+  std::vector<TooCostly> layers;
+  for (const NodeId n : corrected_layers(plan)) {
+    const Node& node = graph.nodes[static_cast<size_t>(n)];
+    if (!has_rows(node)) continue;
+    const WeightLayout layout =
+        *find_op(graph, node).weight_layout(node, graph.constant(node.inputs[1])->shape());
+    layers.push_back({n, fit_cost(layout, std::max(rows_per_sample(layout, 1), kBiasSamples))});
+  }
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const TooCostly& a, const TooCostly& b) { return a.cost.macs < b.cost.macs; });
+  uint64_t macs = 0;
+  std::erase_if(layers, [&](const TooCostly& layer) {
+    if (layer.cost.bytes > budget.bytes || macs + layer.cost.macs > budget.macs) return false;
+    macs += layer.cost.macs;
+    return true;
+  });
   return layers;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "calibration/calibrate.h"
+#include "core/quantization/fit_rounding.h"
 #include "core/quantization/plan.h"
 #include "core/quantization/scheme.h"
 
@@ -18,12 +19,23 @@ namespace quantize {
 /// the same ones, so that their choice cancels out. The result does not depend on the number of threads.
 /// `options.progress` is told of every sample of the float run, then of every layer.
 /// With WeightRounding::kFitted, weights whose codes the plan does not say are first rounded anew for what
-/// their layer reads there (fit_rounding). With BiasCorrection::kClosedForm their biases then take back what
+/// their layer reads there (fit_rounding), but for those that are too_costly_to_fit. With BiasCorrection::kClosedForm their biases then take back what
 /// the new codes do to the means of just that, and nothing else.
 ///
 /// Requires: plan was made for `graph`. Errors: those of the loader and of Engine::run.
 void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, BiasCorrection correction,
                   WeightRounding rounding, const CalibrateOptions& options, QuantizationPlan& plan);
+
+/// A layer whose weights are not rounded anew, as that would cost too much.
+struct TooCostly {
+  NodeId node = kNoNode;
+  FitCost cost;
+};
+
+/// The layers that WeightRounding::kFitted leaves out: those that would exceed the budget's bytes, and of the
+/// others the most costly ones, so that all the rest together stay within its multiplications.
+std::vector<TooCostly> too_costly_to_fit(const Graph& graph, const QuantizationPlan& plan,
+                                         const Budget& budget);
 
 /// The layers that it corrects: those that have a correction already.
 std::vector<NodeId> corrected_layers(const QuantizationPlan& plan);

@@ -20,6 +20,20 @@ int64_t channel_axis(const std::vector<const Tensor*>& references) {
   return shape.size() == 4 || shape[1] < shape[2] ? 1 : 2;
 }
 
+double energy_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values)
+    if (std::isfinite(value)) sum += value * value;
+  return sum;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 /// Sums over the elements of a channel, in the order of samples.
 struct Moments {
   double count = 0, sum = 0, squares = 0;
@@ -49,9 +63,15 @@ OutputError::OutputError(const std::vector<const Tensor*>& references, Kind kind
     for (size_t i = static_cast<size_t>(axis) + 1; i < shape.size(); ++i)
       inner_ *= static_cast<size_t>(std::max<int64_t>(shape[i], 1));
   }
+  std::vector<double> energies;
+  for (const Tensor* reference : references) energies.push_back(energy_of(counted(*reference)));
+  usual_energy_ = median(energies);
   std::vector<Moments> moments(weights_.size());
-  for (const Tensor* reference : references) {
-    const std::vector<double> values = counted(*reference);
+  double samples = 0;
+  for (size_t s = 0; s < references.size(); ++s) {
+    if (share_of(energies[s]) < 1) continue;
+    samples += 1;
+    const std::vector<double> values = counted(*references[s]);
     for (size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) continue;
       Moments& channel = moments[channel_of(i)];
@@ -67,7 +87,6 @@ OutputError::OutputError(const std::vector<const Tensor*>& references, Kind kind
     size += channel.root_mean_square();
     squares += channel.squares;
   }
-  const auto samples = static_cast<double>(references.size());
   if (axis < 0 ||
       total <= kLeastSpread * size) {  // relative to the energy of a sample; where there is none, as it is
     weights_.assign(weights_.size(), squares > 0 ? samples / squares : 1);
@@ -80,14 +99,19 @@ OutputError::OutputError(const std::vector<const Tensor*>& references, Kind kind
   }
 }
 
+double OutputError::share_of(double energy) const {
+  return energy > kOutlyingEnergy * usual_energy_ && usual_energy_ > 0 ? usual_energy_ / energy : 1;
+}
+
 std::vector<double> OutputError::channels_of(const Tensor& reference, const Tensor& candidate) const {
   const std::vector<double> a = counted(reference), b = counted(candidate);
   std::vector<Deviation> channels(weights_.size());
   for (size_t i = 0; i < a.size(); ++i) channels[channel_of(i)].add(a[i], b[i]);
+  const double share = share_of(energy_of(a));
   std::vector<double> errors(channels.size());
   for (size_t c = 0; c < channels.size(); ++c)
     errors[c] = channels[c].non_finite != 0 ? std::numeric_limits<double>::infinity()
-                                            : weights_[c] * channels[c].noise;
+                                            : share * weights_[c] * channels[c].noise;
   return errors;
 }
 

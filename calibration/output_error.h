@@ -19,6 +19,9 @@ namespace quantize {
 /// relative to itself, where channels that mean nothing would speak as loud as the others. Where no channel
 /// varies, an error counts as a share of the mean energy of a sample; where there is none, as it is.
 ///
+/// No sample decides alone: one of more than kOutlyingEnergy times the energy of most counts in no deviation,
+/// and its error as if it had the energy of most.
+///
 /// Probabilities count by their logarithm, those below kLeastProbability as that: the errors of probabilities
 /// themselves are those of the few samples that are hard to tell, and which of two networks has the smaller
 /// ones is chance on as many samples as are held back.
@@ -37,12 +40,17 @@ class OutputError {
  private:
   /// The elements as they count.
   std::vector<double> counted(const Tensor& tensor) const;
+  /// 1, or what brings the energy of an outlying sample down to that of most.
+  double share_of(double energy) const;
   size_t channel_of(size_t element) const { return element / inner_ % weights_.size(); }
 
   Kind kind_;
   size_t inner_ = 1;             // elements of a channel that lie side by side
   std::vector<double> weights_;  // per channel, of a squared error
+  double usual_energy_ = 0;      // the median of the samples'
 };
+
+constexpr double kOutlyingEnergy = 100;
 
 constexpr double kLeastProbability = 1e-3;
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "calibration/decode_image.h"
+#include "calibration/deviation.h"
 #include "calibration/preprocess_file.h"
 #include "core/error.h"
 
@@ -36,6 +37,7 @@ SampleSource::SampleSource(std::vector<Value> inputs, SampleOptions options, Sam
 }
 
 std::optional<std::vector<Tensor>> SampleSource::load(size_t i) {
+  if (is_rejected(i)) return std::nullopt;
   const Sample& sample = list_.samples[i];
   std::vector<Tensor> tensors;
   Hash content;
@@ -45,7 +47,12 @@ std::optional<std::vector<Tensor>> SampleSource::load(size_t i) {
   } catch (const Error& error) {
     const bool about_file = error.kind() == ErrorKind::kCalibration || error.kind() == ErrorKind::kIo;
     if (!list_.images || !about_file) throw;
-    note_bad_image(i, error.what());
+    reject(i, error.what());
+    return std::nullopt;
+  }
+  for (size_t k = 0; k < inputs_.size(); ++k) {
+    if (!has_non_finite(tensors[k])) continue;
+    reject(i, "input '" + inputs_[k].name + "' holds NaN or infinity");
     return std::nullopt;
   }
   const std::lock_guard lock(mutex_);
@@ -120,7 +127,7 @@ HeldSamples SampleSource::held() const {
   return held;
 }
 
-void SampleSource::note_bad_image(size_t i, const std::string& reason) {
+void SampleSource::reject(size_t i, const std::string& reason) {
   constexpr size_t kNamed = 5;
   const std::lock_guard lock(mutex_);
   const auto place = std::lower_bound(bad_images_.begin(), bad_images_.end(), i,
@@ -129,16 +136,23 @@ void SampleSource::note_bad_image(size_t i, const std::string& reason) {
   bad_images_.insert(place, {i, name(i), reason});
   const size_t limit = options_.max_bad_images.value_or(std::max<size_t>(list_.whole.size() / 100, 1));
   const size_t bad = bad_images_.size();
+  const std::string noun = list_.images ? "image" : "sample";
   if (bad <= limit && bad < count()) return;
   std::string reasons;
   for (size_t k = 0; k < std::min(bad, kNamed); ++k) {
     reasons += (k == 0 ? ": " : "; ") + bad_images_[k].name + " (" + bad_images_[k].reason + ")";
   }
   if (bad > kNamed) reasons += "; ...";
-  if (bad == count()) throw Error(ErrorKind::kCalibration, "no image can be used" + reasons);
+  if (bad == count()) throw Error(ErrorKind::kCalibration, "no " + noun + " can be used" + reasons);
   throw Error(ErrorKind::kCalibration, "at least " + std::to_string(bad) + " of " + std::to_string(count()) +
-                                           " images cannot be used, more than --max-bad-images " +
+                                           " " + noun + "s cannot be used, more than --max-bad-images " +
                                            std::to_string(limit) + " allows" + reasons);
+}
+
+bool SampleSource::is_rejected(size_t i) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(bad_images_.begin(), bad_images_.end(),
+                     [&](const BadImage& bad) { return bad.sample == i; });
 }
 
 std::vector<BadImage> SampleSource::bad_images() const {

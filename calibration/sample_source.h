@@ -70,7 +70,7 @@ SampleList list_samples(const std::vector<Value>& inputs, const SampleOptions& o
 /// the input. f64 may stand for f32.
 void check_fits(const std::string& file, DataType dtype, const Shape& shape, const Value& input);
 
-/// An image that could not be used.
+/// An image, or sample of tensors, that could not be used.
 struct BadImage {
   size_t sample;
   std::string name, reason;
@@ -87,10 +87,14 @@ class SampleSource {
   size_t count() const { return list_.samples.size(); }
   const std::string& name(size_t i) const { return list_.samples[i].name; }
 
-  /// The tensors of sample i, one for each input of the model; nothing if it is an image that cannot be used.
-  /// Errors: Error(kCalibration) when more images are bad than the limit allows, or all of them, naming files
-  /// and reasons; Error(kIo) or Error(kCalibration) for tensors.
+  /// The tensors of sample i, one for each input of the model; nothing if it is an image that cannot be used,
+  /// holds NaN or infinity, or was rejected. Errors: those of reject; Error(kIo) or Error(kCalibration) for
+  /// tensors of another kind than the model takes.
   std::optional<std::vector<Tensor>> load(size_t i);
+
+  /// Sample i is not to be used, for this reason; it counts as a bad image. Errors: Error(kCalibration) when
+  /// more are bad than the limit allows, or all of them, naming samples and reasons.
+  void reject(size_t i, const std::string& reason);
 
   /// Those met so far, in the order of the samples.
   std::vector<BadImage> bad_images() const;
@@ -110,7 +114,7 @@ class SampleSource {
  private:
   Tensor load_part(const Sample::Part& part, const Value& input, Hash& content) const;
   Tensor read_tensor(const Sample::Part& part, const Value& input) const;
-  void note_bad_image(size_t i, const std::string& reason);
+  bool is_rejected(size_t i) const;
 
   std::vector<Value> inputs_;
   SampleOptions options_;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "calibration/statistics_table.h"
-#include "core/engine/observer.h"
 #include "core/graph.h"
 
 namespace quantize {
@@ -18,15 +17,16 @@ std::vector<bool> values_to_observe(const Graph& graph);
 
 /// Collects the statistics of all values it is told of, from any number of threads at once. Since everything
 /// it adds up is exact, the order in which threads arrive does not show in the result.
-class StatisticsCollector : public ExecutionObserver {
+class StatisticsCollector {
  public:
   /// `graph` and `kernels` must outlive the collector.
   StatisticsCollector(const Graph& graph, const KernelTable& kernels);
-  ~StatisticsCollector() override;
+  ~StatisticsCollector();
 
-  /// Thread-safe. Values that are not f32 or have no element are left out.
-  /// Errors: those of summarize and TensorStatistics::add, with the value as context.
-  void on_value(ValueId id, const TensorView& value) override;
+  /// Thread-safe. Values that are not f32 or have no element are left out. Returns false if elements of the
+  /// value count as non-finite. Errors: those of summarize and TensorStatistics::add, with the value as
+  /// context.
+  bool add(ValueId id, const TensorView& value);
 
   /// Moves what was collected into `table`. Not while any thread still runs.
   void take(StatisticsTable& table);

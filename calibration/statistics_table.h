@@ -34,6 +34,11 @@ std::string fingerprint(const Graph& graph);
 /// StatisticsTable::preprocessing in a sentence.
 std::string name_of_preprocessing(const std::string& preprocessing);
 
+/// A sentence for each constant that a node of the model, as its file has it, reads and that holds NaN; for
+/// one that holds infinity only if some value was not finite in calibration, since masks and open bounds hold
+/// infinity rightly.
+std::vector<std::string> doubts_about_constants(const Graph& model, const StatisticsTable& table);
+
 /// Makes sure that statistics belong to this model and preprocessing.
 /// Errors: Error(kCalibration) saying which of them differs.
 void check_origin(const StatisticsTable& table, const std::string& model, const std::string& preprocessing);

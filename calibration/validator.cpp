@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "calibration/batches.h"
@@ -47,6 +48,14 @@ std::optional<double> Quality::sqnr_db() const {
   std::optional<double> worst = Deviation::kMaxDb;
   for (const Deviation& output : outputs) worst = std::min(worst, output.sqnr_db());
   return worst;
+}
+
+std::optional<double> Quality::median_sqnr_db() const {
+  if (sample_sqnrs.empty()) return std::nullopt;
+  std::vector<std::optional<double>> sorted = sample_sqnrs;  // what is not known comes first
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
 }
 
 std::optional<double> Quality::agreement() const {
@@ -119,14 +128,17 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
       auto inputs = set.load(held_back[begin + i]);
       if (!inputs) return;
       std::vector<Tensor> outputs = engine.run(*inputs);
-      samples_[begin + i] = {std::move(*inputs), std::move(outputs), labels_of(set, held_back[begin + i])};
+      samples_[begin + i] = {held_back[begin + i], std::move(*inputs), std::move(outputs),
+                             labels_of(set, held_back[begin + i])};
     });
   };
   if (held_back.empty()) return;
   take(0, 1);
   const size_t bytes = std::max<size_t>(bytes_of(samples_[0].inputs) + bytes_of(samples_[0].outputs), 1);
-  take(1, std::clamp<size_t>(kValidationBytes / bytes, 1, held_back.size()));
+  const uint64_t most = std::min<uint64_t>(kValidationBytes, options.budget.bytes);
+  take(1, std::clamp<size_t>(most / bytes, 1, held_back.size()));
   std::erase_if(samples_, [](const Sample& sample) { return sample.inputs.empty(); });
+  drop_overflowing(graph, set);
   if (samples_.empty()) return;
   agreement_.decide(samples_[0].inputs, row_of(samples_[0].outputs, 0, batch_));
   const GraphIndex index(graph);
@@ -162,39 +174,73 @@ void Validator::judge_rows(const Sample& sample, const std::vector<Tensor>& comp
   }
 }
 
+void Validator::drop_overflowing(const Graph& graph, const SampleSet& set) {
+  std::map<size_t, std::vector<std::string>> non_finite;
+  for (const Sample& sample : samples_)
+    for (size_t i = 0; i < sample.outputs.size(); ++i)
+      if (has_non_finite(sample.outputs[i]))
+        non_finite[sample.number].push_back(graph.value(graph.outputs[i]).name);
+  if (!set.reject) return;
+  for (const auto& [number, value] : overflowing_samples(non_finite, samples_.size())) {
+    set.reject(number, overflow_reason(value));
+    std::erase_if(samples_, [n = number](const Sample& sample) { return sample.number == n; });
+  }
+}
+
+Quality Validator::judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const {
+  const size_t outputs = computed.size();
+  Quality part;
+  part.outputs.resize(outputs);
+  std::vector<double>& channels = part.channel_errors.emplace_back();
+  for (size_t i = 0; i < outputs; ++i) {
+    part.outputs[i].add(sample.outputs[i], computed[i]);
+    for (const double error : errors_[i].channels_of(sample.outputs[i], computed[i]))
+      channels.push_back(error / static_cast<double>(outputs));
+  }
+  part.sample_sqnrs = {part.sqnr_db()};
+  part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
+  return part;
+}
+
 Quality Validator::judge(const Graph& network) const {
   Engine engine(network, {.kernels = &kernels_});
-  const size_t outputs = network.outputs.size();
   std::vector<Quality> parts(samples_.size());
   std::vector<std::vector<std::vector<SampleAgreement>>> rows(samples_.size());
   parallel_for(samples_.size(), threads_, [&](size_t s, int) {
     const std::vector<Tensor> computed = engine.run(samples_[s].inputs);
-    Quality& part = parts[s];
-    part.outputs.resize(outputs);
-    part.channel_errors.resize(1);
-    std::vector<double>& channels = part.channel_errors[0];
-    for (size_t i = 0; i < outputs; ++i) {
-      part.outputs[i].add(samples_[s].outputs[i], computed[i]);
-      for (const double error : errors_[i].channels_of(samples_[s].outputs[i], computed[i]))
-        channels.push_back(error / static_cast<double>(outputs));
-    }
-    part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
-    judge_rows(samples_[s], computed, part, rows[s]);
+    parts[s] = judge_errors(samples_[s], computed);
+    judge_rows(samples_[s], computed, parts[s], rows[s]);
   });
   Quality quality;
-  quality.outputs.resize(outputs);
+  quality.outputs.resize(network.outputs.size());
   for (const Quality& part : parts) {  // in one order, so that the sums do not depend on threads
     quality.labelled += part.labelled;
     quality.reference_right += part.reference_right;
     quality.candidate_right += part.candidate_right;
+    quality.sample_sqnrs.push_back(part.sample_sqnrs[0]);
     quality.errors.push_back(part.errors[0]);
     quality.channel_errors.push_back(part.channel_errors[0]);
-    for (size_t i = 0; i < outputs; ++i) quality.outputs[i].add(part.outputs[i]);
+    for (size_t i = 0; i < part.outputs.size(); ++i) quality.outputs[i].add(part.outputs[i]);
   }
   std::vector<std::vector<SampleAgreement>> all;
   for (auto& of_sample : rows) std::move(of_sample.begin(), of_sample.end(), std::back_inserter(all));
   quality.tasks = agreement_.total(all);
   return quality;
+}
+
+std::vector<std::string> doubts_about(const Quality& quality) {
+  constexpr double kHalf = 50, kLittle = 6;
+  std::vector<std::string> doubts;
+  const auto text = [](double figure) { return std::to_string(std::lround(figure)); };
+  for (const TaskFigures& output : quality.tasks)
+    if (output.task.task != Task::kEmbedding && output.agreement && *output.agreement < kHalf)
+      doubts.push_back("most held-back samples disagree with the result: its outputs mean the same in " +
+                       text(*output.agreement) + " % (" + name_of(output.task.task) + ")");
+  const std::optional<double> median = quality.median_sqnr_db();
+  if (median && *median < kLittle)
+    doubts.push_back("the result is far off on most held-back samples: half of them have an SQNR below " +
+                     text(std::max(*median, -99.0) + 1) + " dB");
+  return doubts;
 }
 
 }  // namespace quantize

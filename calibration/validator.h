@@ -16,8 +16,10 @@ namespace quantize {
 struct SampleSet {
   size_t count = 0;
   SampleLoader load;
-  size_t held_back = 0;                                      // of them: evenly spread, the last of each part
+  size_t held_back = 0;                                      // of them, evenly spread, to judge every step by
+  size_t confirming = 0;                                     // of the others: to judge nothing but the result
   std::function<std::optional<int64_t>(size_t)> label = {};  // the right class of a sample, if it is known
+  SampleRejecter reject = {};
   /// Of a model whose batch is fixed: samples in each batch, of which `count` and `held_back` are numbers
   /// then, and all of them. See Batches.
   int64_t batch = 1;
@@ -30,16 +32,19 @@ struct SampleSet {
 /// How far a network is from the float network on the held-back samples.
 struct Quality {
   size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
-  std::vector<TaskFigures> tasks;                                 // in the order of the graph's outputs
-  std::vector<Deviation> outputs;                                 // in the order of the graph's outputs
+  std::vector<TaskFigures> tasks;  // agreement, in the order of the graph's outputs
+  std::vector<Deviation> outputs;  // likewise
+  /// Per sample: the SQNR of its worst output.
+  std::vector<std::optional<double>> sample_sqnrs;
   /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm.
   std::vector<double> errors;
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
 
-  std::optional<double> sqnr_db() const;    // of the worst output, over all samples; see Deviation
-  std::optional<double> agreement() const;  // percent, of the worst output that has one; see TaskFigures
-  std::optional<double> drop() const;       // of top-1, in points of the labelled samples, if there are any
+  std::optional<double> sqnr_db() const;         // of the worst output, over all samples; see Deviation
+  std::optional<double> median_sqnr_db() const;  // of sample_sqnrs: that of most, whatever one's energy
+  std::optional<double> agreement() const;       // percent, of the worst output that has one; see TaskFigures
+  std::optional<double> drop() const;  // of top-1, in points of the labelled samples, if there are any
 
   /// By how much the roots of the errors are lower than another network's on the same samples, on average, in
   /// standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors
@@ -56,11 +61,16 @@ struct Quality {
   bool spoils_a_channel_of(const Quality& other) const;
 };
 
+/// What speaks against a network, a sentence each: that most held-back samples disagree with it, or that
+/// their error is as large as a good part of the signal. Empty for nothing.
+std::vector<std::string> doubts_about(const Quality& quality);
+
 /// Keeps the held-back samples and what the float network computes of them.
 class Validator {
  public:
   /// Loads and runs samples `held_back` of the loader, as many of them, from the first on, as
   /// kValidationBytes hold. Errors: those of the loader and of Engine::run.
+  /// A sample of which alone the float network computes what is not finite is rejected (SampleSet::reject).
   Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
             const CalibrateOptions& options);
 
@@ -74,11 +84,14 @@ class Validator {
 
  private:
   struct Sample {
+    size_t number = 0;  // in the set
     std::vector<Tensor> inputs, outputs;
     std::vector<std::optional<int64_t>> labels;  // one a row
   };
   void judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
                   std::vector<std::vector<SampleAgreement>>& rows) const;
+  void drop_overflowing(const Graph& graph, const SampleSet& set);
+  Quality judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const;
 
   const Graph& source_;
   Agreement agreement_;

@@ -34,6 +34,7 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
   console.explain("images: " + preprocessing_text(samples.preprocessing));
   StatisticsTable table = calibrate(graph, samples.source, flags.engine, console);
   if (samples.preprocessing) table.preprocessing_origin = origin_json(*samples.preprocessing);
+  warn_of_constants(source, table, console.diagnostics);
   save_statistics(table, flags.output);
   const Json json = {{"model", flags.model},
                      {"output", flags.output},

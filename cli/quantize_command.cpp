@@ -18,6 +18,7 @@
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/labels.h"
+#include "cli/max_memory.h"
 #include "cli/options.h"
 #include "cli/quantize_report.h"
 #include "cli/samples.h"
@@ -38,6 +39,7 @@ namespace {
 
 struct QuantizeFlags {
   std::string model, output, statistics, plan;
+  std::string max_memory;
   std::string format = "qdq", target, input_type = "f32", task = kAutoTask;  // target "": the format's own
   SchemeFlags scheme;
   SampleFlags samples;
@@ -125,6 +127,13 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   return {std::move(table), std::move(choice), nullptr, {}};
 }
 
+// Bytes; what is left of --max-memory is for optional work.
+uint64_t needed_of(const QuantizeFlags& flags, const Graph& graph) {
+  const uint64_t needed = needed_bytes(graph, flags.engine.thread_count());
+  check_needed(needed, max_memory(flags.max_memory));
+  return needed;
+}
+
 // A quarter of the images judges what the others are used for; a bound is a promise, which takes more of
 // them.
 size_t held_back_of(const QuantizeFlags& flags, size_t count) {
@@ -152,6 +161,12 @@ void warn_of_missing(const QuantizeFlags& flags, const StatisticsTable& statisti
   if (!missing.empty())
     console.diagnostics.warn("'" + flags.statistics + "': " + missing +
                              "; merge their statistics with these");
+}
+
+// As many again, at most a third of the rest: what is left is fitted to.
+size_t confirming_of(size_t held_back, size_t count) {
+  constexpr size_t kMost = 32;
+  return std::min({held_back, (count - held_back) / 3, kMost});
 }
 
 Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
@@ -199,6 +214,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
       throw Error(ErrorKind::kInvalidArgument,
                   "a bound on the loss needs images of two batches of the model at least; give more of them");
     samples.task = parse_task(flags.task);
+    samples.confirming = confirming_of(samples.held_back, samples.count);
     if (!learned.labels.empty())
       samples.label = [&](size_t i) { return label_of(learned.labels, source.name(i)); };
   } else if (scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured) {
@@ -210,6 +226,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
   CalibrateOptions options;
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
+  options.budget.bytes = std::min(Budget::kMostBytes, max_memory(flags.max_memory) - needed_of(flags, graph));
   Progress progress = console.progress("trying");
   options.progress = [&](size_t tried) { progress.update(tried, tried > kMostSteps ? 0 : kMostSteps); };
   return choose_plan(graph, learned.statistics, scheme, target, samples, flags.bound, options);
@@ -263,16 +280,20 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   QuantizationScheme scheme = make_scheme(flags.scheme);
   scheme.integer_input = flags.input_type == "u8";
 
+  if (fs::is_regular_file(flags.model))
+    check_needed(fs::file_size(flags.model), max_memory(flags.max_memory));
   const Graph source = load_model(flags.model, flags.input_shapes);
   check_is_float(source);
   done(console, flags.model + ": " + format_plural(source.nodes.size(), "node") + ", opset " +
                     std::to_string(source.opset()));
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
+  needed_of(flags, graph);
   done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
   const Learned learned = learn(flags, source, graph, console);
   done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
                     format_plural(learned.statistics.samples, "sample"));
+  warn_of_constants(source, learned.statistics, console.diagnostics);
   const ChosenPlan chosen = choose_plan(flags, source, graph, learned, scheme, console);
   const QuantizationPlan& plan = chosen.plan;
   check_labelled(flags, chosen);
@@ -285,7 +306,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   describe(model, flags, scheme, chosen.recipe, learned);
   save(flags, planned, plan, model);
 
-  for (const std::string& warning : plan.warnings) console.diagnostics.warn(warning);
+  for (const std::vector<std::string>& warnings : {chosen.warnings, plan.warnings})
+    for (const std::string& warning : warnings) console.diagnostics.warn(warning);
   return quantize_report({.model = flags.model,
                           .output = output_of(flags),
                           .format = flags.format,
@@ -334,6 +356,7 @@ CommandBody define(CLI::App& app) {
       ->group("Quantization");
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
+  add_max_memory(app, flags->max_memory);
   return [flags](Console& console) { return quantize(*flags, console); };
 }
 

@@ -116,6 +116,7 @@ Json steps_json(const ChosenPlan& chosen) {
                     {"gain", or_null(gain_of(step))},
                     {"spoils_a_channel", step.spoils},
                     {"kept", step.kept},
+                    {"taken_back", step.taken_back},
                     {"seconds", step.seconds}});
   return list;
 }
@@ -135,6 +136,7 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
   };
   const auto verdict = [](const PlanStep& step) {
     if (step.kept) return "kept";
+    if (step.taken_back) return "taken back, as other samples do not confirm it";
     const std::optional<double> gain = gain_of(step);
     if (!gain) return "rejected, as the samples do not tell";
     if (!(*gain > 0)) return "rejected";
@@ -145,6 +147,25 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
                step.before ? format_fixed(gain_of(step), 1) : "", format_fixed(step.seconds, 1),
                verdict(step)});
   return table.text(style) + "\n";
+}
+
+Json left_out_json(const ChosenPlan& chosen) {
+  Json list = Json::array();
+  for (const LeftOut& part : chosen.left_out)
+    list.push_back({{"step", part.step}, {"node", part.node}, {"bytes", part.bytes}, {"macs", part.macs}});
+  return list;
+}
+
+// What was not tried because of its cost.
+std::string left_out_text(const ChosenPlan& chosen) {
+  if (chosen.left_out.empty()) return "";
+  std::string text = "  left out, as no optional step may take more than " +
+                     format_bytes(chosen.budget.bytes) + " or " + format_count(chosen.budget.macs) +
+                     " multiply-accumulates:\n";
+  for (const LeftOut& part : chosen.left_out)
+    text += "    " + part.step + (part.node.empty() ? "" : " in " + printable(part.node)) + ": " +
+            format_bytes(part.bytes) + ", " + format_count(part.macs) + "\n";
+  return text + "\n";
 }
 
 // Which layers the bound has cost.
@@ -169,6 +190,13 @@ Json statistics_json(const QuantizeFacts& facts) {
   return {{"file", facts.statistics}, {"read", facts.statistics_read}};
 }
 
+// The same with the number of samples; figures are null where nothing was held back.
+Json held_back_json(const ChosenPlan& chosen) {
+  Json json = {{"held_back", chosen.held_back}, {"agreement", nullptr}, {"sqnr_db", nullptr}};
+  if (chosen.quality) json.update(quality_json(chosen.quality));
+  return json;
+}
+
 Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   Json json = {{"model", facts.model},
                {"output", facts.output},
@@ -184,7 +212,9 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"int8_macs", summary.integer_macs},
                {"held_back", facts.chosen.held_back},
                {"held_back_quality", quality_json(facts.chosen.quality)},
+               {"quality", held_back_json(facts.chosen)},
                {"steps", steps_json(facts.chosen)},
+               {"left_out", left_out_json(facts.chosen)},
                {"put_back", facts.chosen.put_back},
                {"time_ratio", facts.time_ratio ? Json(*facts.time_ratio) : Json()},
                {"passed", facts.chosen.bound_met},
@@ -222,7 +252,7 @@ std::string text_of(const QuantizeFacts& facts, const PlanSummary& summary, cons
             " of the time of FP32, both in this program's engine";
   text += "\n  took            " + format_fixed(console.seconds(), 1) + " s, " +
           format_fixed(peak_rss_mib(), 0) + " MiB at most\n\n" + step_table(facts.chosen, style) +
-          put_back_text(facts.chosen);
+          left_out_text(facts.chosen) + put_back_text(facts.chosen);
   text += node_table(summary, style);
   return text + "\nCheck it:  quantize verify " + printable(facts.model) + " " + printable(facts.output) +
          " --images FOLDER\n";
@@ -250,7 +280,9 @@ BoundFigures figures_of(const std::optional<Quality>& quality) {
 
 Json quality_json(const std::optional<Quality>& quality) {
   if (!quality) return nullptr;
-  Json json = {{"sqnr_db", or_null(quality->sqnr_db())}, {"agreement", or_null(quality->agreement())}};
+  Json json = {{"sqnr_db", or_null(quality->sqnr_db())},
+               {"median_sqnr_db", or_null(quality->median_sqnr_db())},
+               {"agreement", or_null(quality->agreement())}};
   if (quality->labelled != 0) json["top1_drop"] = or_null(quality->drop());
   return json;
 }

@@ -2,7 +2,6 @@
 #include "cli/samples.h"
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <charconv>
 
 #include "calibration/auto_preprocess.h"
@@ -158,8 +157,13 @@ void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics) {
   for (const BadImage& each : bad)
     if (named.size() < kNamed) named.push_back("'" + each.name + "' (" + each.reason + ")");
   if (bad.size() > kNamed) named.push_back(std::to_string(bad.size() - kNamed) + " others");
-  diagnostics.warn(std::to_string(bad.size()) + " of " + format_plural(source.count(), "image") +
+  diagnostics.warn(std::to_string(bad.size()) + " of " +
+                   format_plural(source.count(), source.fingerprint().empty() ? "sample" : "image") +
                    (bad.size() == 1 ? " was skipped: " : " were skipped: ") + join(named, "; "));
+}
+
+void warn_of_constants(const Graph& model, const StatisticsTable& statistics, Diagnostics& diagnostics) {
+  for (std::string& doubt : doubts_about_constants(model, statistics)) diagnostics.warn(std::move(doubt));
 }
 
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
@@ -171,17 +175,20 @@ StatisticsTable calibrate(const Graph& model, SampleSource& source, const Engine
   options.kernels = &engine.kernels();
   options.preprocessing = source.fingerprint();
   options.progress = [&](size_t done) { progress.update(done, batches.count()); };
-  std::atomic<uint64_t> used = 0;
   const auto load = [&](size_t i) -> std::optional<std::vector<Tensor>> {
     std::optional<Batches::Batch> batch = batches.load(i);
     if (!batch) return std::nullopt;
-    used += batch->rows.size();
     return std::move(batch->inputs);
   };
+  options.reject = [&](size_t i, const std::string& reason) { batches.reject(i, reason); };
+  SampleCensus census(batches.batch(), source.count());
+  options.census = &census;
   StatisticsTable table = calibrate(model, batches.count(), load, options);
-  table.samples = used;
+  table.samples = source.count() - source.bad_images().size();
   table.held = source.held();
   warn_of_bad_images(source, console.diagnostics);
+  for (std::string& warning : census.warnings([&](size_t i) { return source.name(i); }))
+    console.diagnostics.warn(std::move(warning));
   return table;
 }
 
@@ -193,6 +200,7 @@ SampleSet sample_set(SampleSource& source, const Graph& model) {
             if (!batch) return std::nullopt;
             return std::move(batch->inputs);
           },
+          .reject = [batches](size_t i, const std::string& reason) { batches.reject(i, reason); },
           .batch = fixed_batch(model),
           .samples = source.count(),
           .source = &model};

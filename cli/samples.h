@@ -65,8 +65,12 @@ Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineO
 /// Warns once of all images that were skipped, naming the first ones.
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);
 
-/// Runs the prepared model on all samples for its statistics, with progress; warns of the images that were
-/// skipped. Errors: those of calibrate and SampleSource::load; Error(kInterrupted).
+/// Warns of the model's constants that are not finite (doubts_about_constants).
+void warn_of_constants(const Graph& model, const StatisticsTable& statistics, Diagnostics& diagnostics);
+
+/// Runs the prepared model on all samples for its statistics, with progress; warns of the samples that were
+/// skipped and of what is odd about the others (SampleCensus::warnings). Errors: those of calibrate and
+/// SampleSource::load; Error(kInterrupted).
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
                           Console& console);
 

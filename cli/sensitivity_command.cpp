@@ -99,6 +99,7 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
   console.explain("images: " + preprocessing_text(samples.preprocessing));
   const StatisticsTable statistics = calibrate(graph, samples.source, flags.engine, console);
+  warn_of_constants(source, statistics, console.diagnostics);
   const RangeTable ranges = decide_ranges(statistics, scheme, flags.engine.thread_count());
   const Planner planner = [&](const std::set<std::string>& float_nodes) {
     scheme.float_nodes = float_nodes;

@@ -19,6 +19,7 @@ namespace {
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr int64_t kFittedTogether = 16;  // channels, so that what they share is read once
+constexpr int kGroupsTogether = 8;       // so that memory does not depend on the number of threads
 
 /// a * b by the kernels of the CPU.
 Matrix product(const KernelTable& kernels, const float* a, const MatrixLayout& a_layout, const float* b,
@@ -181,6 +182,20 @@ class ChannelFitter {
 
 }  // namespace
 
+FitCost fit_cost(const WeightLayout& layout, size_t rows) {
+  const auto size = static_cast<uint64_t>(layout.inputs * layout.taps);
+  const auto groups = static_cast<uint64_t>(layout.groups), outputs = static_cast<uint64_t>(layout.outputs);
+  const bool factored = size <= kMostFactored;
+  const uint64_t square = size * size, at_once = std::min<uint64_t>(groups, kGroupsTogether);
+  const uint64_t matrices = factored ? 4 : 1;  // the covariance; reordered, and its factor twice
+  constexpr uint64_t kPerWeight = 3;           // slopes, and as much again for the moves
+  FitCost cost;
+  cost.bytes = sizeof(float) * (at_once * matrices * square + (groups + at_once) * size * rows);
+  cost.macs = groups * (square * rows / 2 + kPerWeight * outputs * square);
+  if (factored) cost.macs += groups * (square * size / 3 + kPerWeight * outputs * square);
+  return cost;
+}
+
 Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
                     const LayerRows& rows, const KernelTable& kernels, int threads) {
   Tensor result = quantize_tensor(weights, params);
@@ -210,7 +225,7 @@ Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const Weig
   if (layout.groups == 1)
     fit_group(0, threads);
   else
-    parallel_for(static_cast<size_t>(layout.groups), threads,
+    parallel_for(static_cast<size_t>(layout.groups), std::min(threads, kGroupsTogether),
                  [&](size_t group, int) { fit_group(static_cast<int64_t>(group), 1); });
   return result;
 }

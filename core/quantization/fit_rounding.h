@@ -40,6 +40,13 @@ struct LayerRows {
 Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
                     const LayerRows& rows, const KernelTable& kernels, int threads);
 
+/// What fit_rounding takes for a layer, known before it begins: the covariance of the inputs of a group, which
+/// grows with their square, and the multiplications for it and for the channels that are fitted.
+struct FitCost {
+  uint64_t bytes = 0, macs = 0;
+};
+FitCost fit_cost(const WeightLayout& layout, size_t rows);
+
 constexpr int kFitPasses = 4;
 constexpr int64_t kMostFactored = 1536;  // inputs of a group; the time grows with their cube
 

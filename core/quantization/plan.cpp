@@ -42,4 +42,28 @@ PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan) {
   return summary;
 }
 
+std::optional<std::string> why_all_float(const PlanSummary& summary) {
+  std::map<std::string, std::pair<size_t, std::string>>
+      shared;  // outside quotes -> nodes, the first such reason
+  const std::pair<size_t, std::string>* most = nullptr;
+  size_t integer = 0;
+  for (const auto& [op_type, count] : summary.by_op_type) {
+    integer += count.integer;
+    for (const auto& [reason, nodes] : count.reasons) {
+      std::string frame;
+      bool quoted = false;
+      for (const char c : reason) {
+        quoted = quoted != (c == '\'');
+        if (!quoted) frame += c;
+      }
+      auto& group = shared.try_emplace(frame, 0, reason).first->second;
+      group.first += nodes;
+      if (most == nullptr || group.first > most->first) most = &group;
+    }
+  }
+  const bool any = summary.macs != 0 ? summary.integer_macs != 0 : integer != 0;
+  if (any || most == nullptr) return std::nullopt;
+  return most->second;
+}
+
 }  // namespace quantize

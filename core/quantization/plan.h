@@ -95,4 +95,8 @@ struct PlanSummary {
 };
 PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan);
 
+/// Why nothing is left in integers: the reason that most float nodes share, whatever values it names. Nothing
+/// if some multiplication is in integers or, in a graph without any, some node.
+std::optional<std::string> why_all_float(const PlanSummary& summary);
+
 }  // namespace quantize

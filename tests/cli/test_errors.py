@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Bad input: one clear sentence, the documented exit code, no output, no stray file."""
+import math
 import os
 import random
 import resource
@@ -159,6 +160,50 @@ class Images(Case):
         report = self.run_json(*self.quantize("-o", "q.onnx"))
         self.assertEqual((report["samples"], report["skipped_images"]), (20, 1))
         self.assertRegex("\n".join(report["warnings"]), "notes.jpg")
+
+    def numbers(self, i, scale=1.0):
+        generator = random.Random(i)
+        return [scale * generator.uniform(-1, 1) for _ in range(784)]
+
+    def tensors(self, changed):
+        """20 samples of random numbers but for those of the dictionary."""
+        for i in range(20):
+            self.write(f"images/{i:02}.npy", pictures.npy((1, 1, 28, 28), changed.get(i, self.numbers(i))))
+
+    def test_samples_that_are_not_finite(self):
+        for value in (math.nan, math.inf, -math.inf):
+            with self.subTest(value):
+                self.tensors({4: [value] + self.numbers(4)[1:]})
+                arguments = (MODEL, "--calib", "images")
+                report = self.run_json(*arguments, "-o", "q.onnx")
+                self.assertEqual((report["samples"], report["skipped_images"]), (19, 1))
+                self.assertRegex("\n".join(report["warnings"]), "04.npy.*NaN")
+                self.fails(*arguments, "--max-bad-images", "0", "-o", "none.onnx", code=CALIBRATION, says="04.npy")
+                for command in (("calibrate", *arguments, "-o", "s.stats"), ("verify", MODEL, MODEL, *arguments[1:])):
+                    self.assertRegex("\n".join(self.run_json(*command)["warnings"]), "04.npy")
+        self.tensors({i: [math.nan] * 784 for i in range(20)})
+        self.fails(*arguments, "--max-bad-images", "99", "-o", "none.onnx", code=CALIBRATION, says="no sample can be used")
+
+    def test_memory_that_is_not_there(self):
+        self.images(4)
+        self.fails(*self.quantize("--max-memory", "100K", "-o", "none.onnx"), code=UNSUPPORTED, says="--max-memory")
+        for size in ("0", "-1", "nan", "1T", "much"):
+            self.fails(*self.quantize("--max-memory", size, "-o", "none.onnx"), code=USAGE, says=f"'{size}'")
+        self.run_program(*self.quantize("--max-memory", "1G", "-o", "q.onnx"))
+
+    def test_samples_that_are_odd(self):
+        arguments = (MODEL, "--calib", "images", "-o", "q.onnx")
+        self.tensors({})
+        self.assertEqual(self.run_json(*arguments)["warnings"], [])
+        for scale in (10, 1000):
+            for place in (2, 19):
+                self.tensors({place: self.numbers(place, scale)})
+                for command in (arguments, ("calibrate", *arguments)):
+                    self.assertRegex("\n".join(self.run_json(*command)["warnings"]), f"{place:02}.npy")
+        self.tensors({i: self.numbers(1) for i in range(20)})
+        report = self.run_json(*arguments)
+        self.assertRegex("\n".join(report["warnings"]), "20 samples do not differ")
+        self.assertTrue(all(abs(step["gain"] or 0) < 1e4 for step in report["steps"]))
 
     def test_more_than_the_limit_are_bad(self):
         self.images(20)

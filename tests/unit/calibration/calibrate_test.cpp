@@ -1,5 +1,7 @@
 // The calibration run: what is observed, and that neither threads nor shards show in the result.
 #include <catch2/catch.hpp>
+#include <limits>
+#include <map>
 
 #include "calibration/calibrate.h"
 #include "calibration/statistics_collector.h"
@@ -120,6 +122,48 @@ TEST_CASE("A network that makes NaN is noticed") {
   CHECK(table.values.at("div_0_out").non_finite == 2);
   CHECK(table.values.at("div_0_out").samples == 0);
   CHECK(table.values.at("x").non_finite == 0);
+}
+
+TEST_CASE("A sample that overflows inside the network is rejected and leaves no trace") {
+  test::GraphBuilder b;
+  const ValueId x = b.input("x", {1, 4});
+  Graph graph = b.build({b.node("Exp", {x})});
+  infer_shapes(graph);
+  const auto numbers = [](size_t i) {
+    return std::vector{
+        Tensor::of<float>({1, 4}, std::vector<float>(4, i == 3 ? 1000 : 0.1f * static_cast<float>(i)))};
+  };
+  std::map<size_t, std::string> rejected;
+  const auto load = [&](size_t i) { return rejected.contains(i) ? std::nullopt : std::optional(numbers(i)); };
+  CalibrateOptions options;
+  options.threads = 2;
+  SampleCensus census;
+  options.census = &census;
+  options.reject = [&](size_t i, const std::string& reason) { rejected[i] = reason; };
+  const StatisticsTable table = calibrate(graph, 8, load, options);
+  REQUIRE(rejected.size() == 1);
+  CHECK_THAT(rejected.at(3), Catch::Contains("exp_0_out"));
+  CHECK(table.samples == 7);
+  CHECK(table == calibrate(graph, 8, load, {}));
+  for (const auto& [name, value] : table.values) CHECK(value.non_finite == 0);
+}
+
+TEST_CASE("Constants that are not finite are told of where they do harm") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity(),
+                  kNan = std::numeric_limits<float>::quiet_NaN();
+  test::GraphBuilder b;
+  const ValueId x = b.input("x", {1, 2});
+  const ValueId nan = b.node("Add", {x, b.constant("with_nan", Tensor::of<float>({2}, {1, kNan}))});
+  const Graph graph =
+      b.build({nan, b.node("Min", {x, b.constant("open", Tensor::of<float>({1}, {kInfinity}))})});
+  StatisticsTable table;
+  std::vector<std::string> doubts = doubts_about_constants(graph, table);
+  REQUIRE(doubts.size() == 1);
+  CHECK_THAT(doubts[0], Catch::Contains("'with_nan' holds NaN"));
+  table.values["v"].non_finite = 1;
+  doubts = doubts_about_constants(graph, table);
+  REQUIRE(doubts.size() == 2);
+  CHECK_THAT(doubts[0], Catch::Contains("'open' holds infinite"));
 }
 
 TEST_CASE("Statistics of different origin do not add up") {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "calibration/budget.h"
 #include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
 #include "core/passes/passes.h"
@@ -105,6 +106,78 @@ TEST_CASE("choose_plan: a method by name is not questioned") {
   CHECK(chosen.held_back == 0);
   CHECK(chosen.recipe.method == "entropy");
   CHECK(chosen.recipe.bias_correction == BiasCorrection::kMeasured);
+}
+
+TEST_CASE("choose_plan: what the confirming samples do not confirm is taken back") {
+  SampleSet set = images(8);
+  const ChosenPlan free = choose(scheme_of("auto", 4), set);
+  set.confirming = 8;
+  const ChosenPlan confirmed = choose(scheme_of("auto", 4), set);
+  CHECK(free.confirming == 0);
+  CHECK(confirmed.confirming == 8);
+  set.load = [](size_t i) { return sample(i % 4 == 2 ? 2 : i); };  // the confirming ones are copies
+  const ChosenPlan chosen = choose(scheme_of("auto", 4), set);
+  size_t kept = 0, taken_back = 0;
+  for (const PlanStep& step : chosen.steps) {
+    CHECK((!step.kept || !step.taken_back));
+    kept += step.kept;
+    taken_back += step.taken_back;
+  }
+  CHECK(chosen.steps[0].kept);
+  CHECK(taken_back > 0);  // eight copies of one sample tell nothing of chance
+  CHECK(kept == 1);
+  CHECK(chosen.recipe.method == kFallbackMethod);
+  CHECK(chosen.recipe.weight_rounding == WeightRounding::kNearest);
+  CHECK(chosen.quality->errors == chosen.steps[0].after.errors);
+}
+
+TEST_CASE("choose_plan: layers whose weights cost too much to fit are listed and left as they are") {
+  CalibrateOptions options;
+  options.budget.bytes = 0;
+  const Graph graph = classifier();
+  const ChosenPlan chosen = choose_plan(graph, calibrate(graph, 32, sample, {}), scheme_of("auto", 4),
+                                        find_target("ort-x86"), images(8), {}, options);
+  REQUIRE(chosen.left_out.size() == 3);
+  for (const LeftOut& part : chosen.left_out) {
+    CHECK(part.step == "weights rounded by what they do");
+    CHECK(part.bytes > 0);
+  }
+  for (const PlannedNode& node : chosen.plan.nodes)
+    if (node.weights) CHECK(!node.weights->codes);
+  CHECK(choose(scheme_of("auto", 4), images(8)).left_out.empty());
+}
+
+TEST_CASE(
+    "Fitting leaves out what exceeds the bytes, and the most costly layers beyond the multiplications") {
+  const Graph graph = classifier();
+  const QuantizationPlan plan =
+      plan_quantization(graph, decide_ranges(calibrate(graph, 4, sample, {}), scheme_of("mse"), 1),
+                        scheme_of("mse", 4), find_target("ort-x86"));
+  Budget budget;
+  CHECK(too_costly_to_fit(graph, plan, budget).empty());
+  budget.macs = 0;
+  const std::vector<TooCostly> all = too_costly_to_fit(graph, plan, budget);
+  REQUIRE(all.size() >= 2);
+  for (size_t i = 0; i + 1 < all.size(); ++i) {  // the least costly first
+    CHECK(all[i].cost.macs < all[i + 1].cost.macs);
+    budget.macs += all[i].cost.macs;
+  }
+  const std::vector<TooCostly> most = too_costly_to_fit(graph, plan, budget);
+  REQUIRE(most.size() == 1);
+  CHECK(most[0].node == all.back().node);
+  budget = {.bytes = all.back().cost.bytes - 1, .macs = ~uint64_t{0}};
+  CHECK(too_costly_to_fit(graph, plan, budget).size() == 1);
+}
+
+TEST_CASE("The cost of fitting grows with the square of the inputs") {
+  WeightLayout layout;
+  layout.outputs = 10;
+  layout.inputs = 90'000;
+  CHECK(fit_cost(layout, 186).bytes > uint64_t{30} << 30);
+  layout.inputs = 4096;
+  CHECK(fit_cost(layout, 2048).bytes < Budget::kMostBytes);
+  layout.inputs = 25'088;
+  CHECK(fit_cost(layout, 668).bytes > Budget::kMostBytes);
 }
 
 TEST_CASE("choose_plan: bias correction that is off is not tried") {
@@ -261,6 +334,44 @@ TEST_CASE("Validator: the float network is identical to itself; bad samples are 
   CHECK(quality.labelled == 2);
   CHECK(quality.reference_right == 0);
   CHECK(quality.drop() == 0.0);
+}
+
+TEST_CASE("Validator: a sample that alone overflows is rejected") {
+  test::GraphBuilder b;
+  const Graph graph = b.build({b.node("Exp", {b.input("x", {1, 4})})});
+  SampleSet set;
+  set.count = 5;
+  set.load = [](size_t i) {
+    return std::optional(std::vector{Tensor::of<float>({1, 4}, std::vector<float>(4, i == 2 ? 1000 : 1))});
+  };
+  std::vector<size_t> rejected;
+  set.reject = [&](size_t i, const std::string&) { rejected.push_back(i); };
+  const Validator validator(graph, {0, 2, 3, 4}, set, {});
+  CHECK(rejected == std::vector<size_t>{2});
+  CHECK(validator.samples() == 3);
+}
+
+TEST_CASE("Quality: the median stands for most samples; what is not known counts as the worst") {
+  Quality quality;
+  CHECK(!quality.median_sqnr_db());
+  quality.sample_sqnrs = {45.0, 1.0, 2.0, 0.0, 3.0};
+  CHECK(quality.median_sqnr_db() == 2.0);
+  quality.sample_sqnrs = {std::nullopt, std::nullopt, 40.0};
+  CHECK(!quality.median_sqnr_db());
+  quality.sample_sqnrs = {std::nullopt, 30.0, 40.0};
+  CHECK(quality.median_sqnr_db() == 30.0);
+}
+
+TEST_CASE("Quality: doubts are told of a result that most samples disagree with, not of a good one") {
+  Quality quality;
+  quality.tasks = {{.task = {.task = Task::kClassification}, .agreement = 90.0}};
+  quality.sample_sqnrs = {30.0, 31.0, 5.0};
+  CHECK(doubts_about(quality).empty());
+  quality.tasks[0].agreement = 20.0;
+  REQUIRE(doubts_about(quality).size() == 1);
+  CHECK_THAT(doubts_about(quality)[0], Catch::Contains("20 %"));
+  quality.sample_sqnrs = {45.0, 1.0, 2.0};
+  CHECK(doubts_about(quality).size() == 2);
 }
 
 TEST_CASE("Quality: a drop is counted in points of the labelled samples") {

@@ -71,6 +71,14 @@ TEST_CASE("OutputError: probabilities count by their logarithm, the least of the
   CHECK(std::isinf(total(error, a, with_error(a, 1, std::numeric_limits<float>::quiet_NaN()))));
 }
 
+TEST_CASE("OutputError: one sample of far more energy changes little, neither for others nor by itself") {
+  const Tensor a = Tensor::of<float>({1, 2}, {3, 4}), b = Tensor::of<float>({1, 2}, {0, 5}),
+               large = Tensor::of<float>({1, 2}, {3000, 4000});
+  const OutputError error({&a, &b, &large, &b});
+  CHECK(total(error, a, with_error(a, 0, 2)) == Approx(4.0 / 25));
+  CHECK(total(error, large, with_error(large, 0, 2000)) == Approx(4.0 / 25));
+}
+
 TEST_CASE("OutputError: samples of several shapes, constant channels, what is not finite") {
   const Tensor wide = test::random_tensor({1, 3, 9}, 1), narrow = test::random_tensor({1, 3, 5}, 2);
   CHECK(total(OutputError({&wide, &narrow}), narrow, with_error(narrow, 0, 1)) > 0);

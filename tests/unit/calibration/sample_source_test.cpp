@@ -2,6 +2,7 @@
 #include "calibration/sample_source.h"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "calibration/preprocess_file.h"
 #include "core/error.h"
@@ -48,6 +49,16 @@ void write_images(const TemporaryFolder& folder, int count) {
     write_text(folder.file(std::to_string(i) + ".ppm"),
                "P6 1 1 255\n" + std::string(3, static_cast<char>(i)));
   }
+}
+
+/// A .npy file of one row.
+std::string npy_of(const std::vector<float>& row) {
+  std::string header =
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (1, " + std::to_string(row.size()) + "), }";
+  header.resize(117, ' ');
+  header += '\n';
+  const std::string numbers(reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float));
+  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header + numbers;
 }
 
 template <typename Function>
@@ -187,6 +198,34 @@ TEST_CASE("bad images are skipped and named up to the limit", "[samples]") {
   CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { strict.load(1); }),
              Contains("at least 2 of 5 images") && Contains("--max-bad-images 1") && Contains("1.ppm (") &&
                  Contains("3.ppm ("));
+}
+
+TEST_CASE("samples with NaN or infinity are bad ones, in every form and any of several inputs", "[samples]") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity(),
+                  kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<Value> inputs = {input_of("a", {1, 2}), input_of("b", {1, 2})};
+  const TemporaryFolder folder;
+  const auto write = [&](const std::string& sample, const std::vector<float>& a,
+                         const std::vector<float>& b) {
+    fs::create_directories(folder.path() / sample);
+    write_text(folder.file(sample + "/a.npy"), npy_of(a));
+    write_text(folder.file(sample + "/b.npy"), npy_of(b));
+  };
+  for (const char* name : {"0", "1", "4", "5"}) write(name, {1, 2}, {3, 4});
+  write("2", {1, 2}, {kNan, 4});
+  write("3", {-kInfinity, 2}, {3, 4});
+  SampleOptions options = at(folder.path().string());
+  options.max_bad_images = 2;
+  SampleSource source = open(inputs, options);
+  REQUIRE(source.count() == 6);
+  for (size_t i = 0; i < 6; ++i) CHECK(source.load(i).has_value() == (i != 2 && i != 3));
+  const std::vector<BadImage> bad = source.bad_images();
+  REQUIRE(bad.size() == 2);
+  CHECK_THAT(bad[0].reason, Contains("input 'b' holds NaN or infinity"));
+  CHECK_THAT(bad[1].reason, Contains("input 'a'"));
+  CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { source.reject(4, "it overflows"); }),
+             Contains("3 of 6 samples") && Contains("it overflows"));
+  CHECK_FALSE(source.load(4));
 }
 
 TEST_CASE("a directory of bad images is an error, whatever the limit", "[samples]") {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "core/interrupt.h"
 #include "core/quantization/quantize_weights.h"
 #include "tests/support/graph_builder.h"
 
@@ -120,4 +121,14 @@ TEST_CASE("Fitted rounding: inputs that never vary keep the nearest codes") {
   std::fill(c.rows.x.begin(), c.rows.x.end(), 7.0f);
   CHECK(fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1).to_vector<int>() ==
         quantize_tensor(c.weights, c.params).to_vector<int>());
+}
+
+TEST_CASE("Fitting asks for interruptions within its loops, weight by weight") {
+  static size_t asked;
+  asked = 0;
+  const Case c = make_case(1, 4, 40, 1, 4);
+  set_interrupt_check([] { ++asked; });
+  fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1);
+  set_interrupt_check(nullptr);
+  CHECK(asked >= 2 * 40);
 }

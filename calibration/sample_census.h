@@ -1,0 +1,70 @@
+// What a calibration run learns of the samples themselves: whether they are as different as they should be.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace quantize {
+
+/// Samples of which a network makes something else than of the others: those that make a value NaN or
+/// infinite (or beyond 2^40) that half of the samples or more leave finite. What more do is the network's own
+/// doing.
+/// `non_finite`: per sample that was run, the names of the values that were not finite, in the order of
+/// computation. Returns, per such sample, the first such value.
+std::map<size_t, std::string> overflowing_samples(
+    const std::map<size_t, std::vector<std::string>>& non_finite, size_t samples);
+
+/// Why such a sample cannot be used, for people.
+std::string overflow_reason(const std::string& value);
+
+/// Facts of every sample that was used, and what they are worth.
+class SampleCensus {
+ public:
+  /// `batch`: samples in what `add` is told of, see Batches; `samples`: how many there are, the rest of the
+  /// last batch being filled.
+  explicit SampleCensus(int64_t batch = 1, size_t samples = std::numeric_limits<size_t>::max())
+      : batch_(batch), samples_(samples) {}
+
+  /// Thread-safe. Replaces what was known of the samples of batch `i`.
+  void add(size_t i, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs);
+
+  void clear() { facts_.clear(); }
+
+  /// One sentence for each of these: samples that are kOutlier times as large as most, by their extremes and
+  /// their root mean square, and further off than the others are from each other; samples that do not differ,
+  /// or hardly; outputs that do not depend on the sample; blank samples; fewer than kFewSamples.
+  /// `name(i)`: of sample i.
+  std::vector<std::string> warnings(const std::function<std::string(size_t)>& name) const;
+
+  static constexpr double kOutlier = 5;
+  static constexpr size_t kFewSamples = 4;
+
+ private:
+  struct Size {
+    double largest, root_mean_square;
+  };
+  struct Facts {
+    uint64_t inputs_hash = 0, outputs_hash = 0;
+    bool blank = true;        // every input has one value throughout
+    std::vector<Size> sizes;  // per f32 input
+  };
+
+  std::vector<std::string> outliers(const std::function<std::string(size_t)>& name) const;
+  std::vector<std::string> likenesses() const;
+
+  static Facts facts_of(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs);
+
+  const int64_t batch_;
+  const size_t samples_;
+  std::mutex mutex_;
+  std::map<size_t, Facts> facts_;
+};
+
+}  // namespace quantize
