@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 
+#include "calibration/parse_json.h"
 #include "calibration/read_file.h"
 #include "core/error.h"
 
@@ -171,12 +172,7 @@ Json resize_to_json(const Preprocess::Resize& resize) {
 }  // namespace
 
 Preprocess parse_preprocess(const std::string& text) {
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    refuse("the preprocessing is no valid JSON at byte " + std::to_string(error.byte));
-  }
+  const Json json = parse_json(text, "the preprocessing");
   const ObjectReader object(json, "the preprocessing",
                             {"color", "resize", "crop", "scale", "mean", "std", "layout"});
   Preprocess preprocess;

@@ -8,6 +8,7 @@
 
 #include "cli/bench_measure.h"
 #include "cli/console.h"
+#include "cli/option_checks.h"
 #include "cli/options.h"
 #include "cli/text.h"
 
@@ -77,7 +78,7 @@ Json json_of(const BenchOptions& options, const BenchResult& result) {
     entry["gmacs_per_second"] = gmacs_per_second(model.macs, model.median_ms);
     entry["probe_share"] = probe_share(result, model, threads);
     entry["memory_mib"] = static_cast<double>(model.memory_bytes) / (1 << 20);
-    entry["model_bytes"] = model.model_bytes;
+    entry["model_bytes"] = model.model_bytes ? Json(*model.model_bytes) : Json();
     entry["load_ms"] = model.load_ms;
     entry["first_ms"] = model.first_ms;
     if (options.layers) {
@@ -199,7 +200,7 @@ CommandBody define(CLI::App& app) {
       ->expected(1, -1);
   app.add_option("--rounds", options->rounds, "visits to each model; more rounds, narrower quartiles")
       ->type_name("N")
-      ->check(CLI::Range(1, 100'000))
+      ->check(whole_number(1, 100'000))
       ->capture_default_str();
   app.add_flag("--layers", options->layers, "the time of every step, and whether it is int8 or float");
   add_input_shapes(app, options->input_shapes);

@@ -89,7 +89,7 @@ struct Subject {
   }
 
   std::string file;
-  uint64_t model_bytes = 0;
+  std::optional<uint64_t> model_bytes;
   int threads;
   size_t inferences = 0, alone = 0;
   std::vector<Tensor> inputs;

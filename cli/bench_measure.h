@@ -2,6 +2,7 @@
 // moment. Read measure().
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ struct ModelTime {
   int64_t batch = 1;                                // samples of one inference
   double load_ms = 0, first_ms = 0;                 // reading and compiling; the first inference
   uint64_t macs = 0, memory_bytes = 0;              // of one inference: work, and room for its values
-  uint64_t model_bytes = 0;                         // on disk
+  std::optional<uint64_t> model_bytes;              // on disk
   bool is_int8 = false;                             // most of the work is on integers
   std::vector<LayerTime> layers;
 };

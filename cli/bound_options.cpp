@@ -2,6 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/option_checks.h"
+#include "cli/text.h"
+#include "core/error.h"
+
 namespace quantize {
 
 void add_bound_options(CLI::App& app, Bound& bound, const std::string& what) {
@@ -9,12 +13,15 @@ void add_bound_options(CLI::App& app, Bound& bound, const std::string& what) {
   app.add_option("--min-agreement", bound.min_agreement,
                  what + " this percentage of best classes is the same")
       ->type_name("PERCENT")
+      ->check(real_number(0, 100))
       ->group(kGroup);
   app.add_option("--min-sqnr", bound.min_sqnr, what + " the SQNR of every output is at least this")
       ->type_name("DB")
+      ->check(real_number(-Deviation::kMaxDb, Deviation::kMaxDb))
       ->group(kGroup);
   app.add_option("--max-drop", bound.max_drop, what + " top-1 falls by no more points than this")
       ->type_name("POINTS")
+      ->check(real_number(0, 100))
       ->group(kGroup);
 }
 
@@ -25,7 +32,17 @@ void add_label_options(CLI::App& app, LabelFlags& flags) {
       ->group(kGroup);
   app.add_option("--label-offset", flags.offset, "added to each class of --labels")
       ->type_name("N")
+      ->check(whole_number(-1'000'000'000, 1'000'000'000))
       ->group(kGroup);
+}
+
+void check_bound(const Bound& bound, const LabelFlags& labels, Diagnostics& diagnostics) {
+  if (bound.max_drop && labels.file.empty())
+    throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
+  if (bound.min_agreement && *bound.min_agreement > 0 && *bound.min_agreement <= 1)
+    diagnostics.warn("--min-agreement " + format_fixed(*bound.min_agreement, 2) +
+                     " is a percentage and asks for next to nothing; write " +
+                     format_fixed(100 * *bound.min_agreement, 0) + " if a share was meant");
 }
 
 }  // namespace quantize

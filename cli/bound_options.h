@@ -11,6 +11,8 @@ class App;
 
 namespace quantize {
 
+struct Diagnostics;
+
 struct LabelFlags {
   std::string file;
   int64_t offset = 0;
@@ -19,5 +21,9 @@ struct LabelFlags {
 /// `what` says what the command does where the bound is broken: "exit 1 unless".
 void add_bound_options(CLI::App& app, Bound& bound, const std::string& what);
 void add_label_options(CLI::App& app, LabelFlags& flags);
+
+/// Warns of a percentage that looks like a share. Errors: Error(kInvalidArgument) for --max-drop without
+/// --labels.
+void check_bound(const Bound& bound, const LabelFlags& labels, Diagnostics& diagnostics);
 
 }  // namespace quantize

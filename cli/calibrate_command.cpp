@@ -23,7 +23,7 @@ struct CalibrateFlags {
 };
 
 Report calibrate(const CalibrateFlags& flags, Console& console) {
-  check_writable(flags.output, {flags.model});
+  claim_output("-o", flags.output, {flags.model}, console);
   const Graph source = load_model(flags.model, flags.input_shapes);
   check_is_float(source);
   const Graph graph =
@@ -51,7 +51,7 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
 CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<CalibrateFlags>();
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
-  app.add_option("-o,--output", flags->output, "the statistics")->type_name("FILE")->required();
+  output_file(app.add_option("-o,--output", flags->output, "the statistics"))->required();
   add_sample_options(app, flags->samples, true);
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);

@@ -41,6 +41,8 @@ struct Command {
   const char* example;  // shell lines, each indented by two
   /// Adds the command's own options to `app`; what it returns works with their values once `app` has parsed.
   CommandBody (*define)(CLI::App& app);
+  /// Of the usage line: what most calls have, although the command can do without it.
+  const char* usual = "";
 };
 
 }  // namespace quantize

@@ -1,13 +1,16 @@
 // Streams, colours, and the frame that every JSON object shares.
 #include "cli/console.h"
+#include "cli/option_checks.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -22,10 +25,11 @@ std::string serialize(const Json& json) {
 }
 
 // Errors: Error(kIo): a full disk behind a redirection must not look like success.
-void write_stdout(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0)
-    throw Error(ErrorKind::kIo, "the results cannot be written to standard output; is the disk full?");
+void write_all(const std::string& text, std::FILE* stream) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
+  if (!written || std::fflush(stream) != 0)
+    throw Error(ErrorKind::kIo,
+                std::string("the results cannot be written to standard output: ") + std::strerror(errno));
 }
 
 }  // namespace
@@ -60,9 +64,10 @@ void Console::add_options(CLI::App& app) {
   app.add_flag("--json", json_, "print one JSON object on stdout and nothing else there")->group("Output");
   app.add_flag("--quiet", quiet_, "print warnings and errors only")->group("Output");
   app.add_flag("--verbose", verbose_, "explain every step on stderr")->group("Output");
-  app.add_flag_function(
-         "--color,!--no-color", [this](int64_t count) { color_ = count > 0; },
-         "colours, also where there is no terminal; --no-color: none on a terminal either")
+  app.add_flag("--color{always},--no-color{never}", color_,
+               "colours: always, never, or auto, on a terminal alone (default); alone: always")
+      ->type_name("[=WHEN]")
+      ->check(one_of({"always", "never", "auto"}))
       ->group("Output");
 }
 
@@ -75,8 +80,15 @@ void Console::options_parsed() {
 
 // NO_COLOR: see no-color.org.
 bool Console::colored(int descriptor) const {
-  if (color_) return *color_;
+  if (color_ != "auto") return color_ == "always";
   return isatty(descriptor) != 0 && std::getenv("NO_COLOR") == nullptr;
+}
+
+void Console::give_up_stdout(const std::string& option) {
+  if (json_)
+    throw Error(ErrorKind::kInvalidArgument, "--json prints its object on standard output, where " + option +
+                                                 " is to write too; give one of them a file");
+  has_stdout_ = false;
 }
 
 double Console::seconds() const {
@@ -84,11 +96,13 @@ double Console::seconds() const {
 }
 
 Style Console::style() const {
-  return {colored(STDOUT_FILENO)};
+  return {colored(has_stdout_ ? STDOUT_FILENO : STDERR_FILENO)};
 }
 
 Progress Console::progress(const std::string& label) const {
-  return Progress(label, !quiet_ && isatty(STDERR_FILENO) != 0);
+  if (quiet_) return Progress(label, ProgressStyle::kNone);
+  if (isatty(STDERR_FILENO) != 0) return Progress(label, ProgressStyle::kTerminal);
+  return Progress(label, json_ ? ProgressStyle::kNone : ProgressStyle::kLog);
 }
 
 void Console::explain(const std::string& line) {
@@ -113,9 +127,9 @@ int Console::finish(const Report& report) {
   if (json_) {
     Json json = frame();
     json.update(report.json);
-    write_stdout(serialize(json));
+    write_all(serialize(json), stdout);
   } else if (!quiet_) {
-    write_stdout(report.text);
+    write_all(report.text, has_stdout_ ? stdout : stderr);
   }
   print_warnings();
   for (const std::string& failure : report.failures) log_->error("{}", printable(failure));

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +41,10 @@ class Console {
   /// The name that goes into the JSON.
   void set_command(const char* name) { command_ = name; }
 
+  /// From now on the text of results goes to stderr: what `option` names is written to stdout.
+  /// Errors: Error(kInvalidArgument) with --json, whose object would stand beside it.
+  void give_up_stdout(const std::string& option);
+
   /// Prints the report of a command and the warnings. The result is the exit code.
   int finish(const Report& report);
   /// Prints an error and the warnings that came before it. The result is the exit code.
@@ -64,8 +67,9 @@ class Console {
 
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::string command_ = "quantize";
+  bool has_stdout_ = true;  // for results
   bool json_ = false, quiet_ = false, verbose_ = false;
-  std::optional<bool> color_;
+  std::string color_ = "auto";
   std::shared_ptr<spdlog::logger> log_;
 };
 

@@ -4,27 +4,76 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "cli/console.h"
 #include "cli/help.h"
+#include "core/near_names.h"
 
 namespace quantize {
 
 namespace {
 
+// A command that was meant, if the first word is one letter off, and no option or file.
+void refuse_typo(std::span<const Command> commands, const std::string& word) {
+  std::error_code ignored;
+  if (word.starts_with('-') || word.find_first_of("./") != std::string::npos ||
+      std::filesystem::exists(word, ignored))
+    return;
+  std::vector<std::string> names = {"help"};
+  for (const Command& command : commands.subspan(1)) names.push_back(command.name);
+  const std::vector<std::string> near = near_names(word, names, 1);
+  if (!near.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                "there is no command and no file '" + word + "'; did you mean 'quantize " + near[0] + "'?");
+}
+
+// "help" and "help COMMAND" are --help and COMMAND --help.
+void take_help(std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front() != "help") return;
+  arguments.erase(arguments.begin());
+  arguments.push_back("--help");
+}
+
 const Command& take_command(std::span<const Command> commands, std::vector<std::string>& arguments) {
+  take_help(arguments);
   const auto named = [&](const Command& command) {
     return !arguments.empty() && arguments.front() == command.name;
   };
   const auto found = std::find_if(commands.begin(), commands.end(), named);
-  if (found == commands.end()) return commands.front();
+  if (found == commands.end()) {
+    if (!arguments.empty()) refuse_typo(commands, arguments.front());
+    return commands.front();
+  }
   arguments.erase(arguments.begin());
   return *found;
 }
 
 Error usage_error(std::string message, const std::string& invocation) {
   while (!message.empty() && (message.back() == '\n' || message.back() == '.')) message.pop_back();
-  return Error(ErrorKind::kInvalidArgument, message + "; '" + invocation + " --help' shows what there is");
+  const std::string end = message.ends_with('?') ? " '" : "; '";
+  return Error(ErrorKind::kInvalidArgument, message + end + invocation + " --help' shows what there is");
+}
+
+// The name of the nearest option, for an argument that was not expected.
+std::string option_hint(const CLI::App& app, const std::string& argument) {
+  if (!argument.starts_with("--")) return "";
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::vector<std::string> near = near_names(argument.substr(0, argument.find('=')), names, 1);
+  return near.empty() ? "" : "; did you mean " + near[0] + "?";
+}
+
+// In our words: CLI11's speak of its own types.
+std::string sentence_of(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  const size_t start = std::min(text.find('-'), text.size());
+  const std::string name = text.substr(start, text.find_first_of(": =", start) - start);
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
+    return name + (text.find("missing") != std::string::npos ? " needs a value" : " is given more than once");
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) return name + " does not take this value";
+  return text;
 }
 
 }  // namespace
@@ -55,9 +104,10 @@ int run_command(std::span<const Command> commands, std::vector<std::string> argu
     std::fputs(help_text(app, command, commands, false).c_str(), stdout);
     return kExitOk;
   } catch (const CLI::ExtrasError&) {
-    throw usage_error("'" + app.remaining().front() + "' was not expected", invocation);
+    const std::string argument = app.remaining().front();
+    throw usage_error("'" + argument + "' was not expected" + option_hint(app, argument), invocation);
   } catch (const CLI::ParseError& error) {
-    throw usage_error(error.what(), invocation);
+    throw usage_error(sentence_of(error), invocation);
   }
   console.options_parsed();
   return console.finish(body(console));

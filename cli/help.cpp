@@ -3,30 +3,35 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/text.h"
+
 namespace quantize {
 
 namespace {
 
 constexpr size_t kNameColumn = 26;
-constexpr size_t kLineWidth = 96;
 
 bool is_default(const Command& command, std::span<const Command> commands) {
   return command.name == commands.front().name;
+}
+
+// With what its checks say of themselves, behind a colon.
+std::string type_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  return type.substr(0, type.find(':'));
 }
 
 std::string names_of(const CLI::Option& option) {
   std::string names;
   for (const std::string& name : option.get_snames()) names += (names.empty() ? "-" : ", -") + name;
   for (const std::string& name : option.get_lnames()) names += (names.empty() ? "--" : ", --") + name;
-  if (option.get_type_size() == 0) return names;
-  const std::string type = option.get_type_name();  // with what its checks say of themselves, behind a colon
-  return names + " " + type.substr(0, type.find(':'));
+  return option.get_type_size() == 0 ? names : names + " " + type_of(option);
 }
 
 std::string option_line(const CLI::Option& option) {
   std::string line = "  " + (option.get_positional() ? option.get_name(true) : names_of(option));
   line.resize(std::max(line.size() + 2, kNameColumn), ' ');
-  return line + option.get_description() + "\n";
+  return line + wrapped(option.get_description(), kTextWidth - line.size(), kNameColumn) + "\n";
 }
 
 std::string usage_line(const CLI::App& app, const Command& command, bool is_default) {
@@ -34,7 +39,12 @@ std::string usage_line(const CLI::App& app, const Command& command, bool is_defa
   for (const CLI::Option* option : app.get_options())
     if (option->get_positional())
       line += " " + option->get_name(true) + (option->get_items_expected_max() > 1 ? "..." : "");
-  return line + " [options]\n";
+  for (const CLI::Option* option : app.get_options())
+    if (!option->get_positional() && option->get_required())
+      line += (option->get_snames().empty() ? " --" + option->get_lnames().front()
+                                            : " -" + option->get_snames().front()) +
+              " " + type_of(*option);
+  return line + command.usual + " [options]\n";
 }
 
 // "More: --a --b ... (--help-all)", broken into lines.
@@ -44,13 +54,25 @@ std::string remaining_names(const CLI::App& app) {
     const bool shown = option->get_positional() || option->get_group() == kMainOptions;
     if (shown || option == app.get_help_ptr() || option == app.get_help_all_ptr()) continue;
     const std::string name = " --" + option->get_lnames().front();
-    if (line.size() + name.size() > kLineWidth) {
+    if (line.size() + name.size() > kTextWidth) {
       text += line + "\n";
       line = " ";
     }
     line += name;
   }
   return text + line + "\n";
+}
+
+// The options that are not of the first screen, under the name of their group.
+std::string other_groups(const CLI::App& app) {
+  std::string text;
+  for (const std::string& group : app.get_groups()) {
+    std::string lines;
+    for (const CLI::Option* option : app.get_options())
+      if (!option->get_positional() && option->get_group() == group) lines += option_line(*option);
+    if (group != kMainOptions && !lines.empty()) text += "\n" + group + ":\n" + lines;
+  }
+  return text;
 }
 
 }  // namespace
@@ -60,8 +82,8 @@ std::string help_text(const CLI::App& app, const Command& command, std::span<con
   std::string text = std::string(command.summary) + "\n\n" + command.example + "\n" +
                      usage_line(app, command, is_default(command, commands));
   for (const CLI::Option* option : app.get_options())
-    if (everything || option->get_positional() || option->get_group() == kMainOptions)
-      text += option_line(*option);
+    if (option->get_positional() || option->get_group() == kMainOptions) text += option_line(*option);
+  if (everything) text += other_groups(app);
   if (!everything) text += remaining_names(app);
   if (!is_default(command, commands)) return text;
   text += "Commands, each with its own --help:\n";

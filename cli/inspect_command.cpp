@@ -12,6 +12,7 @@
 #include "core/macs.h"
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
+#include "core/quantization/node_selection.h"
 
 namespace quantize {
 
@@ -20,10 +21,12 @@ namespace {
 struct InspectOptions {
   std::string model;
   InputShapes input_shapes;
+  bool names = false;
 };
 
 struct Facts {
-  uint64_t parameters = 0, bytes = 0;
+  std::optional<uint64_t> bytes;  // of a file
+  uint64_t parameters = 0;
   std::optional<uint64_t> macs;  // nothing: the shapes do not follow from the file
   std::map<std::string, size_t> op_types;
   QuantizationFacts quantized;
@@ -107,7 +110,7 @@ Json json_of(const InspectOptions& options, const Graph& graph, const Facts& fac
   json["inputs"] = values_json(graph, graph.inputs);
   json["outputs"] = values_json(graph, graph.outputs);
   json["parameters"] = facts.parameters;
-  json["bytes"] = facts.bytes;
+  json["bytes"] = facts.bytes ? Json(*facts.bytes) : Json();
   json["macs"] = facts.macs ? Json(*facts.macs) : Json();
   json["op_types"] = facts.op_types;
   json["quantized"] = {{"format", facts.quantized.format},
@@ -121,7 +124,8 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
                     const Style& style) {
   std::string text = style.bold(printable(options.model)) + "\n";
   text += "  opset " + std::to_string(graph.opset()) + ", IR version " +
-          std::to_string(graph.info.ir_version) + ", " + format_bytes(facts.bytes) + "\n";
+          std::to_string(graph.info.ir_version) + (facts.bytes ? ", " + format_bytes(*facts.bytes) : "") +
+          "\n";
   for (const ValueId id : graph.inputs) text += "  input   " + printable(value_text(graph.value(id))) + "\n";
   for (const ValueId id : graph.outputs) text += "  output  " + printable(value_text(graph.value(id))) + "\n";
   text += "  " + format_count(facts.parameters) + " parameters";
@@ -133,6 +137,28 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
   return text + table.text(style);
 }
 
+// What --include and --exclude, --op-types, and --overrides can name: the nodes and values of the prepared
+// model.
+Report list_names(const InspectOptions& options, const Graph& source, const Style& style) {
+  const Graph graph =
+      with_context([&] { return options.model; }, [&] { return open_model(source, kMinOutputOpset); });
+  QuantizationScheme scheme;
+  resolve_selectors(source, graph, scheme);
+  Json json = {{"file", options.model}, {"nodes", Json::array()}, {"values", Json::array()}};
+  Table table({{"node"}, {"op_type"}, {"its values"}});
+  for (const Node& node : graph.nodes) {
+    const std::string& type = source_op_type(scheme, node);
+    std::vector<std::string> values;
+    for (const auto* ids : {&node.inputs, &node.outputs})
+      for (const ValueId id : *ids)
+        if (id != kNoValue) values.push_back(graph.value(id).name);
+    json["nodes"].push_back({{"name", node.name}, {"op_type", type}});
+    table.add({node.name, type, join(values, " ")});
+  }
+  for (const Value& value : graph.values) json["values"].push_back(value.name);
+  return {json, table.text(style)};
+}
+
 Report inspect(const InspectOptions& options, Console& console) {
   const Graph graph = load_model(options.model, options.input_shapes);
   console.explain(options.model + ": by " +
@@ -140,6 +166,7 @@ Report inspect(const InspectOptions& options, Console& console) {
                   ", " + format_plural(graph.nodes.size(), "node") + ", " +
                   format_plural(graph.values.size(), "value") +
                   "; its shapes are inferred to count the work");
+  if (options.names) return list_names(options, graph, console.style());
   const Facts facts = facts_of(options, graph, console.diagnostics);
   return {json_of(options, graph, facts), text_of(options, graph, facts, console.style())};
 }
@@ -147,6 +174,8 @@ Report inspect(const InspectOptions& options, Console& console) {
 CommandBody define(CLI::App& app) {
   const auto options = std::make_shared<InspectOptions>();
   app.add_option("MODEL.onnx", options->model, "the model")->required();
+  app.add_flag("--names", options->names,
+               "lists what --include, --exclude, --op-types and --overrides can name instead");
   add_input_shapes(app, options->input_shapes);
   return [options](Console& console) { return inspect(*options, console); };
 }

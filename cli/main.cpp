@@ -1,4 +1,5 @@
 // The program: every command there is, and what becomes of an error.
+#include <csignal>
 #include <exception>
 #include <new>
 #include <string>
@@ -31,6 +32,8 @@ const quantize::Command kCommands[] = {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE,
+              SIG_IGN);  // a reader that goes away is an error of writing, which removes unfinished files
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   quantize::Console console(arguments);
   try {

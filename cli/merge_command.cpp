@@ -20,7 +20,7 @@ struct MergeOptions {
 };
 
 Report merge(const MergeOptions& options, Console& console) {
-  check_writable(options.output, {options.files.begin(), options.files.end()});
+  claim_output("-o", options.output, {options.files.begin(), options.files.end()}, console);
   const StatisticsTable table = merge_statistics(options.files, console.diagnostics);
   console.explain("merged " + join(options.files, ", "));
   save_statistics(table, options.output);
@@ -39,7 +39,7 @@ CommandBody define(CLI::App& app) {
   app.add_option("STATS", options->files, "statistics of the same model and preprocessing")
       ->required()
       ->expected(1, -1);
-  app.add_option("-o,--output", options->output, "the sum")->type_name("FILE")->required();
+  output_file(app.add_option("-o,--output", options->output, "the sum"))->required();
   return [options](Console& console) { return merge(*options, console); };
 }
 

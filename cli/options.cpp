@@ -1,12 +1,15 @@
 // Shared options.
 #include "cli/options.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 
+#include "cli/console.h"
+#include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/parallel.h"
@@ -87,13 +90,13 @@ const KernelTable& EngineOptions::kernels() const {
 void add_engine_options(CLI::App& app, EngineOptions& options) {
   app.add_option("--threads", options.threads, "default: one per CPU")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024))
+      ->check(whole_number(1, 1024))
       ->group("Engine");
   const std::vector<std::string> names = isa_names();
   app.add_option("--isa", options.isa,
                  "instructions to use: " + join(names, ", ") + " (default " + names.back() + ")")
       ->type_name("NAME")
-      ->check(CLI::IsMember(names))
+      ->check(one_of(names))
       ->group("Engine");
 }
 
@@ -109,7 +112,7 @@ void fix_input_shapes(Graph& graph, const InputShapes& shapes) {
 }
 
 Graph load_model(const std::string& path, const InputShapes& shapes) {
-  Graph graph = load_model(path);
+  Graph graph = load_model(path == "-" ? "/dev/stdin" : path);
   fix_input_shapes(graph, shapes);
   return graph;
 }
@@ -138,27 +141,63 @@ bool sizes_are_known(const Graph& graph) {
   });
 }
 
-uint64_t bytes_of_model(const std::string& path, const Graph& graph) {
+bool is_stream(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return path == "-" || (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status));
+}
+
+std::optional<uint64_t> bytes_of_model(const std::string& path, const Graph& graph) {
+  if (is_stream(path)) return std::nullopt;
   const uint64_t file = fs::file_size(path);
   uint64_t constants = 0;
   for (const Value& value : graph.values) constants += value.initializer.byte_size();
   return constants > file ? file + constants : file;  // constants that do not fit into the file lie beside it
 }
 
+CLI::Option* output_file(CLI::Option* option) {
+  return option->type_name("FILE")->transform(
+      [](const std::string& text) { return text == "-" ? std::string("/dev/stdout") : text; }, "");
+}
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  if (fs::is_character_file(a, ignored)) return false;
+  const auto plain = [&](const fs::path& path) {
+    return fs::weakly_canonical(fs::absolute(path, ignored), ignored);
+  };
+  return plain(a) == plain(b) || fs::equivalent(a, b, ignored);
+}
+
 void check_writable(const fs::path& file, const std::vector<fs::path>& inputs) {
   std::error_code ignored;
+  const fs::file_status status = fs::status(file, ignored);
+  if (fs::is_directory(status) || fs::is_socket(status))
+    throw Error(ErrorKind::kIo, "the output '" + file.string() + "' is a " +
+                                    (fs::is_socket(status) ? "socket" : "directory") +
+                                    "; give the name of a file");
   for (const fs::path& input : inputs)
-    if (fs::weakly_canonical(file, ignored) == fs::weakly_canonical(input, ignored) ||
-        fs::equivalent(file, input, ignored))
+    if (is_same_file(file, input))
       throw Error(ErrorKind::kInvalidArgument,
                   "the output '" + file.string() + "' is the input itself; choose another file with -o");
-  if (fs::is_directory(file, ignored))
-    throw Error(ErrorKind::kIo, "the output '" + file.string() + "' is a directory; give the name of a file");
+  if (fs::exists(status) && access(file.c_str(), W_OK) != 0)
+    throw Error(ErrorKind::kIo, "the output '" + file.string() + "' is not writable; choose another file");
+  if (fs::exists(status) && !fs::is_regular_file(status)) return;  // nothing is made beside it
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
   if (!fs::exists(folder, ignored))
     throw Error(ErrorKind::kIo,
                 "the directory '" + folder.string() + "' of the output does not exist; create it first");
   check_folder_writable(folder);
+}
+
+void claim_output(const std::string& option, const std::string& file, const std::vector<fs::path>& inputs,
+                  Console& console) {
+  check_writable(file, inputs);
+  struct stat own = {}, other = {};
+  if (stat(file.c_str(), &own) != 0 || fstat(STDOUT_FILENO, &other) != 0) return;
+  const bool is_null_device = S_ISCHR(own.st_mode) && isatty(STDOUT_FILENO) == 0;
+  if (is_null_device || own.st_dev != other.st_dev || own.st_ino != other.st_ino) return;
+  console.give_up_stdout(option);
 }
 
 void check_folder_writable(const fs::path& folder) {

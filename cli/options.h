@@ -3,12 +3,17 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
 #include "core/graph.h"
 #include "kernels/kernel_table.h"
+
+namespace CLI {
+class Option;
+}
 
 namespace quantize {
 
@@ -31,7 +36,8 @@ void add_input_shapes(CLI::App& app, InputShapes& shapes);
 /// model.
 void fix_input_shapes(Graph& graph, const InputShapes& shapes);
 
-/// Reads a model and fixes its input shapes. Errors: those of load_model and fix_input_shapes.
+/// Reads a model and fixes its input shapes; "-" is standard input. Errors: those of load_model and
+/// fix_input_shapes.
 Graph load_model(const std::string& path, const InputShapes& shapes);
 
 /// Errors: Error(kUnsupported) if the model is quantized already.
@@ -43,13 +49,27 @@ std::string example_shape(const Value& input);
 /// True if at most the batch of the model's inputs is unknown.
 bool sizes_are_known(const Graph& graph);
 
-/// Bytes of a model on disk, with those of its external data.
-uint64_t bytes_of_model(const std::string& path, const Graph& graph);
+/// True for a pipe, device or "-": what cannot be read twice, and has nothing beside it.
+bool is_stream(const std::string& path);
+
+/// Bytes of a model on disk, with those of its external data; nothing for a pipe or device.
+std::optional<uint64_t> bytes_of_model(const std::string& path, const Graph& graph);
+
+/// An option or argument that names a file to be written: "-" stands for standard output.
+CLI::Option* output_file(CLI::Option* option);
 
 /// Checks, before the long work starts, that a file can be written: its directory exists and is writable, it
-/// is no directory itself, and none of the files in `inputs`. Errors: Error(kIo) if it cannot be;
-/// Error(kInvalidArgument) if it would replace an input.
+/// is no directory or socket, and none of the files in `inputs`. A device or pipe only has to be writable.
+/// Errors: Error(kIo) if it cannot be; Error(kInvalidArgument) if it would replace an input.
 void check_writable(const std::filesystem::path& file, const std::vector<std::filesystem::path>& inputs);
+
+/// check_writable, for a file that `option` names. If that is where standard output goes, the file alone goes
+/// there, and the results go to stderr. Errors: also Error(kInvalidArgument) if --json wants it too.
+void claim_output(const std::string& option, const std::string& file,
+                  const std::vector<std::filesystem::path>& inputs, Console& console);
+
+/// True if both name one file; not for devices, which take all that is written to them.
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
 /// The same for a folder that files will be written into; it need not exist yet.
 /// Errors: Error(kIo).

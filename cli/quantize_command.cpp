@@ -19,6 +19,7 @@
 #include "cli/interrupt.h"
 #include "cli/labels.h"
 #include "cli/max_memory.h"
+#include "cli/option_checks.h"
 #include "cli/options.h"
 #include "cli/quantize_report.h"
 #include "cli/samples.h"
@@ -29,6 +30,8 @@
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
+#include "core/quantization/node_selection.h"
+#include "core/quantization/plan_quantization.h"
 #include "onnx_io/onnx_io.h"
 
 namespace quantize {
@@ -48,6 +51,7 @@ struct QuantizeFlags {
   std::optional<size_t> validate;
   Bound bound;
   LabelFlags labels;
+  bool explain = false;
 };
 
 // What the activations look like, and where that is known from.
@@ -78,8 +82,6 @@ void check_flags(const QuantizeFlags& flags) {
   if (flags.bound && flags.samples.path.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 "--min-agreement, --min-sqnr and --max-drop are measured on images; give --calib");
-  if (flags.bound.max_drop && flags.labels.file.empty())
-    throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
   const bool statistics_exist = !flags.statistics.empty() && fs::exists(flags.statistics);
   if (flags.samples.path.empty() && !statistics_exist)
     throw Error(ErrorKind::kInvalidArgument,
@@ -89,14 +91,36 @@ void check_flags(const QuantizeFlags& flags) {
     throw Error(
         ErrorKind::kInvalidArgument,
         "--samples, --seed and --shard choose among the images of --calib; statistics are used whole");
-  std::vector<fs::path> taken = {flags.model};
-  const auto check = [&](const std::string& file) {
-    check_writable(file, taken);
-    taken.push_back(file);
-  };
-  check(output_of(flags));
-  if (!flags.plan.empty()) check(flags.plan);
-  if (!flags.statistics.empty() && !statistics_exist) check(flags.statistics);
+}
+
+// The files that are read, as far as they exist.
+std::vector<fs::path> read_files(const QuantizeFlags& flags) {
+  std::vector<fs::path> inputs = {flags.model};
+  for (const std::string& file : {flags.samples.path, flags.samples.preprocess, flags.scheme.overrides,
+                                  flags.labels.file, flags.statistics})
+    if (!file.empty() && fs::exists(file)) inputs.push_back(file);
+  return inputs;
+}
+
+// Every file that will be written can be, and each is another one than all others.
+void claim_outputs(const QuantizeFlags& flags, Console& console) {
+  if (flags.output.empty() && is_stream(flags.model))
+    throw Error(ErrorKind::kInvalidArgument,
+                "'" + flags.model + "' is no file that a model could be written beside; give -o FILE");
+  std::vector<std::pair<std::string, std::string>> outputs = {{"-o", output_of(flags)},
+                                                              {"--plan", flags.plan}};
+  if (!flags.statistics.empty() && !fs::exists(flags.statistics))
+    outputs.emplace_back("--statistics", flags.statistics);
+  const std::vector<fs::path> inputs = read_files(flags);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const auto& [option, file] = outputs[i];
+    if (file.empty()) continue;
+    for (size_t j = 0; j < i; ++j)
+      if (!outputs[j].second.empty() && is_same_file(file, outputs[j].second))
+        throw Error(ErrorKind::kInvalidArgument, outputs[j].first + " and " + option + " both name '" + file +
+                                                     "'; give each a file of its own");
+    claim_output(option, file, inputs, console);
+  }
 }
 
 // The step is over: with --verbose, say so; after Ctrl-C, stop.
@@ -227,8 +251,8 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
   options.budget.bytes = std::min(Budget::kMostBytes, max_memory(flags.max_memory) - needed_of(flags, graph));
-  Progress progress = console.progress("trying");
-  options.progress = [&](size_t tried) { progress.update(tried, tried > kMostSteps ? 0 : kMostSteps); };
+  Progress progress = console.progress("trying");  // how many there will be is not known
+  options.progress = [&](size_t tried) { progress.update(tried, 0); };
   return choose_plan(graph, learned.statistics, scheme, target, samples, flags.bound, options);
 }
 
@@ -248,13 +272,15 @@ void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme
   if (learned.preprocessing) keep_preprocess(*learned.preprocessing, metadata);
 }
 
-// The plan appears only if the model does.
-void save(const QuantizeFlags& flags, const Graph& graph, const QuantizationPlan& plan, const Graph& model) {
+// The plan appears only if the model does. Returns the bytes of the model.
+uint64_t save(const QuantizeFlags& flags, const QuantizationScheme& scheme, const Graph& graph,
+              const QuantizationPlan& plan, const Graph& model) {
   if (flags.plan.empty()) return save_model(model, output_of(flags));
   AtomicFile file(flags.plan);
-  file.write(plan_json(graph, plan).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-  save_model(model, output_of(flags));
+  file.write(plan_json(graph, plan, scheme).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  const uint64_t bytes = save_model(model, output_of(flags));
   file.commit();
+  return bytes;
 }
 
 void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
@@ -263,9 +289,11 @@ void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
                                                  "'; its lines are an image's name and its class");
 }
 
-// What a bound leaves of the speed: bench, in a few rounds. Nothing where the shape of an input is open.
+// What a bound leaves of the speed: bench, in a few rounds. Nothing where the shape of an input is open, or
+// where a model cannot be read again.
 std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph, Console& console) {
   if (!flags.bound || !sizes_are_known(graph)) return std::nullopt;
+  if (is_stream(flags.model) || is_stream(output_of(flags))) return std::nullopt;
   BenchPlan plan;
   plan.files = {flags.model, output_of(flags)};
   plan.input_shapes = flags.input_shapes;
@@ -275,38 +303,73 @@ std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph,
   return measure(plan, console).models[1].ratio;
 }
 
-Report quantize(const QuantizeFlags& flags, Console& console) {
-  check_flags(flags);
-  QuantizationScheme scheme = make_scheme(flags.scheme);
-  scheme.integer_input = flags.input_type == "u8";
+// The plan carried out, and written. Returns the bytes of the model.
+uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, const Graph& planned,
+               const ChosenPlan& chosen, const Learned& learned) {
+  Graph model = insert_qdq(planned, chosen.plan);
+  if (flags.input_type == "u8") drop_input_quantization(model);
+  if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
+  describe(model, flags, scheme, chosen.recipe, learned);
+  return save(flags, scheme, planned, chosen.plan, model);
+}
 
+Graph open_source(const QuantizeFlags& flags, Console& console) {
   if (fs::is_regular_file(flags.model))
     check_needed(fs::file_size(flags.model), max_memory(flags.max_memory));
-  const Graph source = load_model(flags.model, flags.input_shapes);
+  const auto load = [&] {
+    const Progress progress = console.progress("reading the model");
+    return load_model(flags.model, flags.input_shapes);
+  };
+  Graph source = load();
   check_is_float(source);
   done(console, flags.model + ": " + format_plural(source.nodes.size(), "node") + ", opset " +
                     std::to_string(source.opset()));
-  const Graph graph =
-      with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
+  return source;
+}
+
+Graph make_ready(const QuantizeFlags& flags, const Graph& source, Console& console) {
+  Graph graph = with_context([&] { return flags.model; },
+                             [&] {
+                               const Progress progress = console.progress("preparing the model");
+                               return open_model(source, kMinOutputOpset);
+                             });
   needed_of(flags, graph);
   done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
+  return graph;
+}
+
+std::vector<Selector> look_up_selectors(const Graph& source, const Graph& graph, const TargetProfile& target,
+                                        QuantizationScheme& scheme, Console& console) {
+  const std::vector<Selector> selectors = resolve_selectors(source, graph, scheme);
+  check_scheme(graph, scheme, target);
+  for (const Selector& selector : selectors) console.explain(selector_text(selector));
+  return selectors;
+}
+
+Report quantize(const QuantizeFlags& flags, Console& console) {
+  check_bound(flags.bound, flags.labels, console.diagnostics);
+  check_flags(flags);
+  claim_outputs(flags, console);
+  QuantizationScheme scheme = make_scheme(flags.scheme);
+  scheme.integer_input = flags.input_type == "u8";
+
+  const Graph source = open_source(flags, console);
+  const Graph graph = make_ready(flags, source, console);
+  const std::vector<Selector> selectors =
+      look_up_selectors(source, graph, find_target(target_of(flags)), scheme, console);
   const Learned learned = learn(flags, source, graph, console);
   done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
                     format_plural(learned.statistics.samples, "sample"));
   warn_of_constants(source, learned.statistics, console.diagnostics);
-  const ChosenPlan chosen = choose_plan(flags, source, graph, learned, scheme, console);
-  const QuantizationPlan& plan = chosen.plan;
+  ChosenPlan chosen = choose_plan(flags, source, graph, learned, scheme, console);
   check_labelled(flags, chosen);
-  if (!chosen.bound_met) return unmet_report(flags.model, flags.bound, chosen, console);
-  done(console, "planned for " + plan.target);
+  done(console, "planned for " + chosen.plan.target);
   const Graph& planned = chosen.graph ? *chosen.graph : graph;
-  Graph model = insert_qdq(planned, plan);
-  if (flags.input_type == "u8") drop_input_quantization(model);
-  if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
-  describe(model, flags, scheme, chosen.recipe, learned);
-  save(flags, planned, plan, model);
+  std::optional<uint64_t> bytes;
+  if (chosen.bound_met) bytes = write(flags, scheme, planned, chosen, learned);
 
-  for (const std::vector<std::string>& warnings : {chosen.warnings, plan.warnings})
+  if (flags.format == "int8") chosen.plan.floats_kept_clamps = false;  // lowered operators clamp their codes
+  for (const std::vector<std::string>& warnings : {chosen.warnings, chosen.plan.warnings})
     for (const std::string& warning : warnings) console.diagnostics.warn(warning);
   return quantize_report({.model = flags.model,
                           .output = output_of(flags),
@@ -315,12 +378,16 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .samples = learned.statistics.samples,
                           .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
                           .bytes_before = bytes_of_model(flags.model, source),
-                          .bytes_after = fs::file_size(output_of(flags)),
+                          .bytes_after = bytes,
                           .statistics = flags.statistics,
                           .statistics_read = learned.read,
                           .graph = planned,
                           .chosen = chosen,
-                          .time_ratio = time_ratio(flags, source, console)},
+                          .scheme = scheme,
+                          .selectors = selectors,
+                          .checks = checks_of(flags.bound, figures_of(chosen.quality)),
+                          .time_ratio = bytes ? time_ratio(flags, source, console) : std::nullopt,
+                          .explain = flags.explain},
                          console);
 }
 
@@ -328,16 +395,16 @@ CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<QuantizeFlags>();
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
   add_sample_options(app, flags->samples, false);
-  app.add_option("-o,--output", flags->output, "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model")
-      ->type_name("FILE");
+  output_file(app.add_option("-o,--output", flags->output,
+                             "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model"));
   add_scheme_options(app, flags->scheme);
   add_target_option(app, flags->target, "default: ort-x86 for qdq, native for int8");
   app.add_option("--format", flags->format, "qdq, for many runtimes (default), or int8: integer operators")
       ->type_name("qdq|int8")
-      ->check(CLI::IsMember({"qdq", "int8"}));
+      ->check(one_of({"qdq", "int8"}));
   app.add_option("--input-type", flags->input_type, "u8: the model takes quantized pixels (default f32)")
       ->type_name("f32|u8")
-      ->check(CLI::IsMember({"f32", "u8"}))
+      ->check(one_of({"f32", "u8"}))
       ->group("Output file");
   app.add_option("--statistics", flags->statistics, "read if it exists (no images needed then), else written")
       ->type_name("FILE")
@@ -346,14 +413,15 @@ CommandBody define(CLI::App& app) {
                  "images held back to judge every step by (default a quarter, at most 64, none below 16 "
                  "images; half with a bound)")
       ->type_name("N")
-      ->check(CLI::Range(0, 1'000'000'000))
+      ->check(whole_number(0, 1'000'000'000))
       ->group("Quantization");
   add_bound_options(app, flags->bound, "leaves layers in float until");
   add_label_options(app, flags->labels);
   add_task_option(app, flags->task);
-  app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON")
-      ->type_name("FILE")
+  output_file(app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON"))
       ->group("Quantization");
+  app.add_flag("--explain", flags->explain, "tables of what was tried, and of operators in int8 and in float")
+      ->group("Output");
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
   add_max_memory(app, flags->max_memory);
@@ -367,6 +435,7 @@ const Command kQuantizeCommand = {
     .summary = "Turns an FP32 ONNX vision model and a folder of images into an int8 model.",
     .example = "  quantize mobilenet.onnx --calib photos/ --min-agreement 98   # writes mobilenet.qdq.onnx\n",
     .define = define,
+    .usual = " --calib PATH",
 };
 
 }  // namespace quantize

@@ -9,33 +9,51 @@
 #include "calibration/preprocess_choice.h"
 #include "cli/checks.h"
 #include "cli/command.h"
+#include "core/quantization/node_selection.h"
 
 namespace quantize {
 
 struct QuantizeFacts {
-  std::string model, output, format;
+  std::string model, output, format;              // the output is not written if the bound is not kept
   std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
-  uint64_t samples, skipped_images, bytes_before, bytes_after;
-  std::string statistics;  // the file; empty: none
-  bool statistics_read;    // or written
-  const Graph& graph;      // that the plan was made for
+  uint64_t samples, skipped_images;
+  std::optional<uint64_t> bytes_before;  // of a file
+  std::optional<uint64_t> bytes_after;   // nothing: not written
+  std::string statistics;                // the file; empty: none
+  bool statistics_read;                  // or written
+  const Graph& graph;                    // that the plan was made for
   const ChosenPlan& chosen;
-  std::optional<double> time_ratio;  // of the written model to the float model, if measured
+  const QuantizationScheme& scheme;
+  const std::vector<Selector>& selectors;  // of nodes, and what each named
+  std::vector<Check> checks;               // of the bound
+  std::optional<double> time_ratio;        // of the written model to the float model, if measured
+  bool explain = false;
 };
-Report quantize_report(const QuantizeFacts& facts, const Console& console);
-
-/// What to say when no model was written, because no int8 model keeps the bound.
-Report unmet_report(const std::string& model, const Bound& bound, const ChosenPlan& chosen,
-                    const Console& console);
 
 /// What a bound is held against; nothing for a network that was not judged.
 BoundFigures figures_of(const std::optional<Quality>& quality);
+
+/// The summary, the JSON, and the exit code; a bound that is not kept has a sentence in Report::failures.
+/// Warns of what the runtime computes in float although it is planned as integer.
+Report quantize_report(const QuantizeFacts& facts, Console& console);
+
+/// What a step of the search gained, in standard errors; nothing for what the search starts from, or if it is
+/// not known.
+std::optional<double> gain_of(const PlanStep& step);
+
+/// Top-1 of FP32 and of the quantized network in percent, if samples have labels.
+std::optional<std::pair<double, double>> top1_of(const Quality& quality);
+
+double percent_of_macs(const PlanSummary& summary);
 
 /// How a network did on held-back samples, in the JSON of a report; null if it was not judged.
 Json quality_json(const std::optional<Quality>& quality);
 
 /// Every value's type, scale, zero point, range and reason; every node's placement and reason.
-Json plan_json(const Graph& graph, const QuantizationPlan& plan);
+Json plan_json(const Graph& graph, const QuantizationPlan& plan, const QuantizationScheme& scheme);
+
+/// "--exclude 'Conv_3' names 2 nodes: Conv_3, Conv_31".
+std::string selector_text(const Selector& selector);
 
 /// What a search has chosen, or what was asked for by name.
 Json recipe_json(const Recipe& recipe);

@@ -13,6 +13,7 @@
 #include "calibration/input_codes.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
+#include "cli/option_checks.h"
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/task_options.h"
@@ -405,7 +406,7 @@ CommandBody define(CLI::App& app) {
   add_task_option(app, options->task);
   app.add_option("--top", options->top, "prints the K best classes of each sample")
       ->type_name("K")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(whole_number(1, 1'000'000));
   app.add_flag("--hash", options->hash,
                "prints a hash of every value computed on the way, the same on every CPU");
   options->samples.first = true;

@@ -8,6 +8,7 @@
 #include "calibration/batches.h"
 #include "calibration/preprocess_file.h"
 #include "cli/labels.h"
+#include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
@@ -95,15 +96,16 @@ void add_preprocess_options(CLI::App& app, SampleFlags& flags) {
   app.add_option("--samples", flags.samples,
                  flags.first ? "only the first N" : "only N, spread evenly over the sorted list")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000'000))
+      ->check(whole_number(1, 1'000'000'000))
       ->group("Samples");
   app.add_option("--seed", flags.seed, "these N at random, by a number from 0 on")
       ->type_name("SEED")
+      ->check(whole_number(0, 1'000'000'000))
       ->group("Samples");
   app.add_option("--max-bad-images", flags.max_bad_images,
                  "images that may be unusable (default 1 %, at least 1)")
       ->type_name("N")
-      ->check(CLI::Range(0, 1'000'000'000))
+      ->check(whole_number(0, 1'000'000'000))
       ->group("Samples");
 }
 
@@ -144,7 +146,10 @@ Samples open_samples(const SampleFlags& flags, const Graph& original, const Engi
   if (!list.images)
     return {SampleSource(sample_inputs(original), options, std::move(list), std::nullopt), std::nullopt};
   const Graph model = for_single_images(original);
-  const PreprocessChoice choice = decide_preprocess(flags, model, list, engine, labels);
+  const PreprocessChoice choice = [&] {
+    const Progress progress = console.progress("finding out how images are preprocessed");
+    return decide_preprocess(flags, model, list, engine, labels);
+  }();
   warn_of_guess(choice, console.diagnostics);
   return {SampleSource(sample_inputs(model), options, std::move(list), choice.preprocess), choice};
 }

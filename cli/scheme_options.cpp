@@ -3,14 +3,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <regex>
 
 #include "calibration/calibrator.h"
 #include "calibration/choose_plan.h"
+#include "calibration/parse_json.h"
 #include "calibration/read_file.h"
+#include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
-#include "core/op_registry.h"
+#include "core/quantization/node_selection.h"
 #include "core/quantization/target.h"
 
 namespace quantize {
@@ -25,60 +26,51 @@ std::vector<std::string> method_names() {
   return names;
 }
 
-void check_regex(const std::string& option, const std::string& pattern) {
-  try {
-    std::regex compiled(pattern);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorKind::kInvalidArgument,
-                option + " '" + pattern + "' is no regular expression: " + error.what());
-  }
-}
-
-void check_op_type(const std::string& op_type) {
-  const auto known = [&](const OpDef& op) { return op_type == op.op_type; };
-  if (std::none_of(all_ops().begin(), all_ops().end(), known))
-    throw Error(ErrorKind::kInvalidArgument,
-                "there is no operator '" + op_type + "'; write ONNX names such as Conv");
-}
-
 [[noreturn]] void reject(const std::string& key, const std::string& wanted) {
   throw Error(ErrorKind::kInvalidArgument, "\"" + key + "\" must be " + wanted);
 }
 
-float real(const std::string& key, const Json& value, float low, float high) {
-  if (!value.is_number() || !(value.get<double>() >= low && value.get<double>() <= high))
-    reject(key, low == 0 ? "a number, at least 0" : "a number, at most 0");
-  return value.get<float>();
+// A number that a float holds; `low` and `high` are within its range.
+float real(const std::string& key, const nlohmann::json& value, float low, float high) {
+  const double number = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+  if (!(number >= double{low} && number <= double{high})) {
+    char text[80];
+    std::snprintf(text, sizeof text, "a number from %.4g to %.4g", double{low}, double{high});
+    reject(key, text);
+  }
+  return static_cast<float>(number);
 }
 
-int64_t whole(const std::string& key, const Json& value, int64_t low, int64_t high) {
-  if (!value.is_number_integer() || value.get<int64_t>() < low || value.get<int64_t>() > high)
+int64_t whole(const std::string& key, const nlohmann::json& value, int64_t low, int64_t high) {
+  const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= static_cast<uint64_t>(high)
+                                               : value.is_number_integer() && value.get<int64_t>() <= high;
+  if (!fits || value.get<int64_t>() < low)
     reject(key, "a whole number from " + std::to_string(low) + " to " + std::to_string(high));
   return value.get<int64_t>();
 }
 
-bool boolean(const std::string& key, const Json& value) {
+bool boolean(const std::string& key, const nlohmann::json& value) {
   if (!value.is_boolean()) reject(key, "true or false");
   return value.get<bool>();
 }
 
-std::string method(const std::string& key, const Json& value) {
+std::string method(const std::string& key, const nlohmann::json& value) {
   const std::vector<std::string> names = method_names();
   if (!value.is_string() || std::find(names.begin(), names.end(), value.get<std::string>()) == names.end())
     reject(key, "one of " + join(names, ", "));
   return value.get<std::string>();
 }
 
-void set(ValueOverride& target, const std::string& key, const Json& value) {
-  constexpr float kLargest = std::numeric_limits<float>::max();
+void set(ValueOverride& target, const std::string& key, const nlohmann::json& value) {
+  constexpr float kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
   if (key == "min")
     target.min = real(key, value, -kLargest, 0);
   else if (key == "max")
     target.max = real(key, value, 0, kLargest);
   else if (key == "amax")
-    target.amax = real(key, value, 0, kLargest);
+    target.amax = real(key, value, kLeast, kLargest);
   else if (key == "scale_amax")
-    target.scale_amax = real(key, value, 0, kLargest);
+    target.scale_amax = real(key, value, kLeast, kLargest);
   else if (key == "num_bits")
     target.num_bits = static_cast<int>(whole(key, value, 2, 8));
   else if (key == "axis")
@@ -120,7 +112,7 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
                           const char* group) {
     return app.add_option(name, value, join(choices, ", ") + " (default " + value + ")")
         ->type_name("NAME")
-        ->check(CLI::IsMember(choices))
+        ->check(one_of(choices))
         ->group(group);
   };
   scheme.method = kAutoMethod;
@@ -129,14 +121,14 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
   choice("--method", scheme.method, methods, app.option_defaults()->get_group().c_str());
   app.add_option("--percentile", scheme.percentile, "of the method of that name (default 99.99)")
       ->type_name("P")
-      ->check(CLI::Range(50.0, 100.0))
+      ->check(real_number(50, 100))
       ->group(kGroup);
   choice("--bias-correction", flags.bias_correction, {"auto", "on", "closed-form", "off"}, kGroup);
   choice("--weight-rounding", flags.weight_rounding, {"auto", "nearest", "fitted"}, kGroup);
   choice("--equalize", flags.equalize, {"auto", "on", "off"}, kGroup);
   app.add_option("--weight-bits", scheme.weights.num_bits, "of the weights' codes, held as s8 (default 8)")
       ->type_name("N")
-      ->check(CLI::Range(2, 8))
+      ->check(whole_number(2, 8))
       ->group(kGroup);
   choice("--weights", flags.weights, {"per-channel", "per-tensor"}, kGroup);
   choice("--activations", flags.activations, {"u8", "s8"}, kGroup);
@@ -164,7 +156,7 @@ void add_target_option(CLI::App& app, std::string& target, const std::string& ot
   app.add_option("--target", target,
                  "whose rules choose what is quantized: " + join(targets, ", ") + " (" + otherwise + ")")
       ->type_name("NAME")
-      ->check(CLI::IsMember(targets))
+      ->check(one_of(targets))
       ->group(kGroup);
 }
 
@@ -185,16 +177,13 @@ QuantizationScheme make_scheme(const SchemeFlags& flags) {
   scheme.activations.dtype = flags.activations == "u8" ? DataType::kU8 : DataType::kS8;
   scheme.activations.symmetric = flags.symmetric;
   if (flags.reduce_range) scheme.weights.num_bits = std::min(scheme.weights.num_bits, 7);
-  for (const std::string& pattern : scheme.include) check_regex("--include", pattern);
-  for (const std::string& pattern : scheme.exclude) check_regex("--exclude", pattern);
-  for (const std::string& op_type : scheme.op_types) check_op_type(op_type);
-  for (const std::string& op_type : scheme.exclude_op_types) check_op_type(op_type);
+  NodeSelection{scheme};  // refuses what is no regular expression before the model is read
   if (!flags.overrides.empty()) scheme.overrides = load_overrides(flags.overrides);
   return scheme;
 }
 
 std::map<std::string, ValueOverride> parse_overrides(const std::string& json) {
-  const Json parsed = Json::parse(json, nullptr, false);
+  const nlohmann::json parsed = parse_json(json, "the overrides");
   if (!parsed.is_object())
     throw Error(ErrorKind::kInvalidArgument, "the overrides are not a JSON object of value names");
   std::map<std::string, ValueOverride> overrides;
@@ -203,7 +192,10 @@ std::map<std::string, ValueOverride> parse_overrides(const std::string& json) {
                  [&, &name = name, &settings = settings] {
                    if (!settings.is_object())
                      throw Error(ErrorKind::kInvalidArgument, "it is not a JSON object");
-                   for (const auto& [key, value] : settings.items()) set(overrides[name], key, value);
+                   if (settings.empty()) return;
+                   ValueOverride& specific = overrides[name];
+                   for (const auto& [key, value] : settings.items()) set(specific, key, value);
+                   if (specific.min && specific.max) overridden_range({}, specific);  // refuses no range
                  });
   }
   return overrides;

@@ -96,6 +96,9 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   console.explain(flags.model + ": " + format_plural(source.nodes.size(), "node") + ", prepared " +
                   std::to_string(graph.nodes.size()));
+  for (const Selector& selector : resolve_selectors(source, graph, scheme))
+    console.explain(selector_text(selector));
+  check_scheme(graph, scheme, target);
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
   console.explain("images: " + preprocessing_text(samples.preprocessing));
   const StatisticsTable statistics = calibrate(graph, samples.source, flags.engine, console);

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "calibration/task.h"
+#include "cli/option_checks.h"
 #include "cli/text.h"
 
 namespace quantize {
@@ -13,7 +14,7 @@ void add_task_option(CLI::App& app, std::string& task) {
   app.add_option("--task", task,
                  "what the outputs mean, and so what agreement is: " + join(names, ", ") + " (default auto)")
       ->type_name("NAME")
-      ->check(CLI::IsMember(names))
+      ->check(one_of(names))
       ->group("Bound on the loss");
 }
 

@@ -19,6 +19,8 @@ std::string padded(const std::string& cell, size_t width, Table::Align align) {
   return align == Table::Align::kLeft ? cell + space : space + cell;
 }
 
+constexpr size_t kLeastBroken = 20;  // a narrower column is not broken
+
 std::string scaled(double value, double base, const std::vector<const char*>& units) {
   size_t unit = 0;
   while (value >= base && unit + 1 < units.size()) {
@@ -52,6 +54,23 @@ std::string format_plural(size_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+std::string wrapped(const std::string& text, size_t width, size_t indent) {
+  std::string result, current;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find(' ', start), text.size());
+    const std::string word = text.substr(start, end - start);
+    if (!current.empty() && width_of(current) + 1 + width_of(word) > width) {
+      result += current + "\n" + std::string(indent, ' ');
+      current.clear();
+    } else if (start != 0) {
+      current += " ";
+    }
+    current += word;
+    start = end + 1;
+  }
+  return result + current;
+}
+
 std::string join(const std::vector<std::string>& parts, const std::string& separator) {
   std::string result;
   for (const std::string& part : parts) result += (result.empty() ? "" : separator) + part;
@@ -67,8 +86,12 @@ std::string Table::text(const Style& style) const {
   }
   const auto line = [&](const auto& cell) {
     std::string result;
-    for (size_t c = 0; c < columns_.size(); ++c)
+    for (size_t c = 0; c + 1 < columns_.size(); ++c)
       result += "  " + padded(cell(c), widths[c], columns_[c].align);
+    const size_t last = columns_.size() - 1, used = width_of(result) + 2;
+    const bool breaks = columns_[last].align == Align::kLeft && used + kLeastBroken <= kTextWidth;
+    result += "  " + (breaks ? wrapped(cell(last), kTextWidth - used, used)
+                             : padded(cell(last), widths[last], columns_[last].align));
     result.erase(result.find_last_not_of(' ') + 1);
     return result;
   };

@@ -24,9 +24,17 @@ std::string format_fixed(const std::optional<double>& value, int digits);
 /// "1 image", "3 images".
 std::string format_plural(size_t count, const std::string& noun);
 
+/// As wide as text for people may be.
+constexpr size_t kTextWidth = 100;
+
+/// Breaks text at spaces into lines of at most `width` characters (a longer word has a line of its own); all
+/// but the first begin with `indent` spaces.
+std::string wrapped(const std::string& text, size_t width, size_t indent);
+
 std::string join(const std::vector<std::string>& parts, const std::string& separator);
 
-/// Columns as wide as their widest cell, two spaces apart.
+/// Columns as wide as their widest cell, two spaces apart; a last one of text is broken into lines of
+/// kTextWidth.
 class Table {
  public:
   enum class Align { kLeft, kRight };

@@ -80,8 +80,7 @@ ComparisonOptions comparison_options(const VerifyOptions& options) {
 }
 
 Report verify(const VerifyOptions& options, Console& console) {
-  if (options.bound.max_drop && options.labels.file.empty())
-    throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
+  check_bound(options.bound, options.labels, console.diagnostics);
   Graph reference = load_model(options.reference, options.input_shapes);
   const Graph candidate = load_model(options.candidate, options.input_shapes);
   console.explain(describe(options.reference, reference));

@@ -1,6 +1,7 @@
 // Files <-> Graph. protobuf is known to the .cpp files of this folder only.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,10 @@ namespace quantize {
 Graph load_model(const std::string& path);
 
 /// Writes the model beside `path` and renames it when complete, so that `path` is either the old file or the
-/// whole new one; a temporary file is removed on any error. The same graph gives the same bytes. Errors:
-/// Error(kIo) with the path and the system's reason; Error(kUnsupported) for a model above protobuf's 2 GiB.
-void save_model(const Graph& graph, const std::string& path);
+/// whole new one; a temporary file is removed on any error. Pipes and devices are written to directly
+/// (AtomicFile). The same graph gives the same bytes. Returns how many. Errors: Error(kIo) with the path and
+/// the system's reason; Error(kUnsupported) for a model above protobuf's 2 GiB.
+uint64_t save_model(const Graph& graph, const std::string& path);
 
 /// Reads a serialized onnx.TensorProto (".pb" test data).
 /// Errors: as load_model.

@@ -1,6 +1,7 @@
 // Serialized protobuf messages in files: limits, I/O errors, protobuf's own log.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace google::protobuf {
@@ -13,7 +14,8 @@ namespace quantize {
 /// Error(kInvalidModel) if the file is empty or no such message; Error(kUnsupported) above protobuf's 2 GiB.
 void read_proto(const std::string& path, google::protobuf::MessageLite& message);
 
-/// Writes one message through an AtomicFile. Errors: Error(kIo); Error(kUnsupported) above protobuf's 2 GiB.
-void write_proto(const google::protobuf::MessageLite& message, const std::string& path);
+/// Writes one message through an AtomicFile; returns its bytes. Errors: Error(kIo); Error(kUnsupported) above
+/// protobuf's 2 GiB.
+uint64_t write_proto(const google::protobuf::MessageLite& message, const std::string& path);
 
 }  // namespace quantize

@@ -123,8 +123,8 @@ class Writer {
 
 }  // namespace
 
-void save_model(const Graph& graph, const std::string& path) {
-  write_proto(Writer(graph).write(), path);
+uint64_t save_model(const Graph& graph, const std::string& path) {
+  return write_proto(Writer(graph).write(), path);
 }
 
 }  // namespace quantize

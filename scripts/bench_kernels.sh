@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cmake --preset release >/dev/null
+cmake --preset release -DQUANTIZE_TESTS=ON >/dev/null
 cmake --build --preset release --target bench_kernels
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT

@@ -28,7 +28,7 @@ THIRD_PARTY = {
     "google/protobuf": ("onnx_io/", "tests/"),
     "CLI/": ("cli/", "tests/unit/cli/"),
     "spdlog/": ("cli/",),
-    "nlohmann/": ("cli/", "calibration/preprocess_file.cpp", "calibration/preprocess_choice.cpp", "tests/"),
+    "nlohmann/": ("cli/", "calibration/preprocess_file.cpp", "calibration/preprocess_choice.cpp", "calibration/parse_json", "tests/"),
     "jpeglib.h": ("calibration/decode_image.cpp",),
     "png.h": ("calibration/decode_image.cpp",),
     "webp/": ("calibration/decode_image.cpp",),

@@ -1,15 +1,25 @@
 #!/usr/bin/env bash
-# Installs everything that building and testing needs, from Debian's packages. Safe to run twice; as root or with sudo.
+# Installs what building needs, from Debian's packages. Safe to run twice; as root or with sudo.
+#   setup.sh run     what the program needs: a compiler, CMake and ten libraries
+#   setup.sh test    also what scripts/test.sh needs: Clang, an Arm compiler and an emulator (default)
 set -euo pipefail
 
-packages=(
-  g++ cmake ninja-build                                 # build
+program=(
+  g++ cmake ninja-build python3                         # build
   libonnx-dev libprotobuf-dev libeigen3-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev # image and archive formats
-  catch2 python3 python3-venv                           # tests
+)
+tests=(
+  catch2 python3-venv
   g++-aarch64-linux-gnu qemu-user                       # the Arm kernels and their tests
   clang clang-format clang-tidy libomp-dev libclang-rt-14-dev binutils  # second compiler, its sanitizers, checks
 )
+
+case "${1:-test}" in
+  run) packages=("${program[@]}") ;;
+  test) packages=("${program[@]}" "${tests[@]}") ;;
+  *) echo "setup: there is 'run' and 'test'" >&2; exit 2 ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do

@@ -30,7 +30,7 @@ Tensor as_matrix(const Tensor& weights) {
   return matrix;
 }
 
-/// The three nodes that compute what `conv` does.
+/// The three nodes that compute what `conv` does; the product has its name, or that of its output.
 std::vector<Node> as_product(Graph& graph, const Node& conv) {
   const std::string name = graph.value(conv.outputs[0]).name;
   const ValueId rows = graph.add_value(name + "_rows"), product = graph.add_value(name + "_product");
@@ -39,6 +39,8 @@ std::vector<Node> as_product(Graph& graph, const Node& conv) {
   Tensor axes(DataType::kS64, {static_cast<int64_t>(graph.value(conv.inputs[0]).shape->size()) - 2});
   std::iota(axes.mutable_data<int64_t>(), axes.mutable_data<int64_t>() + axes.size(), int64_t{2});
   Node flatten, gemm = conv, unsqueeze;
+  if (gemm.name.empty()) gemm.name = name;
+  flatten.name = gemm.name + "_flatten";
   flatten.op_type = "Flatten";
   flatten.inputs = {conv.inputs[0]};
   flatten.outputs = {rows};
@@ -48,6 +50,7 @@ std::vector<Node> as_product(Graph& graph, const Node& conv) {
   gemm.inputs[1] = weights;
   gemm.outputs = {product};
   gemm.attributes = {{"transB", int64_t{1}}};
+  unsqueeze.name = gemm.name + "_unsqueeze";
   unsqueeze.op_type = "Unsqueeze";
   unsqueeze.inputs = {product, graph.add_constant(name + "_axes", std::move(axes))};
   unsqueeze.outputs = conv.outputs;

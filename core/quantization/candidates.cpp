@@ -6,57 +6,11 @@
 #include "core/error.h"
 #include "core/ops/exact_sums.h"
 #include "core/passes/patterns.h"
+#include "core/quantization/node_selection.h"
 
 namespace quantize {
 
 namespace {
-
-/// `--include`, `--exclude`, `--op-types`, `--exclude-op-types`.
-class NodeFilter {
- public:
-  NodeFilter(const Graph& graph, const QuantizationScheme& scheme)
-      : include_(compile(scheme.include)), exclude_(compile(scheme.exclude)), scheme_(scheme) {
-    for (const auto* types : {&scheme.op_types, &scheme.exclude_op_types})
-      for (const std::string& type : *types)
-        if (std::none_of(graph.nodes.begin(), graph.nodes.end(),
-                         [&](const Node& node) { return node.op_type == type; }))
-          throw Error(ErrorKind::kInvalidArgument, "the model has no operator '" + type + "'");
-  }
-
-  /// Why the user does not want the node quantized; empty: the user does.
-  std::string reason(const Node& node) const {
-    if (!include_.empty() && !matches(include_, node.name)) return "not among the nodes to include";
-    if (matches(exclude_, node.name)) return "excluded by its name";
-    if (scheme_.float_nodes.contains(node.name)) return "in float to meet the bound on the loss";
-    const auto listed = [&](const std::vector<std::string>& types) {
-      return std::find(types.begin(), types.end(), node.op_type) != types.end();
-    };
-    if (!scheme_.op_types.empty() && !listed(scheme_.op_types))
-      return "not among the operator types to quantize";
-    if (listed(scheme_.exclude_op_types)) return "excluded by its operator type";
-    return "";
-  }
-
- private:
-  static std::vector<std::regex> compile(const std::vector<std::string>& patterns) {
-    std::vector<std::regex> result;
-    for (const std::string& pattern : patterns) {
-      try {
-        result.emplace_back(pattern, std::regex::ECMAScript);
-      } catch (const std::regex_error&) {
-        throw Error(ErrorKind::kInvalidArgument, "'" + pattern + "' is no regular expression");
-      }
-    }
-    return result;
-  }
-  static bool matches(const std::vector<std::regex>& patterns, const std::string& name) {
-    return std::any_of(patterns.begin(), patterns.end(),
-                       [&](const std::regex& pattern) { return std::regex_search(name, pattern); });
-  }
-
-  std::vector<std::regex> include_, exclude_;
-  const QuantizationScheme& scheme_;
-};
 
 bool all_finite(const Tensor& tensor) {
   const float* x = tensor.data<float>();
@@ -107,13 +61,13 @@ std::string type_reason(const Graph& graph, const GraphIndex& index, const Node&
   return "";
 }
 
-Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node, const NodeFilter& filter,
-                  const TargetProfile& target) {
+Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
+                  const NodeSelection& selection, const TargetProfile& target) {
   Candidate candidate;
   const OpDef& def = find_op(graph, node);
   candidate.rule = quantization_of(graph, node);
   const IntegerOperator* kernel = target.find(graph, node);
-  const std::string excluded = filter.reason(node);
+  const std::string excluded = selection.reason(node);
   candidate.is_excluded = !excluded.empty();
   if (candidate.rule == QuantizationRule::kActivation)
     candidate.float_reason = "stands behind no integer operator that could absorb it";
@@ -138,11 +92,11 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
 
 std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,
                                        const QuantizationScheme& scheme, const TargetProfile& target) {
-  const NodeFilter filter(graph, scheme);
+  const NodeSelection selection(scheme);
   std::vector<Candidate> candidates;
   for (const Node& node : graph.nodes)
     candidates.push_back(with_context([&] { return describe(graph, node); },
-                                      [&] { return examine(graph, index, node, filter, target); }));
+                                      [&] { return examine(graph, index, node, selection, target); }));
   return candidates;
 }
 

@@ -1,7 +1,6 @@
 // Which nodes could become integer by what they are, whatever their ranges.
 #pragma once
 
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -25,8 +24,7 @@ struct Candidate {
 };
 
 /// Looks at every node: operator, constants, types, the user's choice of nodes.
-/// Errors: Error(kInvalidArgument) for a regular expression that is none, or an operator type that the graph
-/// does not have.
+/// Errors: Error(kInvalidArgument) for a regular expression that is none.
 std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,
                                        const QuantizationScheme& scheme, const TargetProfile& target);
 

@@ -1,5 +1,6 @@
 #include "core/quantization/plan.h"
 
+#include "core/quantization/node_selection.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {
@@ -25,19 +26,29 @@ SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, con
   return bound_of_sums(weight_codes(planned, weights), planned.params.zero_point, layout, bias);
 }
 
-PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan) {
+std::string float_reason(const Graph& graph, const QuantizationPlan& plan, NodeId node) {
+  const PlannedNode& planned = plan.nodes[static_cast<size_t>(node)];
+  if (planned.placement == Placement::kFloat) return planned.reason;
+  if (!plan.floats_kept_clamps || planned.tail == kNoNode) return "";
+  const auto tail = static_cast<size_t>(planned.tail);
+  if (plan.nodes[tail].placement != Placement::kFloat) return "";
+  return plan.target + " computes in float what feeds '" + graph.nodes[tail].name +
+         "', which stays because " + plan.nodes[tail].reason;
+}
+
+PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan, const QuantizationScheme& scheme) {
   PlanSummary summary;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const PlannedNode& node = plan.nodes[n];
-    PlanSummary::Count& count = summary.by_op_type[graph.nodes[n].op_type];
+    const std::string reason = float_reason(graph, plan, static_cast<NodeId>(n));
+    const bool is_integer = reason.empty() && node.placement != Placement::kFloat;
     summary.macs += node.macs;
-    if (node.placement == Placement::kFloat) {
-      ++count.floating;
-      ++count.reasons[node.reason];
-    } else {
-      ++count.integer;
-      summary.integer_macs += node.macs;
-    }
+    if (is_integer) summary.integer_macs += node.macs;
+    if (!is_integer && node.placement != Placement::kFloat) ++summary.kept_clamps;
+    if (scheme.added_nodes.contains(graph.nodes[n].name)) continue;
+    PlanSummary::Count& count = summary.by_op_type[source_op_type(scheme, graph.nodes[n])];
+    ++(is_integer ? count.integer : count.floating);
+    if (!is_integer) ++count.reasons[reason];
   }
   return summary;
 }

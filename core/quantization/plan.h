@@ -12,6 +12,7 @@
 #include "core/ops/exact_sums.h"
 #include "core/quant_params.h"
 #include "core/quantization/range_table.h"
+#include "core/quantization/scheme.h"
 
 namespace quantize {
 
@@ -68,6 +69,8 @@ struct PlannedNode {
 /// Requires: made for exactly the graph it is used with; values and nodes go by id.
 struct QuantizationPlan {
   std::string target;
+  /// The runtime computes in float what feeds a Relu or Clip that stays: not TargetProfile::clamps_codes.
+  bool floats_kept_clamps = false;
   std::vector<PlannedValue> values;
   std::vector<PlannedNode> nodes;
   std::vector<std::string> warnings;
@@ -84,16 +87,22 @@ Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights);
 SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, const WeightLayout& layout,
                        const QuantParams& input);
 
+/// Why the runtime computes a node in float: the node's own reason, or that it feeds a Relu or Clip that
+/// stays (floats_kept_clamps). Empty: it computes on integers.
+std::string float_reason(const Graph& graph, const QuantizationPlan& plan, NodeId node);
+
 /// What a plan amounts to, for reports.
 struct PlanSummary {
   struct Count {
     size_t integer = 0, floating = 0;       // absorbed nodes count as integer
     std::map<std::string, size_t> reasons;  // of the float ones: reason -> how many
   };
-  std::map<std::string, Count> by_op_type;
+  std::map<std::string, Count> by_op_type;  // of the source, without what preparing has put in to reshape
+  size_t kept_clamps = 0;                   // that keep the layer before them in float
   uint64_t macs = 0, integer_macs = 0;
 };
-PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan);
+PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan,
+                      const QuantizationScheme& scheme = {});
 
 /// Why nothing is left in integers: the reason that most float nodes share, whatever values it names. Nothing
 /// if some multiplication is in integers or, in a graph without any, some node.

@@ -43,12 +43,13 @@ class Planner {
         own_(graph, index_, ranges, scheme, target, candidates_, tails_),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
+    plan_.floats_kept_clamps = !target.clamps_codes;
     plan_.values.resize(graph.values.size());
     plan_.nodes.resize(graph.nodes.size());
   }
 
   QuantizationPlan run() {
-    check_options();
+    check_scheme(graph_, scheme_, target_);
     for (ValueId id : graph_.inputs)
       integer_[at(id)] = graph_.value(id).dtype == DataType::kF32 && own(id).params;
     for (NodeId n = 0; n < node_count(); ++n) decide_in_order(n);
@@ -57,10 +58,6 @@ class Planner {
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
     plan_shields(graph_, index_, target_, plan_);
-    if (kept_clamps_ > 0)
-      plan_.warnings.push_back(std::to_string(kept_clamps_) +
-                               " Relu or Clip stay, because codes reach beyond their bounds; " +
-                               target_.name + " computes what feeds them in float");
     return std::move(plan_);
   }
 
@@ -73,7 +70,6 @@ class Planner {
   const std::string& name(ValueId id) const { return graph_.value(id).name; }
   bool is_integer(NodeId n) const { return plan_.nodes[at(n)].placement == Placement::kInteger; }
 
-  void check_options() const;
   const PlannedValue& own(ValueId id) { return own_.of(id); }
   /// True for the bytes of an image: see read_pixels.
   bool is_bytes(ValueId id) const {
@@ -120,27 +116,9 @@ class Planner {
   const Tails tails_;
   OwnValues own_;
   std::vector<bool> integer_;  // computed in integers, or an input that can be
-  size_t kept_clamps_ = 0;
   Reasons overflows_;
   QuantizationPlan plan_;
 };
-
-void Planner::check_options() const {
-  const DataType activation = scheme_.activations.dtype, weight = scheme_.weights.dtype;
-  if (!target_.multiplies(activation, weight))
-    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target_.name + " does not multiply " +
-                                                 std::string(name_of(activation)) + " by " +
-                                                 std::string(name_of(weight)));
-  for (const auto& [value, specific] : scheme_.overrides) {
-    const ValueId id = graph_.find_value(value);
-    if (id == kNoValue)
-      throw Error(ErrorKind::kInvalidArgument,
-                  "the overrides name '" + value + "', but no value is called so");
-    if (specific.axis && !graph_.value(id).is_constant())
-      throw Error(ErrorKind::kInvalidArgument, "the override of '" + value + "' sets 'axis', but target " +
-                                                   target_.name + " takes one scale per activation");
-  }
-}
 
 /// The value with the scale of `source`, which an operator that moves elements hands on.
 PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
@@ -298,7 +276,6 @@ void Planner::plan_clamp(NodeId n, const QuantParams& params) {
     clamp.reason = "implied by the range of '" + output + "'";
   } else {
     clamp.reason = "the codes of '" + output + "' reach beyond its bounds";
-    ++kept_clamps_;
   }
 }
 
@@ -455,6 +432,23 @@ void Planner::finish_value(ValueId id) {
 }
 
 }  // namespace
+
+void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target) {
+  const DataType activation = scheme.activations.dtype, weight = scheme.weights.dtype;
+  if (!target.multiplies(activation, weight))
+    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + " does not multiply " +
+                                                 std::string(name_of(activation)) + " by " +
+                                                 std::string(name_of(weight)));
+  for (const auto& [value, specific] : scheme.overrides) {
+    const ValueId id = graph.find_value(value);
+    if (id == kNoValue)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "the overrides name '" + value + "', but no value is called so");
+    if (specific.axis && !graph.value(id).is_constant())
+      throw Error(ErrorKind::kInvalidArgument, "the override of '" + value + "' sets 'axis', but target " +
+                                                   target.name + " takes one scale per activation");
+  }
+}
 
 QuantizationPlan plan_quantization(const Graph& graph, const RangeTable& ranges,
                                    const QuantizationScheme& scheme, const TargetProfile& target) {

@@ -8,6 +8,10 @@
 
 namespace quantize {
 
+/// Errors: Error(kInvalidArgument) for options that contradict the target, and for an override of a value
+/// that the graph does not have or the target has no such form of.
+void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target);
+
 /// Plans the quantization of a prepared graph.
 ///
 /// A node becomes integer if the target has an integer kernel for it, its activations and (unless the target
@@ -17,8 +21,7 @@ namespace quantize {
 /// the next layers' results noise (RoundingNoise); one with an override is taken as it is.
 ///
 /// Requires: the graph is prepared, its types and shapes inferred; `ranges` made for it.
-/// Errors: Error(kInvalidArgument) for options that contradict each other or the target, or name nothing in
-/// the graph.
+/// Errors: those of check_scheme; Error(kInvalidArgument) for a regular expression that is none.
 QuantizationPlan plan_quantization(const Graph& graph, const RangeTable& ranges,
                                    const QuantizationScheme& scheme, const TargetProfile& target);
 

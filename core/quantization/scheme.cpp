@@ -30,10 +30,11 @@ Range overridden_range(Range measured, const ValueOverride& specific) {
   if (specific.max) range.max = *specific.max;
   if (specific.scale_amax) range = {range.min * *specific.scale_amax, range.max * *specific.scale_amax};
   const bool set = specific.amax || specific.min || specific.max;
-  if (!std::isfinite(range.min) || !std::isfinite(range.max) || (set && range.min >= range.max))
-    throw Error(ErrorKind::kInvalidArgument, "the override asks for the range [" + std::to_string(range.min) +
-                                                 ", " + std::to_string(range.max) +
-                                                 "]; its ends must be finite and the first the smaller one");
+  if (!std::isfinite(range.max - range.min) || (set && range.min >= range.max))
+    throw Error(ErrorKind::kInvalidArgument,
+                "the override asks for the range [" + std::to_string(range.min) + ", " +
+                    std::to_string(range.max) +
+                    "]; its ends must be finite, as must their distance, and the first the smaller one");
   return {std::min(range.min, 0.0f), std::max(range.max, 0.0f)};
 }
 

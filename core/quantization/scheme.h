@@ -52,8 +52,12 @@ struct QuantizationScheme {
   QuantType activations{.dtype = DataType::kU8};
   QuantType weights{.dtype = DataType::kS8, .num_bits = 8, .symmetric = true, .narrow_range = true};
   std::vector<std::string> include, exclude;            // ECMAScript regular expressions over node names
-  std::vector<std::string> op_types, exclude_op_types;  // empty: all
-  std::map<std::string, ValueOverride> overrides;       // by value name
+  std::vector<std::string> op_types, exclude_op_types;  // of the model's file; empty: all
+  /// By node name: the operator that the file has, where preparing it has made another of it.
+  std::map<std::string, std::string> source_op_types = {};
+  /// Nodes that the file does not have: preparing has put them in to change shapes.
+  std::set<std::string> added_nodes = {};
+  std::map<std::string, ValueOverride> overrides;  // by value name
   /// Nodes, by name, that a search has put back into float because quantizing them costs too much.
   std::set<std::string> float_nodes;
 };

@@ -50,6 +50,9 @@ struct TargetProfile {
   /// True if a Conv of two spatial axes and u8 applies any Function of kernels/integer.h to its reals before
   /// it rounds them.
   bool fuses_functions = false;
+  /// True if its integer operators clamp their codes: a Relu or Clip that the range does not imply costs
+  /// nothing. Else what feeds such a one is computed in float.
+  bool clamps_codes = false;
   /// True if such a Conv adds a residual to its reals before it rounds them.
   bool joins_residuals = false;
   /// True if such a Conv may write a scale per channel, and a depthwise one may read it.

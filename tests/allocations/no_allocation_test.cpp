@@ -30,23 +30,24 @@ void* allocate(size_t bytes, size_t alignment) {
 
 }  // namespace
 
-// These replace the library's own for the whole test program; new[] and the other forms end up here.
+// These replace the library's own for the whole test program; new[] and the other forms end up here. Where they are
+// inlined in part, GCC warns that free does not go with new.
 void* operator new(size_t bytes) {
   return allocate(bytes, 0);
 }
 void* operator new(size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<size_t>(alignment));
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   release(memory);
 }
-void operator delete(void* memory, size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
   release(memory);
 }
-void operator delete(void* memory, std::align_val_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
   release(memory);
 }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, size_t, std::align_val_t) noexcept {
   release(memory);
 }
 

@@ -21,6 +21,13 @@ class CommandLine(Case):
         table = [
             ([], "MODEL.onnx is required"),
             (["m.onnx", "--no-such-option"], "'--no-such-option' was not expected"),
+            (["m.onnx", "--cailb", "i"], "did you mean --calib"),
+            (["verify", "a.onnx", "b.onnx", "--images", "i", "--label=l"], "did you mean --labels"),
+            (["verfy", "a.onnx", "b.onnx", "--images", "i"], "no command and no file 'verfy'; did you mean 'quantize verify'"),
+            (["m.onnx", "--calib"], "--calib needs a value"),
+            (["m.onnx", "--calib", "i", "--calib", "j"], "--calib is given more than once"),
+            (["m.onnx", "--calib", "i", "--method", "entropi"], "did you mean 'entropy'"),
+            (["m.onnx", "--calib", "i", "--json=maybe"], "--json does not take this value"),
             (["m.onnx", "--calib", "i", "--method", "kl"], "kl.*entropy"),
             (["m.onnx", "--calib", "i", "--isa", "z80"], "z80.*scalar"),
             (["m.onnx", "--calib", "i", "--threads", "0"], "--threads"),

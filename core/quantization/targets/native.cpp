@@ -68,6 +68,7 @@ const TargetProfile kNative{.name = "native",
                             .unasked_fusions = kOnnxRuntimeFusions,
                             .mislays = onnx_runtime_mislays,
                             .fuses_functions = true,
+                            .clamps_codes = true,
                             .joins_residuals = true,
                             .has_channel_scales = true};
 

@@ -37,5 +37,6 @@ TEST_CASE("Help shows main options with their meaning and the others by name") {
         "looks at a thing\n\n  quantize look a.onnx\n\nUsage: quantize look MODEL.onnx [options]\n"
         "  MODEL.onnx              the model\n"
         "  -o, --output FILE       where to\n"
+        "\nOther:\n"
         "  --rare N                seldom used\n");
 }

@@ -50,9 +50,14 @@ TEST_CASE("An override that makes no sense names the value, the key and what it 
              Contains("'a'") && Contains("\"bits\"") && Contains("num_bits"));
   CHECK_THAT(failure(R"({"a": {"num_bits": 9}})"), Contains("from 2 to 8"));
   CHECK_THAT(failure(R"({"a": {"num_bits": 4.5}})"), Contains("whole number"));
-  CHECK_THAT(failure(R"({"a": {"min": 1}})"), Contains("at most 0"));
+  CHECK_THAT(failure(R"({"a": {"min": 1}})"), Contains("\"min\" must be a number from -3.403e+38 to 0"));
   CHECK_THAT(failure(R"({"a": {"amax": "6"}})"), Contains("number"));
   CHECK_THAT(failure(R"({"a": {"max": 1e300}})"), Contains("number"));
+  CHECK_THAT(failure(R"({"a": {"amax": 0}})"), Contains("number"));
+  CHECK_THAT(failure(R"({"a": {"scale_amax": -1}})"), Contains("number"));
+  CHECK_THAT(failure(R"({"a": {"axis": 18446744073709551606}})"), Contains("whole number"));
+  CHECK_THAT(failure(R"({"a": {"min": 0, "max": 0}})"), Contains("'a'"));
+  CHECK_THAT(failure(R"({"a": {"min": -3e38, "max": 3e38}})"), Contains("distance"));
   CHECK_THAT(failure(R"({"a": {"method": "kl"}})"), Contains("entropy"));
   CHECK_THAT(failure(R"({"a": {"enabled": 0}})"), Contains("true or false"));
 }
@@ -69,6 +74,6 @@ TEST_CASE("Flags become a scheme") {
   CHECK(scheme.activations.symmetric);
   CHECK(scheme.weights.num_bits == 7);
   CHECK(scheme.bias_correction == BiasCorrection::kOff);
-  flags.scheme.op_types = {"Convolution"};
-  CHECK_THROWS_WITH(make_scheme(flags), Catch::Matchers::Contains("Convolution"));
+  flags.scheme.exclude = {"conv("};
+  CHECK_THROWS_WITH(make_scheme(flags), Catch::Matchers::Contains("conv("));
 }

@@ -52,5 +52,9 @@ TEST_CASE("Progress shows the rate and the time left") {
   CHECK(progress_line("calibrating", 100, 250, 2) == "calibrating  100/250  50.0/s  3 s left");
   CHECK(progress_line("calibrating", 1, 601, 1) == "calibrating  1/601  1.0/s  10 min 0 s left");
   CHECK(progress_line("calibrating", 250, 250, 5) == "calibrating  250/250  50.0/s");
-  CHECK(progress_line("reading", 7, 0, 1) == "reading  7  7.0/s");
+  CHECK(progress_line("trying", 7, 0, 12.5) == "trying  7  12 s");
+  CHECK(progress_line("reading the model", 0, 0, 0) == "reading the model");
+  CHECK(progress_line("reading the model", 0, 0, 3) == "reading the model  3 s");
+  CHECK(progress_line("calibrating", 0, 256, 3) == "calibrating  0/256  3 s");
+  CHECK(progress_line("measuring", 9, 5, 3) == "measuring  9  3 s");
 }

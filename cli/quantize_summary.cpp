@@ -1,0 +1,188 @@
+// The summary for people. Read summary_text, at the end, first.
+#include "cli/quantize_summary.h"
+
+#include "cli/options.h"
+#include "cli/samples.h"
+#include "cli/text.h"
+#include "core/quantization/target.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr size_t kLabelWidth = 10;
+
+// "accuracy  ...", broken into lines.
+std::string line(const std::string& label, const std::string& text, const Style& style) {
+  std::string padded = label;
+  padded.resize(kLabelWidth, ' ');
+  return style.bold(padded) + wrapped(printable(text), kTextWidth - kLabelWidth, kLabelWidth) + "\n";
+}
+
+std::string wrote(const QuantizeFacts& facts) {
+  if (!facts.bytes_after) return "nothing: with no choice of layers left in float is the bound kept";
+  return facts.output + ", " + format_bytes(*facts.bytes_after) +
+         (facts.bytes_before ? " (was " + format_bytes(*facts.bytes_before) + ")" : "") + ", for " +
+         find_target(facts.chosen.plan.target).description;
+}
+
+std::string accuracy(const ChosenPlan& chosen) {
+  if (!chosen.quality) return "not measured, as no image was held back; see the last line";
+  const Quality& quality = *chosen.quality;
+  const std::string held_back = format_plural(chosen.held_back, "held-back sample");
+  std::string text = quality.agreement()
+                         ? "as FP32 on " + format_fixed(quality.agreement(), 1) + " % of " + held_back +
+                               ", SQNR " + format_fixed(quality.sqnr_db(), 1) + " dB"
+                         : "SQNR " + format_fixed(quality.sqnr_db(), 1) + " dB on " + held_back;
+  if (const auto top1 = top1_of(quality))
+    text += "; top-1 " + format_fixed(top1->first, 1) + " % -> " + format_fixed(top1->second, 1) + " %";
+  return text;
+}
+
+std::string in_int8(const PlanSummary& summary) {
+  constexpr size_t kMost = 6;
+  std::vector<std::string> floats;
+  for (const auto& [op_type, count] : summary.by_op_type)
+    if (count.floating != 0)
+      floats.push_back((count.floating == 1 ? "" : std::to_string(count.floating) + " ") + op_type);
+  const size_t more = floats.size() - std::min(floats.size(), kMost);
+  floats.resize(floats.size() - more);
+  if (more != 0) floats.push_back(format_plural(more, "other operator"));
+  return format_fixed(percent_of_macs(summary), 1) + " % of the multiplications" +
+         (floats.empty() ? "" : "; float: " + join(floats, ", "));
+}
+
+std::string recipe(const ChosenPlan& chosen) {
+  const Recipe& recipe = chosen.recipe;
+  std::vector<std::string> parts = {recipe.method};
+  if (recipe.by_readers) parts.push_back("some ranges set one by one");
+  if (recipe.equalized) parts.push_back("channels equalized");
+  if (recipe.weight_rounding == WeightRounding::kFitted) parts.push_back("fitted weights");
+  if (recipe.bias_correction == BiasCorrection::kMeasured) parts.push_back("biases corrected as measured");
+  if (recipe.bias_correction == BiasCorrection::kClosedForm) parts.push_back("biases corrected");
+  if (chosen.steps.empty()) return join(parts, ", ");
+  size_t kept = 0;
+  for (size_t s = 1; s < chosen.steps.size(); ++s) kept += chosen.steps[s].kept;
+  return join(parts, ", ") + "; " + std::to_string(chosen.steps.size() - 1) + " others tried, " +
+         (kept == 0 ? "none" : std::to_string(kept)) + " better";
+}
+
+std::string next(const QuantizeFacts& facts) {
+  if (!facts.bytes_after)
+    return "ask for less, or see what harms: quantize sensitivity " + facts.model + " --calib FOLDER";
+  return "quantize verify " + facts.model + " " + facts.output + " --images FOLDER [--labels FILE]";
+}
+
+std::string put_back(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 8;
+  std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kMost));
+  if (names.size() > kMost) shown.push_back("...");
+  return format_plural(names.size(), "layer") + " in float to keep the bound: " + join(shown, ", ");
+}
+
+std::string images(const QuantizeFacts& facts) {
+  return preprocessing_text(facts.preprocessing) + "; " + format_plural(facts.samples, "sample") +
+         (facts.skipped_images == 0 ? "" : ", " + std::to_string(facts.skipped_images) + " skipped") +
+         (facts.statistics.empty()
+              ? ""
+              : (facts.statistics_read ? "; statistics read from " : "; statistics written to ") +
+                    facts.statistics);
+}
+
+// What every step gained on the images that were held back.
+std::string step_table(const ChosenPlan& chosen, const Style& style) {
+  if (chosen.steps.empty()) return "";
+  Table table({{"tried, judged on " + format_plural(chosen.held_back, "held-back sample")},
+               {"SQNR dB", Table::Align::kRight},
+               {"agreement %", Table::Align::kRight},
+               {"gain", Table::Align::kRight},
+               {"s", Table::Align::kRight},
+               {""}});
+  const auto verdict = [](const PlanStep& step) {
+    if (step.kept) return "kept";
+    if (step.taken_back) return "taken back: not confirmed by other samples";
+    const std::optional<double> gain = gain_of(step);
+    if (!gain) return "the samples do not tell";
+    if (!(*gain > 0)) return "no better";
+    return step.spoils ? "one channel of an output gets much worse" : "could be chance";
+  };
+  for (const PlanStep& step : chosen.steps)
+    table.add({step.name, format_fixed(step.after.sqnr_db(), 1), format_fixed(step.after.agreement(), 1),
+               step.before ? format_fixed(gain_of(step), 1) : "", format_fixed(step.seconds, 1),
+               verdict(step)});
+  return "\n" + table.text(style) + "  gain: over the best so far, in standard errors of that gain\n";
+}
+
+// What was not tried because of its cost.
+std::string left_out_text(const ChosenPlan& chosen) {
+  if (chosen.left_out.empty()) return "";
+  std::string text = "\n  left out, as no optional step may take more than " +
+                     format_bytes(chosen.budget.bytes) + " or " + format_count(chosen.budget.macs) +
+                     " multiply-accumulates:\n";
+  for (const LeftOut& part : chosen.left_out)
+    text += "    " + part.step + (part.node.empty() ? "" : " in " + printable(part.node)) + ": " +
+            format_bytes(part.bytes) + ", " + format_count(part.macs) + "\n";
+  return text;
+}
+
+// Reasons that differ in the names they quote are one: 'name', ... stands for all.
+std::map<std::string, size_t> without_names(const std::map<std::string, size_t>& reasons) {
+  std::map<std::string, std::pair<std::string, size_t>> groups;  // what is outside the quotes -> first, nodes
+  std::map<std::string, size_t> result;
+  for (const auto& [reason, nodes] : reasons) {
+    std::string frame;
+    bool quoted = false;
+    for (char c : reason) {
+      if (c == '\'') quoted = !quoted;
+      if (!quoted) frame += c;
+    }
+    auto [group, is_first] = groups.try_emplace(frame, reason, 0);
+    std::string& text = group->second.first;
+    if (const size_t end = text.rfind('\'');
+        !is_first && end != std::string::npos && text.find("', ...") == std::string::npos)
+      text.insert(end + 1, ", ...");
+    group->second.second += nodes;
+  }
+  for (const auto& [frame, group] : groups) result[group.first] += group.second;
+  return result;
+}
+
+// A row per operator type; where several reasons keep nodes of it in float, a row per reason.
+std::string node_table(const PlanSummary& summary, const Style& style) {
+  Table table({{"op_type"}, {"int8", Table::Align::kRight}, {"float", Table::Align::kRight}, {"why float"}});
+  for (const auto& [op_type, count] : summary.by_op_type) {
+    const auto reasons = without_names(count.reasons);
+    const bool one_reason = reasons.size() == 1;
+    table.add({op_type, std::to_string(count.integer), std::to_string(count.floating),
+               one_reason ? reasons.begin()->first : ""});
+    if (one_reason) continue;
+    for (const auto& [reason, nodes] : reasons) table.add({"", "", std::to_string(nodes), reason});
+  }
+  return "\n" + table.text(style);
+}
+
+std::string explanation(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
+  const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "";
+  return step_table(facts.chosen, console.style()) + left_out_text(facts.chosen) +
+         node_table(summary, console.style()) + "\n  " + macs + "multiply-accumulates; took " +
+         format_fixed(console.seconds(), 1) + " s, " + format_fixed(peak_rss_mib(), 0) + " MiB at most\n";
+}
+
+}  // namespace
+
+std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
+  const Style style = console.style();
+  std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style) +
+                     line("in int8", in_int8(summary), style);
+  if (facts.time_ratio)
+    text +=
+        line("speed", format_fixed(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",
+             style);
+  if (!facts.chosen.put_back.empty()) text += line("put back", put_back(facts.chosen.put_back), style);
+  for (const Selector& selector : facts.selectors) text += line("selected", selector_text(selector), style);
+  text += line("images", images(facts), style) + line("recipe", recipe(facts.chosen), style) +
+          line("next", next(facts), style) + checks_text(facts.checks, style);
+  return facts.explain ? text + explanation(facts, summary, console) : text;
+}
+
+}  // namespace quantize

@@ -1,0 +1,45 @@
+// Which nodes the user wants quantized: --include, --exclude, --op-types, --exclude-op-types.
+#pragma once
+
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/quantization/scheme.h"
+
+namespace quantize {
+
+/// The user's choice of nodes.
+class NodeSelection {
+ public:
+  /// Errors: Error(kInvalidArgument) for a regular expression that is none, or an empty one.
+  explicit NodeSelection(const QuantizationScheme& scheme);
+
+  /// Why the user does not want the node quantized; empty: the user does.
+  std::string reason(const Node& node) const;
+
+ private:
+  std::vector<std::regex> include_, exclude_;
+  const QuantizationScheme& scheme_;
+};
+
+/// The operator that the model's file has for a node of the prepared graph
+/// (QuantizationScheme::source_op_types).
+const std::string& source_op_type(const QuantizationScheme& scheme, const Node& node);
+
+/// One expression or operator type, and the nodes that it names.
+struct Selector {
+  std::string option, text;
+  std::vector<std::string> nodes;
+};
+
+/// Looks up every expression and operator type of the scheme in the prepared graph. An operator type means
+/// that of the source: `scheme.source_op_types` and `scheme.added_nodes` are filled for it. Requires:
+/// `prepared` made from `source` by open_model(). Errors: Error(kInvalidArgument) for one that names no node,
+/// with the names near it or, where preparing has removed what it names, with these; and for an override of a
+/// value that the graph does not have.
+std::vector<Selector> resolve_selectors(const Graph& source, const Graph& prepared,
+                                        QuantizationScheme& scheme);
+
+}  // namespace quantize
