@@ -110,19 +110,19 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
     table.add({step.name, format_fixed(step.after.sqnr_db(), 1), format_fixed(step.after.agreement(), 1),
                step.before ? format_fixed(gain_of(step), 1) : "", format_fixed(step.seconds, 1),
                verdict(step)});
-  return "\n" + table.text(style) + "  gain: over the best so far, in standard errors of that gain\n";
+  return table.text(style) + "  gain: over the best so far, in standard errors of that gain\n\n";
 }
 
 // What was not tried because of its cost.
 std::string left_out_text(const ChosenPlan& chosen) {
   if (chosen.left_out.empty()) return "";
-  std::string text = "\n  left out, as no optional step may take more than " +
+  std::string text = "  left out, as no optional step may take more than " +
                      format_bytes(chosen.budget.bytes) + " or " + format_count(chosen.budget.macs) +
                      " multiply-accumulates:\n";
   for (const LeftOut& part : chosen.left_out)
     text += "    " + part.step + (part.node.empty() ? "" : " in " + printable(part.node)) + ": " +
             format_bytes(part.bytes) + ", " + format_count(part.macs) + "\n";
-  return text;
+  return text + "\n";
 }
 
 // Reasons that differ in the names they quote are one: 'name', ... stands for all.
@@ -158,7 +158,7 @@ std::string node_table(const PlanSummary& summary, const Style& style) {
     if (one_reason) continue;
     for (const auto& [reason, nodes] : reasons) table.add({"", "", std::to_string(nodes), reason});
   }
-  return "\n" + table.text(style);
+  return table.text(style);
 }
 
 std::string explanation(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
@@ -182,7 +182,8 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
   for (const Selector& selector : facts.selectors) text += line("selected", selector_text(selector), style);
   text += line("images", images(facts), style) + line("recipe", recipe(facts.chosen), style) +
           line("next", next(facts), style) + checks_text(facts.checks, style);
-  return facts.explain ? text + explanation(facts, summary, console) : text;
+  // GCC 12 warns (-Wrestrict) of "\n" + std::string inlined at -O3, so the empty line is appended.
+  return facts.explain ? text.append("\n").append(explanation(facts, summary, console)) : text;
 }
 
 }  // namespace quantize
