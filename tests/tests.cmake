@@ -63,26 +63,18 @@ endif()
 add_executable(node_test_runner tests/conformance/node_test_runner.cpp)
 target_link_libraries(node_test_runner PRIVATE quantize_core quantize_onnx_io)
 find_program(QUANTIZE_TEST_PYTHON python PATHS ${PROJECT_SOURCE_DIR}/.venv/bin NO_DEFAULT_PATH)
+function(add_conformance_test name script)
+  add_test(NAME "conformance: ${name}"
+           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/${script}.py ${ARGN})
+  set_tests_properties("conformance: ${name}" PROPERTIES LABELS ort TIMEOUT 600)
+endfunction()
 if(QUANTIZE_TEST_PYTHON)
-  add_test(NAME "conformance: ONNX node tests"
-           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/onnx_node_tests.py
-                   $<TARGET_FILE:node_test_runner>)
-  add_test(NAME "conformance: QDQ models in ONNX Runtime"
-           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/qdq_in_onnxruntime.py
-                   $<TARGET_FILE:quantize> ${PROJECT_SOURCE_DIR}/data)
-  add_test(NAME "conformance: quantized files of other tools"
-           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/foreign_files.py
-                   $<TARGET_FILE:quantize>)
-  add_test(NAME "conformance: operator forms in ONNX Runtime"
-           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/operator_forms.py
-                   $<TARGET_FILE:quantize>)
-  add_test(NAME "conformance: layers in ONNX Runtime"
-           COMMAND ${QUANTIZE_TEST_PYTHON} ${PROJECT_SOURCE_DIR}/tests/conformance/layers_in_onnxruntime.py
-                   $<TARGET_FILE:quantize>)
-  set_tests_properties("conformance: ONNX node tests" "conformance: QDQ models in ONNX Runtime"
-                       "conformance: quantized files of other tools" "conformance: operator forms in ONNX Runtime"
-                       "conformance: layers in ONNX Runtime"
-                       PROPERTIES LABELS ort TIMEOUT 600)
+  add_conformance_test("ONNX node tests" onnx_node_tests $<TARGET_FILE:node_test_runner>)
+  add_conformance_test("QDQ models in ONNX Runtime" qdq_in_onnxruntime $<TARGET_FILE:quantize> ${PROJECT_SOURCE_DIR}/data)
+  add_conformance_test("quantized files of other tools" foreign_files $<TARGET_FILE:quantize>)
+  add_conformance_test("operator forms in ONNX Runtime" operator_forms $<TARGET_FILE:quantize>)
+  add_conformance_test("layers in ONNX Runtime" layers_in_onnxruntime $<TARGET_FILE:quantize>)
+  add_conformance_test("random networks" random_graphs $<TARGET_FILE:quantize>)
 endif()
 
 # The program as its users see it; needs nothing but python3.

@@ -1,0 +1,403 @@
+#!/usr/bin/env python3
+"""Draws networks at random and lets ONNX Runtime judge what the program makes of them.
+
+    random_graphs.py QUANTIZE                       the networks that every check draws
+    random_graphs.py QUANTIZE --seeds 1000:2000     these
+    random_graphs.py QUANTIZE --minutes 60          as many as fit, from --seeds on
+    random_graphs.py QUANTIZE --seeds 17 --keep DIR one; its smallest failing form and its files stay in DIR
+
+Of each network (drawn_network.py):
+- our engine computes in FP32 what ONNX Runtime does;
+- the files for every target and format, by a method and by the search, load in ONNX Runtime. There they compute at every level of
+  optimization what their operators mean, and so does our engine;
+- every integer operator of an int8 file gives the same bytes in both engines, where its inputs are the same bytes;
+- the error is as small as the steps of the plan promise;
+- files of onnxruntime.quantization mean the same in our engine.
+
+A failure is printed with its seed and the pieces of the smallest network that still fails in this way. Exit status 1 if any failed.
+"""
+import argparse
+import json
+import logging
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from drawn_network import draw_genes, grow
+
+SAMPLES = 20                 # enough for the search to hold some back
+TESTED = 3                   # of them, to compare engines on
+SECONDS = 120                # that any call may take
+# Integer operators that are no part of the ONNX standard and that the engines round differently, by one code at most: ONNX Runtime
+# adds the zero point of a pool's result before it rounds, QuantizeLinear (and our engine) after it, which shows where means lie
+# halfway between codes; its Softmax of codes truncates.
+ONE_CODE_APART = {"QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax"}
+UNSTEADY = {"Ceil", "Floor", "Sign", "Reciprocal", "Pow", "Exp"}  # where a small error may become a large one
+
+CHEAP = ["--method", "mse"]
+FORMS = [("qdq ort-x86", ["--format", "qdq", "--target", "ort-x86", *CHEAP]),
+         ("int8 ort-x86", ["--format", "int8", "--target", "ort-x86", *CHEAP]),
+         ("qdq native", ["--format", "qdq", "--target", "native", *CHEAP]),
+         ("int8 native", ["--format", "int8", "--target", "native", *CHEAP]),
+         ("qdq, search", ["--format", "qdq"]),
+         ("int8, search", ["--format", "int8"]),
+         ("qdq, half in float", ["--format", "qdq", "--exclude", "[02468]$", *CHEAP]),
+         ("int8, half in float", ["--format", "int8", "--exclude", "[13579]$", *CHEAP])]
+FOREIGN = [("foreign QDQ", QuantFormat.QDQ, {}), ("foreign QDQ per channel", QuantFormat.QDQ, {"per_channel": True}),
+           ("foreign QOperator", QuantFormat.QOperator, {}), ("foreign s8", QuantFormat.QDQ, {"activation_type": QuantType.QInt8})]
+
+
+ort.set_default_logger_severity(4)
+logging.disable(logging.WARNING)
+
+
+class Failure(Exception):
+    """`kind` says in what way, so that a smaller network that fails in another way is told apart."""
+
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
+
+
+# ---------------------------------------------------------------- running
+
+def ort_session(model, optimized=True):
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    if not optimized:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"])
+
+
+def ort_run(model, samples, optimized=True):
+    """The outputs by name, one row a sample."""
+    session = ort_session(model, optimized)
+    names = [o.name for o in session.get_outputs()]
+    rows = [session.run(None, {"x": sample}) for sample in samples]
+    return {name: np.stack([row[i] for row in rows]) for i, name in enumerate(names)}
+
+
+def call(program, *words):
+    done = subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, timeout=SECONDS)
+    if done.returncode:
+        raise Failure(f"exit {done.returncode}", f"{' '.join(map(str, words))}: exit {done.returncode}: {done.stderr.strip()[:300]}")
+    return done.stdout
+
+
+def our_run(program, model, folder, samples):
+    rows = []
+    for i in range(len(samples)):
+        out = folder / "out"
+        call(program, "run", model, folder / "calib" / f"{i:02}.npy", "-o", out, "--quiet")
+        rows.append({f.stem: np.load(f) for f in out.glob("*.npy")})
+        for file in out.glob("*.npy"):
+            file.unlink()
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+# ---------------------------------------------------------------- comparing
+
+def energy(x):
+    return float(np.sum(np.square(np.asarray(x, np.float64))))
+
+
+def decibel(reference, x):
+    noise = energy(np.asarray(reference, np.float64) - x)
+    return 200.0 if noise == 0 else 10 * np.log10(max(energy(reference), 1e-30) / noise)
+
+
+def check_close(kind, reference, other, share):
+    """Each output within `share` of the energy of the reference."""
+    for name, values in reference.items():
+        shaped = np.reshape(other[name], values.shape) if other[name].size == values.size else None
+        if shaped is None:
+            raise Failure(kind, f"{kind}: output {name} has shape {other[name].shape}, not {values.shape}")
+        if not np.all(np.isfinite(shaped)) or energy(values - shaped) > share * energy(values) + 1e-10:
+            raise Failure(kind, f"{kind}: output {name}: {decibel(values, shaped):.1f} dB, at least {-10 * np.log10(share):.0f} wanted")
+
+
+def with_all_values(path, folder):
+    """The model with every value as an output."""
+    model = onnx.load(path)
+    present = {o.name for o in model.graph.output}
+    for node in model.graph.node:
+        model.graph.output.extend(helper.make_empty_tensor_value_info(v) for v in node.output if v and v not in present)
+        present.update(node.output)
+    file = folder / "all.onnx"
+    file.write_bytes(model.SerializeToString())
+    return model, file
+
+
+def typed(model):
+    """Fills the types of the outputs, which our reader wants, from what ONNX Runtime says."""
+    types = {"tensor(float)": TensorProto.FLOAT, "tensor(uint8)": TensorProto.UINT8, "tensor(int8)": TensorProto.INT8,
+             "tensor(int32)": TensorProto.INT32, "tensor(int64)": TensorProto.INT64, "tensor(bool)": TensorProto.BOOL}
+    session = ort_session(model.SerializeToString(), optimized=False)
+    outputs = [helper.make_tensor_value_info(o.name, types[o.type], o.shape if all(isinstance(d, int) for d in o.shape) else None)
+               for o in session.get_outputs()]
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+    return model
+
+
+FILE_NAME = str.maketrans({c: "_" for c in map(chr, range(128)) if not (c.isalnum() or c in "._-")})
+
+
+def check_same_bytes(program, path, folder, samples):
+    """Every node of integers: the same inputs give the same outputs in both engines."""
+    model, file = with_all_values(path, folder)
+    file.write_bytes(typed(model).SerializeToString())
+    theirs, ours = ort_run(file, samples, optimized=False), our_run(program, file, folder, samples)
+    ours = {name: np.reshape(ours[name.translate(FILE_NAME)], value.shape) for name, value in theirs.items()}
+    for node in model.graph.node:
+        outputs = [v for v in node.output if v in theirs]
+        if not all(np.array_equal(theirs[v], ours[v]) for v in node.input if v in theirs):
+            continue
+        for v in outputs:
+            whole = theirs[v].dtype.kind in "iub"
+            most = np.abs(theirs[v].astype(np.int64) - ours[v]).max(initial=0) if whole else 0
+            if most > (node.op_type in ONE_CODE_APART):
+                wrong = np.mean(theirs[v] != ours[v])
+                raise Failure(f"bytes of {node.op_type}", f"{node.op_type} '{node.name}': {100 * wrong:.2f} % of the codes of {v} differ, by {most} at most")
+            if theirs[v].dtype.kind == "f" and decibel(theirs[v], ours[v]) < 90:
+                raise Failure(f"reals of {node.op_type}", f"{node.op_type} '{node.name}': {decibel(theirs[v], ours[v]):.0f} dB")
+
+
+def rounded_as_planned(plan, model):
+    """The FP32 network with the roundings of activations that the plan tells of, by their names, and nothing else."""
+    rounded = onnx.load_from_string(model.SerializeToString())
+    graph, made = rounded.graph, {v for n in rounded.graph.node for v in n.output} | {"x"}
+    results = {o.name for o in graph.output}
+    nodes, names = list(graph.node), {}
+    types = {"u8": np.uint8, "s8": np.int8}
+    pairs = {"x": []}
+    for value in plan["values"]:
+        name = value["name"]
+        if name not in made or name in results or value["type"] not in types:
+            continue
+        single = len(value["scale"]) == 1
+        for suffix, numbers, dtype in (("_s", value["scale"], np.float32), ("_z", value["zero_point"], types[value["type"]])):
+            graph.initializer.append(numpy_helper.from_array(np.array(numbers[0] if single else numbers, dtype), name + suffix))
+        axis = {} if single else {"axis": 1}
+        operands = [name + "_s", name + "_z"]
+        pairs[name] = [helper.make_node("QuantizeLinear", [name, *operands], [name + "_q"], **axis),
+                       helper.make_node("DequantizeLinear", [name + "_q", *operands], [name + "_r"], **axis)]
+        names[name] = name + "_r"
+    del graph.node[:]
+    graph.node.extend(pairs["x"])
+    for node in nodes:
+        for i, operand in enumerate(node.input):
+            node.input[i] = names.get(operand, operand)
+        graph.node.append(node)
+        for v in node.output:
+            graph.node.extend(pairs.get(v, []))
+    for opset in rounded.opset_import:  # scales per channel are of opset 13; what is older means the same there or is left out
+        opset.version = opset.version if opset.domain else max(opset.version, 10)
+    return rounded
+
+
+def noise_floor(plan, model, samples, exact, main):
+    """The SQNR in dB that the roundings of the plan promise, less what rounded weights may add."""
+    try:
+        simulated = ort_run(rounded_as_planned(plan, model).SerializeToString(), samples, optimized=False)[main]
+    except Exception:
+        return -200.0
+    return min(decibel(exact, simulated), 36) - 6
+
+
+# ---------------------------------------------------------------- one network
+
+class Trial:
+    def __init__(self, program, model, seed, folder):
+        self.program, self.model, self.folder = program, model, Path(folder)
+        random = np.random.default_rng(seed + 1)
+        shape = [d.dim_value or 1 for d in model.graph.input[0].type.tensor_type.shape.dim]
+        self.samples = [random.normal(size=shape).astype(np.float32) for _ in range(SAMPLES)]
+        self.tested = self.samples[:TESTED]
+        self.path = self.folder / "model.onnx"
+        self.path.write_bytes(model.SerializeToString())
+        (self.folder / "calib").mkdir(exist_ok=True)
+        for i, sample in enumerate(self.samples):
+            np.save(self.folder / "calib" / f"{i:02}.npy", sample)
+        self.exact = None
+
+    def reference(self):
+        """False if ONNX Runtime cannot run the network, or does not agree with itself."""
+        try:
+            onnx.checker.check_model(self.model, full_check=True)
+            self.exact = ort_run(self.path, self.tested, optimized=False)
+            optimized = ort_run(self.path, self.tested)
+        except Exception:
+            return False
+        shapes = {o.name: [d.dim_value for d in o.type.tensor_type.shape.dim] for o in self.model.graph.output}
+        return all(all(d in (0, n) for d, n in zip(shapes[name], v.shape[1:])) and np.all(np.isfinite(v)) and energy(v) > 1e-6
+                   and decibel(v, optimized[name]) > 80 for name, v in self.exact.items())
+
+    def check_float(self):
+        check_close("FP32", self.exact, our_run(self.program, self.path, self.folder, self.tested), 1e-8)
+
+    def check_file(self, name, path):
+        """The file means one thing in both engines."""
+        try:
+            meant = ort_run(path, self.tested, optimized=False)
+            optimized = ort_run(path, self.tested)
+        except Exception as error:
+            raise Failure(f"{name}: refused", f"{name}: ONNX Runtime: {' '.join(str(error).split())[:300]}") from error
+        own_noise = max(energy(meant[n] - v) / energy(v) for n, v in self.exact.items())
+        allowed = max(own_noise / 2, 1e-3)
+        if "foreign" not in name:
+            check_close(f"{name}: ONNX Runtime's optimizer", meant, optimized, allowed)
+        check_close(f"{name}: our engine", meant, our_run(self.program, path, self.folder, self.tested), allowed)
+        return meant
+
+    def check_form(self, name, words):
+        quantized, plan = self.folder / "quantized.onnx", self.folder / "plan.json"
+        call(self.program, self.path, "--calib", self.folder / "calib", "-o", quantized, "--plan", plan, "--quiet", *words)
+        meant = self.check_file(name, quantized)
+        if "int8" in name:
+            check_same_bytes(self.program, quantized, self.folder, self.tested)
+        if UNSTEADY & {n.op_type for n in self.model.graph.node}:
+            return
+        main = self.model.graph.output[0].name
+        floor = noise_floor(json.loads(plan.read_text()), self.model, self.tested, self.exact[main], main)
+        if decibel(self.exact[main], meant[main]) < floor:
+            raise Failure(f"{name}: noise", f"{name}: {decibel(self.exact[main], meant[main]):.1f} dB, {floor:.1f} promised by the plan")
+
+    def check_foreign(self, name, form, options):
+        file = self.folder / "foreign.onnx"
+        try:
+            quantize_static(str(self.path), str(file), Samples(self.samples), quant_format=form, **options)
+        except Exception:
+            return  # their tool refuses what it cannot do
+        try:
+            ort_run(file, self.tested, optimized=False)
+        except Exception:
+            return
+        self.check_file(name, file)
+
+    def checks(self, seed, everything):
+        """The checks to make, as functions by name: all of them, or a choice that changes with the seed."""
+        forms = [(n, lambda n=n, w=w: self.check_form(n, w)) for n, w in FORMS]
+        foreign = [(n, lambda n=n, f=f, o=o: self.check_foreign(n, f, o)) for n, f, o in FOREIGN]
+        if not everything:
+            forms = [forms[seed % 4], forms[4 + seed // 4 % 4]]
+            foreign = [foreign[seed // 3 % 4]] if seed % 3 == 0 else []
+        return [("FP32", self.check_float), *forms, *foreign]
+
+
+class Samples(CalibrationDataReader):
+    def __init__(self, samples):
+        self.left = iter(samples)
+
+    def get_next(self):
+        sample = next(self.left, None)
+        return None if sample is None else {"x": sample}
+
+
+def failures_of(program, genes, seed, everything, folder=None):
+    """{kind: text} of one network; None if it is none that ONNX Runtime runs."""
+    model, _ = grow(*genes)
+    if not model.graph.node:
+        return None
+    with tempfile.TemporaryDirectory() as temporary:
+        trial = Trial(program, model, seed, folder or temporary)
+        if not trial.reference():
+            return None
+        found = {}
+        for _, check in trial.checks(seed, everything):
+            try:
+                check()
+            except Failure as failure:
+                found.setdefault(failure.kind, str(failure))
+            except subprocess.TimeoutExpired as error:
+                found.setdefault("too slow", str(error)[:200])
+        return found
+
+
+def shrink(program, genes, seed, everything, kind):
+    """The genes of a smaller network that fails in the same way: pieces are left out as long as it does."""
+    opset, shape, pieces = genes
+    pieces = grow(*genes)[1]
+    place = len(pieces) - 1
+    while place >= 0:
+        fewer = pieces[:place] + pieces[place + 1:]
+        found = fewer and failures_of(program, (opset, shape, fewer), seed, everything)
+        if found and kind in found:
+            pieces = fewer
+        place -= 1
+    return opset, shape, pieces
+
+
+def examine(task):
+    program, seed, everything = task
+    try:
+        return seed, failures_of(program, draw_genes(seed), seed, everything)
+    except Exception as error:
+        return seed, {"test": f"the test itself: {type(error).__name__}: {error}"}
+
+
+def report(options, seed, found):
+    for kind, text in found.items():
+        genes = draw_genes(seed)
+        if kind != "test":
+            genes = shrink(options.program, genes, seed, options.everything, kind)
+            if options.keep:
+                folder = Path(options.keep) / f"{seed}_{len(list(Path(options.keep).glob(f'{seed}_*')))}"
+                folder.mkdir(parents=True)
+                failures_of(options.program, genes, seed, options.everything, folder)
+        model, _ = grow(*genes)
+        print(f"FAIL seed {seed}: {text}\n     opset {genes[0]}, input {genes[1]}: {' '.join(n.op_type for n in model.graph.node)}", flush=True)
+
+
+def seeds_of(text):
+    begin, _, end = text.partition(":")
+    return range(int(begin), int(end) if end else int(begin) + 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--seeds", type=seeds_of, default=range(200))
+    parser.add_argument("--minutes", type=float, help="goes on behind the last seed until these are over")
+    parser.add_argument("--everything", action="store_true", help="makes every check of every network, not a choice of them")
+    parser.add_argument("--keep", help="folder for the files of failing networks")
+    parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count())
+    options = parser.parse_args()
+    start, drawn, failed, left_out = time.monotonic(), 0, 0, 0
+
+    def tasks():
+        seed = options.seeds.start
+        while seed < options.seeds.stop or (options.minutes and time.monotonic() - start < 60 * options.minutes):
+            yield options.program, seed, options.everything
+            seed += 1
+
+    with multiprocessing.Pool(options.jobs) as pool:
+        for seed, found in pool.imap(examine, tasks()) if not options.minutes else (examine_all(pool, tasks())):
+            drawn += 1
+            left_out += found is None
+            failed += bool(found)
+            if found:
+                report(options, seed, found)
+    print(f"{drawn} networks, {left_out} of them none that ONNX Runtime runs, {failed} failed; {time.monotonic() - start:.0f} s")
+    return 1 if failed else 0
+
+
+def examine_all(pool, tasks):
+    """imap takes all tasks at once; this takes a few at a time."""
+    for first in tasks:
+        batch = [first] + [t for _, t in zip(range(7), tasks)]
+        yield from pool.map(examine, batch)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
