@@ -37,7 +37,8 @@ void infer(InferContext& context) {
             "matrices of shapes " + to_string(*a) + " and " + to_string(*b) + " cannot be multiplied");
   const int64_t n = b ? (*b)[trans_b ? 0 : 1] : kUnknownDim;
   if (c && n != kUnknownDim && is_static(*c))
-    require(element_count(*c) == n, "operand C does not have one element per column");
+    require(element_count(*c) == n || element_count(*c) == 1,
+            "operand C does not have one element per column");
   context.set_output(0, dtype, Shape{a ? (*a)[trans_a ? 1 : 0] : kUnknownDim, n});
 }
 
@@ -60,7 +61,7 @@ void evaluate(const EvaluateContext& context) {
   CodeWriter codes(context.outputs[0], y_params.zero_point);
   for (int64_t i = 0; i < a.rows; ++i)
     for (int64_t j = 0; j < b.columns; ++j) {
-      int64_t sum = c ? c.as<int32_t>()[j] : 0;
+      int64_t sum = c ? c.as<int32_t>()[c.size() == 1 ? 0 : j] : 0;
       for (int64_t k = 0; k < a.columns; ++k)
         sum += int64_t{x[static_cast<size_t>(i * a.row_stride + k * a.column_stride)]} *
                w[static_cast<size_t>(k * b.row_stride + j * b.column_stride)];
@@ -79,6 +80,8 @@ StepFunction compile(CompileContext& context) {
   if (b == nullptr || is_transposed(context.node, "transA") || context.node.float_attribute("alpha", 1) != 1)
     return nullptr;
   const MatrixLayout layout = layout_of(b->shape(), is_transposed(context.node, "transB"));
+  const Tensor* c = context.constant(kC);
+  if (c != nullptr && c->size() != layout.columns) return nullptr;  // one number for all columns
   return compile_integer_product(context,
                                  {.a = kA,
                                   .constants = {.x_scale = kA + 1,

@@ -17,7 +17,7 @@ namespace quantize {
 
 namespace {
 
-constexpr std::array kBlendedTypes{DataType::kF32, DataType::kU8};
+constexpr std::array kBlendedTypes{DataType::kF32, DataType::kU8, DataType::kS8};
 
 // Position of the operands among the inputs; 0 where there is none.
 struct Layout {
@@ -201,14 +201,18 @@ bool is_identity(const Taps& taps, const ResizeAxis& axis) {
   return true;
 }
 
+std::vector<float> reals_of(const TensorView& x) {
+  if (x.dtype == DataType::kU8) return {x.as<uint8_t>(), x.as<uint8_t>() + x.size()};
+  if (x.dtype == DataType::kS8) return {x.as<int8_t>(), x.as<int8_t>() + x.size()};
+  return to_floats(x);
+}
+
 /// The kernels are separable: each axis is resampled on the result of those before it.
 void resize_by_taps(const EvaluateContext& context, const ResizeOptions& options,
                     const std::vector<ResizeAxis>& axes) {
   const TensorView& x = context.inputs[0];
   Shape shape(x.shape.begin(), x.shape.end());
-  std::vector<float> current = x.dtype == DataType::kU8
-                                   ? std::vector<float>(x.as<uint8_t>(), x.as<uint8_t>() + x.size())
-                                   : to_floats(x);
+  std::vector<float> current = reals_of(x);
   for (size_t i = 0; i < axes.size(); ++i) {
     const Taps taps = resize_taps(options, axes[i]);
     if (is_identity(taps, axes[i])) continue;
@@ -221,6 +225,8 @@ void resize_by_taps(const EvaluateContext& context, const ResizeOptions& options
   const MutableTensorView& y = context.outputs[0];
   if (y.dtype == DataType::kU8)
     context.kernels.quantize_f32_u8(current.data(), current.size(), 1, 0, y.as<uint8_t>());
+  else if (y.dtype == DataType::kS8)
+    context.kernels.quantize_f32_s8(current.data(), current.size(), 1, 0, y.as<int8_t>());
   else
     std::copy(current.begin(), current.end(), y.as<float>());
 }

@@ -31,10 +31,14 @@ void merge_constants(Graph& graph) {
     else
       known.emplace(hash_of(tensor), id);
   }
-  // Graph outputs keep their names, so only what nodes read is replaced.
+  // Graph outputs keep their names, so only what nodes read is replaced. One node's operands stay apart: ONNX
+  // Runtime 1.32 permutes the axes of a Slice in place, which would change `ends` too if both were one.
   for (Node& node : graph.nodes)
-    for (ValueId& id : node.inputs)
-      if (id != kNoValue) id = representative[static_cast<size_t>(id)];
+    for (ValueId& id : node.inputs) {
+      if (id == kNoValue) continue;
+      const ValueId other = representative[static_cast<size_t>(id)];
+      if (std::find(node.inputs.begin(), node.inputs.end(), other) == node.inputs.end()) id = other;
+    }
 }
 
 }  // namespace quantize

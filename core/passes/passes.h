@@ -56,7 +56,7 @@ void fold_channel_affine(Graph& graph);
 /// integers. Graphs older than opset 13 stay as they are. Requires: infer_shapes ran.
 void conv_to_gemm(Graph& graph);
 
-/// Lets nodes read one of several equal constants.
+/// Lets nodes read one of several equal constants; the operands of one node stay different values.
 void merge_constants(Graph& graph);
 
 /// Removes the nodes with dropped[n]; the others keep their order.

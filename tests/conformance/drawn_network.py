@@ -50,6 +50,7 @@ class Network:
 
     def number(self, low, high):
         """A whole number from low to high, both included."""
+        needs(low <= high)
         return int(self.random.integers(low, high + 1))
 
     def rank(self, x):

@@ -12,7 +12,7 @@ Of each network (drawn_network.py):
   optimization what their operators mean, and so does our engine;
 - every integer operator of an int8 file gives the same bytes in both engines, where its inputs are the same bytes;
 - the error is as small as the steps of the plan promise;
-- files of onnxruntime.quantization mean the same in our engine.
+- files of onnxruntime.quantization mean the same in our engine (not all of them load at ONNX Runtime's highest level).
 
 A failure is printed with its seed and the pieces of the smallest network that still fails in this way. Exit status 1 if any failed.
 """
@@ -41,7 +41,7 @@ SECONDS = 120                # that any call may take
 # adds the zero point of a pool's result before it rounds, QuantizeLinear (and our engine) after it, which shows where means lie
 # halfway between codes; its Softmax of codes truncates.
 ONE_CODE_APART = {"QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax"}
-UNSTEADY = {"Ceil", "Floor", "Sign", "Reciprocal", "Pow", "Exp"}  # where a small error may become a large one
+UNSTEADY = {"Ceil", "Floor", "Sign", "ThresholdedRelu", "Reciprocal", "Pow", "Exp"}  # where a small error may become a large one
 
 CHEAP = ["--method", "mse"]
 FORMS = [("qdq ort-x86", ["--format", "qdq", "--target", "ort-x86", *CHEAP]),
@@ -212,7 +212,7 @@ def noise_floor(plan, model, samples, exact, main):
         simulated = ort_run(rounded_as_planned(plan, model).SerializeToString(), samples, optimized=False)[main]
     except Exception:
         return -200.0
-    return min(decibel(exact, simulated), 36) - 6
+    return min(decibel(exact, simulated), 36) - 8
 
 
 # ---------------------------------------------------------------- one network
@@ -248,15 +248,15 @@ class Trial:
 
     def check_file(self, name, path):
         """The file means one thing in both engines."""
+        is_ours = "foreign" not in name
         try:
             meant = ort_run(path, self.tested, optimized=False)
-            optimized = ort_run(path, self.tested)
+            optimized = ort_run(path, self.tested) if is_ours else meant
         except Exception as error:
             raise Failure(f"{name}: refused", f"{name}: ONNX Runtime: {' '.join(str(error).split())[:300]}") from error
         own_noise = max(energy(meant[n] - v) / energy(v) for n, v in self.exact.items())
-        allowed = max(own_noise / 2, 1e-3)
-        if "foreign" not in name:
-            check_close(f"{name}: ONNX Runtime's optimizer", meant, optimized, allowed)
+        allowed = max(own_noise, 1e-3)  # codes at ties may be rounded either way, which is as much as any rounding
+        check_close(f"{name}: ONNX Runtime's optimizer", meant, optimized, allowed)
         check_close(f"{name}: our engine", meant, our_run(self.program, path, self.folder, self.tested), allowed)
         return meant
 

@@ -208,6 +208,21 @@ TEST_CASE("Matrices that do not fit are refused") {
   CHECK(error_of("Gemm", {{2, 3, 1}, {3, 5}}) == ErrorKind::kInvalidModel);
 }
 
+TEST_CASE("QGemm takes one C for all columns") {
+  GraphBuilder b;
+  b.graph().info.opsets["com.microsoft"] = 1;
+  const ValueId x = b.input("x", {1, 2}, DataType::kU8), one = b.constant("one", Tensor::scalar(1.0f));
+  const ValueId z = b.constant("z", Tensor::scalar(uint8_t{0}));
+  const ValueId w = b.constant("w", Tensor::of<int8_t>({2, 3}, {1, 2, 3, 4, 5, 6}));
+  const ValueId wz = b.constant("wz", Tensor::scalar(int8_t{0})),
+                c = b.constant("c", Tensor::of<int32_t>({1}, {10}));
+  const ValueId y = b.node("QGemm", {x, one, z, w, one, wz, c, one, z});
+  b.graph().nodes.back().domain = "com.microsoft";
+  const Graph graph = b.build({y});
+  const Tensor result = run_graph(graph, {Tensor::of<uint8_t>({1, 2}, {1, 2})})[0];
+  CHECK(equal(result, Tensor::of<uint8_t>({1, 3}, {19, 22, 25})));
+}
+
 TEST_CASE("Softmax works along one axis from opset 13 on, and on a matrix before") {
   check_softmax(13, {2, 3, 5}, {}, 6, 5, 1);
   check_softmax(13, {2, 3, 5}, {{"axis", int64_t{1}}}, 2, 3, 5);

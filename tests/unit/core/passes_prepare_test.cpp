@@ -133,6 +133,20 @@ TEST_CASE("equal constants become one, others stay", "[passes]") {
   check_same(graph, result, 0);
 }
 
+TEST_CASE("equal operands of one node stay different values", "[passes]") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {2, 3, 4});
+  const ValueId starts = b.ints("starts", {1}), ends = b.ints("ends", {2}), axes = b.ints("axes", {2});
+  const ValueId first = b.node("Slice", {x, starts, ends, axes});
+  const ValueId again = b.ints("again", {2});
+  const Graph graph = b.build({first, b.node("Slice", {x, starts, again, b.ints("other", {1})})});
+  Graph result = graph;
+  merge_constants(result);
+  CHECK(result.nodes[0].inputs == std::vector<ValueId>{x, starts, ends, axes});
+  CHECK(result.nodes[1].inputs[2] == ends);
+  check_same(graph, result, 0);
+}
+
 TEST_CASE("unused values go, and what is left means the same", "[passes]") {
   GraphBuilder b;
   b.random("unused_1", {2});
