@@ -145,7 +145,8 @@ void spread_sizes(Graph& graph, Node& resize, std::vector<Node>& place) {
   resize.attributes.erase("axes");
 }
 
-/// True if no window reaches behind the padded input.
+/// True if no window reaches behind the padded input. Then ceil_mode has no effect, but below opset 22 the shape
+/// inference of ONNX may count one window more than there is, and a runtime refuses a file that says otherwise.
 bool windows_end_inside(const Graph& graph, const Node& pool) {
   const auto& shape = graph.value(pool.inputs[0]).shape;
   if (!shape) return false;
@@ -163,7 +164,7 @@ void plain_forms(Graph& graph) {
     if (node.domain.empty()) {
       if (node.op_type == "Pad" && node.input(3) != kNoValue) spread_pads(graph, node, nodes);
       if (node.op_type == "Resize") spread_sizes(graph, node, nodes);
-      if (node.op_type == "AveragePool" && windows_end_inside(graph, node))
+      if ((node.op_type == "AveragePool" || node.op_type == "MaxPool") && windows_end_inside(graph, node))
         node.attributes.erase("ceil_mode");
       drop_idle_attributes(node);
     }
