@@ -1,4 +1,4 @@
-// What agrees, per task. Read Agreement::compare(), then Agreement::total().
+// Agreement, task by task. Read Agreement::compare(), then Agreement::total().
 #include "calibration/agreement.h"
 
 #include <algorithm>

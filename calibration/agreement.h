@@ -11,7 +11,7 @@
 
 namespace quantize {
 
-/// What one sample adds to the figures of one output. Made and added up by Agreement alone.
+/// The share of one sample in the figures of one output. Agreement alone makes and adds them up.
 struct SampleAgreement {
   bool finite = true;              // both values of the output hold finite numbers only
   double agreeing = 0, of = 0;     // classes, positions, pixels, boxes that are the same; how many there are

@@ -24,7 +24,7 @@ constexpr double kStandardErrors = 2, kPlain = 0.1;
 
 constexpr const char* kOwnName = "their own mean and deviation";
 
-/// What is known before any image is looked at.
+/// The evidence that needs no image.
 struct Situation {
   ImageInput input;
   std::vector<Clue> clues;
@@ -151,7 +151,7 @@ Field make_field(const Situation& situation, const Probe& probe) {
   return field;
 }
 
-/// What a clue says of each candidate.
+/// The verdict of a clue on each candidate.
 Evidence evidence_of(const Clue& clue, const Candidates& candidates) {
   Evidence evidence{clue.text, {}, clue.numbers.has_value()};
   if (!clue.numbers) return evidence;

@@ -17,7 +17,7 @@ int64_t fixed_batch(const Graph& graph);
 /// The inputs of a model for one sample: those of a fixed batch with a first extent of 1.
 std::vector<Value> sample_inputs(const Graph& graph);
 
-/// What a model of this batch computes of row i: of outputs whose first extent is the batch, else of those
+/// The results of row i of a batch: of outputs whose first extent is the batch, else of those
 /// whose second one is, that row; all of others.
 std::vector<Tensor> row_of(const std::vector<Tensor>& outputs, size_t i, int64_t batch);
 

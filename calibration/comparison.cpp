@@ -11,7 +11,7 @@ namespace quantize {
 
 namespace {
 
-// What one sample contributes. Kept per sample and added up in their order, so that sums do not depend on
+// The share of one sample in a comparison. Kept per sample and added up in their order, so that sums do not depend on
 // threads.
 struct SampleResult {
   std::vector<SampleAgreement> parts;  // empty: the sample was skipped

@@ -28,7 +28,7 @@ struct Comparison {
   size_t samples = 0;
   size_t labelled = 0;                              // samples with a label
   size_t reference_right = 0, candidate_right = 0;  // of those
-  /// What would have to be added to the labels so that most of the reference's classes are right; nothing if
+  /// The number to add to the labels so that most of the reference's classes are right; nothing if
   /// they are right as they stand, or none makes them so.
   std::optional<int64_t> likely_offset = {};
   std::vector<OutputComparison> outputs;  // in the order of the reference's

@@ -1,4 +1,4 @@
-// What both comparisons of two models share: networks that are fed samples, outputs of the same name, the
+// The parts that both comparisons of two models share: networks that are fed samples, outputs of the same name, the
 // loop.
 #pragma once
 

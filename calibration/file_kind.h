@@ -21,7 +21,7 @@ constexpr const char* kReadFormats = "JPEG, PNG, BMP, PPM, PGM or WebP";
 /// The first bytes of a file that first_bytes_kind needs.
 constexpr size_t kKindBytes = 512;
 
-/// What a file is, and what to call it in a count of files: its ending in small letters (".gif"), or the
+/// The kind of a file, and its name in a count of files: its ending in small letters (".gif"), or the
 /// format's name ("GIF") where its name has none of the endings of pictures.
 struct FileFinding {
   FileKind kind = FileKind::kOther;
@@ -33,10 +33,10 @@ std::string ending_of(const std::filesystem::path& path);
 /// True if the name is that of a tensor file.
 bool is_tensor_name(const std::filesystem::path& path);
 
-/// What the first bytes say: one of the formats that are read, one of those that are not, or kOther.
+/// The kind that the first bytes tell: one of the formats that are read, one of those that are not, or kOther.
 FileFinding first_bytes_kind(std::span<const uint8_t> bytes);
 
-/// What a regular file is. Endings of images and tensors are believed; under every other name the first bytes
+/// The kind of a regular file. Endings of images and tensors are believed; under every other name the first bytes
 /// say whether it is an image all the same. A file that cannot be opened is what its ending says.
 FileFinding find_kind(const std::filesystem::path& path);
 

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What is left out for another reason than its format.
+// The entries of a folder that are left out for another reason than their format.
 constexpr const char *kFifo = "FIFO", *kSocket = "socket", *kDevice = "device", *kBrokenLink = "broken link",
                      *kUpwardLink = "link to a folder above", *kUnreadable = "unreadable file";
 

@@ -30,7 +30,7 @@ uint64_t shard_of(const HeldList& list, uint64_t position) {
   return ((position + 1) * list.shards - 1) / list.chosen;
 }
 
-/// What is missing of one list, in words.
+/// The missing samples of one list, in words.
 class Missing {
  public:
   Missing(const HeldList& list, const std::vector<Gap>& gaps) : list_(list) {

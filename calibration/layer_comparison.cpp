@@ -100,7 +100,7 @@ class Recorder : public ExecutionObserver {
   std::map<ValueId, Tensor> values_;
 };
 
-/// What one sample says of every pair; nothing of a value that was not computed.
+/// The deviation of one sample in every pair; nothing of a value that was not computed.
 using LayerParts = std::vector<std::optional<Deviation>>;
 
 LayerParts compare_values(const std::vector<Pair>& pairs, const Recorder& reference,

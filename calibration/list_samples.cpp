@@ -180,7 +180,7 @@ void select(SampleList& list, const SampleOptions& options) {
            "' is left: ask for more samples or fewer shards");
 }
 
-/// What lies at the path: the files of a folder, or the path itself. A pipe or device is in neither list.
+/// The samples at the path: the files of a folder, or the path itself. A pipe or device is in neither list.
 FoundFiles find(const std::string& path, fs::file_status status) {
   if (fs::is_directory(status)) return find_files(path);
   FoundFiles found;

@@ -1,4 +1,4 @@
-// What the outputs of a network say about its input: classes and boxes. Read OutputReader.
+// The evidence that the outputs of a network give about its input: classes and boxes. Read OutputReader.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ class OutputReader {
   explicit OutputReader(const std::vector<std::vector<Tensor>>& outputs);
 
   Kind kind() const { return kind_; }
-  /// What the kind asks for; classes are empty where the outputs are of another form than the first image's.
+  /// The figures of the kind; classes are empty where the outputs are of another form than the first image's.
   OutputReading read(const std::vector<Tensor>& outputs) const;
 
  private:

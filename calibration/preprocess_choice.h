@@ -1,4 +1,4 @@
-// What was decided about a model's preprocessing, and how sure that is: for reports and metadata.
+// The decision about a model's preprocessing, and how sure it is: for reports and metadata.
 #pragma once
 
 #include <map>
@@ -29,7 +29,7 @@ struct PreprocessChoice {
 /// or "a guess".
 std::string describe(const PreprocessChoice& choice);
 
-/// What to say of a guess that is not sure: why, the runner-up, and the option to type; nothing else.
+/// The warning about a guess that is not sure: why, the runner-up, and the option to type; nothing else.
 std::optional<std::string> warning_of(const PreprocessChoice& choice);
 
 /// The choice as the metadata keep it beside its settings: {"origin": "given" or "guessed", "name", "sure",

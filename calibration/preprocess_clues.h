@@ -1,4 +1,4 @@
-// What a model's file says about its preprocessing, without a run: its metadata, and the arithmetic it begins
+// The clues of a model's file to its preprocessing, without a run: its metadata, and the arithmetic it begins
 // with. Read read_clues().
 #pragma once
 

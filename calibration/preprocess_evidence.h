@@ -19,7 +19,7 @@ struct Candidate {
 };
 using Candidates = std::vector<Candidate>;
 
-/// What one measurement says of the candidates.
+/// The verdict of one measurement on the candidates.
 struct Evidence {
   std::string text;             // for people, with the numbers
   std::vector<double> support;  // per candidate: 0 for the one that fits best, the less the worse one fits
@@ -32,7 +32,7 @@ struct ProbeOptions {
   CompileOptions engine;
 };
 
-/// What the network does with every picture under every candidate.
+/// The network's results for every picture under every candidate.
 struct Trial {
   OutputReader::Kind kind = OutputReader::Kind::kNothing;
   std::vector<std::vector<OutputReading>> readings;  // [candidate][picture]

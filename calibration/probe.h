@@ -29,7 +29,7 @@ struct Probe {
 Probe make_probe(const std::vector<Sample>& samples, const Preprocess& geometry, const ImageInput& input,
                  int threads);
 
-/// What a model gets of a picture: colours, scale, mean, std and layout of `preprocess`.
+/// The tensor that a model gets of a picture: colours, scale, mean, std and layout of `preprocess`.
 Tensor input_of(const Picture& picture, const Preprocess& preprocess);
 
 }  // namespace quantize

@@ -1,4 +1,4 @@
-// What a calibration run learns of the samples themselves: whether they are as different as they should be.
+// A look at the samples themselves: whether they differ as they should.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the outputs of a network mean. Read decide_tasks().
+// The meaning of a network's outputs. Read decide_tasks().
 #pragma once
 
 #include <optional>

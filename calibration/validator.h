@@ -61,7 +61,7 @@ struct Quality {
   bool spoils_a_channel_of(const Quality& other) const;
 };
 
-/// What speaks against a network, a sentence each: that most held-back samples disagree with it, or that
+/// Objections to a network, a sentence each: that most held-back samples disagree with it, or that
 /// their error is as large as a good part of the signal. Empty for nothing.
 std::vector<std::string> doubts_about(const Quality& quality);
 

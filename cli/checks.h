@@ -11,7 +11,7 @@
 
 namespace quantize {
 
-/// What a bound is held against; nothing for a figure that is not known.
+/// The figures that a bound is held against; nothing for a figure that is not known.
 struct BoundFigures {
   std::optional<double> agreement, sqnr_db, drop;
 };

@@ -18,7 +18,7 @@ uint64_t parse_size(const std::string& text);
 /// The least of the machine's memory, what the control groups of this process allow, and its own limit.
 uint64_t machine_memory();
 
-/// What the option allows. Errors: those of parse_size.
+/// The bytes that the option allows. Errors: those of parse_size.
 uint64_t max_memory(const std::string& size);
 
 /// Errors: Error(kUnsupported) if work that cannot be left out needs more than is allowed.

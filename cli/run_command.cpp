@@ -48,7 +48,7 @@ struct Runner {
   const Graph& graph() const { return engine.graph(); }
 };
 
-// What one sample made the model compute.
+// The outputs of one sample.
 struct Result {
   std::string sample;
   std::vector<Tensor> outputs;  // empty: the image was skipped
@@ -169,7 +169,7 @@ std::vector<Result> run_all(const Runner& runner, const Inputs& inputs, Console&
   return results;
 }
 
-// What was done to the images of the first input.
+// The preprocessing of the first input's images.
 std::optional<PreprocessChoice> preprocessing_of(const Inputs& inputs) {
   return inputs.empty() ? std::nullopt : inputs.front()->samples.preprocessing;
 }

@@ -1,4 +1,4 @@
-// What verify tells.
+// The report of verify: text and JSON.
 #pragma once
 
 #include <optional>

@@ -6,7 +6,7 @@
     random_graphs.py QUANTIZE --minutes 60          as many as fit, from --seeds on
     random_graphs.py QUANTIZE --seeds 17 --keep DIR one; its smallest failing form and its files stay in DIR
 
-Of each network (drawn_network.py):
+Of each network (drawn_pieces.py):
 - our engine computes in FP32 what ONNX Runtime does;
 - the files for every target and format, by a method and by the search, load in ONNX Runtime. There they compute at every level of
   optimization what their operators mean, and so does our engine;
@@ -32,7 +32,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from drawn_network import draw_genes, grow
+from drawn_pieces import draw_genes, grow
 
 SAMPLES = 20                 # enough for the search to hold some back
 TESTED = 3                   # of them, to compare engines on

@@ -131,7 +131,8 @@ TEST_CASE("sizes that keep the aspect ratio become scales where these lead to th
 TEST_CASE("a MaxPool has no ceil_mode where its last window would start behind the image", "[plain]") {
   const auto pool = [](int64_t extent) {
     GraphBuilder b(18);
-    const Attributes attributes = {{"kernel_shape", Ints{2}}, {"strides", Ints{3}}, {"ceil_mode", int64_t{1}}};
+    const Attributes attributes = {
+        {"kernel_shape", Ints{2}}, {"strides", Ints{3}}, {"ceil_mode", int64_t{1}}};
     return only_node(plain(b.build({b.node("MaxPool", {b.input("x", {1, 2, extent})}, attributes)})));
   };
   CHECK_FALSE(pool(6).has_attribute("ceil_mode"));  // windows at 0 and 3; ONNX counts one at 6 too
