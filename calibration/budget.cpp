@@ -17,7 +17,7 @@ uint64_t needed_bytes(const Graph& graph, int threads) {
     std::replace(shape.begin(), shape.end(), kUnknownDim, int64_t{1});
     activations += static_cast<uint64_t>(element_count(shape)) * size_of(value.dtype);
   }
-  return 5 * constants / 2 + static_cast<uint64_t>(threads) * activations;
+  return 7 * constants / 2 + static_cast<uint64_t>(threads) * activations;
 }
 
 uint64_t macs_of(const Graph& graph) {

@@ -18,8 +18,8 @@ struct Budget {
   uint64_t macs = kLeastMacs;  // multiply-accumulates; at least as many as the rest of the command does
 };
 
-/// Bytes that quantizing a prepared graph takes whatever is left out: the constants, as they are, packed by the
-/// engine and as codes, and for each thread the activations of one sample, all of which calibration keeps. An
+/// Bytes that quantizing a prepared graph takes whatever is left out: the constants (3.5 times their bytes: as
+/// they are, for each of two graphs; packed by the engine; as codes), and for each thread the activations of one sample, all of which calibration keeps. An
 /// unknown extent counts as 1. Requires: shapes were inferred.
 uint64_t needed_bytes(const Graph& graph, int threads);
 

@@ -13,6 +13,7 @@
 #include "calibration/decide_ranges.h"
 #include "calibration/preprocess.h"
 #include "calibration/preprocess_file.h"
+#include "calibration/search_steps.h"
 #include "core/error.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/equalize.h"
@@ -24,8 +25,6 @@ namespace quantize {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr const char* kFittedStep = "weights rounded by what they do";
 
 class PlanSearch {
  public:
@@ -98,7 +97,7 @@ class PlanSearch {
     recipe.weight_rounding = WeightRounding::kNearest;
     const Graph& graph = graph_of(recipe);
     for (const TooCostly& layer : too_costly_to_fit(graph, plan_with(recipe), options_.budget))
-      best_.left_out.push_back({kFittedStep, graph.nodes[static_cast<size_t>(layer.node)].name,
+      best_.left_out.push_back({kFittedWeights, graph.nodes[static_cast<size_t>(layer.node)].name,
                                 layer.cost.bytes, layer.cost.macs});
   }
 
@@ -200,7 +199,7 @@ class PlanSearch {
     uint64_t bytes = 0;
     for (const Value& value : graph_.values) bytes += value.initializer.byte_size();
     if (bytes <= options_.budget.bytes) return true;
-    best_.left_out.push_back({"channels equalized", "", bytes, 0});
+    best_.left_out.push_back({kEqualizedChannels, "", bytes, 0});
     return false;
   }
 
@@ -231,44 +230,66 @@ class PlanSearch {
     const auto recipe = [&](const std::string& method, BiasCorrection correction, bool equalized) {
       return Recipe{method, correction, WeightRounding::kNearest, equalized};
     };
-    attempt("ranges by " + fallback + (corrects ? ", bias correction closed form" : "") +
-                (is_on ? ", channels equalized" : ""),
+    attempt(ranges_by(fallback) + (corrects ? ", biases corrected" : "") +
+                (is_on ? ", " + std::string(kEqualizedChannels) : ""),
             recipe(fallback, closed_form, is_on), kAnyGain);
-    if (corrects) attempt("bias correction off", recipe(fallback, BiasCorrection::kOff, is_on), kClearGain);
-    for (const char* method : {"max", "percentile", "entropy"})
-      attempt("ranges by " + std::string(method), recipe(method, best_.recipe.bias_correction, is_on),
-              kClearGain);
-    if (scheme_.equalization == Equalization::kTried && can_equalize()) {
-      const Clock::time_point start = Clock::now();
-      if (const size_t changed = equalize(); changed != 0)
-        attempt(
-            "channels of " + std::to_string(changed) + (changed == 1 ? " tensor" : " tensors") + " equalized",
-            recipe(best_.recipe.method, best_.recipe.bias_correction, true), kClearGain, start);
-    }
+    if (corrects && wants(kNoBiasCorrection))
+      attempt(kNoBiasCorrection, recipe(fallback, BiasCorrection::kOff, is_on), kClearGain);
+    for (const std::string& method : tried_methods())
+      if (wants(ranges_by(method)))
+        attempt(ranges_by(method), recipe(method, best_.recipe.bias_correction, is_on), kClearGain);
+    try_equalizing();
+    try_single_ranges();
+    try_fitting(closed_form);
+    if (wants(kPlainMax)) attempt(kPlainMax, {"max", BiasCorrection::kOff}, kLikelyGain);
+    confirm();
+  }
+
+  /// Whether a step is to be tried, and all of what it combines.
+  bool wants(const std::string& step) const {
+    if (step == kFittedAndMeasured && !(wants(kFittedWeights) && wants(kMeasuredBias))) return false;
+    return !scheme_.without.contains(step);
+  }
+
+  void try_equalizing() {
+    if (scheme_.equalization != Equalization::kTried || !wants(kEqualizedChannels) || !can_equalize()) return;
+    const Clock::time_point start = Clock::now();
+    const size_t changed = equalize();
+    if (changed == 0) return;
+    attempt(kEqualizedChannels,
+            {best_.recipe.method, best_.recipe.bias_correction, WeightRounding::kNearest, true}, kClearGain,
+            start);
+    best_.steps.back().changed = changed;
+  }
+
+  void try_single_ranges() {
+    if (!wants(kSingleRanges)) return;
     Recipe by_readers = best_.recipe;
     by_readers.by_readers = true;
     const Clock::time_point start = Clock::now();
-    if (const size_t changed = ask_readers(); changed != 0)
-      attempt("ranges of " + std::to_string(changed) + (changed == 1 ? " value" : " values") +
-                  " by what reads them",
-              by_readers, kClearGain, start);
+    const size_t changed = ask_readers();
+    if (changed == 0) return;
+    attempt(kSingleRanges, by_readers, kClearGain, start);
+    best_.steps.back().changed = changed;
+  }
+
+  /// Fitted weights, measured biases, and both where fitted weights alone gained nothing.
+  void try_fitting(BiasCorrection closed_form) {
     Recipe fitted = best_.recipe;
     fitted.weight_rounding = WeightRounding::kFitted;
     fitted.bias_correction = closed_form;
-    const bool fits = corrects && scheme_.weight_rounding == WeightRounding::kFitted;
-    if (fits) {
+    const bool fits =
+        closed_form != BiasCorrection::kOff && scheme_.weight_rounding == WeightRounding::kFitted;
+    if (fits && wants(kFittedWeights)) {
       list_too_costly(fitted);
-      attempt(kFittedStep, fitted, kAnyGain);
+      attempt(kFittedWeights, fitted, kAnyGain);
     }
-    if (scheme_.bias_correction == BiasCorrection::kMeasured) {
-      Recipe measured = best_.recipe;
-      measured.bias_correction = fitted.bias_correction = BiasCorrection::kMeasured;
-      attempt("bias correction measured", measured, kLikelyGain);
-      if (fits && measured.weight_rounding != WeightRounding::kFitted)
-        attempt("both of these", fitted, kLikelyGain);
-    }
-    attempt("ranges by max, nothing corrected", {"max", BiasCorrection::kOff}, kLikelyGain);
-    confirm();
+    if (scheme_.bias_correction != BiasCorrection::kMeasured || !wants(kMeasuredBias)) return;
+    Recipe measured = best_.recipe;
+    measured.bias_correction = fitted.bias_correction = BiasCorrection::kMeasured;
+    attempt(kMeasuredBias, measured, kLikelyGain);
+    if (fits && measured.weight_rounding != WeightRounding::kFitted && wants(kFittedAndMeasured))
+      attempt(kFittedAndMeasured, fitted, kLikelyGain);
   }
 
   /// Takes the last steps back until what is left gains on the confirming samples or, where it is only what
@@ -377,9 +398,9 @@ class PlanSearch {
                Clock::time_point start = Clock::now()) {
     QuantizationPlan plan = plan_with(recipe);
     PlanStep step{.name = name, .before = best_.quality, .after = judge(recipe, plan)};
-    step.spoils = best_.quality && step.after.spoils_a_channel_of(*best_.quality);
+    step.worsens = best_.quality && step.after.worsens_a_channel_of(*best_.quality);
     const std::optional<double> gain = best_.quality ? step.after.gain_over(*best_.quality) : std::nullopt;
-    step.kept = !best_.quality || (!step.spoils && gain && *gain > needed_gain(least_gain));
+    step.kept = !best_.quality || (!step.worsens && gain && *gain > needed_gain(least_gain));
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
       kept_.push_back({recipe, std::move(plan), step.after, least_gain, best_.steps.size()});

@@ -24,10 +24,11 @@ constexpr size_t kEqualizedSamples = 64;
 
 /// One thing that was tried.
 struct PlanStep {
-  std::string name;
-  std::optional<Quality> before;  // nothing for what the search starts from
+  std::string name;                    // what the search starts from, then names of search_steps()
+  std::optional<size_t> changed = {};  // tensors that were equalized, values whose single ranges are others
+  std::optional<Quality> before;       // nothing for what the search starts from
   Quality after;
-  bool spoils = false;  // a channel of the outputs: then it is not kept, whatever it gains
+  bool worsens = false;  // a channel of an output: then it is not kept, whatever it gains
   bool kept = false;
   bool taken_back = false;  // kept at first, but not confirmed
   double seconds = 0;
@@ -73,7 +74,7 @@ struct ChosenPlan {
 /// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
 /// kFallbackMethod and biases corrected in closed form (if the scheme corrects them), and takes each of these
 /// instead if the network's outputs on the held-back samples gain by it (Quality::gain_over) and none of
-/// their channels is spoiled (Quality::spoils_a_channel_of):
+/// their channels gets much worse (Quality::worsens_a_channel_of):
 ///
 ///   - no bias correction; the ranges of `max`, `percentile` and `entropy`; channels equalized, if the scheme
 ///     says kTried; single ranges by what they do to their readers, if any is to change (choose_ranges): a
@@ -82,6 +83,8 @@ struct ChosenPlan {
 ///   - biases corrected as measured on the other samples: a gain that is hardly chance, one standard error;
 ///     also for weights rounded anew, if those did not gain by themselves
 ///   - ranges by `max` and nothing corrected: the same, so that the result is not known to be worse than that
+///
+/// A step that `scheme.without` names is not tried, and kFittedAndMeasured only if both its parts may be.
 ///
 /// With few held-back samples less is hardly chance: gains that count in standard errors must be larger, as
 /// the quantiles of Student's distribution are. What all kept steps gain together must then show on the

@@ -85,6 +85,8 @@ class SampleSource {
                std::optional<Preprocess> preprocess);
 
   size_t count() const { return list_.samples.size(); }
+  /// All that there are, also those that were not chosen.
+  const std::vector<Sample>& found() const { return list_.whole; }
   const std::string& name(size_t i) const { return list_.samples[i].name; }
 
   /// The tensors of sample i, one for each input of the model; nothing if it is an image that cannot be used,

@@ -82,7 +82,7 @@ std::optional<double> Quality::gain_over(const Quality& other) const {
   return in_standard_errors(gains);
 }
 
-bool Quality::spoils_a_channel_of(const Quality& other) const {
+bool Quality::worsens_a_channel_of(const Quality& other) const {
   constexpr double kMuch = 1.25, kChance = 0.2;
   const size_t channels = channel_errors.empty() ? 0 : channel_errors[0].size();
   for (size_t c = 0; c < channels; ++c) {

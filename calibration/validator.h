@@ -58,7 +58,7 @@ struct Quality {
   /// all channels gain together: its error is larger by a quarter, and that one of as many channels seems so
   /// by chance is less likely than one in five. What a program reads first may be one channel of many, as the
   /// objectness of a detector is.
-  bool spoils_a_channel_of(const Quality& other) const;
+  bool worsens_a_channel_of(const Quality& other) const;
 };
 
 /// Objections to a network, a sentence each: that most held-back samples disagree with it, or that

@@ -1,16 +1,28 @@
 #include "cli/labels.h"
 
+#include <array>
 #include <charconv>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "calibration/read_file.h"
+#include "cli/text.h"
 #include "core/error.h"
 
 namespace quantize {
 
+namespace {
+
+// What a label may call a sample: its path below the directory, or its file's name.
+std::array<std::string, 2> names_of(const std::string& sample) {
+  return {sample, std::filesystem::path(sample).filename().string()};
+}
+
+}  // namespace
+
 std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, const std::string& sample) {
-  for (const std::string& name : {sample, std::filesystem::path(sample).filename().string()})
+  for (const std::string& name : names_of(sample))
     if (const auto found = labels.find(name); found != labels.end()) return found->second;
   return std::nullopt;
 }
@@ -33,6 +45,21 @@ std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offs
     labels[line.substr(0, line.find_last_not_of(" \t", split) + 1)] = label + offset;
   }
   return labels;
+}
+
+void warn_of_unmatched_labels(const std::string& path, const std::map<std::string, int64_t>& labels,
+                              const std::vector<Sample>& found, Diagnostics& diagnostics) {
+  std::set<std::string> known;
+  for (const Sample& sample : found)
+    for (std::string& name : names_of(sample.name)) known.insert(std::move(name));
+  size_t unmatched = 0;
+  std::string first;
+  for (const auto& [name, label] : labels)
+    if (!known.contains(name) && unmatched++ == 0) first = name;
+  if (unmatched != 0)
+    diagnostics.warn(std::to_string(unmatched) + " of " + format_plural(labels.size(), "name") + " in '" +
+                     path + "' " + (unmatched == 1 ? "belongs" : "belong") + " to no sample, such as '" +
+                     first + "'");
 }
 
 }  // namespace quantize

@@ -4,6 +4,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "calibration/sample_source.h"
+#include "core/error.h"
 
 namespace quantize {
 
@@ -12,5 +16,10 @@ std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offs
 
 /// The label of a sample, by its path below the directory or by its file's name.
 std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, const std::string& sample);
+
+/// Warns of the names in the file of labels `path` that belong to none of the samples found, also of those that
+/// are not used: how many there are, and the first of them.
+void warn_of_unmatched_labels(const std::string& path, const std::map<std::string, int64_t>& labels,
+                              const std::vector<Sample>& found, Diagnostics& diagnostics);
 
 }  // namespace quantize

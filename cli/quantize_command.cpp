@@ -209,6 +209,7 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   learned.samples.reset(
       new Samples(open_samples(flags.samples, described, flags.engine, console, learned.labels)));
   Samples& samples = *learned.samples;
+  warn_of_unmatched_labels(flags.labels.file, learned.labels, samples.source.found(), console.diagnostics);
   held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
   if (known) {
     with_context([&] { return flags.statistics; },
@@ -415,6 +416,7 @@ CommandBody define(CLI::App& app) {
       ->type_name("N")
       ->check(whole_number(0, 1'000'000'000))
       ->group("Quantization");
+  add_without_option(app, flags->scheme);
   add_bound_options(app, flags->bound, "leaves layers in float until");
   add_label_options(app, flags->labels);
   add_task_option(app, flags->task);

@@ -73,10 +73,11 @@ Json steps_json(const ChosenPlan& chosen) {
   Json list = Json::array();
   for (const PlanStep& step : chosen.steps)
     list.push_back({{"name", step.name},
+                    {"changed", step.changed ? Json(*step.changed) : Json()},
                     {"before", quality_json(step.before)},
                     {"after", quality_json(step.after)},
                     {"gain", or_null(gain_of(step))},
-                    {"spoils_a_channel", step.spoils},
+                    {"worsens_a_channel", step.worsens},
                     {"kept", step.kept},
                     {"taken_back", step.taken_back},
                     {"seconds", step.seconds}});
@@ -254,6 +255,7 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
                {"bias_correction", text_of(scheme.bias_correction)},
                {"weight_rounding", text_of(scheme.weight_rounding)},
                {"equalize", text_of(scheme.equalization)},
+               {"without", scheme.without},
                {"weights", scheme.per_channel_weights ? "per-channel" : "per-tensor"},
                {"weight_bits", scheme.weights.num_bits},
                {"activations", name_of(scheme.activations.dtype)},

@@ -1,6 +1,7 @@
 // The summary for people. Read summary_text, at the end, first.
 #include "cli/quantize_summary.h"
 
+#include "calibration/search_steps.h"
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/text.h"
@@ -55,10 +56,10 @@ std::string in_int8(const PlanSummary& summary) {
 std::string recipe(const ChosenPlan& chosen) {
   const Recipe& recipe = chosen.recipe;
   std::vector<std::string> parts = {recipe.method};
-  if (recipe.by_readers) parts.push_back("some ranges set one by one");
-  if (recipe.equalized) parts.push_back("channels equalized");
-  if (recipe.weight_rounding == WeightRounding::kFitted) parts.push_back("fitted weights");
-  if (recipe.bias_correction == BiasCorrection::kMeasured) parts.push_back("biases corrected as measured");
+  if (recipe.by_readers) parts.push_back(kSingleRanges);
+  if (recipe.equalized) parts.push_back(kEqualizedChannels);
+  if (recipe.weight_rounding == WeightRounding::kFitted) parts.push_back(kFittedWeights);
+  if (recipe.bias_correction == BiasCorrection::kMeasured) parts.push_back(kMeasuredBias);
   if (recipe.bias_correction == BiasCorrection::kClosedForm) parts.push_back("biases corrected");
   if (chosen.steps.empty()) return join(parts, ", ");
   size_t kept = 0;
@@ -95,7 +96,7 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
   Table table({{"tried, judged on " + format_plural(chosen.held_back, "held-back sample")},
                {"SQNR dB", Table::Align::kRight},
                {"agreement %", Table::Align::kRight},
-               {"gain", Table::Align::kRight},
+               {"gain (SE)", Table::Align::kRight},
                {"s", Table::Align::kRight},
                {""}});
   const auto verdict = [](const PlanStep& step) {
@@ -104,13 +105,15 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
     const std::optional<double> gain = gain_of(step);
     if (!gain) return "the samples do not tell";
     if (!(*gain > 0)) return "no better";
-    return step.spoils ? "one channel of an output gets much worse" : "could be chance";
+    return step.worsens ? "worsens one output channel" : "could be chance";
   };
   for (const PlanStep& step : chosen.steps)
     table.add({step.name, format_fixed(step.after.sqnr_db(), 1), format_fixed(step.after.agreement(), 1),
                step.before ? format_fixed(gain_of(step), 1) : "", format_fixed(step.seconds, 1),
                verdict(step)});
-  return table.text(style) + "  gain: over the best so far, in standard errors of that gain\n\n";
+  return table.text(style) +
+         "  gain: over the best so far, in standard errors (SE) of that gain; --without NAME leaves a step "
+         "out\n\n";
 }
 
 // What was not tried because of its cost.

@@ -8,6 +8,7 @@
 #include "calibration/choose_plan.h"
 #include "calibration/parse_json.h"
 #include "calibration/read_file.h"
+#include "calibration/search_steps.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
@@ -150,6 +151,16 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
       ->group(kGroup);
 }
 
+void add_without_option(CLI::App& app, SchemeFlags& flags) {
+  app.add_option("--without", flags.without,
+                 "leaves a step of the search (--method auto) out, by its name in --explain; repeatable: " +
+                     join(search_steps(), ", "))
+      ->type_name("STEP")
+      ->allow_extra_args(false)
+      ->check(one_of(search_steps()))
+      ->group(kGroup);
+}
+
 void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise) {
   std::vector<std::string> targets;
   for (const TargetProfile* profile : all_targets()) targets.push_back(profile->name);
@@ -165,6 +176,10 @@ QuantizationScheme make_scheme(const SchemeFlags& flags) {
   if (flags.weight_rounding == "fitted" && flags.bias_correction == "off")
     throw Error(ErrorKind::kInvalidArgument,
                 "--weight-rounding fitted leaves the mean to the biases; leave out --bias-correction off");
+  if (!flags.without.empty() && scheme.method != kAutoMethod)
+    throw Error(ErrorKind::kInvalidArgument, "--without leaves out steps of the search, and --method " +
+                                                 scheme.method + " does not search; leave out one of them");
+  scheme.without = {flags.without.begin(), flags.without.end()};
   scheme.bias_correction = bias_correction(flags);
   scheme.equalization = flags.equalize == "on"    ? Equalization::kOn
                         : flags.equalize == "off" ? Equalization::kOff

@@ -13,9 +13,12 @@ struct SchemeFlags {
   QuantizationScheme scheme;  // filled directly where the text is the value
   std::string bias_correction = "auto", weight_rounding = "auto", equalize = "auto", weights = "per-channel",
               activations = "u8", overrides;
+  std::vector<std::string> without;
   bool symmetric = false, reduce_range = false;
 };
 void add_scheme_options(CLI::App& app, SchemeFlags& flags);
+/// --without, of the commands that search.
+void add_without_option(CLI::App& app, SchemeFlags& flags);
 /// --target; `otherwise` says what holds without it.
 void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise);
 

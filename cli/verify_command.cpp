@@ -95,6 +95,7 @@ Report verify(const VerifyOptions& options, Console& console) {
   if (!options.labels.file.empty()) labels = read_labels(options.labels.file, options.labels.offset);
   Samples samples = open_samples(options.samples, reference, options.engine, console, labels);
   console.explain("images: " + preprocessing_text(samples.preprocessing));
+  warn_of_unmatched_labels(options.labels.file, labels, samples.source.found(), console.diagnostics);
   if (!options.labels.file.empty())
     compared.label = [&](size_t s) { return label_of(labels, samples.source.name(s)); };
   const Batches batches(samples.source, std::max(fixed_batch(reference), fixed_batch(candidate)));

@@ -44,6 +44,7 @@ struct QuantizationScheme {
   BiasCorrection bias_correction = BiasCorrection::kMeasured;
   WeightRounding weight_rounding = WeightRounding::kNearest;
   Equalization equalization = Equalization::kOff;
+  std::set<std::string> without = {};  // steps that a search leaves out, by name
   /// Values of which rounding would make more than this share of what the next layers compute to noise stay
   /// in float; 1 quantizes all. 0.01 is 20 dB.
   double max_noise = 0.01;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What the commands do when all is well, and that their JSON keeps its contract."""
+import re
 import shutil
 
 import onnx_bytes as onnx
@@ -231,7 +232,7 @@ class MainJob(Case):
                                "-o", "a.onnx")
         self.assertEqual(report["held_back"], 4)
         first, *others = report["steps"]
-        self.assertEqual((first["name"], first["before"], first["kept"]), ("ranges by mse, bias correction closed form", None, True))
+        self.assertEqual((first["name"], first["before"], first["kept"]), ("ranges by mse, biases corrected", None, True))
         best = first["after"]
         for step in others:
             self.assertEqual(step["before"], best)
@@ -247,6 +248,32 @@ class MainJob(Case):
         named = self.run_json("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--method",
                               report["method"], "--bias-correction", "on", "-o", "b.onnx")
         self.assertEqual((named["steps"], named["bias_correction"]), ([], "measured"))
+
+    def test_a_step_of_the_search_is_left_out_by_the_name_it_is_printed_with(self):
+        command = ("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--validate", "4", "-o", "a.onnx")
+        steps = [step["name"] for step in self.run_json(*command)["steps"]]
+        text = self.run_program(*command, "--explain").stdout
+        for name in steps:
+            self.assertRegex(text, rf"(?m)^  {re.escape(name)}  ")
+        without = [word for name in ("ranges by entropy", "fitted weights") for word in ("--without", name)]
+        left = [step["name"] for step in self.run_json(*command, *without)["steps"]]
+        self.assertEqual(left, [name for name in steps if name not in without and name != "fitted weights and measured bias"])
+        self.assertIn(b'"without":["fitted weights","ranges by entropy"]', (self.folder / "a.onnx").read_bytes())
+        for wrong, says in (("fited weights", "none of no bias correction, .*did you mean 'fitted weights'"),
+                            (steps[0], "'ranges by mse, biases corrected' is none of")):
+            self.fails(*command, "--without", wrong, code=2, says=says)
+        self.fails(*command, "--without", "measured bias", "--method", "mse", code=2, says="--without.*does not search")
+
+    def test_labels_of_no_sample_are_warned_of(self):
+        first, *others = sorted(path.name for path in (self.folder / "images").iterdir())
+        self.write("labels.txt", "".join(f"{name} 3\n" for name in (first, *others)) + "nobody.png 3\nnoone.png 4\n")
+        words = ("--preprocess", "unit", "--labels", "labels.txt", "--samples", "10")
+        for command in (("lenet.onnx", "--calib", "images", "-o", "q.onnx"), ("verify", "lenet.onnx", "lenet.onnx", "--images", "images")):
+            warnings = "\n".join(self.run_json(*command, *words)["warnings"])
+            self.assertIn("2 of 22 names in 'labels.txt' belong to no sample, such as 'nobody.png'", warnings)
+        self.write("labels.txt", "".join(f"{name} 3\n" for name in (first, *others)))
+        for command in (("lenet.onnx", "--calib", "images", "-o", "q.onnx"), ("verify", "lenet.onnx", "lenet.onnx", "--images", "images")):
+            self.assertNotIn("belong", "".join(self.run_json(*command, *words)["warnings"]))
 
     def test_reasons_that_differ_in_names_alone_are_one_row(self):
         shape, constants = (1, 1, 4, 4), [onnx.tensor("first", (1,), [0.5]), onnx.tensor("second", (1,), [0.3])]

@@ -6,6 +6,7 @@
 #include "calibration/budget.h"
 #include "calibration/correct_bias.h"
 #include "calibration/decide_ranges.h"
+#include "calibration/search_steps.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"
@@ -64,16 +65,16 @@ std::vector<std::string> names(const ChosenPlan& chosen) {
 TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
   const ChosenPlan chosen = choose(scheme_of("auto", 4), images(8));
   CHECK(chosen.held_back == 8);
-  std::vector<std::string> expected = {"ranges by mse, bias correction closed form",
-                                       "bias correction off",
+  std::vector<std::string> expected = {"ranges by mse, biases corrected",
+                                       "no bias correction",
                                        "ranges by max",
                                        "ranges by percentile",
                                        "ranges by entropy",
-                                       "weights rounded by what they do",
-                                       "bias correction measured",
-                                       "ranges by max, nothing corrected"};
+                                       "fitted weights",
+                                       "measured bias",
+                                       "ranges by max without corrections"};
   REQUIRE(chosen.steps.size() > 5);
-  if (!chosen.steps[5].kept) expected.insert(expected.end() - 1, "both of these");
+  if (!chosen.steps[5].kept) expected.insert(expected.end() - 1, "fitted weights and measured bias");
   CHECK(names(chosen) == expected);
   CHECK(expected.size() < kMostSteps);  // equalization is another
   std::optional<double> best;
@@ -84,6 +85,25 @@ TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
     if (step.kept) best = step.after.sqnr_db();
   }
   CHECK(chosen.recipe.bias_correction != BiasCorrection::kOff);  // 4-bit weights shift every mean
+}
+
+TEST_CASE("choose_plan: a step that is to be left out is not tried, nor what combines it") {
+  QuantizationScheme scheme = scheme_of("auto", 4);
+  const auto tried = [&](const std::set<std::string>& without) {
+    scheme.without = without;
+    return names(choose(scheme, images(8)));
+  };
+  const std::vector<std::string> all = tried({}), known = search_steps();
+  for (size_t s = 1; s < all.size(); ++s) {
+    INFO(all[s]);
+    CHECK(std::count(known.begin(), known.end(), all[s]) == 1);
+    const std::vector<std::string> left = tried({all[s]});
+    CHECK(std::count(left.begin(), left.end(), all[s]) == 0);
+    CHECK(left[0] == all[0]);
+    if (all[s] == kFittedWeights || all[s] == kMeasuredBias)
+      CHECK(std::count(left.begin(), left.end(), kFittedAndMeasured) == 0);
+  }
+  CHECK(tried({known.begin(), known.end()}) == std::vector<std::string>{all[0]});
 }
 
 TEST_CASE("choose_plan: what the plan says is what the last step kept was judged by") {
@@ -139,7 +159,7 @@ TEST_CASE("choose_plan: layers whose weights cost too much to fit are listed and
                                         find_target("ort-x86"), images(8), {}, options);
   REQUIRE(chosen.left_out.size() == 3);
   for (const LeftOut& part : chosen.left_out) {
-    CHECK(part.step == "weights rounded by what they do");
+    CHECK(part.step == "fitted weights");
     CHECK(part.bytes > 0);
   }
   for (const PlannedNode& node : chosen.plan.nodes)
@@ -209,12 +229,13 @@ TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for
   scheme.max_noise = 1;
   scheme.equalization = Equalization::kTried;
   const ChosenPlan tried = choose_for(scheme, images(8));
-  CHECK(names(tried)[5] == "channels of 1 tensor equalized");
+  CHECK(names(tried)[5] == "equalized channels");
+  CHECK(tried.steps[5].changed == size_t{1});
   CHECK(tried.steps[5].kept);
   CHECK(tried.recipe.equalized);
   REQUIRE(tried.graph);
   CHECK(tried.graph->find_value("relu_1_out_equalized") != kNoValue);
-  CHECK(tried.steps.back().name == "ranges by max, nothing corrected");
+  CHECK(tried.steps.back().name == "ranges by max without corrections");
 
   scheme.method = "mse";
   CHECK(!choose_for(scheme, images(0)).graph);  // nothing judges it
@@ -284,9 +305,9 @@ TEST_CASE("Quality: what is not finite is no gain") {
   CHECK(!broken.gain_over(broken).value_or(0));
   broken.channel_errors.assign(4, {kInfinity, 1});
   whole.channel_errors.assign(4, {1, 1});
-  CHECK(broken.spoils_a_channel_of(whole));
-  CHECK(!whole.spoils_a_channel_of(broken));
-  CHECK(!broken.spoils_a_channel_of(broken));
+  CHECK(broken.worsens_a_channel_of(whole));
+  CHECK(!whole.worsens_a_channel_of(broken));
+  CHECK(!broken.worsens_a_channel_of(broken));
 }
 
 TEST_CASE("Bound: a figure that is not known keeps no bound") {
@@ -301,20 +322,20 @@ TEST_CASE("Bound: a figure that is not known keeps no bound") {
   CHECK(!sqnr.holds(quality));
 }
 
-TEST_CASE("Quality: one channel can be spoiled while all together gain") {
+TEST_CASE("Quality: one channel can get much worse while all together gain") {
   Quality before, after;
   for (int s = 0; s < 12; ++s) {
     const double noise = 0.01 * (s % 3);
     before.channel_errors.push_back({10 + noise, 0.1 + noise});
     after.channel_errors.push_back({5 + noise, 0.25 + noise});
   }
-  CHECK(after.spoils_a_channel_of(before));
-  CHECK(!before.spoils_a_channel_of(before));
+  CHECK(after.worsens_a_channel_of(before));
+  CHECK(!before.worsens_a_channel_of(before));
   for (auto& sample : after.channel_errors)
     sample[1] -= 0.13;  // 0.12 + noise for 0.1 + noise: not by a quarter
-  CHECK(!after.spoils_a_channel_of(before));
+  CHECK(!after.worsens_a_channel_of(before));
   for (size_t s = 0; s < 12; ++s) after.channel_errors[s][1] = s == 0 ? 2 : 0.1;  // once is chance
-  CHECK(!after.spoils_a_channel_of(before));
+  CHECK(!after.worsens_a_channel_of(before));
 }
 
 TEST_CASE("Validator: the float network is identical to itself; bad samples are left out") {
