@@ -14,7 +14,8 @@ namespace {
 
 std::atomic<size_t> allocations{0};
 
-void* allocate(size_t bytes, size_t alignment) {
+/// Out of line, as release is, so that the compiler sees no `malloc` at the place of a `new`.
+[[gnu::noinline]] void* allocate(size_t bytes, size_t alignment) {
   ++allocations;
   void* memory = alignment == 0
                      ? std::malloc(bytes == 0 ? 1 : bytes)
@@ -32,10 +33,10 @@ void* allocate(size_t bytes, size_t alignment) {
 
 // These replace the library's own for the whole test program; new[] and the other forms end up here. Where they are
 // inlined in part, GCC warns that free does not go with new.
-void* operator new(size_t bytes) {
+[[gnu::noinline]] void* operator new(size_t bytes) {
   return allocate(bytes, 0);
 }
-void* operator new(size_t bytes, std::align_val_t alignment) {
+[[gnu::noinline]] void* operator new(size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<size_t>(alignment));
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
