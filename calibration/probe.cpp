@@ -28,6 +28,7 @@ bool has_own_size(const Image& image, const ImageInput& input) {
 struct Decoded {
   std::optional<Picture> picture;
   bool own_size = false;
+  std::string reason = {};  // why there is no picture
 };
 
 Decoded decode(const Sample& sample, const Preprocess& geometry, const ImageInput& input) {
@@ -47,7 +48,7 @@ Decoded decode(const Sample& sample, const Preprocess& geometry, const ImageInpu
     return decoded;
   } catch (const Error& error) {  // the image is counted and named when it is loaded as a sample
     if (error.kind() == ErrorKind::kInterrupted) throw;
-    return {};
+    return {.picture = {}, .reason = error.what()};
   }
 }
 
@@ -66,9 +67,10 @@ Probe make_probe(const std::vector<Sample>& samples, const Preprocess& geometry,
     probe.pictures.push_back(*std::move(each.picture));
   }
   if (probe.pictures.empty()) {
-    throw Error(ErrorKind::kCalibration, "none of the " + std::to_string(samples.size()) +
-                                             " images tried can be used, the first being '" +
-                                             (samples.empty() ? "" : samples[0].parts[0].file) + "'");
+    const std::string first = samples.empty() ? "" : ": " + samples[0].name + " (" + decoded[0].reason + ")";
+    const std::string others =
+        samples.size() < 2 ? "" : ", and so for " + std::to_string(samples.size() - 1) + " more";
+    throw Error(ErrorKind::kCalibration, "no image can be used" + first + others);
   }
   return probe;
 }

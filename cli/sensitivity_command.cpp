@@ -86,8 +86,20 @@ std::string text_of(const SensitivityFlags& flags, const Findings& found, const 
          "int8\n";
 }
 
+void warn_of_unused(const SchemeFlags& flags, Diagnostics& diagnostics) {
+  const auto unused = [&](const std::string& option) {
+    diagnostics.warn(option +
+                     " has no effect: layers are judged with the nearest codes, biases corrected in closed "
+                     "form at most and channels as they are; leave it out");
+  };
+  if (flags.weight_rounding == "fitted") unused("--weight-rounding fitted");
+  if (flags.bias_correction == "on") unused("--bias-correction on");
+  if (flags.equalize == "on") unused("--equalize on");
+}
+
 Report sensitivity(const SensitivityFlags& flags, Console& console) {
   QuantizationScheme scheme = make_scheme(flags.scheme);
+  warn_of_unused(flags.scheme, console.diagnostics);
   if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
   const TargetProfile& target = find_target(flags.target);
   const Graph source = load_model(flags.model, flags.input_shapes);

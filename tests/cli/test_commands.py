@@ -339,6 +339,12 @@ class MainJob(Case):
         self.fails("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--max-drop", "1", "--labels",
                    "labels.txt", "-o", "a.onnx", code=2, says="no held-back image has a label")
 
+    def test_sensitivity_says_which_options_it_does_not_use(self):
+        command = ("sensitivity", "lenet.onnx", "--calib", "images", "--preprocess", "unit")
+        self.assertEqual(self.run_json(*command)["warnings"], [])
+        for option in (("--weight-rounding", "fitted"), ("--bias-correction", "on"), ("--equalize", "on")):
+            self.assertIn(" ".join(option) + " has no effect", "".join(self.run_json(*command, *option)["warnings"]))
+
     def test_sensitivity(self):
         report = self.run_json("sensitivity", "lenet.onnx", "--calib", "images", "--preprocess", "unit")
         self.assertEqual((report["samples"], report["target"]), (20, "ort-x86"))

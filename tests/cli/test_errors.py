@@ -191,6 +191,13 @@ class Images(Case):
         self.tensors({i: [math.nan] * 784 for i in range(20)})
         self.fails(*arguments, "--max-bad-images", "99", "-o", "none.onnx", code=CALIBRATION, says="no sample can be used")
 
+    def test_a_guess_without_a_picture_says_why(self):
+        for i in range(3):
+            self.write(f"notes/{i}.png", "no picture")
+        for path, more in (("notes/0.png", ""), ("notes", ", and so for 2 more")):
+            self.fails(MODEL, "--calib", path, "-o", "q.onnx", code=CALIBRATION,
+                       says=rf"no image can be used: 0\.png \(.*no JPEG.*\){more}$")
+
     def test_memory_that_is_not_there(self):
         self.images(4)
         self.fails(*self.quantize("--max-memory", "100K", "-o", "none.onnx"), code=UNSUPPORTED, says="--max-memory")
