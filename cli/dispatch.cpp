@@ -76,6 +76,13 @@ std::string sentence_of(const CLI::ParseError& error) {
   return text;
 }
 
+// As from "$UNSET" in a script: it would pass for an option that is not given.
+void check_values(const CLI::App& app, const std::string& invocation) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& value : option->results())
+      if (value.empty()) throw usage_error(option->get_name() + " is given an empty value", invocation);
+}
+
 }  // namespace
 
 int run_command(std::span<const Command> commands, std::vector<std::string> arguments, Console& console) {
@@ -109,6 +116,7 @@ int run_command(std::span<const Command> commands, std::vector<std::string> argu
   } catch (const CLI::ParseError& error) {
     throw usage_error(sentence_of(error), invocation);
   }
+  check_values(app, invocation);
   console.options_parsed();
   return console.finish(body(console));
 }

@@ -35,14 +35,18 @@ std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offs
     line.erase(line.find_last_not_of(" \t\r") + 1);
     if (line.empty()) continue;
     const size_t split = line.find_last_of(" \t");
-    int64_t label = 0;
+    int32_t label = 0;
     const char* const end = line.data() + line.size();
     const char* const start = split == std::string::npos ? end : line.data() + split + 1;
-    const auto [stop, error] = std::from_chars(start, end, label);
+    const auto [stop, error] = std::from_chars(start, end, label);  // of 32 bits: the offset fits on top
     if (error != std::errc() || stop != end)
       throw Error(ErrorKind::kInvalidArgument, "line " + std::to_string(number) + " of the labels '" + path +
                                                    "' is not an image name and a class index");
-    labels[line.substr(0, line.find_last_not_of(" \t", split) + 1)] = label + offset;
+    const auto [entry, is_new] =
+        labels.try_emplace(line.substr(0, line.find_last_not_of(" \t", split) + 1), label + offset);
+    if (!is_new && entry->second != label + offset)
+      throw Error(ErrorKind::kInvalidArgument, "line " + std::to_string(number) + " of the labels '" + path +
+                                                   "' gives '" + entry->first + "' a second class");
   }
   return labels;
 }

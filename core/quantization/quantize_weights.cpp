@@ -29,7 +29,8 @@ bool per_channel(const WeightLayout& layout, size_t rank, const QuantizationSche
                  const ValueOverride* specific) {
   const bool possible = layout.groups == 1 || layout.channel_axis == 0;
   if (specific == nullptr || !specific->axis) return possible && scheme.per_channel_weights;
-  if (!possible || normalize_axis(*specific->axis, rank) != layout.channel_axis)
+  const int64_t axis = *specific->axis + (*specific->axis < 0 ? static_cast<int64_t>(rank) : 0);
+  if (!possible || axis != static_cast<int64_t>(layout.channel_axis))
     throw Error(ErrorKind::kInvalidArgument,
                 "these weights cannot have a scale per extent of axis " + std::to_string(*specific->axis) +
                     (possible ? "; their output channels are axis " + std::to_string(layout.channel_axis)

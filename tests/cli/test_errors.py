@@ -25,6 +25,11 @@ class CommandLine(Case):
             (["verify", "a.onnx", "b.onnx", "--images", "i", "--label=l"], "did you mean --labels"),
             (["verfy", "a.onnx", "b.onnx", "--images", "i"], "no command and no file 'verfy'; did you mean 'quantize verify'"),
             (["m.onnx", "--calib"], "--calib needs a value"),
+            (["m.onnx", "--calib", ""], "--calib is given an empty value"),
+            (["m.onnx", "--calib", "i", "-o", ""], "--output is given an empty value"),
+            (["m.onnx", "--calib", "i", "--plan="], "--plan"),
+            (["m.onnx", "--calib", "i", "--max-memory", ""], "--max-memory is given an empty value"),
+            (["inspect", ""], "MODEL.onnx is given an empty value"),
             (["m.onnx", "--calib", "i", "--calib", "j"], "--calib is given more than once"),
             (["m.onnx", "--calib", "i", "--method", "entropi"], "did you mean 'entropy'"),
             (["m.onnx", "--calib", "i", "--json=maybe"], "--json does not take this value"),
@@ -60,6 +65,7 @@ class CommandLine(Case):
             (["--op-types", "Convolution"], "Convolution"),
             (["--overrides", self.write("o.json", '{"conv1": {"minimum": 0}}')], "minimum"),
             (["--overrides", self.write("p.json", '{"conv1": ')], "p.json"),
+            (["--overrides", self.write("s.json", '{"conv1/weight": {"axis": 9}}'), "--preprocess", "unit"], "axis 9"),
             (["--preprocess", self.write("q.json", '{"color": "rgb", "colour": "rgb"}')], "colour"),
             (["--preprocess", self.write("r.json", '{"resize": {"size": 28}}')], "color"),
         ]
@@ -369,7 +375,9 @@ class Runs(Case):
 
     def test_labels(self):
         images = self.images(2)
-        for text, says in (("a.png\n", "line 1.*class"), ("a.png one\n", "line 1.*class"), ("a.png 1\n", "no sample")):
+        for text, says in (("a.png\n", "line 1.*class"), ("a.png one\n", "line 1.*class"), ("a.png 1\n", "no sample"),
+                           ("a.png 99999999999\n", "line 1.*class"),
+                           ("a.png 1\nb.png 2\na.png 1\na.png 3\n", "line 4.*'a.png' a second class")):
             with self.subTest(text):
                 path = self.write("labels.txt", text)
                 self.fails("verify", MODEL, MODEL, "--images", images, "--preprocess", "unit", "--labels", path,

@@ -77,7 +77,7 @@ class Names(Case):
             self.refuses(option, "^conv_1$", says="did you mean 'conv1'")
             self.refuses(option, "CONV2", says="did you mean 'conv2'")
             self.refuses(option, "conv1", option, "no_such_node", says="no_such_node")
-            self.refuses(option, "", says=f"{option} '' is empty")
+            self.refuses(option, "", says=f"{option} is given an empty value")
             self.refuses(option, "conv(", says="regular expression")
 
     def test_of_operators(self):
