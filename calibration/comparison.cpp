@@ -21,6 +21,8 @@ struct SampleResult {
   std::optional<int64_t> shift;  // of the reference's class against the label
 };
 
+constexpr size_t kFewestForOffset = 3;  // one or two samples share a difference by chance
+
 /// The difference that most labelled samples share, if it is none of 0.
 std::optional<int64_t> likely_offset_of(const std::vector<SampleResult>& results) {
   std::map<int64_t, size_t> counts;
@@ -30,7 +32,7 @@ std::optional<int64_t> likely_offset_of(const std::vector<SampleResult>& results
     if (result.shift) ++counts[*result.shift];
   }
   for (const auto& [shift, count] : counts)
-    if (shift != 0 && count * 2 > labelled) return shift;
+    if (shift != 0 && count >= kFewestForOffset && count * 2 > labelled) return shift;
   return std::nullopt;
 }
 

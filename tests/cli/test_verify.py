@@ -123,6 +123,8 @@ class Checks(VerifyCase):
         self.assertEqual(report["top1"]["reference"], 0)
         self.assertRegex("\n".join(report["warnings"]), "give --label-offset 1")
         self.assertEqual(self.run_json(*words, "--label-offset", "1")["warnings"], [])
+        self.write("labels.txt", f"00.npy {best['00.npy'] - 1}\n")
+        self.assertNotRegex("\n".join(self.run_json(*words)["warnings"]), "--label-offset")  # one says nothing
 
 
 class Tasks(VerifyCase):
