@@ -82,7 +82,7 @@ Graph for_single_images(const Graph& original) {
 }  // namespace
 
 void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
-  app.add_option("--calib,--images", flags.path, "folder or file: images, or .npy .npz .pb tensors")
+  app.add_option(flags.path_option, flags.path, "folder or file: images, or .npy .npz .pb tensors")
       ->type_name("PATH")
       ->required(path_required);
   add_preprocess_options(app, flags);

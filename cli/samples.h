@@ -19,6 +19,7 @@ namespace quantize {
 /// --calib/--images and what belongs to them.
 struct SampleFlags {
   std::string path;
+  const char* path_option = "--calib,--images";  // the first name is the one in the usage
   std::string preprocess = "auto";
   std::optional<size_t> samples;
   std::optional<uint64_t> seed;

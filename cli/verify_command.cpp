@@ -135,6 +135,7 @@ CommandBody define(CLI::App& app) {
   const auto options = std::make_shared<VerifyOptions>();
   app.add_option("REFERENCE.onnx", options->reference, "the model that is right")->required();
   app.add_option("CANDIDATE.onnx", options->candidate, "the model to judge")->required();
+  options->samples.path_option = "--images,--calib";
   add_sample_options(app, options->samples, true);
   add_task_option(app, options->task);
   app.add_flag("--layers", options->layers, "the SQNR of every layer, the worst first");

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Help teaches every command, fits on a screen, and names every option."""
+import re
+
 from program import COMMANDS, Case, main
 
 
@@ -52,6 +54,12 @@ class Help(Case):
         for choices in ("max, mean, entropy, percentile, mse", "imagenet, tf, caffe, unit, raw, yolo", "ort-x86",
                         "scalar"):
             self.assertIn(choices, text)
+
+    def test_the_usage_names_the_option_of_images_as_the_example_does(self):
+        for command in ((), ("calibrate",), ("verify",), ("sensitivity",)):
+            text = self.run_program(*command, "--help").stdout
+            example, usage = (re.search(rf"{line}.* (--calib|--images) ", text)[1] for line in ("  quantize", "Usage: "))
+            self.assertEqual(example, usage, text)
 
     def test_version(self):
         self.assertRegex(self.run_program("--version").stdout, r"^quantize \d+\.\d+\.\d+\n$")
