@@ -192,7 +192,7 @@ Json recipe_json(const Recipe& recipe) {
           {"bias_correction", text_of(recipe.bias_correction)},
           {"weight_rounding", text_of(recipe.weight_rounding)},
           {"equalized", recipe.equalized},
-          {"by_readers", recipe.by_readers}};
+          {"single_ranges", recipe.by_readers}};
 }
 
 BoundFigures figures_of(const std::optional<Quality>& quality) {
