@@ -100,14 +100,15 @@ Overlap overlap_of(const HeldSamples& first, const HeldSamples& second) {
     }
   }
   Overlap overlap;
-  for (const auto& [hash, list] : second) {
-    for (const HeldSample& sample : list.samples) {
+  for (const auto& entry : second) {
+    const uint64_t hash = entry.first;
+    for (const HeldSample& sample : entry.second.samples) {
       if (sample.content == 0) continue;
       ++overlap.samples;
       const auto [begin, end] = lists.equal_range(sample.content);
       if (known.contains({sample.name, sample.content})) {
         ++overlap.twice;
-      } else if (std::any_of(begin, end, [&](const auto& entry) { return entry.second != hash; })) {
+      } else if (std::any_of(begin, end, [&](const auto& other) { return other.second != hash; })) {
         ++overlap.alike;
       }
     }
