@@ -277,7 +277,7 @@ TEST_CASE("Quality: gains are counted in standard errors") {
 
 TEST_CASE("Quality: a gain is known and of an ordinary size, or it is not known") {
   Quality a, b;
-  CHECK(!a.gain_over(b).value_or(0));  // no sample
+  CHECK(a.gain_over(b).value_or(0) == 0);  // no sample
   a.errors = {1};
   b.errors = {4};
   CHECK(!a.gain_over(b));
