@@ -114,13 +114,19 @@ def to_proto(value):
     raise TypeError("sequence or optional")
 
 
+def read_inputs(case):
+    """The inputs that some node reads: our reader leaves out the others."""
+    read = {name for node in case.model.graph.node for name in node.input}
+    return [value for value, info in zip(case.inputs, case.model.graph.input) if info.name in read]
+
+
 def write_case(case, folder):
     """Writes one case; returns the reason if it cannot be one of ours."""
     model, reason = retarget(case.model)
     if reason:
         return reason
     try:
-        tensors = {f"{stem}_{i}": to_proto(value) for stem, values in (("input", case.inputs), ("output", case.outputs))
+        tensors = {f"{stem}_{i}": to_proto(value) for stem, values in (("input", read_inputs(case)), ("output", case.outputs))
                    for i, value in enumerate(values)}
     except TypeError as error:
         return str(error)
