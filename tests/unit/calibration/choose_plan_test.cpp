@@ -302,7 +302,7 @@ TEST_CASE("Quality: what is not finite is no gain") {
   REQUIRE(broken.gain_over(worse));
   CHECK(*broken.gain_over(worse) > 0);  // by the samples that are finite in both
   broken.errors.assign(4, kInfinity);
-  CHECK(!broken.gain_over(broken).value_or(0));
+  CHECK(broken.gain_over(broken).value_or(0) == 0);
   broken.channel_errors.assign(4, {kInfinity, 1});
   whole.channel_errors.assign(4, {1, 1});
   CHECK(broken.worsens_a_channel_of(whole));
