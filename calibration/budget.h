@@ -1,4 +1,4 @@
-// What optional work may cost: known before it begins, so that no step takes more than it is worth.
+// The cost that optional work may have: known before it begins, so that no step takes more than it is worth.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace quantize {
 
-/// What one optional step may take at most. Costs are counted, not measured, so that the same input gives the
+/// The most that one optional step may take. Costs are counted, not measured, so that the same input gives the
 /// same result on every machine.
 struct Budget {
   static constexpr uint64_t kMostBytes = uint64_t{1} << 30;

@@ -33,7 +33,7 @@ class OutputError {
   /// shorter of axes 1 and 2 of three; else, or if shapes differ between samples, there is one.
   explicit OutputError(const std::vector<const Tensor*>& references, Kind kind = Kind::kNumbers);
 
-  /// What each channel adds to the error of one sample; infinite where one of the two is not finite.
+  /// The share of each channel in the error of one sample; infinite where one of the two is not finite.
   /// Requires: tensors of one size.
   std::vector<double> channels_of(const Tensor& reference, const Tensor& candidate) const;
 

@@ -14,7 +14,7 @@ namespace quantize {
 
 namespace {
 
-// What a label may call a sample: its path below the directory, or its file's name.
+// The names that a label may have for a sample: its path below the directory, or its file's name.
 std::array<std::string, 2> names_of(const std::string& sample) {
   return {sample, std::filesystem::path(sample).filename().string()};
 }

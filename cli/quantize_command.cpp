@@ -290,7 +290,7 @@ void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
                                                  "'; its lines are an image's name and its class");
 }
 
-// What a bound leaves of the speed: bench, in a few rounds. Nothing where the shape of an input is open, or
+// The share of FP32's time that is left under a bound: bench, in a few rounds. Nothing where the shape of an input is open, or
 // where a model cannot be read again.
 std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph, Console& console) {
   if (!flags.bound || !sizes_are_known(graph)) return std::nullopt;

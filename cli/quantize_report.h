@@ -30,14 +30,14 @@ struct QuantizeFacts {
   bool explain = false;
 };
 
-/// What a bound is held against; nothing for a network that was not judged.
+/// The figures that a bound is held against; nothing for a network that was not judged.
 BoundFigures figures_of(const std::optional<Quality>& quality);
 
 /// The summary, the JSON, and the exit code; a bound that is not kept has a sentence in Report::failures.
 /// Warns of what the runtime computes in float although it is planned as integer.
 Report quantize_report(const QuantizeFacts& facts, Console& console);
 
-/// What a step of the search gained, in standard errors; nothing for what the search starts from, or if it is
+/// The gain of a step of the search, in standard errors; nothing for what the search starts from, or if it is
 /// not known.
 std::optional<double> gain_of(const PlanStep& step);
 

@@ -90,7 +90,7 @@ std::string images(const QuantizeFacts& facts) {
                     facts.statistics);
 }
 
-// What every step gained on the images that were held back.
+// The gain of every step on the images that were held back.
 std::string step_table(const ChosenPlan& chosen, const Style& style) {
   if (chosen.steps.empty()) return "";
   Table table({{"tried, judged on " + format_plural(chosen.held_back, "held-back sample")},
