@@ -9,19 +9,22 @@ namespace quantize {
 
 namespace {
 
-/// The numbers of an output as rows, whichever axis they lie along.
+/// The numbers of an output as rows, whichever axis they lie along; those of one sample behind another's.
 class Rows {
  public:
   Rows(const Tensor& output, bool rows_last)
       : values_(output.to_vector<double>()),
-        count_(static_cast<size_t>(output.shape()[rows_last ? 2 : 1])),
+        of_sample_(static_cast<size_t>(output.shape()[rows_last ? 2 : 1])),
         columns_(static_cast<size_t>(output.shape()[rows_last ? 1 : 2])),
+        count_(static_cast<size_t>(output.shape()[0]) * of_sample_),
         rows_last_(rows_last) {}
 
   size_t count() const { return count_; }
   size_t columns() const { return columns_; }
-  double at(size_t row, size_t column) const {
-    return values_[rows_last_ ? column * count_ + row : row * columns_ + column];
+  double at(size_t row, size_t column) const { return values_[place(row, column)]; }
+  size_t place(size_t row, size_t column) const {
+    if (!rows_last_) return row * columns_ + column;
+    return (row / of_sample_ * columns_ + column) * of_sample_ + row % of_sample_;
   }
   template <typename Condition>
   bool all(Condition holds) const {
@@ -32,7 +35,7 @@ class Rows {
 
  private:
   std::vector<double> values_;
-  size_t count_, columns_;
+  size_t of_sample_, columns_, count_;
   bool rows_last_;
 };
 
@@ -178,6 +181,27 @@ std::string describe(const BoxLayout& layout, const Tensor& output) {
   const size_t scores = columns - (layout.objectness ? 5 : 4);
   return text + std::to_string(scores) + (scores == 1 ? " score" : " scores") +
          (layout.strides.empty() ? "" : ", in cells of grids");
+}
+
+std::vector<bool> noticed_rows(const BoxLayout& layout, const Tensor& reference, const Tensor& candidate) {
+  const Rows a(reference, layout.rows_last), b(candidate, layout.rows_last);
+  const size_t first = layout.boxes_output ? 0 : 4;
+  std::vector<bool> noticed(a.count());
+  for (size_t row = 0; row < noticed.size(); ++row)
+    noticed[row] = best_class(layout, a, row, first).second >= kNoticed ||
+                   !(best_class(layout, b, row, first).second < kNoticed);
+  return noticed;
+}
+
+Tensor in_rows(const std::vector<bool>& noticed, bool rows_last, const Tensor& reference,
+               const Tensor& candidate) {
+  auto values = reference.to_vector<float>();
+  const auto others = candidate.to_vector<float>();
+  const Rows rows(reference, rows_last);
+  for (size_t row = 0; row < rows.count(); ++row)
+    for (size_t column = 0; noticed[row] && column < rows.columns(); ++column)
+      values[rows.place(row, column)] = others[rows.place(row, column)];
+  return Tensor::of(reference.shape(), values);
 }
 
 std::vector<Box> read_boxes(const BoxLayout& layout, const Tensor& scores, const Tensor& boxes) {

@@ -47,6 +47,16 @@ struct Box {
 std::vector<Box> read_boxes(const BoxLayout& layout, const Tensor& scores, const Tensor& boxes);
 constexpr double kConfident = 0.25, kSameObject = 0.5;
 
+/// The rows that say something: either network gives their best class a score of at least kNoticed. Programs
+/// pass over all others, which are most, whatever stands in them.
+/// Requires: scores of one shape, of any number of samples, whose rows follow each other.
+std::vector<bool> noticed_rows(const BoxLayout& layout, const Tensor& reference, const Tensor& candidate);
+constexpr double kNoticed = 0.05;
+
+/// The candidate in the rows that are noticed, the reference in all others. `rows_last`: as BoxLayout has it.
+Tensor in_rows(const std::vector<bool>& noticed, bool rows_last, const Tensor& reference,
+               const Tensor& candidate);
+
 /// How many boxes of one list have a partner of the same class in the other, with an intersection over union
 /// of at least kSameObject; each has one partner at most, the best first.
 size_t count_matches(const std::vector<Box>& reference, const std::vector<Box>& candidate);

@@ -187,14 +187,29 @@ void Validator::drop_overflowing(const Graph& graph, const SampleSet& set) {
   }
 }
 
+std::vector<Tensor> Validator::noticed(const std::vector<Tensor>& reference,
+                                       std::vector<Tensor> computed) const {
+  const std::vector<OutputTask>& tasks = agreement_.tasks();
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i].task != Task::kDetection) continue;
+    const BoxLayout& layout = tasks[i].boxes;
+    const std::vector<bool> rows = noticed_rows(layout, reference[i], computed[i]);
+    computed[i] = in_rows(rows, layout.rows_last, reference[i], computed[i]);
+    if (const auto boxes = layout.boxes_output)
+      computed[*boxes] = in_rows(rows, layout.rows_last, reference[*boxes], computed[*boxes]);
+  }
+  return computed;
+}
+
 Quality Validator::judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const {
   const size_t outputs = computed.size();
   Quality part;
   part.outputs.resize(outputs);
   std::vector<double>& channels = part.channel_errors.emplace_back();
+  const std::vector<Tensor> counted = noticed(sample.outputs, computed);
   for (size_t i = 0; i < outputs; ++i) {
     part.outputs[i].add(sample.outputs[i], computed[i]);
-    for (const double error : errors_[i].channels_of(sample.outputs[i], computed[i]))
+    for (const double error : errors_[i].channels_of(sample.outputs[i], counted[i]))
       channels.push_back(error / static_cast<double>(outputs));
   }
   part.sample_sqnrs = {part.sqnr_db()};

@@ -36,7 +36,8 @@ struct Quality {
   std::vector<Deviation> outputs;  // likewise
   /// Per sample: the SQNR of its worst output.
   std::vector<std::optional<double>> sample_sqnrs;
-  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm.
+  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm, detections in
+  /// the rows that hold an object (noticed_rows).
   std::vector<double> errors;
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
@@ -91,6 +92,8 @@ class Validator {
   void judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
                   std::vector<std::vector<SampleAgreement>>& rows) const;
   void drop_overflowing(const Graph& graph, const SampleSet& set);
+  /// The outputs as their errors count: of detections, what stands in rows without an object does not.
+  std::vector<Tensor> noticed(const std::vector<Tensor>& reference, std::vector<Tensor> computed) const;
   Quality judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const;
 
   const Graph& source_;

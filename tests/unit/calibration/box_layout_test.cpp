@@ -110,3 +110,42 @@ TEST_CASE("Boxes match by class and overlap, each once") {
   CHECK(count_matches({a, a}, {moved}) == 1);
   CHECK(count_matches({}, {a}) == 0);
 }
+
+TEST_CASE("Rows that neither network gives a score count as equal") {
+  const bool rows_last = GENERATE(false, true);
+  auto changed = kRows;
+  for (auto& row : changed) row[0] += 3;
+  changed[6][4] = changed[6][5] = changed[6][6] = 0.9f;  // an object of the candidate alone
+  const Tensor reference = rows_of(kRows, rows_last), candidate = rows_of(changed, rows_last);
+  BoxLayout layout{.rows_last = rows_last, .objectness = true};
+  const std::vector<bool> noticed = noticed_rows(layout, reference, candidate);
+  CHECK(noticed == std::vector<bool>{true, true, true, true, true, false, true, false});
+  auto expected = changed;
+  expected[5] = kRows[5];
+  expected[7] = kRows[7];
+  CHECK(in_rows(noticed, rows_last, reference, candidate).to_vector<float>() ==
+        rows_of(expected, rows_last).to_vector<float>());
+}
+
+TEST_CASE("A row whose score is no number is noticed") {
+  auto broken = kRows;
+  broken[5][4] = std::nanf("");
+  const BoxLayout layout{.objectness = true};
+  CHECK(noticed_rows(layout, rows_of(kRows), rows_of(broken))[5]);
+}
+
+TEST_CASE("Rows of a batch follow each other") {
+  const Tensor one = rows_of(kRows, true);
+  std::vector<float> twice = one.to_vector<float>(), moved = twice;
+  for (float& value : moved) value += 0.5f;
+  const size_t size = twice.size();
+  twice.insert(twice.end(), twice.begin(), twice.end());
+  std::vector<float> other = twice;
+  std::copy(moved.begin(), moved.end(), other.begin() + static_cast<std::ptrdiff_t>(size));
+  const Tensor reference = Tensor::of({2, 7, 8}, twice), candidate = Tensor::of({2, 7, 8}, other);
+  std::vector<bool> second(16, false);
+  second[8 + 5] = true;
+  const auto mixed = in_rows(second, true, reference, candidate).to_vector<float>();
+  for (size_t i = 0; i < mixed.size(); ++i)
+    CHECK(mixed[i] == (i >= size && (i - size) % 8 == 5 ? other[i] : twice[i]));
+}
