@@ -108,6 +108,8 @@ Json json_of(const InspectOptions& options, const Graph& graph, const Facts& fac
   json["ir_version"] = graph.info.ir_version;
   json["opset"] = graph.opset();
   json["inputs"] = values_json(graph, graph.inputs);
+  json["unread_inputs"] = Json::array();
+  for (const UnreadInput& input : graph.info.unread_inputs) json["unread_inputs"].push_back(input.name);
   json["outputs"] = values_json(graph, graph.outputs);
   json["parameters"] = facts.parameters;
   json["bytes"] = facts.bytes ? Json(*facts.bytes) : Json();
@@ -127,6 +129,8 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
           std::to_string(graph.info.ir_version) + (facts.bytes ? ", " + format_bytes(*facts.bytes) : "") +
           "\n";
   for (const ValueId id : graph.inputs) text += "  input   " + printable(value_text(graph.value(id))) + "\n";
+  for (const UnreadInput& input : graph.info.unread_inputs)
+    text += "  input   " + printable(input.name) + "  (no output depends on it)\n";
   for (const ValueId id : graph.outputs) text += "  output  " + printable(value_text(graph.value(id))) + "\n";
   text += "  " + format_count(facts.parameters) + " parameters";
   if (facts.macs) text += ", " + format_count(*facts.macs) + " multiply-accumulates a run";

@@ -60,6 +60,9 @@ void fix_input_shape(Graph& graph, const std::string& text) {
         "--input-shape '" + text + "' is not of the form NAME=1x3x224x224 with extents of at least 1");
   const auto found = std::find_if(graph.inputs.begin(), graph.inputs.end(),
                                   [&](ValueId id) { return graph.value(id).name == name; });
+  if (graph.info.has_unread_input(name))
+    throw Error(ErrorKind::kInvalidArgument,
+                "--input-shape names '" + name + "', on which no output depends; leave it out");
   if (found == graph.inputs.end())
     throw Error(ErrorKind::kInvalidArgument,
                 "--input-shape names '" + name + "', but the inputs of the model are " + input_names(graph));

@@ -97,6 +97,14 @@ Result run_once(const Runner& runner, std::string sample, const std::vector<Tens
   return result;
 }
 
+// What the inputs are given that no node reads: taken, as other runtimes take it, and not read.
+void drop_unread(std::vector<std::string>& arguments, const Graph& model, Diagnostics& diagnostics) {
+  for (const UnreadInput& unread : model.info.unread_inputs)
+    if (std::erase_if(arguments,
+                      [&](const std::string& text) { return text.starts_with(unread.name + "="); }) != 0)
+      diagnostics.warn("the input '" + unread.name + "' has no effect: no output depends on it");
+}
+
 // All INPUTs are NAME=FILE: one run.
 Result run_named(const Runner& runner) {
   const std::vector<std::string>& arguments = runner.options.inputs;
@@ -117,7 +125,7 @@ Result run_named(const Runner& runner) {
       throw Error(ErrorKind::kInvalidArgument, "the input '" + model.value(model.inputs[i]).name +
                                                    "' is missing; add " + model.value(model.inputs[i]).name +
                                                    "=FILE.npy");
-  return run_once(runner, arguments.front(), inputs);
+  return run_once(runner, arguments.empty() ? "no input" : arguments.front(), inputs);
 }
 
 // One INPUT that is a file or folder of samples.
@@ -360,14 +368,15 @@ std::string predictions_text(const std::vector<Prediction>& predictions, const S
   return "\n" + best.text(style);
 }
 
-Report run(const RunOptions& options, Console& console) {
+Report run(RunOptions options, Console& console) {
   Graph model = load_model(options.model, options.input_shapes);
+  drop_unread(options.inputs, model, console.diagnostics);
   if (!options.folder.empty()) {
     check_folder_writable(options.folder);
     check_file_names(model);
   }
   // Several samples have a thread each; a single one has them all.
-  const bool named = named_input(model, options.inputs.front()) != kNoValue;
+  const bool named = options.inputs.empty() || named_input(model, options.inputs.front()) != kNoValue;
   const bool single = named || (options.inputs.size() == 1 && !fs::is_directory(options.inputs.front()));
   console.explain(options.model + ": " + format_plural(model.nodes.size(), "node") + ", opset " +
                   std::to_string(model.opset()) +

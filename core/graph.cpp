@@ -62,9 +62,14 @@ int64_t Graph::opset_of(const Node& node) const {
   return found == info.opsets.end() ? 1 : found->second;
 }
 
+bool ModelInfo::has_unread_input(const std::string& wanted) const {
+  return std::any_of(unread_inputs.begin(), unread_inputs.end(),
+                     [&](const UnreadInput& input) { return input.name == wanted; });
+}
+
 ValueId Graph::add_value(const std::string& wanted, DataType dtype, std::optional<Shape> shape) {
   std::string unique = wanted;
-  for (int suffix = 1; find_value(unique) != kNoValue; ++suffix)
+  for (int suffix = 1; find_value(unique) != kNoValue || info.has_unread_input(unique); ++suffix)
     unique = wanted + "_" + std::to_string(suffix);
   Value value;
   value.name = std::move(unique);

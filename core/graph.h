@@ -63,6 +63,13 @@ struct Node {
   bool has_attribute(const std::string& key) const { return attributes.count(key) != 0; }
 };
 
+/// A graph input that no output depends on. It is not run; it is written again for those who feed it by name.
+struct UnreadInput {
+  std::string name;         // that of no Value
+  size_t position;          // among all inputs of the file that are no initializers
+  std::string declaration;  // of any type, also none that Value can hold: ONNX's ValueInfoProto, serialized
+};
+
 /// What an ONNX file says about itself; carried from the source to the output.
 struct ModelInfo {
   int64_t ir_version = 8;
@@ -70,6 +77,9 @@ struct ModelInfo {
   int64_t model_version = 0;
   std::map<std::string, int64_t> opsets;  // domain -> version; "" is ONNX's own
   std::map<std::string, std::string> metadata;
+  std::vector<UnreadInput> unread_inputs;  // by position
+
+  bool has_unread_input(const std::string& name) const;
 };
 
 /// A model. Invariants are those of validate(). Values that nothing refers to may stay in `values` (ids are

@@ -49,10 +49,27 @@ void keep_if(Elements& elements, Predicate is_needed) {
   elements.DeleteSubrange(kept, elements.size() - kept);
 }
 
+/// The inputs that nothing needs and that can be fed by name.
+std::vector<UnreadInput> unread_inputs(const onnx::GraphProto& graph, const Names& needed) {
+  Names taken;
+  for (const auto& tensor : graph.initializer()) taken.insert(tensor.name());
+  for (const auto& tensor : graph.sparse_initializer()) taken.insert(tensor.values().name());
+  std::vector<UnreadInput> unread;
+  size_t position = 0;
+  for (const auto& input : graph.input()) {
+    if (input.name().empty() || !taken.insert(input.name()).second) continue;
+    if (needed.count(input.name()) == 0 && input.type().value_case() != onnx::TypeProto::VALUE_NOT_SET)
+      unread.push_back({input.name(), position, input.SerializeAsString()});
+    ++position;
+  }
+  return unread;
+}
+
 }  // namespace
 
-void drop_unneeded(onnx::GraphProto& graph) {
+std::vector<UnreadInput> drop_unneeded(onnx::GraphProto& graph) {
   const Names needed = needed_names(graph);
+  std::vector<UnreadInput> unread = unread_inputs(graph, needed);
   const auto is_needed = [&](const std::string& name) { return needed.count(name) != 0; };
   keep_if(*graph.mutable_node(), [&](const onnx::NodeProto& node) {
     return std::any_of(node.output().begin(), node.output().end(), is_needed);
@@ -61,6 +78,7 @@ void drop_unneeded(onnx::GraphProto& graph) {
   keep_if(*graph.mutable_sparse_initializer(),
           [&](const auto& tensor) { return is_needed(tensor.values().name()); });
   keep_if(*graph.mutable_input(), [&](const auto& input) { return is_needed(input.name()); });
+  return unread;
 }
 
 }  // namespace quantize

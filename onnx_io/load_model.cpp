@@ -67,7 +67,7 @@ class Loader {
       : model_(model), source_(*model.mutable_graph()), folder_(std::move(folder)) {}
 
   Graph load() {
-    drop_unneeded(source_);
+    graph_.info.unread_inputs = drop_unneeded(source_);
     read_opsets();
     refuse_functions();
     read_info();

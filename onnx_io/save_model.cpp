@@ -29,7 +29,7 @@ class Writer {
   onnx::ModelProto write() {
     write_info();
     for (const Node& node : graph_.nodes) write_node(node);
-    for (ValueId id : graph_.inputs) write_value_info(id, *target_.add_input());
+    write_inputs();
     for (ValueId id : graph_.outputs) write_value_info(id, *target_.add_output());
     for (ValueId id : graph_.outputs) referenced_[static_cast<size_t>(id)] = true;
     write_values();
@@ -94,6 +94,18 @@ class Writer {
       else if (i < value.dim_names.size() && !value.dim_names[i].empty())
         dim.set_dim_param(value.dim_names[i]);
     }
+  }
+
+  /// Those that no node reads stand where they stood.
+  void write_inputs() {
+    auto unread = graph_.info.unread_inputs.begin();
+    const auto end = graph_.info.unread_inputs.end();
+    const auto write_unread = [&] { target_.add_input()->ParseFromString(unread++->declaration); };
+    for (ValueId id : graph_.inputs) {
+      while (unread != end && unread->position <= static_cast<size_t>(target_.input_size())) write_unread();
+      write_value_info(id, *target_.add_input());
+    }
+    while (unread != end) write_unread();
   }
 
   /// Initializers, and what is known of the values between nodes.

@@ -406,60 +406,6 @@ class MainJob(Case):
         self.assertAlmostEqual(entry["scale"][0], 4 / 255, places=6)
 
 
-class Run(Case):
-    def test_hash_is_of_the_samples_whatever_runs_them(self):
-        self.images(2)
-        hashes = []
-        for isa in (("--isa", "scalar"), ("--threads", "2")):
-            report = self.run_json("run", MODEL, "images", "--preprocess", "unit", "--hash", *isa)
-            hashes.append([(entry["sample"], entry["hash"]) for entry in report["hashes"]])
-        self.assertEqual(hashes[0], hashes[1])
-        (_, first), (_, second) = hashes[0]
-        self.assertRegex(first, "^[0-9a-f]{16}$")
-        self.assertNotEqual(first, second)
-        self.assertNotIn("hashes", self.run_json("run", MODEL, "images", "--preprocess", "unit"))
-        text = self.run_program("run", MODEL, "images", "--preprocess", "unit", "--hash").stdout
-        self.assertIn(first, text)
-
-    def test_a_tensor_by_its_input(self):
-        self.write("x.npy", pictures.npy((2, 1, 28, 28), [i % 256 / 255 for i in range(2 * 784)]))
-        self.run_program("run", MODEL, "input=x.npy", "-o", "named", "--threads", "1", "--quiet")
-        self.run_program("run", MODEL, "x.npy", "-o", "listed")
-        shape, named = pictures.read_npy(self.folder / "named" / "logits.npy")
-        self.assertEqual(shape, (2, 10))
-        self.assertEqual((shape, named), pictures.read_npy(self.folder / "listed" / "logits.npy"))
-
-    def test_an_image_is_the_tensor_it_becomes(self):
-        self.write("image.png", pictures.png(28, 28))
-        self.write("image.npy", pictures.npy((1, 1, 28, 28), [(x * 37 + y * 91) % 256 / 255
-                                                              for y in range(28) for x in range(28)]))
-        self.run_program("run", MODEL, "image.png", "--preprocess", "unit", "-o", "a")
-        self.run_program("run", MODEL, "image.npy", "-o", "b")
-        a, b = (pictures.read_npy(self.folder / name / "logits.npy")[1] for name in "ab")
-        for x, y in zip(a, b):
-            self.assertAlmostEqual(x, y, places=4)
-
-    def test_without_o_nothing_is_written(self):
-        self.write("image.png", pictures.png(28, 28))
-        done = self.run_program("run", MODEL, "image.png", "--top", "3")
-        self.assertRegex(done.stdout, r"image\.png +\d \(-?\d+\.\d+\)  \d")
-        self.assertEqual(self.files(), ["image.png"])
-
-    def test_quiet_says_nothing(self):
-        self.write("image.png", pictures.png(28, 28))
-        done = self.run_program("run", MODEL, "image.png", "--preprocess", "unit", "--quiet")
-        self.assertEqual((done.stdout, done.stderr), ("", ""))
-
-    def test_outputs_of_different_shapes_are_numbered(self):
-        self.write("free.onnx", onnx.convolution(size="S"))
-        for i, size in enumerate((8, 9)):
-            self.write(f"x/{i}.npy", pictures.npy((1, 1, size, size), [0.5] * size * size))
-        report = self.run_json("run", "free.onnx", "x", "-o", "out")
-        self.assertEqual([path.split("/")[-1] for path in report["outputs"]["result"]["files"]],
-                         ["result_0.npy", "result_1.npy"])
-        self.assertEqual(pictures.read_npy(self.folder / "out" / "result_1.npy")[0], (1, 2, 9, 9))
-
-
 class Verify(Case):
     def test_failed_checks_have_their_exit_code(self):
         self.images(20)

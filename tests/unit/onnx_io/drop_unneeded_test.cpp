@@ -115,6 +115,24 @@ TEST_CASE("what no output needs stops nobody", "[load]") {
   }
 }
 
+TEST_CASE("inputs that no output depends on keep their names and places, and are no inputs of the graph",
+          "[load]") {
+  onnx::ModelProto model = empty_model();
+  add_node(model, "Add", {"x", "z"}, {"y"});
+  add_node(model, "Einsum", {"dead_end"}, {"dead"});
+  model.mutable_graph()->clear_input();
+  for (const char* name : {"first", "x", "constant", "dead_end", "z", "last", "last"})
+    set_type(*model.mutable_graph()->add_input(), name, {1, 4});
+  model.mutable_graph()->add_input()->set_name("without type");
+  set_type(*model.mutable_graph()->add_input(), "", {1, 4});
+  add_initializer(model, "constant", onnx::TensorProto::FLOAT, {1}).add_float_data(1);
+  const Graph graph = load(model);
+  CHECK(graph.inputs.size() == 2);
+  std::vector<std::pair<std::string, size_t>> unread;
+  for (const UnreadInput& input : graph.info.unread_inputs) unread.emplace_back(input.name, input.position);
+  CHECK(unread == std::vector<std::pair<std::string, size_t>>{{"first", 0}, {"dead_end", 2}, {"last", 4}});
+}
+
 TEST_CASE("optional outputs that nobody reads are left out; pieces of a Split stay", "[load]") {
   onnx::ModelProto model = empty_model();
   add_node(model, "Dropout", {"x"}, {"a", "mask"});

@@ -49,6 +49,32 @@ onnx::ModelProto rich_model() {
 
 }  // namespace
 
+TEST_CASE("inputs that nobody reads are written where they stood, of any type", "[save]") {
+  onnx::ModelProto model = empty_model();
+  add_node(model, "Add", {"x", "z"}, {"y"});
+  model.mutable_graph()->clear_input();
+  for (const char* name : {"first", "x", "image_size", "z", "last"})
+    set_type(*model.mutable_graph()->add_input(), name, {1, 4});
+  auto& symbolic = *model.mutable_graph()->mutable_input(2)->mutable_type()->mutable_tensor_type();
+  symbolic.set_elem_type(onnx::TensorProto::STRING);
+  symbolic.mutable_shape()->mutable_dim(0)->set_dim_param("N");
+  model.mutable_graph()->mutable_input(4)->mutable_type()->mutable_sequence_type()->mutable_elem_type();
+  Graph graph = load(model);
+  const onnx::ModelProto written = saved(graph);
+  REQUIRE(written.graph().input_size() == 5);
+  for (int i = 0; i < 5; ++i)
+    CHECK(written.graph().input(i).SerializeAsString() == model.graph().input(i).SerializeAsString());
+
+  CHECK(graph.value(graph.add_value("last")).name ==
+        "last_1");  // no new value takes the name of such an input
+  graph.inputs.pop_back();
+  graph.value(1).initializer = Tensor(DataType::kF32, {1, 4});
+  std::string names;
+  const onnx::ModelProto fewer = saved(graph);
+  for (const auto& input : fewer.graph().input()) names += input.name() + " ";
+  CHECK(names == "first x image_size last ");
+}
+
 TEST_CASE("everything a model says about itself survives", "[save]") {
   const onnx::ModelProto model = saved(load(rich_model()));
   CHECK(model.ir_version() == 8);
