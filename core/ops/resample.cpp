@@ -52,9 +52,12 @@ Nearest parse_nearest(const std::string& text) {
 }
 
 /// Where output position j lies among the input's elements. In float, as ONNX Runtime has it: ties decide.
+/// An axis of scale 1 is copied as ONNX Runtime copies it, whatever the formula of `coordinates` would give:
+/// kTfCropAndResize and kTfHalfPixelForNn would move it.
 float source_position(Coordinates coordinates, const ResizeAxis& axis, int64_t j) {
   const auto x = static_cast<float>(j), last = static_cast<float>(axis.in - 1);
   const auto out = static_cast<float>(axis.out);
+  if (axis.scale == 1) return x;
   switch (coordinates) {
     case Coordinates::kHalfPixel:
       return (x + 0.5f) / axis.scale - 0.5f;

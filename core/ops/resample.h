@@ -36,7 +36,8 @@ ResizeOptions resize_options(const Node& node, int64_t opset);
 /// which is rounded half to even. Codes of one scale and zero point may take the place of reals then.
 bool resizes_codes(const ResizeOptions& options);
 
-/// One axis: `out` positions over `in` elements. `start` and `end` are the region of kTfCropAndResize.
+/// One axis: `out` positions over `in` elements. `start` and `end` are the region of kTfCropAndResize, which
+/// holds where `scale` is not 1; an axis of scale 1 is copied, as ONNX Runtime does.
 struct ResizeAxis {
   int64_t in = 0, out = 0;
   float scale = 1, start = 0, end = 1;

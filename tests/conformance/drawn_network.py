@@ -6,6 +6,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 IR_VERSION = 8
+PIECES = {}  # name -> (function, how often it is drawn)
+
+
+def piece(weight=1):
+    def register(function):
+        PIECES[function.__name__] = (function, weight)
+        return function
+    return register
 
 
 class Misfit(Exception):
@@ -18,10 +26,13 @@ class Network:
     opset: int
     input_shape: tuple                             # "N" for a batch left open; samples have one
     random: np.random.Generator = None
+    samples: str = "any"                           # "bytes": they are whole numbers from 0 to 255
     nodes: list = field(default_factory=list)
     constants: list = field(default_factory=list)
-    shapes: dict = field(default_factory=dict)     # of every value so far
+    shapes: dict = field(default_factory=dict)     # of every value so far that may be read by any piece
+    hidden: dict = field(default_factory=dict)     # of other values (of integers, of constants): (element type, shape)
     extra_outputs: list = field(default_factory=list)
+    as_nodes: set = field(default_factory=set)     # the constants that are written as Constant nodes
 
     def __post_init__(self):
         self.shapes["x"] = tuple(1 if d == "N" else d for d in self.input_shape)
@@ -51,28 +62,40 @@ class Network:
     def integers(self, *values):
         return self.constant(np.array(values, np.int64))
 
-    def node(self, op_type, inputs, outputs=1, **attributes):
-        """Appends a node; returns the name of its first output."""
+    def node(self, op_type, inputs, outputs=1, shape=None, hidden=False, **attributes):
+        """Appends a node; returns the name of its first output. `shape`, of one output, where inference cannot tell it; `hidden` keeps
+        the outputs from other pieces, which happens to all that are no reals."""
         names = [f"v{len(self.nodes)}_{i}" if i else f"v{len(self.nodes)}" for i in range(outputs)]
         self.nodes.append(helper.make_node(op_type, list(inputs), names, name=f"{op_type.lower()}_{len(self.nodes)}", **attributes))
-        self.infer(names)
+        if shape is None:
+            self.infer(names, hidden)
+        else:
+            self.shapes[names[0]] = tuple(shape)
         return names[0]
 
-    def infer(self, names):
-        known = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in self.shapes.items() if n in self.nodes[-1].input]
-        used = [c for c in self.constants if c.name in self.nodes[-1].input]
+    def infer(self, names, hidden):
+        last = self.nodes[-1]
+        types = {**{n: (TensorProto.FLOAT, s) for n, s in self.shapes.items()}, **self.hidden}
+        known = [helper.make_tensor_value_info(n, *types[n]) for n in dict.fromkeys(last.input) if n in types]
+        used = [c for c in self.constants if c.name in last.input]
         outputs = [helper.make_empty_tensor_value_info(n) for n in names]
-        graph = helper.make_graph([self.nodes[-1]], "node", known, outputs, used)
+        graph = helper.make_graph([last], "node", known, outputs, used)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=IR_VERSION)
         try:
             inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         except Exception as error:
             raise Misfit from error
         for value in inferred.graph.output:
-            shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in value.type.tensor_type.shape.dim)
-            if not value.type.tensor_type.HasField("shape") or any(d < 1 for d in shape) or np.prod(shape) > 60_000:
+            tensor = value.type.tensor_type
+            shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim)
+            if not tensor.HasField("shape") or any(d < 1 for d in shape) or np.prod(shape) > 60_000:
                 raise Misfit
-            self.shapes[value.name] = shape
+            if not hidden and tensor.elem_type == TensorProto.FLOAT and len(shape) < 2:
+                raise Misfit
+            if hidden or tensor.elem_type != TensorProto.FLOAT:
+                self.hidden[value.name] = tensor.elem_type, shape
+            else:
+                self.shapes[value.name] = shape
 
     def like(self, x):
         """Another value of the same shape, or x itself."""
@@ -86,8 +109,11 @@ class Network:
     def model(self, output):
         values = [output, *[v for v in self.extra_outputs if v != output]]
         info = [helper.make_tensor_value_info(v, TensorProto.FLOAT, self.output_shape(v)) for v in values]
-        graph = helper.make_graph(self.nodes, "drawn", [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.input_shape)], info,
-                                  self.constants)
+        moved = [c for c in self.constants if c.name in self.as_nodes]
+        made = [helper.make_node("Constant", [], [c.name], name=f"constant_{c.name}", value=c) for c in moved]
+        graph = helper.make_graph([*made, *self.nodes], "drawn", [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.input_shape)],
+                                  info, [c for c in self.constants if c.name not in self.as_nodes])
+        graph.doc_string = self.samples
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=IR_VERSION)
 
 

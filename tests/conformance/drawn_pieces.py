@@ -3,23 +3,15 @@
 Read draw_genes() and grow(), at the end. A network is a function of its genes: a list of (piece, seed) pairs. Leaving out genes gives
 a smaller network, which is how a failing one is shrunk.
 
-To add a form: a function with @piece, which takes the network and the name of a value and returns the name of a new one.
+To add a form: a function with @piece, which takes the network and the name of a value and returns the name of a new one; here or, for
+what moves elements, in drawn_moves.py.
 """
 import warnings
 
 import numpy as np
 
-from drawn_network import Misfit, Network, needs
-
-PIECES = {}  # name -> (function, how often it is drawn)
-
-
-def piece(weight=1):
-    def register(function):
-        PIECES[function.__name__] = (function, weight)
-        return function
-    return register
-
+import drawn_moves  # noqa: F401  (its pieces)
+from drawn_network import PIECES, Misfit, Network, needs, piece
 
 # ---------------------------------------------------------------- layers with weights
 
@@ -48,30 +40,66 @@ def conv(net, x):
     attributes = window(net, x)
     inputs = channels // group
     fan_in = inputs * int(np.prod(attributes["kernel_shape"]))
-    operands = [x, net.reals(outputs, inputs, *attributes["kernel_shape"], scale=fan_in ** -0.5)]
+    weights = net.random.normal(scale=fan_in ** -0.5, size=(outputs, inputs, *attributes["kernel_shape"])).astype(np.float32)
+    per_output = (outputs,) + (1,) * (weights.ndim - 1)
+    if net.chance(0.1):  # channels of all sizes
+        weights *= np.exp(net.random.normal(scale=1.5, size=per_output)).astype(np.float32)
+    if net.chance(0.1):  # channels that were pruned
+        weights *= (net.random.random(per_output) < 0.7).astype(np.float32)
+    operands = [x, constant_or_made(net, weights)]
     if net.chance(0.7):
-        operands.append(net.reals(outputs, scale=0.3))
+        operands.append(net.reals(outputs, scale=net.pick(0.3, 0.3, 0.3, 0, 5)))
     if group > 1:
         attributes["group"] = group
     return net.node("Conv", operands, **attributes)
 
 
-@piece(1)
+def constant_or_made(net, weights):
+    """The weights as a constant, sometimes as what nodes make of constants."""
+    kind = net.pick("constant", "constant", "constant", "constant", "constant", "constant", "identity", "transpose", "product")
+    if kind == "identity":
+        return net.node("Identity", [net.constant(weights)], hidden=True)
+    if kind == "transpose":
+        return net.node("Transpose", [net.constant(weights.T.copy())], hidden=True)
+    if kind == "product":
+        return net.node("Mul", [net.constant(weights), net.constant(np.float32(0.75))], hidden=True)
+    return net.constant(weights)
+
+
+@piece(2)
 def conv_transpose(net, x):
-    needs(net.rank(x) == 4)
-    channels = net.shapes[x][1]
-    group = net.pick(1, 1, 1, channels)
-    kernel = [net.number(1, 3), net.number(1, 3)]
-    operands = [x, net.reals(channels, net.number(1, max(1, 8 // group)), *kernel, scale=channels ** -0.5)]
+    needs(net.rank(x) in (3, 4, 5))
+    channels, spatial = net.shapes[x][1], net.rank(x) - 2
+    group = net.pick(1, 1, 1, channels, *[g for g in (2, 4) if channels % g == 0])
+    kernel = [net.number(1, 3) for _ in range(spatial)]
+    operands = [x, net.reals(channels, net.number(1, max(1, 8 // group)), *kernel, scale=(channels / group) ** -0.5)]
     outputs = net.constants[-1].dims[1] * group
     if net.chance(0.5):
         operands.append(net.reals(outputs, scale=0.3))
-    attributes = {"kernel_shape": kernel, "strides": [net.number(1, 2), net.number(1, 2)], "group": group}
-    if net.chance(0.4):
+    attributes = {"kernel_shape": kernel, "strides": [net.number(1, 3) for _ in range(spatial)], "group": group}
+    if net.chance(0.15):
+        attributes["dilations"] = [net.number(1, 2) for _ in range(spatial)]
+    if net.chance(0.15) and "dilations" not in attributes:
+        attributes["auto_pad"] = net.pick("SAME_UPPER", "SAME_LOWER", "VALID")
+    elif net.chance(0.2):
+        attributes["output_shape"] = [n * s + net.number(0, 1) for n, s in zip(net.shapes[x][2:], attributes["strides"])]
+    elif net.chance(0.4):
         attributes["pads"] = [net.number(0, k - 1) for k in kernel * 2]
-    if net.chance(0.2):
-        attributes["output_padding"] = [s - 1 for s in attributes["strides"]]
+    if net.chance(0.2) and "output_shape" not in attributes:
+        attributes["output_padding"] = [net.number(0, s - 1) for s in attributes["strides"]]
     return net.node("ConvTranspose", operands, **attributes)
+
+
+@piece(1)
+def shared_layer(net, x):
+    """One layer, or its bias, in two places."""
+    needs(net.rank(x) in (3, 4, 5))
+    channels, ones = net.shapes[x][1], (1,) * (net.rank(x) - 2)
+    weights, bias = net.reals(channels, channels, *ones, scale=channels ** -0.5), net.reals(channels, scale=0.3)
+    y = net.node("Conv", [x, weights, bias])
+    y = net.node(net.pick("Relu", "Sigmoid", "Neg"), [y])
+    other = net.reals(channels, channels, *ones, scale=channels ** -0.5)
+    return net.node("Conv", [net.pick(y, x), net.pick(weights, other), net.pick(bias, net.reals(channels))])
 
 
 @piece(3)
@@ -92,6 +120,10 @@ def gemm(net, x):
     needs(net.rank(x) == 2)
     inputs, outputs = net.shapes[x][-1], net.number(2, 12)
     attributes = {}
+    rows = net.shapes[x][0]
+    if net.input_shape[0] == 1 and net.chance(0.1):
+        attributes["transA"] = 1
+        rows, inputs = inputs, rows
     if net.chance(0.5):
         attributes["transB"] = 1
     if net.chance(0.15):
@@ -101,8 +133,25 @@ def gemm(net, x):
     weights = net.random.normal(scale=inputs ** -0.5, size=(inputs, outputs)).astype(np.float32)
     operands = [x, net.constant(weights.T.copy() if "transB" in attributes else weights)]
     if net.chance(0.7):
-        operands.append(net.reals(*net.pick((outputs,), (1, outputs), (1,), ()), scale=0.5))
+        fixed = [(rows, outputs), (rows, 1)] if net.input_shape[0] != "N" else []
+        operands.append(net.reals(*net.pick((outputs,), (outputs,), (1, outputs), (1,), (), *fixed), scale=0.5))
     return net.node("Gemm", operands, **attributes)
+
+
+@piece(1)
+def product_by_constant(net, x):
+    """MatMul with the constant on the left, with a constant for every matrix, or with a vector."""
+    needs(net.rank(x) in (3, 4))
+    rows, columns = net.shapes[x][-2:]
+    kind = net.pick("left", "left", "left of each", "right of each", "vector")
+    if kind == "left":
+        return net.node("MatMul", [net.reals(net.number(2, 12), rows, scale=rows ** -0.5), x])
+    if kind == "vector":
+        return net.node("MatMul", [x, net.reals(columns, scale=columns ** -0.5)])
+    each = net.shapes[x][1:-2] if net.rank(x) == 4 else (1,)
+    if kind == "left of each":
+        return net.node("MatMul", [net.reals(*each, net.number(2, 12), rows, scale=rows ** -0.5), x])
+    return net.node("MatMul", [x, net.reals(*each, columns, net.number(2, 12), scale=columns ** -0.5)])
 
 
 @piece(1)
@@ -139,7 +188,15 @@ def binary_with_constant(net, x):
 
 @piece(4)
 def residual(net, x):
-    return net.node(net.pick("Add", "Add", "Add", "Mul", "Sub"), net.pick([x, net.like(x)], [net.like(x), x]))
+    other = net.like(x)
+    if net.chance(0.15):
+        other = net.node("Mul", [other, net.constant(np.float32(net.pick(0.02, 0.1, 10)))])
+    return net.node(net.pick("Add", "Add", "Add", "Mul", "Sub"), net.pick([x, other], [other, x]))
+
+
+@piece(1)
+def variadic(net, x):
+    return net.node(net.pick("Sum", "Mean", "Max", "Min"), [x] + [net.like(x) for _ in range(net.number(0, 2))])
 
 
 @piece(1)
@@ -171,18 +228,36 @@ def relu_or_clip(net, x):
 
 FUNCTIONS = {"LeakyRelu": 6, "Sigmoid": 6, "Tanh": 6, "Elu": 6, "Selu": 6, "HardSigmoid": 6, "Softplus": 1, "Softsign": 1, "Erf": 9, "Abs": 6,
              "Neg": 6, "Exp": 6, "Sqrt": 6, "Celu": 12, "HardSwish": 14, "Mish": 18, "Gelu": 20, "ThresholdedRelu": 10, "Ceil": 6, "Floor": 6,
-             "Reciprocal": 6, "Sin": 7, "Identity": 1, "Sign": 9}
+             "Reciprocal": 6, "Sin": 7, "Identity": 1, "Sign": 9, "Cos": 7, "Log": 6, "Round": 11}
 
 
 @piece(3)
 def function(net, x):
     op_type = net.pick(*[f for f, since in FUNCTIONS.items() if since <= net.opset])
-    if op_type in ("Sqrt", "Reciprocal"):
+    if op_type in ("Sqrt", "Reciprocal", "Log"):
         x = net.node("Add", [net.node("Abs", [x]), net.constant(np.float32(0.5))])
     if op_type == "Exp":
         x = net.node("Min", [x, net.constant(np.float32(2))])
     attributes = {"alpha": round(float(net.random.uniform(0.05, 0.6)), 3)} if op_type in ("LeakyRelu", "Elu", "Celu") and net.chance(0.6) else {}
+    if op_type == "LeakyRelu" and net.chance(0.15):
+        attributes["alpha"] = net.pick(0.0, 1.0, 1.5, -0.3)
+    if op_type == "HardSigmoid" and net.chance(0.5):
+        attributes = {"alpha": net.pick(0.1, 1 / 6, 0.5), "beta": net.pick(0.5, 0.3)}
+    if op_type == "Gelu" and net.chance(0.5):
+        attributes["approximate"] = "tanh"
     return net.node(op_type, [x], **attributes)
+
+
+@piece(1)
+def identities(net, x):
+    """Nodes that do nothing, as exporters leave them; what stands between them may be an output."""
+    for _ in range(net.number(1, 3)):
+        kind = net.pick("Identity", "Identity", "Dropout", "Cast", "Reshape")
+        attributes = {"to": 1} if kind == "Cast" else {}
+        x = net.node(kind, [x, net.integers(*[0] * net.rank(x))] if kind == "Reshape" else [x], **attributes)
+        if net.chance(0.15):
+            net.extra_outputs.append(x)
+    return x
 
 
 @piece(2)
@@ -207,14 +282,35 @@ def prelu(net, x):
     shape = net.shapes[x]
     slopes = [(), (1,), (1,) * (len(shape) - 1)]
     if len(shape) > 2:
-        slopes.append((shape[1],) + (1,) * (len(shape) - 2))
+        slopes += [(shape[1],) + (1,) * (len(shape) - 2), (1, shape[1]) + (1,) * (len(shape) - 2), shape[1:], (1,) * len(shape)]
     return net.node("PRelu", [x, net.constant((0.25 + 0.2 * net.random.normal(size=net.pick(*slopes))).astype(np.float32))])
 
 
 @piece(1)
 def where(net, x):
     mask = net.constant(net.random.random(net.shapes[x][1:]) < 0.5)
+    if net.opset >= 9 and net.chance(0.4):
+        mask = net.node(net.pick("Greater", "Less"), [net.like(x), net.constant(np.float32(0.1))])
     return net.node("Where", [mask, x, net.pick(net.like(x), net.constant(np.float32(net.random.normal() * 3)))])
+
+
+@piece(0)
+def image_bytes(net, x):
+    """The arithmetic that brings bytes to the range that networks are trained with; stands first or nowhere."""
+    net.samples = "bytes"
+    channels = net.shapes[x][1]
+    shape = net.pick((), (1,), (channels,) + (1,) * (net.rank(x) - 2), (1, channels) + (1,) * (net.rank(x) - 2))
+    mean = net.constant(np.full(shape, 120, np.float32) + net.random.normal(size=shape, scale=5).astype(np.float32))
+    kind = net.pick("divided", "shifted and divided", "divided and shifted", "normalized")
+    if kind == "divided":
+        return net.node("Div", [x, net.constant(np.float32(255))])
+    if kind == "shifted and divided":
+        return net.node("Div", [net.node("Sub", [x, mean]), net.constant(np.full(shape, 58.4, np.float32))])
+    if kind == "divided and shifted":
+        return net.node("Sub", [net.node("Mul", [x, net.constant(np.float32(1 / 127.5))]), net.constant(np.full(shape, 1, np.float32))])
+    needs(net.rank(x) > 2)
+    by_channel = [net.constant(np.full(channels, value, np.float32)) for value in (1, 0, 120, 4000)]
+    return net.node("BatchNormalization", [x, *by_channel])
 
 
 # ---------------------------------------------------------------- pools and reductions
@@ -239,7 +335,7 @@ def max_pool(net, x):
     attributes = window(net, x, strides=(1, 2, 2, 3), dilated=net.opset >= 10)
     if net.opset >= 10 and net.chance(0.4):
         attributes["ceil_mode"] = net.number(0, 1)
-    return net.node("MaxPool", [x], **attributes)
+    return net.node("MaxPool", [x], outputs=2 if net.chance(0.05) else 1, **attributes)
 
 
 @piece(1)
@@ -248,14 +344,16 @@ def global_pool(net, x):
     return net.node(net.pick("GlobalAveragePool", "GlobalAveragePool", "GlobalMaxPool"), [x])
 
 
-@piece(1)
+@piece(2)
 def reduce(net, x):
-    op_type = net.pick("ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceL2")
-    axis = net.pick(*range(1, net.rank(x))) if net.chance(0.7) else -1
+    op_type = net.pick("ReduceMean", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceL2", "ReduceL1", "ReduceSumSquare", "ReduceLogSumExp")
+    axes = [net.pick(*range(1, net.rank(x))) if net.chance(0.7) else -1]
+    if net.chance(0.4):
+        axes = list(range(2, net.rank(x))) or axes
     keep = {} if net.chance(0.6) else {"keepdims": net.number(0, 1)}
     by_input = net.opset >= 18 or (op_type == "ReduceSum" and net.opset >= 13)
-    x = net.node(op_type, [x, net.integers(axis)], **keep) if by_input else net.node(op_type, [x], axes=[axis], **keep)
-    return x if op_type != "ReduceSum" else net.node("Mul", [x, net.constant(np.float32(0.3))])
+    x = net.node(op_type, [x, net.integers(*axes)], **keep) if by_input else net.node(op_type, [x], axes=axes, **keep)
+    return net.node("Mul", [x, net.constant(np.float32(0.3))]) if op_type in ("ReduceSum", "ReduceL1", "ReduceSumSquare") else x
 
 
 # ---------------------------------------------------------------- normalization
@@ -264,18 +362,25 @@ def reduce(net, x):
 def batch_normalization(net, x):
     needs(net.rank(x) >= 3)
     channels = net.shapes[x][1]
-    scale = net.constant((1 + 0.3 * net.random.normal(size=channels)).astype(np.float32))
+    scale = (1 + 0.3 * net.random.normal(size=channels)).astype(np.float32)
+    if net.chance(0.15):  # channels that were pruned
+        scale *= net.random.random(channels) < 0.6
+    scale = net.constant(scale)
     variance = net.constant((0.5 + net.random.random(channels)).astype(np.float32))
     return net.node("BatchNormalization", [x, scale, net.reals(channels, scale=0.3), net.reals(channels, scale=0.3), variance])
 
 
 @piece(1)
 def normalization(net, x):
-    kind = net.pick("InstanceNormalization", "LRN", "LayerNormalization", "Softmax", "LogSoftmax")
+    kind = net.pick("InstanceNormalization", "LRN", "LayerNormalization", "GroupNormalization", "Softmax", "LogSoftmax")
     channels = net.shapes[x][1]
     if kind == "InstanceNormalization":
         needs(net.rank(x) >= 3 and np.prod(net.shapes[x][2:]) > 3)
         return net.node(kind, [x, net.reals(channels), net.reals(channels)])
+    if kind == "GroupNormalization":
+        needs(net.opset >= 18 and net.rank(x) >= 3 and channels % 2 == 0 and np.prod(net.shapes[x][2:]) > 3)
+        parts = channels if net.opset >= 21 else 2
+        return net.node(kind, [x, net.reals(parts), net.reals(parts)], num_groups=2)
     if kind == "LRN":
         needs(net.rank(x) == 4)
         return net.node(kind, [x], size=net.pick(1, 3, 5))
@@ -285,142 +390,15 @@ def normalization(net, x):
     return net.node(kind, [x], axis=net.pick(-1, 1))
 
 
-# ---------------------------------------------------------------- what moves elements
-
-@piece(1)
-def pad(net, x):
-    rank = net.rank(x)
-    mode = net.pick("constant", "constant", "reflect", "edge")
-    pads = [0] * (2 * rank)
-    axes = [a for a in range(1, rank) if net.shapes[x][a] > 2 and (a > 1 or net.chance(0.3)) and net.chance(0.7)]
-    needs(axes)
-    for axis in axes:
-        pads[axis], pads[rank + axis] = net.number(0, 2), net.number(0, 2)
-    if net.opset < 11:
-        return net.node("Pad", [x], mode=mode, pads=pads, value=net.pick(0.0, -2.5, 7.0)) if mode == "constant" else net.node("Pad", [x], mode=mode, pads=pads)
-    value = [net.constant(np.float32(net.pick(0, 0, -2.5, 7)))] if mode == "constant" and net.chance(0.6) else []
-    if net.opset >= 18 and net.chance(0.6):
-        chosen = list(net.random.permutation(axes))
-        written = [pads[a] for a in chosen] + [pads[rank + a] for a in chosen]
-        named = [int(a) - (rank if net.chance(0.3) else 0) for a in chosen]
-        return net.node("Pad", [x, net.integers(*written), *(value or [""]), net.integers(*named)], mode=mode)
-    return net.node("Pad", [x, net.integers(*pads), *value], mode=mode)
-
-
-@piece(2)
-def resize(net, x):
-    needs(net.rank(x) == 4 and net.opset >= 11)
-    shape, mode = net.shapes[x], net.pick("nearest", "nearest", "nearest", "linear", "cubic")
-    attributes = {"mode": mode}
-    if net.chance(0.7):
-        attributes["coordinate_transformation_mode"] = net.pick("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "tf_crop_and_resize")
-    if mode == "nearest" and net.chance(0.7):
-        attributes["nearest_mode"] = net.pick("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
-    crop = attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize"
-    roi = ""
-    factor = [net.pick(1, 2, 2, 3, 0.5, 1.5) for _ in range(2)]
-    extent = [max(1, int(np.floor(n * f))) for n, f in zip(shape[2:], factor)]
-    axes = net.opset >= 18 and net.chance(0.5)
-    if crop:
-        attributes["extrapolation_value"] = net.pick(0.0, -3.0, 5.0)
-        window_of = [float(round(net.random.uniform(-0.4, 0.3), 2)) for _ in range(2)], [float(round(net.random.uniform(0.7, 1.4), 2)) for _ in range(2)]
-        box = [*window_of[0], *window_of[1]] if axes else [0, 0, *window_of[0], 1, 1, *window_of[1]]
-        roi = net.constant(np.array(box, np.float32))
-    elif net.opset < 13:
-        roi = net.constant(np.zeros(0, np.float32))
-    if axes:
-        attributes["axes"] = [2, 3] if net.chance(0.6) else [-2, -1]
-    if net.chance(0.5):
-        scales = factor if axes else [1, 1, *factor]
-        return net.node("Resize", [x, roi, net.constant(np.array(scales, np.float32))], **attributes)
-    empty = net.constant(np.zeros(0, np.float32)) if net.opset < 13 else ""
-    return net.node("Resize", [x, roi, empty, net.integers(*(extent if axes else [*shape[:2], *extent]))], **attributes)
-
-
-@piece(2)
-def concat(net, x):
-    rank = net.rank(x)
-    axis = net.pick(1, 1, -1, rank - 1)
-    def fits(shape):
-        return len(shape) == rank and all(a == b for i, (a, b) in enumerate(zip(shape, net.shapes[x])) if i != axis % rank)
-    others = [n for n, s in net.shapes.items() if fits(s) and (n == "x" or n.startswith("v"))]
-    parts = [x, net.pick(*others)]
-    if net.chance(0.3):
-        parts.append(net.pick(*others))
-    if net.chance(0.15):
-        shape = list(net.shapes[x])
-        shape[axis % rank] = 1
-        parts.append(net.reals(*shape))
-    return net.node("Concat", parts, axis=axis)
-
-
-@piece(1)
-def split(net, x):
-    axis = net.pick(1, 1, -1)
-    extent = net.shapes[x][axis]
-    needs(extent >= 2)
-    first = net.number(1, extent - 1)
-    if net.opset >= 13:
-        y = net.node("Split", [x, net.integers(first, extent - first)], outputs=2, axis=axis)
-    else:
-        y = net.node("Split", [x], outputs=2, axis=axis, split=[first, extent - first])
-    return net.pick(y, f"{y}_1")
-
-
-@piece(2)
-def take(net, x):
-    """Slice, Gather."""
-    axis = net.number(1, net.rank(x) - 1)
-    extent = net.shapes[x][axis]
-    needs(extent >= 2)
-    if net.chance(0.5):
-        indices = [net.number(-extent, extent - 1) for _ in range(net.number(1, extent))]
-        return net.node("Gather", [x, net.integers(*indices)], axis=axis)
-    begin, end = net.number(0, extent - 2), extent
-    if net.opset < 10:
-        return net.node("Slice", [x], axes=[axis], starts=[begin], ends=[end])
-    step = net.pick(1, 1, 2)
-    if net.chance(0.2):
-        return net.node("Slice", [x, net.integers(-1), net.integers(-extent - 1), net.integers(axis), net.integers(-1)])
-    return net.node("Slice", [x, net.integers(begin), net.integers(end), net.integers(axis), net.integers(step)])
-
-
-@piece(2)
-def reorder(net, x):
-    """Transpose, Reshape, Flatten, Squeeze, Unsqueeze, DepthToSpace, SpaceToDepth, Expand, Tile."""
-    shape, kind = net.shapes[x], net.pick("transpose", "transpose", "reshape", "reshape", "flatten", "unsqueeze", "depth", "space", "tile")
-    if kind == "transpose":
-        return net.node("Transpose", [x], perm=[0, *(1 + net.random.permutation(len(shape) - 1)).tolist()])
-    if kind == "reshape":
-        target = net.pick([0, 0, -1], [0, -1], [shape[0], shape[1], -1, 1], [0, -1, shape[-1]])
-        needs(len(target) != 3 or len(shape) > 2)
-        return net.node("Reshape", [x, net.integers(*target)])
-    if kind == "flatten":
-        return net.node("Flatten", [x], axis=1)
-    if kind == "unsqueeze":
-        needs(len(shape) < 5)
-        axis = net.number(1, len(shape))
-        return net.node("Unsqueeze", [x, net.integers(axis)]) if net.opset >= 13 else net.node("Unsqueeze", [x], axes=[axis])
-    if kind == "tile":
-        needs(np.prod(shape) < 4000)
-        return net.node("Tile", [x, net.integers(1, *[net.number(1, 2) for _ in shape[1:]])])
-    needs(len(shape) == 4)
-    if kind == "space":
-        needs(shape[2] % 2 == 0 and shape[3] % 2 == 0)
-        return net.node("SpaceToDepth", [x], blocksize=2)
-    needs(shape[1] % 4 == 0)
-    return net.node("DepthToSpace", [x], blocksize=2, **({"mode": net.pick("DCR", "CRD")} if net.opset >= 11 else {}))
-
-
 # ---------------------------------------------------------------- the whole
 
 def draw_genes(seed):
     """The opset, the shape of the input and the pieces of network `seed`."""
     random = np.random.default_rng(seed)
-    opset = int(random.choice([9, 11, 12, 13, 13, 15, 17, 17, 18, 19, 20, 21]))
+    opset = int(random.choice([9, 10, 11, 12, 13, 13, 14, 15, 16, 17, 17, 18, 19, 20, 21]))
     rank = int(random.choice([4, 4, 4, 4, 4, 3, 5, 2, 3]))
     spatial = {2: 0, 3: 1, 4: 2, 5: 3}[rank]
-    batch = "N" if random.random() < 0.25 else 1
+    batch = [1, 1, 1, 1, 1, 1, 1, "N", "N", "N", 4, 8][random.integers(12)]
     shape = (batch, int(random.choice([1, 3, 4, 8])), *[int(random.integers(4, 7 if rank == 5 else 14)) for _ in range(spatial)])
     if rank == 2:
         shape = (batch, int(random.integers(4, 40)))
@@ -429,7 +407,8 @@ def draw_genes(seed):
     count = int(random.integers(4, 14))
     chosen = random.choice(len(names), size=count, p=weights / weights.sum())
     first = "conv" if rank > 2 else "gemm"
-    return opset, shape, [(first, int(random.integers(1 << 30)))] + [(names[i], int(random.integers(1 << 30))) for i in chosen]
+    front = [*["image_bytes"] * (random.random() < 0.12), first]
+    return opset, shape, [(name, int(random.integers(1 << 30))) for name in [*front, *[names[i] for i in chosen]]]
 
 
 def grow(opset, shape, genes):
@@ -437,17 +416,18 @@ def grow(opset, shape, genes):
     net, value, kept = Network(opset, shape), "x", []
     for name, seed in genes:
         net.random = np.random.default_rng(seed)
-        before = len(net.nodes), len(net.constants), dict(net.shapes), list(net.extra_outputs)
+        before = len(net.nodes), len(net.constants), dict(net.shapes), dict(net.hidden), list(net.extra_outputs)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 next_value = PIECES[name][0](net, value)
         except Misfit:
             del net.nodes[before[0]:], net.constants[before[1]:]
-            net.shapes, net.extra_outputs = before[2], before[3]
+            net.shapes, net.hidden, net.extra_outputs = before[2:]
             continue
         value = next_value
         kept.append((name, seed))
-        if net.chance(0.05):
+        if net.chance(0.08):
             net.extra_outputs.append(value)
+        net.as_nodes.update(c.name for c in net.constants[before[1]:] if net.chance(0.05))
     return net.model(value), kept

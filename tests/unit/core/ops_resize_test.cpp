@@ -1,0 +1,44 @@
+// Resize. Expected numbers were computed with ONNX Runtime 1.32.
+#include <catch2/catch.hpp>
+
+#include "tests/support/graph_builder.h"
+
+using namespace quantize;
+using namespace quantize::test;
+
+namespace {
+
+using Floats = std::vector<float>;
+
+/// Resizes the columns and rows of an image of 2 rows and 3 columns, 1 to 6.
+Floats resize_image(const std::map<std::string, Attribute>& attributes, const Floats& roi,
+                    const Floats& scales, int64_t opset) {
+  GraphBuilder b(opset);
+  const Tensor x = Tensor::of<float>({1, 1, 2, 3}, {1, 2, 3, 4, 5, 6});
+  const ValueId region = b.constant("roi", Tensor::of<float>({static_cast<int64_t>(roi.size())}, roi));
+  const ValueId factors = b.constant("scales", Tensor::of<float>({4}, scales));
+  const Graph graph = b.build({b.node("Resize", {b.input("x", x.shape()), region, factors}, attributes)});
+  const Tensor y = run_graph(graph, {x})[0];
+  return {y.data<float>(), y.data<float>() + y.size()};
+}
+
+}  // namespace
+
+TEST_CASE("Resize copies an axis of scale 1, whatever the region and the coordinates", "[resize]") {
+  const Floats roi{0, 0, 0.5f, 0, 1, 1, 1.5f, 1};  // rows beyond the image
+  for (const char* mode : {"nearest", "linear", "cubic"})
+    CHECK(resize_image({{"mode", std::string(mode)},
+                        {"coordinate_transformation_mode", std::string("tf_crop_and_resize")},
+                        {"extrapolation_value", -7.0f}},
+                       roi, {1, 1, 1, 1}, 13) == Floats{1, 2, 3, 4, 5, 6});
+  // The other axis is cropped all the same: its last columns lie outside.
+  CHECK(resize_image({{"mode", std::string("nearest")},
+                      {"coordinate_transformation_mode", std::string("tf_crop_and_resize")},
+                      {"extrapolation_value", -7.0f}},
+                     {0, 0, 0.5f, 0, 1, 1, 1.5f, 2.5f}, {1, 1, 1, 2},
+                     13) == Floats{1, 2, 3, -7, -7, -7, 4, 5, 6, -7, -7, -7});
+  CHECK(resize_image({{"mode", std::string("nearest")},
+                      {"nearest_mode", std::string("ceil")},
+                      {"coordinate_transformation_mode", std::string("tf_half_pixel_for_nn")}},
+                     {}, {1, 1, 1, 1}, 11) == Floats{1, 2, 3, 4, 5, 6});
+}
