@@ -57,10 +57,6 @@ class PlanSearch {
       take(is_auto ? kFallbackMethod : scheme_.method);
     if (bound && best_.quality && !bound.holds(*best_.quality)) put_back_until(bound);
     warn();
-    if (best_.recipe.equalized)
-      best_.graph = std::move(equalized_);
-    else if (!bytes_.empty())
-      best_.graph = std::move(graph_);
     return std::move(best_);
   }
 
@@ -96,33 +92,32 @@ class PlanSearch {
   void list_too_costly(Recipe recipe) {
     recipe.weight_rounding = WeightRounding::kNearest;
     const Graph& graph = graph_of(recipe);
-    for (const TooCostly& layer : too_costly_to_fit(graph, plan_with(recipe), options_.budget))
+    for (const TooCostly& layer : too_costly_to_fit(plan_with(recipe), options_.budget))
       best_.left_out.push_back({kFittedWeights, graph.nodes[static_cast<size_t>(layer.node)].name,
                                 layer.cost.bytes, layer.cost.macs});
   }
 
   void warn() {
     if (best_.quality) best_.warnings = doubts_about(*best_.quality);
-    if (const auto reason = why_all_float(summarize(graph_of(best_.recipe), best_.plan)))
+    if (const auto reason = why_all_float(summarize(best_.planned)))
       best_.warnings.push_back("nothing is left in int8; what keeps most nodes in float: " + *reason);
   }
 
-  QuantizationPlan plan_with(const Recipe& recipe, const std::set<std::string>& float_nodes = {}) {
+  PlannedModel plan_with(const Recipe& recipe, const std::set<std::string>& float_nodes = {}) {
     QuantizationScheme scheme = scheme_;
     scheme.method = recipe.method;
     scheme.bias_correction = recipe.bias_correction;
     scheme.float_nodes = float_nodes;
     Known& known = known_of(recipe);
-    const Graph& graph = graph_of(recipe);
-    QuantizationPlan plan = plan_quantization(graph, ranges_of(recipe), scheme, target_);
+    PlannedModel planned = plan_quantization(graph_of(recipe), ranges_of(recipe), scheme, target_);
     const bool fits = recipe.weight_rounding == WeightRounding::kFitted;
-    if (fits) take_codes(known.fitted, plan);
+    if (fits) take_codes(known.fitted, planned.plan);
     if (fits || recipe.bias_correction == BiasCorrection::kMeasured)
       correct_bias(
-          graph, fitted_count(), [&](size_t i) { return load_fitted(i); }, recipe.bias_correction,
-          recipe.weight_rounding, options_, plan);
-    if (fits && known.fitted.nodes.empty()) known.fitted = plan;
-    return plan;
+          planned, fitted_count(), [&](size_t i) { return load_fitted(i); }, recipe.bias_correction,
+          recipe.weight_rounding, options_);
+    if (fits && known.fitted.nodes.empty()) known.fitted = planned.plan;
+    return planned;
   }
 
   /// Decides every range by itself, starting from those of the best plan so far. Returns how many change.
@@ -142,8 +137,7 @@ class PlanSearch {
     }
     recipe = best_.recipe;
     RangeTable chosen = choose_ranges(
-        graph_of(recipe), best_.plan, tables, scheme_, fitted_count(),
-        [&](size_t i) { return load_fitted(i); }, options_);
+        best_.planned, tables, scheme_, fitted_count(), [&](size_t i) { return load_fitted(i); }, options_);
     const auto changed = std::count_if(chosen.values.begin(), chosen.values.end(), [&](const auto& value) {
       return value.second.method != tables[0].find(value.first)->method;
     });
@@ -186,9 +180,7 @@ class PlanSearch {
   const StatisticsTable& statistics_of(const Recipe& recipe) const {
     return recipe.equalized ? equalized_statistics_ : statistics_;
   }
-  Quality judge(const Recipe& recipe, const QuantizationPlan& plan) const {
-    return validator_->judge(insert_qdq(graph_of(recipe), plan));
-  }
+  Quality judge(const PlannedModel& planned) const { return validator_->judge(insert_qdq(planned)); }
 
   /// The samples that are not held back.
   size_t fitted_count() const { return fitted_.size(); }
@@ -298,9 +290,7 @@ class PlanSearch {
     if (kept_.size() < 2 || confirming_.empty()) return;
     const Validator confirmer(graph_, confirming_, samples_, options_);
     best_.confirming = confirmer.samples();
-    const auto quality_of = [&](const Kept& kept) {
-      return confirmer.judge(insert_qdq(graph_of(kept.recipe), kept.plan));
-    };
+    const auto quality_of = [&](const Kept& kept) { return confirmer.judge(insert_qdq(kept.planned)); };
     const Quality start = quality_of(kept_.front());
     const auto holds = [&] {
       const bool usual = std::all_of(kept_.begin() + 1, kept_.end(),
@@ -333,8 +323,8 @@ class PlanSearch {
       best_.recipe.weight_rounding = WeightRounding::kNearest;
     }
     if (best_.recipe.weight_rounding == WeightRounding::kFitted) list_too_costly(best_.recipe);
-    best_.plan = plan_with(best_.recipe);
-    if (best_.held_back != 0) best_.quality = judge(best_.recipe, best_.plan);
+    best_.planned = plan_with(best_.recipe);
+    if (best_.held_back != 0) best_.quality = judge(best_.planned);
   }
 
   /// The plan with the most integer multiplications among those that either order of layers leads to.
@@ -343,27 +333,26 @@ class PlanSearch {
     const Recipe quick{best_.recipe.method,
                        std::min(best_.recipe.bias_correction, BiasCorrection::kClosedForm),
                        WeightRounding::kNearest, best_.recipe.equalized, best_.recipe.by_readers};
-    const Graph& graph = graph_of(quick);
     const Planner planner = [&](const std::set<std::string>& nodes) { return plan_with(quick, nodes); };
     const std::vector<LayerSensitivity> layers =
-        measure_sensitivity(graph, best_.plan, planner, *validator_, false, [&](size_t) { count_trial(); });
-    const QuantizationPlan whole = best_.plan;
+        measure_sensitivity(best_.planned, planner, *validator_, false, [&](size_t) { count_trial(); });
+    const PlannedModel whole = best_.planned;
     best_.bound_met = false;
     uint64_t most_macs = 0;
     for (HarmPer per : {HarmPer::kMac, HarmPer::kLayer}) {
       std::optional<Candidate> last;
-      const auto nodes = fewest_in_float(most_harmful_first(graph, whole, layers, per),
+      const auto nodes = fewest_in_float(most_harmful_first(whole, layers, per),
                                          [&](const std::set<std::string>& float_nodes) {
                                            Candidate candidate = candidate_with(float_nodes);
                                            const bool holds = bound.holds(candidate.quality);
                                            if (holds) last = std::move(candidate);
                                            return holds;
                                          });
-      if (!nodes || summarize(graph, last->plan).integer_macs <= most_macs) continue;
-      most_macs = summarize(graph, last->plan).integer_macs;
+      if (!nodes || summarize(last->planned).integer_macs <= most_macs) continue;
+      most_macs = summarize(last->planned).integer_macs;
       best_.bound_met = true;
       best_.put_back = *nodes;
-      best_.plan = std::move(last->plan);
+      best_.planned = std::move(last->planned);
       best_.quality = std::move(last->quality);
     }
   }
@@ -371,39 +360,39 @@ class PlanSearch {
   /// A step that was kept, and what it made.
   struct Kept {
     Recipe recipe;
-    QuantizationPlan plan;
+    PlannedModel planned;
     Quality quality;
     double least_gain;
     size_t step;
   };
   void accept(const Kept& kept) {
     best_.recipe = kept.recipe;
-    best_.plan = kept.plan;
+    best_.planned = kept.planned;
     best_.quality = kept.quality;
   }
 
   struct Candidate {
-    QuantizationPlan plan;
+    PlannedModel planned;
     Quality quality;
   };
   Candidate candidate_with(const std::set<std::string>& float_nodes) {
-    QuantizationPlan plan = plan_with(best_.recipe, float_nodes);
+    PlannedModel planned = plan_with(best_.recipe, float_nodes);
     count_trial();
-    Quality quality = judge(best_.recipe, plan);
-    return {std::move(plan), std::move(quality)};
+    Quality quality = judge(planned);
+    return {std::move(planned), std::move(quality)};
   }
 
   /// Keeps the plan if it gains more than that over the best so far. `start`: when work on it began.
   void attempt(const std::string& name, const Recipe& recipe, double least_gain,
                Clock::time_point start = Clock::now()) {
-    QuantizationPlan plan = plan_with(recipe);
-    PlanStep step{.name = name, .before = best_.quality, .after = judge(recipe, plan)};
+    PlannedModel planned = plan_with(recipe);
+    PlanStep step{.name = name, .before = best_.quality, .after = judge(planned)};
     step.worsens = best_.quality && step.after.worsens_a_channel_of(*best_.quality);
     const std::optional<double> gain = best_.quality ? step.after.gain_over(*best_.quality) : std::nullopt;
     step.kept = !best_.quality || (!step.worsens && gain && *gain > needed_gain(least_gain));
     step.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (step.kept) {
-      kept_.push_back({recipe, std::move(plan), step.after, least_gain, best_.steps.size()});
+      kept_.push_back({recipe, std::move(planned), step.after, least_gain, best_.steps.size()});
       accept(kept_.back());
     }
     best_.steps.push_back(std::move(step));

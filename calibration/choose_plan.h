@@ -52,10 +52,9 @@ struct Recipe {
 };
 
 struct ChosenPlan {
-  QuantizationPlan plan;
-  /// What the plan is for, if not the graph that was given: the same with the bytes of its images
-  /// (read_pixels) or its channels equalized.
-  std::optional<Graph> graph;
+  /// Its graph is the one that was given, or the same with the bytes of its images (read_pixels) or its
+  /// channels equalized.
+  PlannedModel planned;
   Recipe recipe;
   std::vector<PlanStep> steps;  // none without held-back samples
   size_t held_back = 0, confirming = 0;

@@ -63,11 +63,11 @@ struct Recorder : ExecutionObserver {
 
 class RangeChooser {
  public:
-  RangeChooser(const Graph& graph, const QuantizationPlan& plan, const std::vector<RangeTable>& tables,
+  RangeChooser(const PlannedModel& planned, const std::vector<RangeTable>& tables,
                const QuantizationScheme& scheme, const CalibrateOptions& options)
-      : graph_(graph),
-        index_(graph),
-        plan_(plan),
+      : graph_(planned.graph),
+        index_(planned.graph),
+        plan_(planned.plan),
         tables_(tables),
         scheme_(scheme),
         options_(options),
@@ -288,10 +288,10 @@ void RangeChooser::decide(const Choice& choice, ValueRange& value) {
 
 }  // namespace
 
-RangeTable choose_ranges(const Graph& graph, const QuantizationPlan& plan,
-                         const std::vector<RangeTable>& tables, const QuantizationScheme& scheme,
-                         size_t count, const SampleLoader& load, const CalibrateOptions& options) {
-  return RangeChooser(graph, plan, tables, scheme, options).run(count, load);
+RangeTable choose_ranges(const PlannedModel& planned, const std::vector<RangeTable>& tables,
+                         const QuantizationScheme& scheme, size_t count, const SampleLoader& load,
+                         const CalibrateOptions& options) {
+  return RangeChooser(planned, tables, scheme, options).run(count, load);
 }
 
 }  // namespace quantize

@@ -19,13 +19,13 @@ constexpr uint64_t kRangeMacs = 16'000'000'000, kRangeBytes = 256 << 20;
 /// range's error: the energy of what rounding the value to it changes in the results of each reader, as a
 /// share of these results' energy, summed over the readers. A Relu, Clip or function behind a reader or the
 /// value counts as part of the reader, so that what it cuts off or flattens costs nothing. All candidates are
-/// recorded (ValueRange::candidates) for the values that `plan` holds by a scale of their own, without an
+/// recorded (ValueRange::candidates) for the values that the plan holds by a scale of their own, without an
 /// override.
 ///
-/// `plan` was made of the first table. Up to kRangeSamples of `count` samples are run in the float network.
+/// The plan was made of the first table. Up to kRangeSamples of `count` samples are run in the float network.
 /// The result does not depend on the number of threads. Errors: those of the loader and of Engine::run.
-RangeTable choose_ranges(const Graph& graph, const QuantizationPlan& plan,
-                         const std::vector<RangeTable>& tables, const QuantizationScheme& scheme,
-                         size_t count, const SampleLoader& load, const CalibrateOptions& options);
+RangeTable choose_ranges(const PlannedModel& planned, const std::vector<RangeTable>& tables,
+                         const QuantizationScheme& scheme, size_t count, const SampleLoader& load,
+                         const CalibrateOptions& options);
 
 }  // namespace quantize

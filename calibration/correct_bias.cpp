@@ -92,19 +92,19 @@ class ExactMeans : public ExecutionObserver {
 
 class BiasCorrector {
  public:
-  BiasCorrector(const Graph& graph, BiasCorrection correction, WeightRounding rounding,
-                const CalibrateOptions& options, QuantizationPlan& plan)
-      : graph_(graph),
+  BiasCorrector(PlannedModel& planned, BiasCorrection correction, WeightRounding rounding,
+                const CalibrateOptions& options)
+      : graph_(planned.graph),
         kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels),
         measures_(correction == BiasCorrection::kMeasured),
         fits_(rounding == WeightRounding::kFitted),
         options_(options),
-        plan_(plan),
-        qdq_(insert_qdq(graph, plan)),
+        plan_(planned.plan),
+        qdq_(insert_qdq(planned)),
         index_(qdq_),
         layers_(find_layers()) {
     if (fits_)
-      for (const TooCostly& layer : too_costly_to_fit(graph, plan, options.budget))
+      for (const TooCostly& layer : too_costly_to_fit(planned, options.budget))
         too_costly_.insert(layer.node);
   }
 
@@ -269,10 +269,10 @@ std::vector<NodeId> corrected_layers(const QuantizationPlan& plan) {
   return layers;
 }
 
-std::vector<TooCostly> too_costly_to_fit(const Graph& graph, const QuantizationPlan& plan,
-                                         const Budget& budget) {
+std::vector<TooCostly> too_costly_to_fit(const PlannedModel& planned, const Budget& budget) {
+  const Graph& graph = planned.graph;
   std::vector<TooCostly> layers;
-  for (const NodeId n : corrected_layers(plan)) {
+  for (const NodeId n : corrected_layers(planned.plan)) {
     const Node& node = graph.nodes[static_cast<size_t>(n)];
     if (!has_rows(node)) continue;
     const WeightLayout layout =
@@ -290,9 +290,9 @@ std::vector<TooCostly> too_costly_to_fit(const Graph& graph, const QuantizationP
   return layers;
 }
 
-void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, BiasCorrection correction,
-                  WeightRounding rounding, const CalibrateOptions& options, QuantizationPlan& plan) {
-  BiasCorrector(graph, correction, rounding, options, plan).run(count, load);
+void correct_bias(PlannedModel& planned, size_t count, const SampleLoader& load, BiasCorrection correction,
+                  WeightRounding rounding, const CalibrateOptions& options) {
+  BiasCorrector(planned, correction, rounding, options).run(count, load);
 }
 
 }  // namespace quantize

@@ -8,7 +8,7 @@
 
 namespace quantize {
 
-/// Replaces the closed-form corrections in `plan` by measured ones. The quantized network is run on samples
+/// Replaces the closed-form corrections in the plan by measured ones. The quantized network is run on samples
 /// up to each layer in turn; the layer's bias is set so that the mean of its output becomes that of the float
 /// network (bias_shift with the means of both networks' inputs); then the run goes on with that bias, since
 /// what is shifted upstream changes what layers downstream see. Every layer runs once per sample: what lies
@@ -22,9 +22,9 @@ namespace quantize {
 /// their layer reads there (fit_rounding), but for those that are too_costly_to_fit. With BiasCorrection::kClosedForm their biases then take back what
 /// the new codes do to the means of just that, and nothing else.
 ///
-/// Requires: plan was made for `graph`. Errors: those of the loader and of Engine::run.
-void correct_bias(const Graph& graph, size_t count, const SampleLoader& load, BiasCorrection correction,
-                  WeightRounding rounding, const CalibrateOptions& options, QuantizationPlan& plan);
+/// Errors: those of the loader and of Engine::run.
+void correct_bias(PlannedModel& planned, size_t count, const SampleLoader& load, BiasCorrection correction,
+                  WeightRounding rounding, const CalibrateOptions& options);
 
 /// A layer whose weights are not rounded anew, as that would cost too much.
 struct TooCostly {
@@ -34,8 +34,7 @@ struct TooCostly {
 
 /// The layers that WeightRounding::kFitted leaves out: those that would exceed the budget's bytes, and of the
 /// others the most costly ones, so that all the rest together stay within its multiplications.
-std::vector<TooCostly> too_costly_to_fit(const Graph& graph, const QuantizationPlan& plan,
-                                         const Budget& budget);
+std::vector<TooCostly> too_costly_to_fit(const PlannedModel& planned, const Budget& budget);
 
 /// The layers that it corrects: those that have a correction already.
 std::vector<NodeId> corrected_layers(const QuantizationPlan& plan);

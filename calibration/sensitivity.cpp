@@ -16,9 +16,10 @@ double mean_error(const Quality& quality) {
 
 }  // namespace
 
-std::vector<LayerSensitivity> measure_sensitivity(const Graph& graph, const QuantizationPlan& plan,
-                                                  const Planner& planner, const Validator& validator,
-                                                  bool without, const std::function<void(size_t)>& progress) {
+std::vector<LayerSensitivity> measure_sensitivity(const PlannedModel& planned, const Planner& planner,
+                                                  const Validator& validator, bool without,
+                                                  const std::function<void(size_t)>& progress) {
+  const auto& [graph, plan] = planned;
   std::vector<NodeId> layers;
   std::set<std::string> names;
   for (size_t n = 0; n < plan.nodes.size(); ++n) {
@@ -31,9 +32,8 @@ std::vector<LayerSensitivity> measure_sensitivity(const Graph& graph, const Quan
     const std::string& name = graph.nodes[static_cast<size_t>(n)].name;
     std::set<std::string> others = names;
     others.erase(name);
-    LayerSensitivity layer{
-        .node = n, .alone = validator.judge(insert_qdq(graph, planner(others))), .without = {}};
-    if (without) layer.without = validator.judge(insert_qdq(graph, planner({name})));
+    LayerSensitivity layer{.node = n, .alone = validator.judge(insert_qdq(planner(others))), .without = {}};
+    if (without) layer.without = validator.judge(insert_qdq(planner({name})));
     result.push_back(std::move(layer));
     if (progress) progress(result.size());
   }
@@ -47,8 +47,9 @@ bool Bound::holds(const Quality& quality) const {
          is_within(max_drop, quality.drop(), -1);
 }
 
-std::vector<std::string> most_harmful_first(const Graph& graph, const QuantizationPlan& plan,
+std::vector<std::string> most_harmful_first(const PlannedModel& planned,
                                             const std::vector<LayerSensitivity>& layers, HarmPer per) {
+  const auto& [graph, plan] = planned;
   std::vector<std::pair<double, std::string>> harms;
   for (const LayerSensitivity& layer : layers) {
     const auto n = static_cast<size_t>(layer.node);

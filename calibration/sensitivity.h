@@ -13,7 +13,7 @@
 namespace quantize {
 
 /// Plans a quantization that leaves these nodes, by name, in float.
-using Planner = std::function<QuantizationPlan(const std::set<std::string>& float_nodes)>;
+using Planner = std::function<PlannedModel(const std::set<std::string>& float_nodes)>;
 
 /// One layer with weights that the plan has in integers.
 struct LayerSensitivity {
@@ -22,12 +22,12 @@ struct LayerSensitivity {
   std::optional<Quality> without;  // all layers quantized but this one
 };
 
-/// Judges the network with every layer of `plan` that has integer weights as the only one quantized, one
+/// Judges the network with every layer of the plan that has integer weights as the only one quantized, one
 /// after the other, and, if `without`, as the only one that is not. `progress` is told how many layers are
 /// done. Errors: those of the planner and of Validator::judge.
-std::vector<LayerSensitivity> measure_sensitivity(const Graph& graph, const QuantizationPlan& plan,
-                                                  const Planner& planner, const Validator& validator,
-                                                  bool without, const std::function<void(size_t)>& progress);
+std::vector<LayerSensitivity> measure_sensitivity(const PlannedModel& planned, const Planner& planner,
+                                                  const Validator& validator, bool without,
+                                                  const std::function<void(size_t)>& progress);
 
 /// What a network must keep of the float network, on the held-back samples.
 struct Bound {
@@ -46,7 +46,7 @@ enum class HarmPer { kMac, kLayer };
 /// The order in which layers go back to float: by the mean error that each causes alone, per
 /// multiply-accumulate or as it is. The first keeps more of the network in integers; the second cannot leave
 /// a layer for last that alone breaks the bound.
-std::vector<std::string> most_harmful_first(const Graph& graph, const QuantizationPlan& plan,
+std::vector<std::string> most_harmful_first(const PlannedModel& planned,
                                             const std::vector<LayerSensitivity>& layers, HarmPer per);
 
 /// Layers with which in float `holds` is true: as few as possible from the front of `order`, found by

@@ -274,11 +274,11 @@ void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme
 }
 
 // The plan appears only if the model does. Returns the bytes of the model.
-uint64_t save(const QuantizeFlags& flags, const QuantizationScheme& scheme, const Graph& graph,
-              const QuantizationPlan& plan, const Graph& model) {
+uint64_t save(const QuantizeFlags& flags, const QuantizationScheme& scheme, const PlannedModel& planned,
+              const Graph& model) {
   if (flags.plan.empty()) return save_model(model, output_of(flags));
   AtomicFile file(flags.plan);
-  file.write(plan_json(graph, plan, scheme).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  file.write(plan_json(planned, scheme).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   const uint64_t bytes = save_model(model, output_of(flags));
   file.commit();
   return bytes;
@@ -305,13 +305,13 @@ std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph,
 }
 
 // The plan carried out, and written. Returns the bytes of the model.
-uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, const Graph& planned,
-               const ChosenPlan& chosen, const Learned& learned) {
-  Graph model = insert_qdq(planned, chosen.plan);
+uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, const ChosenPlan& chosen,
+               const Learned& learned) {
+  Graph model = insert_qdq(chosen.planned);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
   describe(model, flags, scheme, chosen.recipe, learned);
-  return save(flags, scheme, planned, chosen.plan, model);
+  return save(flags, scheme, chosen.planned, model);
 }
 
 Graph open_source(const QuantizeFlags& flags, Console& console) {
@@ -364,13 +364,13 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   warn_of_constants(source, learned.statistics, console.diagnostics);
   ChosenPlan chosen = choose_plan(flags, source, graph, learned, scheme, console);
   check_labelled(flags, chosen);
-  done(console, "planned for " + chosen.plan.target);
-  const Graph& planned = chosen.graph ? *chosen.graph : graph;
+  done(console, "planned for " + chosen.planned.plan.target);
   std::optional<uint64_t> bytes;
-  if (chosen.bound_met) bytes = write(flags, scheme, planned, chosen, learned);
+  if (chosen.bound_met) bytes = write(flags, scheme, chosen, learned);
 
-  if (flags.format == "int8") chosen.plan.floats_kept_clamps = false;  // lowered operators clamp their codes
-  for (const std::vector<std::string>& warnings : {chosen.warnings, chosen.plan.warnings})
+  if (flags.format == "int8")
+    chosen.planned.plan.floats_kept_clamps = false;  // lowered operators clamp their codes
+  for (const std::vector<std::string>& warnings : {chosen.warnings, chosen.planned.plan.warnings})
     for (const std::string& warning : warnings) console.diagnostics.warn(warning);
   return quantize_report({.model = flags.model,
                           .output = output_of(flags),
@@ -382,7 +382,6 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .bytes_after = bytes,
                           .statistics = flags.statistics,
                           .statistics_read = learned.read,
-                          .graph = planned,
                           .chosen = chosen,
                           .scheme = scheme,
                           .selectors = selectors,

@@ -57,11 +57,12 @@ Json params_json(const QuantParams& params) {
   return json;
 }
 
-Json float_nodes_json(const Graph& graph, const QuantizationPlan& plan, const QuantizationScheme& scheme) {
+Json float_nodes_json(const PlannedModel& planned, const QuantizationScheme& scheme) {
+  const auto& [graph, plan] = planned;
   Json list = Json::array();
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
-    const std::string reason = float_reason(graph, plan, static_cast<NodeId>(n));
+    const std::string reason = float_reason(planned, static_cast<NodeId>(n));
     const bool is_float = plan.nodes[n].placement == Placement::kFloat || !reason.empty();
     if (is_float && !scheme.added_nodes.contains(node.name))
       list.push_back({{"name", node.name}, {"op_type", source_op_type(scheme, node)}, {"reason", reason}});
@@ -107,7 +108,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   Json json = {{"model", facts.model},
                {"output", facts.bytes_after ? Json(facts.output) : Json()},
                {"format", facts.format},
-               {"target", facts.chosen.plan.target},
+               {"target", facts.chosen.planned.plan.target},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"samples", facts.samples},
                {"statistics", statistics_json(facts)},
@@ -132,7 +133,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   json.update(recipe_json(facts.chosen.recipe));
   for (const auto& [op_type, count] : summary.by_op_type)
     json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
-  json["float_nodes"] = float_nodes_json(facts.graph, facts.chosen.plan, facts.scheme);
+  json["float_nodes"] = float_nodes_json(facts.chosen.planned, facts.scheme);
   json["selectors"] = Json::array();
   for (const Selector& selector : facts.selectors)
     json["selectors"].push_back(
@@ -142,7 +143,8 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
 
 void warn_of_kept_clamps(const QuantizeFacts& facts, const PlanSummary& summary, Diagnostics& diagnostics) {
   if (summary.kept_clamps != 0)
-    diagnostics.warn(facts.chosen.plan.target + " computes " + format_plural(summary.kept_clamps, "layer") +
+    diagnostics.warn(facts.chosen.planned.plan.target + " computes " +
+                     format_plural(summary.kept_clamps, "layer") +
                      " in float, because codes reach beyond the bounds of the Relu or Clip behind; leave out "
                      "--symmetric or --activations s8");
 }
@@ -168,7 +170,7 @@ double percent_of_macs(const PlanSummary& summary) {
 }
 
 Report quantize_report(const QuantizeFacts& facts, Console& console) {
-  const PlanSummary summary = summarize(facts.graph, facts.chosen.plan, facts.scheme);
+  const PlanSummary summary = summarize(facts.chosen.planned, facts.scheme);
   warn_of_kept_clamps(facts, summary, console.diagnostics);
   Report report{json_of(facts, summary), summary_text(facts, summary, console)};
   if (facts.chosen.bound_met) return report;
@@ -209,7 +211,8 @@ Json quality_json(const std::optional<Quality>& quality) {
   return json;
 }
 
-Json plan_json(const Graph& graph, const QuantizationPlan& plan, const QuantizationScheme& scheme) {
+Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme) {
+  const auto& [graph, plan] = planned;
   Json json = {{"target", plan.target},
                {"values", Json::array()},
                {"float_values", Json::array()},
@@ -245,7 +248,7 @@ Json plan_json(const Graph& graph, const QuantizationPlan& plan, const Quantizat
     }
     json["nodes"].push_back(std::move(entry));
   }
-  json["float_nodes"] = float_nodes_json(graph, plan, scheme);
+  json["float_nodes"] = float_nodes_json(planned, scheme);
   json["warnings"] = plan.warnings;
   return json;
 }

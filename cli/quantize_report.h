@@ -21,7 +21,6 @@ struct QuantizeFacts {
   std::optional<uint64_t> bytes_after;   // nothing: not written
   std::string statistics;                // the file; empty: none
   bool statistics_read;                  // or written
-  const Graph& graph;                    // that the plan was made for
   const ChosenPlan& chosen;
   const QuantizationScheme& scheme;
   const std::vector<Selector>& selectors;  // of nodes, and what each named
@@ -50,7 +49,7 @@ double percent_of_macs(const PlanSummary& summary);
 Json quality_json(const std::optional<Quality>& quality);
 
 /// Every value's type, scale, zero point, range and reason; every node's placement and reason.
-Json plan_json(const Graph& graph, const QuantizationPlan& plan, const QuantizationScheme& scheme);
+Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme);
 
 /// "--exclude 'Conv_3' names 2 nodes: Conv_3, Conv_31".
 std::string selector_text(const Selector& selector);

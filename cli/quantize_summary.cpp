@@ -24,7 +24,7 @@ std::string wrote(const QuantizeFacts& facts) {
   if (!facts.bytes_after) return "nothing: with no choice of layers left in float is the bound kept";
   return facts.output + ", " + format_bytes(*facts.bytes_after) +
          (facts.bytes_before ? " (was " + format_bytes(*facts.bytes_before) + ")" : "") + ", for " +
-         find_target(facts.chosen.plan.target).description;
+         find_target(facts.chosen.planned.plan.target).description;
 }
 
 std::string accuracy(const ChosenPlan& chosen) {
@@ -165,7 +165,8 @@ std::string node_table(const PlanSummary& summary, const Style& style) {
 }
 
 std::string explanation(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
-  const std::string macs = sizes_are_known(facts.graph) ? format_count(summary.macs) + " " : "";
+  const std::string macs =
+      sizes_are_known(facts.chosen.planned.graph) ? format_count(summary.macs) + " " : "";
   return step_table(facts.chosen, console.style()) + left_out_text(facts.chosen) +
          node_table(summary, console.style()) + "\n  " + macs + "multiply-accumulates; took " +
          format_fixed(console.seconds(), 1) + " s, " + format_fixed(peak_rss_mib(), 0) + " MiB at most\n";

@@ -30,8 +30,7 @@ struct SensitivityFlags {
 
 // What was found out.
 struct Findings {
-  const Graph& graph;
-  const QuantizationPlan& plan;
+  const PlannedModel& planned;
   size_t samples;
   Quality all;  // all layers quantized
   std::vector<LayerSensitivity> layers;
@@ -45,9 +44,9 @@ Json json_of(const SensitivityFlags& flags, const Findings& found) {
                {"layers", Json::array()}};
   for (const LayerSensitivity& layer : found.layers) {
     const auto n = static_cast<size_t>(layer.node);
-    json["layers"].push_back({{"name", found.graph.nodes[n].name},
-                              {"op_type", found.graph.nodes[n].op_type},
-                              {"macs", found.plan.nodes[n].macs},
+    json["layers"].push_back({{"name", found.planned.graph.nodes[n].name},
+                              {"op_type", found.planned.graph.nodes[n].op_type},
+                              {"macs", found.planned.plan.nodes[n].macs},
                               {"alone", quality_json(layer.alone)},
                               {"without", quality_json(*layer.without)}});
   }
@@ -69,15 +68,15 @@ std::string text_of(const SensitivityFlags& flags, const Findings& found, const 
                {"% of MACs", Table::Align::kRight},
                {"SQNR dB alone", Table::Align::kRight},
                {"dB gained without", Table::Align::kRight}});
-  const auto macs = static_cast<double>(std::max<uint64_t>(summarize(found.graph, found.plan).macs, 1));
+  const auto macs = static_cast<double>(std::max<uint64_t>(summarize(found.planned).macs, 1));
   std::vector<LayerSensitivity> layers = found.layers;
   std::stable_sort(layers.begin(), layers.end(), [](const LayerSensitivity& a, const LayerSensitivity& b) {
     return a.alone.sqnr_db() < b.alone.sqnr_db();
   });
   for (const LayerSensitivity& layer : layers) {
     const auto n = static_cast<size_t>(layer.node);
-    table.add({found.graph.nodes[n].name, found.graph.nodes[n].op_type,
-               format_fixed(100 * static_cast<double>(found.plan.nodes[n].macs) / macs, 1),
+    table.add({found.planned.graph.nodes[n].name, found.planned.graph.nodes[n].op_type,
+               format_fixed(100 * static_cast<double>(found.planned.plan.nodes[n].macs) / macs, 1),
                format_fixed(layer.alone.sqnr_db(), 1),
                format_fixed(difference(layer.without->sqnr_db(), found.all.sqnr_db()), 2)});
   }
@@ -129,14 +128,14 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
   const Validator validator(graph, judged, set, options);
-  const QuantizationPlan plan = planner({});
-  Findings found{graph, plan, validator.samples(), validator.judge(insert_qdq(graph, plan)), {}};
+  const PlannedModel planned = planner({});
+  Findings found{planned, validator.samples(), validator.judge(insert_qdq(planned)), {}};
   console.explain("ranges by " + scheme.method + " from " + format_plural(statistics.samples, "sample") +
                   ", judged on " + format_plural(validator.samples(), "sample"));
   size_t layers = 0;
-  for (const PlannedNode& node : plan.nodes) layers += node.weights.has_value();
+  for (const PlannedNode& node : planned.plan.nodes) layers += node.weights.has_value();
   Progress progress = console.progress("layers");
-  found.layers = measure_sensitivity(graph, plan, planner, validator, true,
+  found.layers = measure_sensitivity(planned, planner, validator, true,
                                      [&](size_t done) { progress.update(done, layers); });
   return {json_of(flags, found), text_of(flags, found, console.style())};
 }

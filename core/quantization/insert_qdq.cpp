@@ -68,8 +68,8 @@ Tensor real_bias(const PlannedWeights& weights) {
 
 class QdqInserter {
  public:
-  QdqInserter(const Graph& graph, const QuantizationPlan& plan)
-      : source_(graph), plan_(plan), result_(graph) {}
+  explicit QdqInserter(const PlannedModel& planned)
+      : source_(planned.graph), plan_(planned.plan), result_(planned.graph) {}
 
   Graph insert() {
     result_.nodes.clear();
@@ -367,8 +367,8 @@ class QdqInserter {
 
 }  // namespace
 
-Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan) {
-  return QdqInserter(graph, plan).insert();
+Graph insert_qdq(const PlannedModel& planned) {
+  return QdqInserter(planned).insert();
 }
 
 void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,

@@ -13,9 +13,8 @@ namespace quantize {
 /// computes, or a graph input, keeps its name; integer readers get `<value>_dequantized`. Weights are integer
 /// initializers behind a DQ, biases s32 initializers of scale x_scale * w_scale behind a DQ.
 ///
-/// Requires: `plan` was made for `graph`.
 /// Result:   valid; the opset is the graph's; names of inputs and outputs are the graph's.
-Graph insert_qdq(const Graph& graph, const QuantizationPlan& plan);
+Graph insert_qdq(const PlannedModel& planned);
 
 /// Gives a layer of a graph that insert_qdq made another bias and other codes than it was planned with.
 /// `input` are the params of its activations. Requires: `index` is of `qdq`; `layer` is a node of it, planned

@@ -26,21 +26,23 @@ SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, con
   return bound_of_sums(weight_codes(planned, weights), planned.params.zero_point, layout, bias);
 }
 
-std::string float_reason(const Graph& graph, const QuantizationPlan& plan, NodeId node) {
-  const PlannedNode& planned = plan.nodes[static_cast<size_t>(node)];
-  if (planned.placement == Placement::kFloat) return planned.reason;
-  if (!plan.floats_kept_clamps || planned.tail == kNoNode) return "";
-  const auto tail = static_cast<size_t>(planned.tail);
+std::string float_reason(const PlannedModel& planned, NodeId node) {
+  const auto& [graph, plan] = planned;
+  const PlannedNode& own = plan.nodes[static_cast<size_t>(node)];
+  if (own.placement == Placement::kFloat) return own.reason;
+  if (!plan.floats_kept_clamps || own.tail == kNoNode) return "";
+  const auto tail = static_cast<size_t>(own.tail);
   if (plan.nodes[tail].placement != Placement::kFloat) return "";
   return plan.target + " computes in float what feeds '" + graph.nodes[tail].name +
          "', which stays because " + plan.nodes[tail].reason;
 }
 
-PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan, const QuantizationScheme& scheme) {
+PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& scheme) {
+  const auto& [graph, plan] = planned;
   PlanSummary summary;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const PlannedNode& node = plan.nodes[n];
-    const std::string reason = float_reason(graph, plan, static_cast<NodeId>(n));
+    const std::string reason = float_reason(planned, static_cast<NodeId>(n));
     const bool is_integer = reason.empty() && node.placement != Placement::kFloat;
     summary.macs += node.macs;
     if (is_integer) summary.integer_macs += node.macs;

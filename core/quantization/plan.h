@@ -66,7 +66,7 @@ struct PlannedNode {
   bool behind_barrier = false;
 };
 
-/// Requires: made for exactly the graph it is used with; values and nodes go by id.
+/// Per value and per node of the graph it was made for, by id.
 struct QuantizationPlan {
   std::string target;
   /// The runtime computes in float what feeds a Relu or Clip that stays: not TargetProfile::clamps_codes.
@@ -74,6 +74,13 @@ struct QuantizationPlan {
   std::vector<PlannedValue> values;
   std::vector<PlannedNode> nodes;
   std::vector<std::string> warnings;
+};
+
+/// A graph and what is to be done to it: one value, so that a plan is never read against another graph.
+/// Always holds: the plan was made for exactly this graph.
+struct PlannedModel {
+  Graph graph;
+  QuantizationPlan plan;
 };
 
 /// The value that holds what an integer node computes: its first output, or that of its last tail.
@@ -89,7 +96,7 @@ SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, con
 
 /// Why the runtime computes a node in float: the node's own reason, or that it feeds a Relu or Clip that
 /// stays (floats_kept_clamps). Empty: it computes on integers.
-std::string float_reason(const Graph& graph, const QuantizationPlan& plan, NodeId node);
+std::string float_reason(const PlannedModel& planned, NodeId node);
 
 /// What a plan amounts to, for reports.
 struct PlanSummary {
@@ -101,8 +108,7 @@ struct PlanSummary {
   size_t kept_clamps = 0;                   // that keep the layer before them in float
   uint64_t macs = 0, integer_macs = 0;
 };
-PlanSummary summarize(const Graph& graph, const QuantizationPlan& plan,
-                      const QuantizationScheme& scheme = {});
+PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& scheme = {});
 
 /// Why nothing is left in integers: the reason that most float nodes share, whatever values it names. Nothing
 /// if some multiplication is in integers or, in a graph without any, some node.

@@ -450,12 +450,12 @@ void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const Ta
   }
 }
 
-QuantizationPlan plan_quantization(const Graph& graph, const RangeTable& ranges,
-                                   const QuantizationScheme& scheme, const TargetProfile& target) {
+PlannedModel plan_quantization(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,
+                               const TargetProfile& target) {
   for (Reasons reasons;;) {
     Planner planner(graph, ranges, scheme, target, reasons);
     QuantizationPlan plan = planner.run();
-    if (planner.overflows().empty()) return plan;
+    if (planner.overflows().empty()) return {graph, std::move(plan)};
     reasons.insert(planner.overflows().begin(), planner.overflows().end());
   }
 }

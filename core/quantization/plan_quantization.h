@@ -22,7 +22,7 @@ void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const Ta
 ///
 /// Requires: the graph is prepared, its types and shapes inferred; `ranges` made for it.
 /// Errors: those of check_scheme; Error(kInvalidArgument) for a regular expression that is none.
-QuantizationPlan plan_quantization(const Graph& graph, const RangeTable& ranges,
-                                   const QuantizationScheme& scheme, const TargetProfile& target);
+PlannedModel plan_quantization(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,
+                               const TargetProfile& target);
 
 }  // namespace quantize

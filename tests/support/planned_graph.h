@@ -16,10 +16,7 @@ inline const TargetProfile& target() {
   return find_target("ort-x86");
 }
 
-struct Planned {
-  Graph graph;
-  QuantizationPlan plan;
-
+struct Planned : PlannedModel {
   const PlannedNode& node(const std::string& op_type, size_t nth = 0) const {
     for (size_t n = 0; n < graph.nodes.size(); ++n)
       if (graph.nodes[n].op_type == op_type && nth-- == 0) return plan.nodes[n];
@@ -36,12 +33,11 @@ struct Planned {
 inline Planned plan_of(GraphBuilder& b, std::vector<ValueId> outputs, const QuantizationScheme& scheme = {},
                        const std::function<void(RangeTable&)>& change = {},
                        const TargetProfile& profile = target()) {
-  Planned result{b.build(std::move(outputs)), {}};
-  infer_shapes(result.graph);
-  RangeTable ranges = measured_ranges(result.graph);
+  Graph graph = b.build(std::move(outputs));
+  infer_shapes(graph);
+  RangeTable ranges = measured_ranges(graph);
   if (change) change(ranges);
-  result.plan = plan_quantization(result.graph, ranges, scheme, profile);
-  return result;
+  return {plan_quantization(graph, ranges, scheme, profile)};
 }
 
 inline ValueId conv(GraphBuilder& b, ValueId x, int64_t inputs, int64_t outputs) {

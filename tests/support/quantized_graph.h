@@ -16,7 +16,7 @@ inline Graph quantized_graph(Graph source, const char* target = "native", Quanti
   scheme.bias_correction = BiasCorrection::kOff;
   infer_shapes(source);
   const RangeTable ranges = measured_ranges(source);
-  Graph qdq = insert_qdq(source, plan_quantization(source, ranges, scheme, find_target(target)));
+  Graph qdq = insert_qdq(plan_quantization(source, ranges, scheme, find_target(target)));
   infer_shapes(qdq);
   validate(qdq);
   return qdq;

@@ -112,7 +112,7 @@ TEST_CASE("choose_plan: what the plan says is what the last step kept was judged
   std::vector<size_t> held_back;
   for (size_t i = 3; i < 32; i += 4) held_back.push_back(i);
   const Validator validator(graph, held_back, images(8), {});
-  const Quality quality = validator.judge(insert_qdq(graph, chosen.plan));
+  const Quality quality = validator.judge(insert_qdq(chosen.planned));
   const PlanStep* last = nullptr;
   for (const PlanStep& step : chosen.steps)
     if (step.kept) last = &step;
@@ -162,7 +162,7 @@ TEST_CASE("choose_plan: layers whose weights cost too much to fit are listed and
     CHECK(part.step == "fitted weights");
     CHECK(part.bytes > 0);
   }
-  for (const PlannedNode& node : chosen.plan.nodes)
+  for (const PlannedNode& node : chosen.planned.plan.nodes)
     if (node.weights) CHECK(!node.weights->codes);
   CHECK(choose(scheme_of("auto", 4), images(8)).left_out.empty());
 }
@@ -170,23 +170,23 @@ TEST_CASE("choose_plan: layers whose weights cost too much to fit are listed and
 TEST_CASE(
     "Fitting leaves out what exceeds the bytes, and the most costly layers beyond the multiplications") {
   const Graph graph = classifier();
-  const QuantizationPlan plan =
+  const PlannedModel planned =
       plan_quantization(graph, decide_ranges(calibrate(graph, 4, sample, {}), scheme_of("mse"), 1),
                         scheme_of("mse", 4), find_target("ort-x86"));
   Budget budget;
-  CHECK(too_costly_to_fit(graph, plan, budget).empty());
+  CHECK(too_costly_to_fit(planned, budget).empty());
   budget.macs = 0;
-  const std::vector<TooCostly> all = too_costly_to_fit(graph, plan, budget);
+  const std::vector<TooCostly> all = too_costly_to_fit(planned, budget);
   REQUIRE(all.size() >= 2);
   for (size_t i = 0; i + 1 < all.size(); ++i) {  // the least costly first
     CHECK(all[i].cost.macs < all[i + 1].cost.macs);
     budget.macs += all[i].cost.macs;
   }
-  const std::vector<TooCostly> most = too_costly_to_fit(graph, plan, budget);
+  const std::vector<TooCostly> most = too_costly_to_fit(planned, budget);
   REQUIRE(most.size() == 1);
   CHECK(most[0].node == all.back().node);
   budget = {.bytes = all.back().cost.bytes - 1, .macs = ~uint64_t{0}};
-  CHECK(too_costly_to_fit(graph, plan, budget).size() == 1);
+  CHECK(too_costly_to_fit(planned, budget).size() == 1);
 }
 
 TEST_CASE("The cost of fitting grows with the square of the inputs") {
@@ -233,14 +233,16 @@ TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for
   CHECK(tried.steps[5].changed == size_t{1});
   CHECK(tried.steps[5].kept);
   CHECK(tried.recipe.equalized);
-  REQUIRE(tried.graph);
-  CHECK(tried.graph->find_value("relu_1_out_equalized") != kNoValue);
+  const auto has_equalized = [](const ChosenPlan& chosen) {
+    return chosen.planned.graph.find_value("relu_1_out_equalized") != kNoValue;
+  };
+  CHECK(has_equalized(tried));
   CHECK(tried.steps.back().name == "ranges by max without corrections");
 
   scheme.method = "mse";
-  CHECK(!choose_for(scheme, images(0)).graph);  // nothing judges it
+  CHECK(!has_equalized(choose_for(scheme, images(0))));  // nothing judges it
   scheme.equalization = Equalization::kOn;
-  CHECK(choose_for(scheme, images(0)).graph);
+  CHECK(has_equalized(choose_for(scheme, images(0))));
   CHECK_THROWS_WITH(choose_for(scheme, {}), Catch::Contains("give --calib"));
   scheme.per_channel_weights = false;  // nothing can be equalized then, and nothing claims to be
   CHECK(!choose_for(scheme, images(0)).recipe.equalized);
@@ -283,7 +285,7 @@ TEST_CASE("choose_plan: a bound is kept by as few float layers as it takes") {
   for (size_t n = 0; n < graph.nodes.size(); ++n)
     for (const std::string& name : kept.put_back)
       if (graph.nodes[n].name == name)
-        CHECK(kept.plan.nodes[n].reason == "in float to meet the bound on the loss");
+        CHECK(kept.planned.plan.nodes[n].reason == "in float to meet the bound on the loss");
 }
 
 TEST_CASE("choose_plan: a bound that nothing keeps is not met") {
@@ -294,8 +296,8 @@ TEST_CASE("choose_plan: a bound that nothing keeps is not met") {
 
 TEST_CASE("Layers go back to float in order of harm, per multiply-accumulate or as it is") {
   const Graph graph = classifier();
-  QuantizationPlan plan = choose(scheme_of("mse"), images(8)).plan;
-  const std::vector<NodeId> layers = corrected_layers(plan);
+  PlannedModel planned = choose(scheme_of("mse"), images(8)).planned;
+  const std::vector<NodeId> layers = corrected_layers(planned.plan);
   REQUIRE(layers.size() == 3);
   std::vector<LayerSensitivity> measured;
   const double errors[] = {4, 8, 1};
@@ -303,12 +305,12 @@ TEST_CASE("Layers go back to float in order of harm, per multiply-accumulate or 
   for (size_t i = 0; i < 3; ++i) {
     measured.push_back({.node = layers[i], .alone = {}, .without = {}});
     measured[i].alone.errors = {errors[i]};
-    plan.nodes[static_cast<size_t>(layers[i])].macs = macs[i];
+    planned.plan.nodes[static_cast<size_t>(layers[i])].macs = macs[i];
   }
   const auto name = [&](size_t i) { return graph.nodes[static_cast<size_t>(layers[i])].name; };
-  CHECK(most_harmful_first(graph, plan, measured, HarmPer::kMac) ==
+  CHECK(most_harmful_first(planned, measured, HarmPer::kMac) ==
         std::vector<std::string>{name(2), name(0), name(1)});
-  CHECK(most_harmful_first(graph, plan, measured, HarmPer::kLayer) ==
+  CHECK(most_harmful_first(planned, measured, HarmPer::kLayer) ==
         std::vector<std::string>{name(1), name(0), name(2)});
 }
 
@@ -340,14 +342,14 @@ TEST_CASE("Sensitivity: alone a layer does less harm than all, without it the re
     scheme.float_nodes = nodes;
     return plan_quantization(graph, ranges, scheme, find_target("ort-x86"));
   };
-  const QuantizationPlan plan = planner({});
+  const PlannedModel planned = planner({});
   const Validator validator(graph, {1, 2, 3}, images(3), {});
   std::vector<size_t> progress;
-  const auto layers = measure_sensitivity(graph, plan, planner, validator, true,
-                                          [&](size_t done) { progress.push_back(done); });
+  const auto layers =
+      measure_sensitivity(planned, planner, validator, true, [&](size_t done) { progress.push_back(done); });
   REQUIRE(layers.size() == 3);
   CHECK(progress == std::vector<size_t>{1, 2, 3});
-  const double whole = *validator.judge(insert_qdq(graph, plan)).sqnr_db();
+  const double whole = *validator.judge(insert_qdq(planned)).sqnr_db();
   double worst_alone = 1e9, best_without = -1e9;
   for (const LayerSensitivity& layer : layers) {
     REQUIRE(layer.without);

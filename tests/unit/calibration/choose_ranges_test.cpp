@@ -42,10 +42,10 @@ ValueRange choose(const Graph& graph, float own, float other, const Quantization
   first.values.at(kValue).ranges = {{0, own}};
   for (auto& [name, value] : second.values) value.method = "other";
   second.values.at(kValue).ranges = {{0, other}};
-  const QuantizationPlan plan = plan_quantization(graph, first, scheme, find_target("ort-x86"));
+  const PlannedModel planned = plan_quantization(graph, first, scheme, find_target("ort-x86"));
   CalibrateOptions options;
   options.threads = threads;
-  return choose_ranges(graph, plan, {first, second}, scheme, 12, sample, options).values.at(kValue);
+  return choose_ranges(planned, {first, second}, scheme, 12, sample, options).values.at(kValue);
 }
 
 float largest(const Graph& graph) {
@@ -105,10 +105,9 @@ TEST_CASE("choose_ranges: in front of a function its flat side is cut off") {
   const Graph graph = open_model(b.build({b.node("Conv", {h, b.random("w2", {2, 4, 1, 1})})}));
   QuantizationScheme scheme = all_integer();
   const RangeTable table = test::measured_ranges(graph);
-  const QuantizationPlan plan = plan_quantization(graph, table, scheme, find_target("ort-x86"));
+  const PlannedModel planned = plan_quantization(graph, table, scheme, find_target("ort-x86"));
   REQUIRE(table.values.at("conv_0_out").ranges[0].min < -20);
-  const ValueRange value =
-      choose_ranges(graph, plan, {table}, scheme, 12, sample, {}).values.at("conv_0_out");
+  const ValueRange value = choose_ranges(planned, {table}, scheme, 12, sample, {}).values.at("conv_0_out");
   CHECK(value.ranges[0].min == table.values.at("conv_0_out").ranges[0].min / 4);
   CHECK(value.method == "a quarter (min), max (max), for the sake of what reads it");
 }

@@ -40,15 +40,13 @@ std::optional<std::vector<Tensor>> sample(size_t i) {
 
 constexpr size_t kSamples = 24;
 
-struct Quantized {
-  Graph graph = chain();
-  QuantizationPlan plan;
-
+struct Quantized : PlannedModel {
   explicit Quantized(int weight_bits = 4) {
+    graph = chain();
     const StatisticsTable statistics = calibrate(graph, kSamples, sample, {});
     QuantizationScheme scheme;
     scheme.weights.num_bits = weight_bits;
-    plan = plan_quantization(graph, decide_ranges(statistics, scheme, 1), scheme, find_target("native"));
+    plan = plan_quantization(graph, decide_ranges(statistics, scheme, 1), scheme, find_target("native")).plan;
   }
 
   std::vector<double> mean_outputs(const Graph& network) const {
@@ -62,7 +60,7 @@ struct Quantized {
     return means;
   }
   double error_of_outputs() const {
-    Engine exact(graph, {}), rounded(insert_qdq(graph, plan), {});
+    Engine exact(graph, {}), rounded(insert_qdq(*this), {});
     double sum = 0;
     for (size_t s = 0; s < kSamples; ++s) {
       const Tensor a = exact.run(*sample(s))[0], b = rounded.run(*sample(s))[0];
@@ -71,7 +69,7 @@ struct Quantized {
     return sum;
   }
   double shift_of_outputs() const {
-    const std::vector<double> exact = mean_outputs(graph), rounded = mean_outputs(insert_qdq(graph, plan));
+    const std::vector<double> exact = mean_outputs(graph), rounded = mean_outputs(insert_qdq(*this));
     double largest = 0;
     for (size_t i = 0; i < exact.size(); ++i) largest = std::max(largest, std::abs(exact[i] - rounded[i]));
     return largest;
@@ -90,7 +88,7 @@ TEST_CASE("correct_bias: the outputs of the quantized network have the float net
   Quantized q;
   REQUIRE(corrected_layers(q.plan).size() == 4);
   const double before = q.shift_of_outputs();
-  correct_bias(q.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, {}, q.plan);
+  correct_bias(q, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, {});
   CHECK(before > 0.01);
   CHECK(q.shift_of_outputs() < 1e-4);
 }
@@ -100,38 +98,32 @@ TEST_CASE("correct_bias: threads do not show, progress counts samples and layers
   size_t last = 0;
   CalibrateOptions options;
   options.progress = [&](size_t done) { last = std::max(last, done); };
-  correct_bias(one.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, options,
-               one.plan);
+  correct_bias(one, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, options);
   CHECK(last == kSamples + 4);
   options.progress = {};
   options.threads = 3;
-  correct_bias(three.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, options,
-               three.plan);
+  correct_bias(three, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, options);
   CHECK(biases(one.plan) == biases(three.plan));
 }
 
 TEST_CASE("correct_bias: samples that cannot be used are left out, none leaves the plan alone") {
   Quantized some, none;
   const SampleLoader half = [](size_t i) { return i % 2 == 0 ? sample(i / 2) : std::nullopt; };
-  correct_bias(some.graph, 2 * kSamples, half, BiasCorrection::kMeasured, WeightRounding::kNearest, {},
-               some.plan);
+  correct_bias(some, 2 * kSamples, half, BiasCorrection::kMeasured, WeightRounding::kNearest, {});
   CHECK(some.shift_of_outputs() < 1e-4);
   const auto before = biases(none.plan);
   const SampleLoader nothing = [](size_t) -> std::optional<std::vector<Tensor>> { return std::nullopt; };
-  correct_bias(none.graph, 5, nothing, BiasCorrection::kMeasured, WeightRounding::kFitted, {}, none.plan);
+  correct_bias(none, 5, nothing, BiasCorrection::kMeasured, WeightRounding::kFitted, {});
   CHECK(biases(none.plan) == before);
 }
 
 TEST_CASE("correct_bias: fitted weights keep the mean and lower the error, on any number of threads") {
   Quantized nearest(3), fitted(3), threads(3);
-  correct_bias(nearest.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, {},
-               nearest.plan);
-  correct_bias(fitted.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kFitted, {},
-               fitted.plan);
+  correct_bias(nearest, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kNearest, {});
+  correct_bias(fitted, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kFitted, {});
   CalibrateOptions options;
   options.threads = 3;
-  correct_bias(threads.graph, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kFitted, options,
-               threads.plan);
+  correct_bias(threads, kSamples, sample, BiasCorrection::kMeasured, WeightRounding::kFitted, options);
   CHECK(fitted.shift_of_outputs() < 1e-4);
   CHECK(fitted.error_of_outputs() < 0.8 * nearest.error_of_outputs());
   CHECK(biases(fitted.plan) == biases(threads.plan));
@@ -139,8 +131,7 @@ TEST_CASE("correct_bias: fitted weights keep the mean and lower the error, on an
 
 TEST_CASE("correct_bias: in closed form, fitted weights lower the error, known codes stay") {
   Quantized nearest(3), fitted(3);
-  correct_bias(fitted.graph, kSamples, sample, BiasCorrection::kClosedForm, WeightRounding::kFitted, {},
-               fitted.plan);
+  correct_bias(fitted, kSamples, sample, BiasCorrection::kClosedForm, WeightRounding::kFitted, {});
   CHECK(fitted.error_of_outputs() < 0.9 * nearest.error_of_outputs());
   CHECK(biases(fitted.plan) != biases(nearest.plan));
   Quantized again = fitted;
@@ -150,14 +141,13 @@ TEST_CASE("correct_bias: in closed form, fitted weights lower the error, known c
     weights.codes = quantize_tensor(exact, weights.params);
   }
   const auto before = biases(again.plan);
-  correct_bias(again.graph, kSamples, sample, BiasCorrection::kClosedForm, WeightRounding::kFitted, {},
-               again.plan);
+  correct_bias(again, kSamples, sample, BiasCorrection::kClosedForm, WeightRounding::kFitted, {});
   CHECK(biases(again.plan) == before);
 }
 
 TEST_CASE("A staged run sees what a whole run computes") {
   const Quantized q;
-  const Graph qdq = insert_qdq(q.graph, q.plan);
+  const Graph qdq = insert_qdq(q);
   std::vector<std::vector<Tensor>> samples{*sample(0), *sample(1)};
   StagedRun staged(qdq, best_kernels(), 2, samples);
   for (size_t n = 0; n < qdq.nodes.size(); ++n) {

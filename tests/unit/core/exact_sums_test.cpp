@@ -43,8 +43,7 @@ double sqnr(const Tensor& expected, const Tensor& actual) {
   return 10 * std::log10(signal / noise);
 }
 
-struct Planned {
-  QuantizationPlan plan;
+struct Planned : PlannedModel {
   Graph qdq;
 };
 
@@ -52,7 +51,7 @@ Planned planned(const Graph& graph, const char* target = "native") {
   QuantizationScheme scheme;
   scheme.max_noise = 1e30;
   Planned result{plan_quantization(graph, test::measured_ranges(graph), scheme, find_target(target)), {}};
-  result.qdq = insert_qdq(graph, result.plan);
+  result.qdq = insert_qdq(result);
   infer_shapes(result.qdq);
   return result;
 }

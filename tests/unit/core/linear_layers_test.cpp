@@ -41,7 +41,7 @@ Result quantized(const Graph& graph, BiasCorrection correction, int weight_bits 
   scheme.bias_correction = correction;
   scheme.weights.num_bits = weight_bits;
   const RangeTable ranges = test::measured_ranges(graph);
-  Graph qdq = insert_qdq(graph, plan_quantization(graph, ranges, scheme, find_target("ort-x86")));
+  Graph qdq = insert_qdq(plan_quantization(graph, ranges, scheme, find_target("ort-x86")));
   validate(qdq);
   infer_shapes(qdq);
   const Graph lowered = lower_to_qoperator(qdq, {}, Runtime::kAny);

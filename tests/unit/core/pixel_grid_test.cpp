@@ -45,7 +45,7 @@ Graph quantized(Graph graph, const PixelGrid& grid, const QuantizationScheme& sc
       for (Range& range : *seen) range = {3 * range.min, 3 * range.max};
   const std::string bytes = read_pixels(graph, grid, scheme, find_target("native"));
   if (!bytes.empty()) add_pixel_range(graph, bytes, grid, ranges);
-  Graph qdq = insert_qdq(graph, plan_quantization(graph, ranges, scheme, find_target(target)));
+  Graph qdq = insert_qdq(plan_quantization(graph, ranges, scheme, find_target(target)));
   infer_shapes(qdq);
   return qdq;
 }

@@ -39,8 +39,10 @@ struct Network {
   Graph quantized(ValueId middle, const std::string& target = "ort-x86") {
     source = b.build({layer(middle, 4)});
     infer_shapes(source);
-    plan = plan_quantization(source, measured_ranges(source), scheme, find_target(target));
-    Graph result = insert_qdq(source, plan);
+    const PlannedModel planned =
+        plan_quantization(source, measured_ranges(source), scheme, find_target(target));
+    plan = planned.plan;
+    Graph result = insert_qdq(planned);
     validate(result);
     infer_shapes(result);
     return result;

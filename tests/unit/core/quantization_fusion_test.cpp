@@ -28,7 +28,7 @@ TEST_CASE("plan: a function becomes a part of the convolution where the target c
     CHECK(!p.value("conv_0_out").params);
     CHECK(p.value("mul_2_out").params);
     CHECK(p.value("conv_3_out").params);
-    CHECK(summarize(p.graph, p.plan).by_op_type.at("Mul").integer == 1);
+    CHECK(summarize(p).by_op_type.at("Mul").integer == 1);
   }
   SECTION("native: behind it, as a table, where rounding twice does little") {
     const Planned p = plan_of(b, {result}, {}, {}, find_target("native"));
@@ -66,7 +66,7 @@ TEST_CASE("plan: a residual is added before the convolution rounds, where the ta
     CHECK(!p.value("conv_1_out").params);
     CHECK(!p.value("add_2_out").params);
     CHECK(p.value("relu_3_out").params);
-    const Graph qdq = insert_qdq(p.graph, p.plan);
+    const Graph qdq = insert_qdq(p);
     CHECK(test::count_nodes(qdq, "Relu") == 0);
     CHECK(test::count_nodes(qdq, "QuantizeLinear") == 4);
   }
@@ -117,7 +117,7 @@ TEST_CASE("plan: a residual behind a function is added before the convolution ro
     CHECK(!p.value("conv_1_out").params);
     CHECK(!p.value("mul_3_out").params);
     CHECK(p.value("add_4_out").params);
-    const Graph lowered = lower_to_qoperator(insert_qdq(p.graph, p.plan));
+    const Graph lowered = lower_to_qoperator(insert_qdq(p));
     CHECK(test::count_nodes(lowered, "FusedConv") == 1);
     CHECK(test::count_nodes(lowered, "Add") == 0);
   }

@@ -52,14 +52,13 @@ TEST_CASE("plan: a Clip is absorbed only where the codes stay inside its bounds"
   const Planned symmetric = with_range({0, 6}, {.dtype = DataType::kS8, .symmetric = true});
   CHECK(symmetric.placement("Clip") == Placement::kFloat);
   CHECK(symmetric.placement("Conv") == Placement::kInteger);
-  CHECK_THAT(float_reason(symmetric.graph, symmetric.plan, 0),
-             Catch::Matchers::Contains("reach beyond its bounds"));
-  PlanSummary summary = summarize(symmetric.graph, symmetric.plan);
+  CHECK_THAT(float_reason(symmetric, 0), Catch::Matchers::Contains("reach beyond its bounds"));
+  PlanSummary summary = summarize(symmetric);
   CHECK(summary.kept_clamps == 1);
   CHECK(summary.integer_macs < summary.macs);
-  QuantizationPlan clamped = symmetric.plan;
-  clamped.floats_kept_clamps = false;  // as in a target that clamps codes
-  summary = summarize(symmetric.graph, clamped);
+  PlannedModel clamped = symmetric;
+  clamped.plan.floats_kept_clamps = false;  // as in a target that clamps codes
+  summary = summarize(clamped);
   CHECK(summary.kept_clamps == 0);
   CHECK(summary.integer_macs == summary.macs);
   CHECK(symmetric.value("clip_1_out").params.has_value());
@@ -296,7 +295,7 @@ TEST_CASE("plan: the summary counts nodes, reasons and multiplications") {
   QuantizationScheme scheme;
   scheme.exclude = {"conv_0"};
   const Planned p = plan_of(b, {swish}, scheme);
-  const PlanSummary summary = summarize(p.graph, p.plan);
+  const PlanSummary summary = summarize(p);
   CHECK(summary.by_op_type.at("Conv").integer == 1);
   CHECK(summary.by_op_type.at("Conv").floating == 1);
   CHECK(summary.by_op_type.at("Conv").reasons.at("excluded by its name") == 1);

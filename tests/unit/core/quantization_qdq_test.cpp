@@ -24,8 +24,7 @@ Quantized quantize_graph(GraphBuilder& b, std::vector<ValueId> outputs,
   Quantized result{b.build(std::move(outputs)), {}};
   infer_shapes(result.source);
   const RangeTable ranges = test::measured_ranges(result.source);
-  result.qdq =
-      insert_qdq(result.source, plan_quantization(result.source, ranges, scheme, find_target("ort-x86")));
+  result.qdq = insert_qdq(plan_quantization(result.source, ranges, scheme, find_target("ort-x86")));
   validate(result.qdq);
   return result;
 }
