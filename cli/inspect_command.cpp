@@ -76,6 +76,7 @@ std::optional<uint64_t> total_macs(const Graph& graph, Diagnostics& diagnostics)
     for (const Node& node : prepared.nodes) total += macs_of(prepared, node);
     return total;
   } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kInterrupted) throw;
     diagnostics.warn(std::string("macs are not counted: ") + error.what());
     return std::nullopt;
   }

@@ -25,6 +25,7 @@ const char* name_of(ErrorKind kind) {
 
 void Error::compose() {
   what_.clear();
+  if (kind_ == ErrorKind::kInterrupted) context_.clear();  // it is no fault of what was being done
   for (auto frame = context_.rbegin(); frame != context_.rend(); ++frame) what_ += *frame + ": ";
   what_ += message_;
 }

@@ -22,7 +22,7 @@ enum class ErrorKind {
 const char* name_of(ErrorKind kind);
 
 /// An error with the frames of context it passed through, innermost first:
-/// "node 'conv1' (Conv, opset 13)", "model.onnx".
+/// "node 'conv1' (Conv, opset 13)", "model.onnx". An interrupt has none.
 ///
 /// The message is one sentence: what is wrong and what to do. Thrown by core, calibration and onnx_io;
 /// caught in cli/main.cpp only (and by parallel_for, which carries it out of its threads).

@@ -112,6 +112,8 @@ class Interruption(Case):
             for arguments, label in (([MODEL, "--calib", "many.npy", "-o", "q.onnx", "--plan", "p.json"], b"calibrating"),
                                      (["calibrate", MODEL, "--calib", "many.npy", "-o", "s.stats"], b"calibrating"),
                                      (["run", MODEL, "many.npy", "-o", "out"], b"running"),
+                                     (["sensitivity", MODEL, "--calib", "many.npy"], b"calibrating"),
+                                     (["bench", MODEL, "--rounds", "100000"], b"measuring"),
                                      (["verify", MODEL, MODEL, "--images", "many.npy"], b"verifying")):
                 with self.subTest((number.name, arguments[0])):
                     terminal = Terminal(arguments, self.folder)
@@ -122,6 +124,7 @@ class Interruption(Case):
                     self.assertEqual(code, 130)
                     self.assertLess(time.monotonic() - start, 20)
                     self.assertEqual(text.count(b"interrupted"), 1, text)
+                    self.assertRegex(text, rb"error(\x1b\[\d*m)?: interrupted; unfinished files were removed")
                     self.assertEqual(output, b"")
                     self.assertEqual(self.files(), before)
 
@@ -131,7 +134,8 @@ class Interruption(Case):
         terminal.read_until(b"calibrating")
         terminal.process.send_signal(signal.SIGINT)
         code, _, output = terminal.finish()
-        self.assertEqual((code, json.loads(output)["error"]["kind"]), (130, "interrupted"))
+        self.assertEqual((code, json.loads(output)["error"]),
+                         (130, {"kind": "interrupted", "message": "interrupted; unfinished files were removed", "context": []}))
 
 
 if __name__ == "__main__":
