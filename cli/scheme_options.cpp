@@ -210,7 +210,8 @@ std::map<std::string, ValueOverride> parse_overrides(const std::string& json) {
                    if (settings.empty()) return;
                    ValueOverride& specific = overrides[name];
                    for (const auto& [key, value] : settings.items()) set(specific, key, value);
-                   if (specific.min && specific.max) overridden_range({}, specific);  // refuses no range
+                   const bool whole = specific.amax || (specific.min && specific.max);
+                   if (whole) overridden_range({}, specific);  // refuses what is no range
                  });
   }
   return overrides;

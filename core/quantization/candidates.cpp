@@ -61,6 +61,11 @@ std::string type_reason(const Graph& graph, const GraphIndex& index, const Node&
   return "";
 }
 
+bool weights_disabled(const Graph& graph, const Node& node, const QuantizationScheme& scheme) {
+  const ValueOverride* specific = find_override(scheme, graph.value(node.inputs[1]).name);
+  return specific != nullptr && specific->enabled && !*specific->enabled;
+}
+
 Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
                   const NodeSelection& selection, const TargetProfile& target) {
   Candidate candidate;
@@ -94,9 +99,12 @@ std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& ind
                                        const QuantizationScheme& scheme, const TargetProfile& target) {
   const NodeSelection selection(scheme);
   std::vector<Candidate> candidates;
-  for (const Node& node : graph.nodes)
+  for (const Node& node : graph.nodes) {
     candidates.push_back(with_context([&] { return describe(graph, node); },
                                       [&] { return examine(graph, index, node, selection, target); }));
+    if (candidates.back().layout && weights_disabled(graph, node, scheme))
+      candidates.back().float_reason = "its weights are left in float by their override";
+  }
   return candidates;
 }
 

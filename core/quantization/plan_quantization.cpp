@@ -11,6 +11,7 @@
 #include "core/passes/patterns.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
+#include "core/quantization/check_overrides.h"
 #include "core/quantization/concat_scales.h"
 #include "core/quantization/own_values.h"
 #include "core/quantization/plan_shields.h"
@@ -439,15 +440,7 @@ void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const Ta
     throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + " does not multiply " +
                                                  std::string(name_of(activation)) + " by " +
                                                  std::string(name_of(weight)));
-  for (const auto& [value, specific] : scheme.overrides) {
-    const ValueId id = graph.find_value(value);
-    if (id == kNoValue)
-      throw Error(ErrorKind::kInvalidArgument,
-                  "the overrides name '" + value + "', but no value is called so");
-    if (specific.axis && !graph.value(id).is_constant())
-      throw Error(ErrorKind::kInvalidArgument, "the override of '" + value + "' sets 'axis', but target " +
-                                                   target.name + " takes one scale per activation");
-  }
+  check_overrides(graph, scheme, target);
 }
 
 PlannedModel plan_quantization(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,

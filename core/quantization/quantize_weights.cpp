@@ -61,9 +61,18 @@ float bias_scale(const QuantParams& weights, const QuantParams& input, size_t ch
   return input.scale_of(channel) * weights.scale_of(channel);
 }
 
+void check_weight_override(const Tensor& weights, const WeightLayout& layout,
+                           const QuantizationScheme& scheme, const ValueOverride& specific) {
+  if (specific.method)
+    throw Error(ErrorKind::kInvalidArgument, "weights take their own extremes; leave out 'method'");
+  weight_type(scheme, &specific);
+  weight_ranges(weights, layout, per_channel(layout, weights.shape().size(), scheme, &specific), &specific);
+}
+
 QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
                                  const std::vector<double>& bias, const QuantParams& input,
                                  const QuantizationScheme& scheme, const ValueOverride* specific) {
+  if (specific != nullptr) check_weight_override(weights, layout, scheme, *specific);
   const bool channels = per_channel(layout, weights.shape().size(), scheme, specific);
   const std::vector<Range> ranges = weight_ranges(weights, layout, channels, specific);
   QuantParams params =

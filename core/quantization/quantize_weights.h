@@ -13,6 +13,11 @@ namespace quantize {
 /// runtimes compute it. The input has one, or one per output channel where a convolution is depthwise.
 float bias_scale(const QuantParams& weights, const QuantParams& input, size_t channel);
 
+/// Errors: Error(kInvalidArgument) for what `specific` asks for and these weights, f32 and laid out as `layout` says,
+/// cannot have: a type, an axis, a range without extent, a method (weights take their own extremes).
+void check_weight_override(const Tensor& weights, const WeightLayout& layout,
+                           const QuantizationScheme& scheme, const ValueOverride& specific);
+
 /// Scales for constant weights, symmetric around 0: per output channel along layout.channel_axis, or one for
 /// all if the scheme says so or groups share the axis (ConvTranspose).
 ///
@@ -21,8 +26,7 @@ float bias_scale(const QuantParams& weights, const QuantParams& input, size_t ch
 /// scale is no normal float. A channel without weights takes the largest scale of the others.
 ///
 /// Requires: weights f32, finite, laid out as `layout` says; bias empty or one per output channel;
-/// `input` as bias_scale. Errors: Error(kInvalidArgument) for a type or an axis in `specific` that weights
-/// cannot have.
+/// `input` as bias_scale. Errors: those of check_weight_override.
 QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
                                  const std::vector<double>& bias, const QuantParams& input,
                                  const QuantizationScheme& scheme, const ValueOverride* specific);

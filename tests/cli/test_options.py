@@ -88,8 +88,13 @@ class Names(Case):
     def test_of_values_and_inputs(self):
         self.write("o.json", '{"inptu": {"max": 1}}')
         self.refuses("--overrides", "o.json", says="'inptu'.*did you mean 'input'")
-        self.write("o.json", '{"input": {"axis": 1}}')
-        self.refuses("--overrides", "o.json", says="'axis'")
+        for text, says in (('{"input": {"axis": 1}}', "'input'.*'axis'"), ('{"conv1/weight": {"axis": 9}}', "axis 9.*axis 0"),
+                           ('{"conv1/weight": {"axis": 1}}', "axis 1"), ('{"conv1/weight": {"unsigned": true}}', "s8.*'unsigned'"),
+                           ('{"conv1/weight": {"method": "mse"}}', "'method'"), ('{"conv1/weight": {"max": 0, "min": 0}}', "range"),
+                           ('{"conv1/bias": {"num_bits": 4}}', "no layer's weights"), ('{"input": {"method": "kl"}}', "entropy"),
+                           ('{"input": {"amax": 3e38, "scale_amax": 9}}', "finite"), ('{"input": {"type": "s4"}}', '"type"')):
+            self.write("o.json", text)
+            self.refuses("--overrides", "o.json", says=says)
         self.refuses("--input-shape", "inptu=1x1x28x28", says="'inptu'.*'input'")
 
     def test_of_what_is_folded(self):

@@ -230,6 +230,9 @@ TEST_CASE("plan: overrides set the range, the bits, and what stays float") {
   QuantizationScheme axis;
   axis.overrides["x"].axis = 1;
   CHECK_THROWS_AS(plan_of(b, {y}, axis), Error);
+  QuantizationScheme off;
+  off.overrides[p.graph.value(p.graph.nodes[0].inputs[1]).name].enabled = false;
+  CHECK(plan_of(b, {y}, off).node("Conv", 0).reason == "its weights are left in float by their override");
   QuantizationScheme empty;
   empty.overrides["x"].min = 3.0f;
   empty.overrides["x"].max = 3.0f;
