@@ -180,7 +180,7 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
                      line("in int8", in_int8(summary), style);
   if (facts.time_ratio)
     text +=
-        line("speed", format_fixed(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",
+        line("speed", format_figure(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",
              style);
   if (!facts.chosen.put_back.empty()) text += line("put back", put_back(facts.chosen.put_back), style);
   for (const Selector& selector : facts.selectors) text += line("selected", selector_text(selector), style);

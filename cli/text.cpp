@@ -2,6 +2,7 @@
 #include "cli/text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace quantize {
@@ -43,6 +44,17 @@ std::string format_count(uint64_t count) {
 std::string format_fixed(double value, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string format_figure(double value, int digits) {
+  constexpr int kSignificant = 3, kMostDigits = 9;
+  const double size = std::abs(value);
+  if (!(size > 0 && size < 1)) return format_fixed(value, digits);
+  const int needed = kSignificant - 1 - static_cast<int>(std::floor(std::log10(size)));
+  if (needed <= kMostDigits) return format_fixed(value, std::max(digits, needed));
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*e", kSignificant - 1, value);
   return text;
 }
 

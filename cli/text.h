@@ -21,6 +21,9 @@ std::string format_fixed(double value, int digits);
 /// The same; "unknown" for nothing.
 std::string format_fixed(const std::optional<double>& value, int digits);
 
+/// A number between -1 and 1 with as many digits more as three significant ones take: a small one is not 0.000.
+std::string format_figure(double value, int digits);
+
 /// "1 image", "3 images".
 std::string format_plural(size_t count, const std::string& noun);
 

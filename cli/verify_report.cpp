@@ -123,7 +123,7 @@ std::string text_of(const VerifyFacts& facts, const Style& style) {
   for (const OutputComparison& output : comparison.outputs) {
     const std::optional<double> largest = largest_difference(output);
     table.add({output.name, decibel(output.deviation.sqnr_db()), decibel(output.median_sqnr_db),
-               largest ? format_fixed(*largest, 6) : "unknown"});
+               largest ? format_figure(*largest, 6) : "unknown"});
   }
   text += "\n" + table.text(style);
   if (facts.layers) text += layer_table(*facts.layers, style);

@@ -17,6 +17,17 @@ TEST_CASE("Sizes are printed in the unit that suits them") {
   CHECK(format_count(3504872) == "3.5 M");
 }
 
+TEST_CASE("A small figure keeps three digits") {
+  CHECK(format_figure(1.23456, 3) == "1.235");
+  CHECK(format_figure(0.5, 2) == "0.500");
+  CHECK(format_figure(0.000432, 3) == "0.000432");
+  CHECK(format_figure(-0.0432, 3) == "-0.0432");
+  CHECK(format_figure(0.0999999, 3) == "0.1000");
+  CHECK(format_figure(1.5e-9, 6) == "1.50e-09");
+  CHECK(format_figure(0, 3) == "0.000");
+  CHECK(format_figure(1234.5678, 1) == "1234.6");
+}
+
 TEST_CASE("One of a thing is not many") {
   CHECK(format_plural(0, "image") == "0 images");
   CHECK(format_plural(1, "image") == "1 image");
