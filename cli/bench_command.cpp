@@ -8,6 +8,7 @@
 
 #include "cli/bench_measure.h"
 #include "cli/console.h"
+#include "cli/max_memory.h"
 #include "cli/option_checks.h"
 #include "cli/options.h"
 #include "cli/text.h"
@@ -106,15 +107,15 @@ std::string layers_text(const ModelTime& model, const Style& style) {
   std::map<std::string, double> kinds;
   for (const LayerTime& layer : model.layers) {
     kinds[layer.kernel] += layer.median_ms;
-    table.add({layer.name, layer.op_type, layer.shape, layer.kernel, format_fixed(layer.median_ms, 4),
+    table.add({layer.name, layer.op_type, layer.shape, layer.kernel, format_figure(layer.median_ms, 4),
                format_fixed(100 * layer.median_ms / total, 1) + " %",
-               layer.macs == 0 ? "" : format_fixed(gmacs_per_second(layer.macs, layer.median_ms), 1)});
+               layer.macs == 0 ? "" : format_figure(gmacs_per_second(layer.macs, layer.median_ms), 1)});
   }
   std::string text = "\n" + style.bold(printable(model.file)) + ", step by step\n" + table.text(style);
   std::vector<std::string> parts;
   parts.reserve(kinds.size());
   for (const auto& [kind, ms] : kinds) parts.push_back(kind + " " + format_fixed(100 * ms / total, 1) + " %");
-  return text + "  in all " + format_fixed(total, 3) +
+  return text + "  in all " + format_figure(total, 3) +
          " ms, with a clock read behind every step: " + join(parts, ", ") + "\n";
 }
 
@@ -125,8 +126,8 @@ std::string slower_text(const BenchResult& result, const ModelTime& model) {
   constexpr size_t kMost = 5;
   std::string text = "  slower than in '" + printable(result.models.front().file) + "':", names;
   for (size_t i = 0; i < slower.size() && i < kMost; ++i) {
-    text += (i == 0 ? " " : ", ") + printable(slower[i].name) + " (" + format_fixed(slower[i].int8_ms, 4) +
-            " ms, float " + format_fixed(slower[i].float_ms, 4) + ")";
+    text += (i == 0 ? " " : ", ") + printable(slower[i].name) + " (" + format_figure(slower[i].int8_ms, 4) +
+            " ms, float " + format_figure(slower[i].float_ms, 4) + ")";
     names += (i == 0 ? "" : "|") + printable(slower[i].name);
   }
   if (slower.size() > kMost) text += " and " + std::to_string(slower.size() - kMost) + " more";
@@ -153,12 +154,12 @@ std::string text_of(const BenchOptions& options, const BenchResult& result, cons
                {"of peak", Table::Align::kRight},
                {"memory", Table::Align::kRight}});
   for (const ModelTime& model : result.models)
-    table.add({model.file, format_fixed(model.median_ms, 3), format_fixed(model.min_ms, 3),
-               format_fixed(model.p95_ms, 3), format_fixed(model.ratio, 3),
-               format_fixed(model.ratio_low, 3) + " - " + format_fixed(model.ratio_high, 3),
-               format_fixed(frames_per_second(model), 1),
-               format_fixed(gmacs_per_second(model.macs, model.median_ms), 1),
-               format_fixed(100 * probe_share(result, model, threads), 0) + " %",
+    table.add({model.file, format_figure(model.median_ms, 3), format_figure(model.min_ms, 3),
+               format_figure(model.p95_ms, 3), format_figure(model.ratio, 3),
+               format_figure(model.ratio_low, 3) + " - " + format_figure(model.ratio_high, 3),
+               format_figure(frames_per_second(model), 1),
+               format_figure(gmacs_per_second(model.macs, model.median_ms), 1),
+               format_figure(100 * probe_share(result, model, threads), 0) + " %",
                format_bytes(model.memory_bytes)});
   text += table.text(style);
   for (const ModelTime& model : result.models)
@@ -185,9 +186,13 @@ void warn(const BenchResult& result, Diagnostics& diagnostics) {
 }
 
 Report bench(const BenchOptions& options, Console& console) {
-  const BenchPlan plan{
-      options.models, options.input_shapes, &options.engine.kernels(), options.engine.thread_count(),
-      options.rounds, options.layers};
+  const BenchPlan plan{options.models,
+                       options.input_shapes,
+                       &options.engine.kernels(),
+                       options.engine.thread_count(),
+                       options.rounds,
+                       options.layers,
+                       max_memory(options.engine.max_memory)};
   const BenchResult result = measure(plan, console);
   warn(result, console.diagnostics);
   return {json_of(options, result), text_of(options, result, console.style())};

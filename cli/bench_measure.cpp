@@ -8,7 +8,9 @@
 #include <map>
 #include <numeric>
 
+#include "calibration/budget.h"
 #include "cli/interrupt.h"
+#include "cli/max_memory.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "core/macs.h"
@@ -53,7 +55,9 @@ Tensor random_input(const Value& input) {
 
 /// A model ready to run.
 struct Subject {
-  Subject(const std::string& path, const BenchPlan& plan) : file(path), threads(plan.threads) {
+  /// `taken`: bytes that other models need.
+  Subject(const std::string& path, const BenchPlan& plan, uint64_t taken)
+      : file(path), threads(plan.threads) {
     const auto start = Clock::now();
     Graph graph = load_model(path, plan.input_shapes);
     model_bytes = bytes_of_model(path, graph);
@@ -72,8 +76,10 @@ struct Subject {
     CompileOptions options;
     options.kernels = plan.kernels;
     options.threads = plan.threads;
-    engine = std::make_unique<Engine>(with_context([&] { return path; }, [&] { return open_model(graph); }),
-                                      options);
+    Graph opened = with_context([&] { return path; }, [&] { return open_model(graph); });
+    needed = needed_bytes(opened, 1);
+    check_needed(taken + needed, plan.max_memory);
+    engine = std::make_unique<Engine>(std::move(opened), options);
     program = engine->program(shapes);
     workspace = std::make_unique<Workspace>(*program);
     load_ms = ms_since(start);
@@ -90,6 +96,7 @@ struct Subject {
 
   std::string file;
   std::optional<uint64_t> model_bytes;
+  uint64_t needed = 0;  // bytes in memory
   int threads;
   size_t inferences = 0, alone = 0;
   std::vector<Tensor> inputs;
@@ -232,13 +239,15 @@ ModelTime summary(const Subject& subject, const Subject& first, const std::vecto
 
 BenchResult measure(const BenchPlan& plan, Console& console) {
   std::vector<Subject> subjects;
+  uint64_t taken = 0;
   for (const std::string& file : plan.files) {
-    subjects.emplace_back(file, plan);
+    subjects.emplace_back(file, plan, taken);
     const Subject& subject = subjects.back();
+    taken += subject.needed;
     console.explain(file + ": " + std::to_string(subject.program->steps().size()) + " steps, input " +
                     (subject.shapes.empty() ? "none" : to_string(subject.shapes[0])) + ", ready after " +
                     format_fixed(subject.load_ms, 1) + " ms, first inference " +
-                    format_fixed(subject.first_ms, 3) + " ms");
+                    format_figure(subject.first_ms, 3) + " ms");
   }
   Probe f32(plan.kernels->probe_f32), u8s8(plan.kernels->probe_u8s8);
   for (Subject& subject : subjects) visit(subject);  // warms up

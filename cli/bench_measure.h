@@ -2,6 +2,8 @@
 // moment. Read measure().
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@ struct BenchPlan {
   int threads = 1;
   size_t rounds = 10;
   bool layers = false;
+  uint64_t max_memory = std::numeric_limits<uint64_t>::max();  // bytes of all models together
 };
 
 /// One step of a model.
@@ -64,7 +67,7 @@ std::vector<SlowerStep> slower_steps(const ModelTime& float_model, const ModelTi
 /// Loads the models, warms up and measures. A round visits every model for a slot of about 30 ms; for rounds
 /// whose probes fall more than 3 % below the best others are run, up to as many again, and the ones with the
 /// best probes count. Errors: those of load_model and Engine; Error(kInvalidArgument) if an input's shape is
-/// not known.
+/// not known; Error(kUnsupported) if the models need more than plan.max_memory.
 BenchResult measure(const BenchPlan& plan, Console& console);
 
 }  // namespace quantize

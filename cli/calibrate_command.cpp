@@ -24,10 +24,11 @@ struct CalibrateFlags {
 
 Report calibrate(const CalibrateFlags& flags, Console& console) {
   claim_output("-o", flags.output, {flags.model}, console);
-  const Graph source = load_model(flags.model, flags.input_shapes);
+  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine);
   check_is_float(source);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
+  check_memory(graph, flags.engine.thread_count(), flags.engine);
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
   console.explain(flags.model + ": " + format_plural(source.nodes.size(), "node") + ", prepared " +
                   std::to_string(graph.nodes.size()));

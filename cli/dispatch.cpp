@@ -8,14 +8,15 @@
 
 #include "cli/console.h"
 #include "cli/help.h"
+#include "cli/text.h"
 #include "core/near_names.h"
 
 namespace quantize {
 
 namespace {
 
-// A command that was meant, if the first word is one letter off, and no option or file.
-void refuse_typo(std::span<const Command> commands, const std::string& word) {
+// The first word is meant as a command if it is no option, no file, and not like the name of one.
+void refuse_unknown(std::span<const Command> commands, const std::string& word) {
   std::error_code ignored;
   if (word.starts_with('-') || word.find_first_of("./") != std::string::npos ||
       std::filesystem::exists(word, ignored))
@@ -23,9 +24,9 @@ void refuse_typo(std::span<const Command> commands, const std::string& word) {
   std::vector<std::string> names = {"help"};
   for (const Command& command : commands.subspan(1)) names.push_back(command.name);
   const std::vector<std::string> near = near_names(word, names, 1);
-  if (!near.empty())
-    throw Error(ErrorKind::kInvalidArgument,
-                "there is no command and no file '" + word + "'; did you mean 'quantize " + near[0] + "'?");
+  throw Error(ErrorKind::kInvalidArgument, "there is no command and no file '" + word + "'; " +
+                                               (near.empty() ? "the commands are " + join(names, ", ")
+                                                             : "did you mean 'quantize " + near[0] + "'?"));
 }
 
 // "help" and "help COMMAND" are --help and COMMAND --help.
@@ -42,7 +43,7 @@ const Command& take_command(std::span<const Command> commands, std::vector<std::
   };
   const auto found = std::find_if(commands.begin(), commands.end(), named);
   if (found == commands.end()) {
-    if (!arguments.empty()) refuse_typo(commands, arguments.front());
+    if (!arguments.empty()) refuse_unknown(commands, arguments.front());
     return commands.front();
   }
   arguments.erase(arguments.begin());

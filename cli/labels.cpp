@@ -39,16 +39,28 @@ std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offs
     const char* const end = line.data() + line.size();
     const char* const start = split == std::string::npos ? end : line.data() + split + 1;
     const auto [stop, error] = std::from_chars(start, end, label);  // of 32 bits: the offset fits on top
-    if (error != std::errc() || stop != end)
+    const std::string name = line.substr(0, line.find_last_not_of(" \t", split) + 1);
+    if (error != std::errc() || stop != end || name.empty())
       throw Error(ErrorKind::kInvalidArgument, "line " + std::to_string(number) + " of the labels '" + path +
                                                    "' is not an image name and a class index");
-    const auto [entry, is_new] =
-        labels.try_emplace(line.substr(0, line.find_last_not_of(" \t", split) + 1), label + offset);
+    const auto [entry, is_new] = labels.try_emplace(name, label + offset);
     if (!is_new && entry->second != label + offset)
       throw Error(ErrorKind::kInvalidArgument, "line " + std::to_string(number) + " of the labels '" + path +
                                                    "' gives '" + entry->first + "' a second class");
   }
+  if (labels.empty())
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "the labels '" + path + "' are empty; write a line of an image's name and its class for each image");
   return labels;
+}
+
+void check_some_labelled(const std::string& path, const std::map<std::string, int64_t>& labels,
+                         const SampleSource& source) {
+  for (size_t i = 0; i < source.count(); ++i)
+    if (label_of(labels, source.name(i))) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              "no sample has a label in '" + path + "'; its lines are an image's name and its class");
 }
 
 void warn_of_unmatched_labels(const std::string& path, const std::map<std::string, int64_t>& labels,

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "calibration/budget.h"
 #include "cli/console.h"
+#include "cli/max_memory.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
@@ -101,6 +103,7 @@ void add_engine_options(CLI::App& app, EngineOptions& options) {
       ->type_name("NAME")
       ->check(one_of(names))
       ->group("Engine");
+  add_max_memory(app, options.max_memory);
 }
 
 void add_input_shapes(CLI::App& app, InputShapes& shapes) {
@@ -118,6 +121,18 @@ Graph load_model(const std::string& path, const InputShapes& shapes) {
   Graph graph = load_model(path == "-" ? "/dev/stdin" : path);
   fix_input_shapes(graph, shapes);
   return graph;
+}
+
+Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine) {
+  const uint64_t allowed = max_memory(engine.max_memory);
+  if (fs::is_regular_file(path)) check_needed(fs::file_size(path), allowed);
+  return load_model(path, shapes);
+}
+
+uint64_t check_memory(const Graph& prepared, int threads, const EngineOptions& engine) {
+  const uint64_t needed = needed_bytes(prepared, threads);
+  check_needed(needed, max_memory(engine.max_memory));
+  return needed;
 }
 
 void check_is_float(const Graph& model) {

@@ -17,10 +17,11 @@ class Option;
 
 namespace quantize {
 
-/// --threads and --isa.
+/// --threads, --isa and --max-memory.
 struct EngineOptions {
-  int threads = 0;  // 0: all CPUs
-  std::string isa;  // "": the best
+  int threads = 0;         // 0: all CPUs
+  std::string isa;         // "": the best
+  std::string max_memory;  // as it is written; "": three quarters of the machine's
 
   int thread_count() const;
   const KernelTable& kernels() const;
@@ -39,6 +40,12 @@ void fix_input_shapes(Graph& graph, const InputShapes& shapes);
 /// Reads a model and fixes its input shapes; "-" is standard input. Errors: those of load_model and
 /// fix_input_shapes.
 Graph load_model(const std::string& path, const InputShapes& shapes);
+/// The same. Errors: also Error(kUnsupported) for a file that is larger than --max-memory allows.
+Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine);
+
+/// What running the prepared model on `threads` samples at a time needs (needed_bytes).
+/// Errors: Error(kUnsupported) if --max-memory allows less.
+uint64_t check_memory(const Graph& prepared, int threads, const EngineOptions& engine);
 
 /// Errors: Error(kUnsupported) if the model is quantized already.
 void check_is_float(const Graph& model);

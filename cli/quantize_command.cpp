@@ -42,7 +42,6 @@ namespace {
 
 struct QuantizeFlags {
   std::string model, output, statistics, plan;
-  std::string max_memory;
   std::string format = "qdq", target, input_type = "f32", task = kAutoTask;  // target "": the format's own
   SchemeFlags scheme;
   SampleFlags samples;
@@ -86,6 +85,8 @@ void check_flags(const QuantizeFlags& flags) {
   if (flags.samples.path.empty() && !statistics_exist)
     throw Error(ErrorKind::kInvalidArgument,
                 "--calib is required: a folder with images like those the model will see");
+  if (flags.samples.path.empty() && !flags.labels.file.empty())
+    throw Error(ErrorKind::kInvalidArgument, "--labels are of the images of --calib; give both");
   if (flags.samples.path.empty() &&
       (flags.samples.samples || flags.samples.seed || !flags.samples.shard.empty()))
     throw Error(
@@ -151,13 +152,6 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   return {std::move(table), std::move(choice), nullptr, {}};
 }
 
-// Bytes; what is left of --max-memory is for optional work.
-uint64_t needed_of(const QuantizeFlags& flags, const Graph& graph) {
-  const uint64_t needed = needed_bytes(graph, flags.engine.thread_count());
-  check_needed(needed, max_memory(flags.max_memory));
-  return needed;
-}
-
 // A quarter of the images judges what the others are used for; a bound is a promise, which takes more of
 // them.
 size_t held_back_of(const QuantizeFlags& flags, size_t count) {
@@ -210,6 +204,7 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
       new Samples(open_samples(flags.samples, described, flags.engine, console, learned.labels)));
   Samples& samples = *learned.samples;
   warn_of_unmatched_labels(flags.labels.file, learned.labels, samples.source.found(), console.diagnostics);
+  if (flags.bound.max_drop) check_some_labelled(flags.labels.file, learned.labels, samples.source);
   held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
   if (known) {
     with_context([&] { return flags.statistics; },
@@ -251,7 +246,10 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
   CalibrateOptions options;
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
-  options.budget.bytes = std::min(Budget::kMostBytes, max_memory(flags.max_memory) - needed_of(flags, graph));
+  // What is left of --max-memory is for optional work.
+  options.budget.bytes =
+      std::min(Budget::kMostBytes, max_memory(flags.engine.max_memory) -
+                                       check_memory(graph, flags.engine.thread_count(), flags.engine));
   Progress progress = console.progress("trying");  // how many there will be is not known
   options.progress = [&](size_t tried) { progress.update(tried, 0); };
   return choose_plan(graph, learned.statistics, scheme, target, samples, flags.bound, options);
@@ -315,11 +313,9 @@ uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, con
 }
 
 Graph open_source(const QuantizeFlags& flags, Console& console) {
-  if (fs::is_regular_file(flags.model))
-    check_needed(fs::file_size(flags.model), max_memory(flags.max_memory));
   const auto load = [&] {
     const Progress progress = console.progress("reading the model");
-    return load_model(flags.model, flags.input_shapes);
+    return load_model(flags.model, flags.input_shapes, flags.engine);
   };
   Graph source = load();
   check_is_float(source);
@@ -334,7 +330,7 @@ Graph make_ready(const QuantizeFlags& flags, const Graph& source, Console& conso
                                const Progress progress = console.progress("preparing the model");
                                return open_model(source, kMinOutputOpset);
                              });
-  needed_of(flags, graph);
+  check_memory(graph, flags.engine.thread_count(), flags.engine);
   done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
   return graph;
 }
@@ -425,7 +421,6 @@ CommandBody define(CLI::App& app) {
       ->group("Output");
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
-  add_max_memory(app, flags->max_memory);
   return [flags](Console& console) { return quantize(*flags, console); };
 }
 

@@ -361,15 +361,15 @@ std::string predictions_text(const std::vector<Prediction>& predictions, const S
   for (const Prediction& prediction : predictions) {
     std::vector<std::string> classes;
     for (size_t i = 0; i < prediction.classes.size(); ++i)
-      classes.push_back(std::to_string(prediction.classes[i]) + " (" + format_fixed(prediction.scores[i], 3) +
-                        ")");
+      classes.push_back(std::to_string(prediction.classes[i]) + " (" +
+                        format_figure(prediction.scores[i], 3) + ")");
     best.add({prediction.sample, classes.empty() ? "unknown: NaN or infinity" : join(classes, "  ")});
   }
   return "\n" + best.text(style);
 }
 
 Report run(RunOptions options, Console& console) {
-  Graph model = load_model(options.model, options.input_shapes);
+  Graph model = load_model(options.model, options.input_shapes, options.engine);
   drop_unread(options.inputs, model, console.diagnostics);
   if (!options.folder.empty()) {
     check_folder_writable(options.folder);
@@ -381,12 +381,13 @@ Report run(RunOptions options, Console& console) {
   console.explain(options.model + ": " + format_plural(model.nodes.size(), "node") + ", opset " +
                   std::to_string(model.opset()) +
                   (single ? ", all threads for one sample" : ", a thread a sample"));
+  Graph opened = with_context([&] { return options.model; }, [&] { return open_model(model); });
+  check_memory(opened, single ? 1 : options.engine.thread_count(), options.engine);
   Inputs inputs;
   if (!named) inputs = open_inputs(options, model, console);
   const InputCodes codes(model);
-  Engine engine(
-      with_context([&] { return options.model; }, [&] { return open_model(model); }),
-      {.kernels = &options.engine.kernels(), .threads = single ? options.engine.thread_count() : 1});
+  Engine engine(std::move(opened), {.kernels = &options.engine.kernels(),
+                                    .threads = single ? options.engine.thread_count() : 1});
   const Runner runner{options, engine, codes, fixed_batch(model)};
   for (Value& value : model.values) value.initializer = Tensor();  // the engine's own go once they are packed
   const std::vector<Result> results = run_all(runner, inputs, console);

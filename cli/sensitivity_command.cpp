@@ -101,10 +101,11 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   warn_of_unused(flags.scheme, console.diagnostics);
   if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
   const TargetProfile& target = find_target(flags.target);
-  const Graph source = load_model(flags.model, flags.input_shapes);
+  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine);
   check_is_float(source);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
+  check_memory(graph, flags.engine.thread_count(), flags.engine);
   console.explain(flags.model + ": " + format_plural(source.nodes.size(), "node") + ", prepared " +
                   std::to_string(graph.nodes.size()));
   for (const Selector& selector : resolve_selectors(source, graph, scheme))

@@ -5,17 +5,20 @@
 #include <memory>
 
 #include "calibration/auto_preprocess.h"
+#include "calibration/budget.h"
 #include "calibration/comparison.h"
 #include "cli/bound_options.h"
 #include "cli/checks.h"
 #include "cli/console.h"
 #include "cli/labels.h"
+#include "cli/max_memory.h"
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/task_options.h"
 #include "cli/text.h"
 #include "cli/verify_report.h"
 #include "core/passes/model_facts.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 
@@ -72,6 +75,16 @@ std::string describe(const std::string& file, const Graph& graph) {
          std::to_string(graph.opset()) + ", " + quantization_facts(graph).format;
 }
 
+// Both models are run side by side, a sample a thread.
+void check_memory_of_both(const VerifyOptions& options, const Graph& reference, const Graph& candidate) {
+  const auto needed = [&](const std::string& file, const Graph& graph) {
+    return with_context([&] { return file; },
+                        [&] { return needed_bytes(open_model(graph), options.engine.thread_count()); });
+  };
+  check_needed(needed(options.reference, reference) + needed(options.candidate, candidate),
+               max_memory(options.engine.max_memory));
+}
+
 ComparisonOptions comparison_options(const VerifyOptions& options) {
   return {.threads = options.engine.thread_count(),
           .kernels = &options.engine.kernels(),
@@ -81,8 +94,8 @@ ComparisonOptions comparison_options(const VerifyOptions& options) {
 
 Report verify(const VerifyOptions& options, Console& console) {
   check_bound(options.bound, options.labels, console.diagnostics);
-  Graph reference = load_model(options.reference, options.input_shapes);
-  const Graph candidate = load_model(options.candidate, options.input_shapes);
+  Graph reference = load_model(options.reference, options.input_shapes, options.engine);
+  const Graph candidate = load_model(options.candidate, options.input_shapes, options.engine);
   console.explain(describe(options.reference, reference));
   console.explain(describe(options.candidate, candidate));
   for (const char* key : {kPreprocessKey, kPreprocessOriginKey}) {
@@ -90,14 +103,15 @@ Report verify(const VerifyOptions& options, Console& console) {
     if (described != candidate.info.metadata.end()) reference.info.metadata[key] = described->second;
   }
 
+  check_memory_of_both(options, reference, candidate);
   ComparisonOptions compared = comparison_options(options);
   std::map<std::string, int64_t> labels;
   if (!options.labels.file.empty()) labels = read_labels(options.labels.file, options.labels.offset);
   Samples samples = open_samples(options.samples, reference, options.engine, console, labels);
   console.explain("images: " + preprocessing_text(samples.preprocessing));
   warn_of_unmatched_labels(options.labels.file, labels, samples.source.found(), console.diagnostics);
-  if (!options.labels.file.empty())
-    compared.label = [&](size_t s) { return label_of(labels, samples.source.name(s)); };
+  if (!labels.empty()) check_some_labelled(options.labels.file, labels, samples.source);
+  if (!labels.empty()) compared.label = [&](size_t s) { return label_of(labels, samples.source.name(s)); };
   const Batches batches(samples.source, std::max(fixed_batch(reference), fixed_batch(candidate)));
 
   VerifyFacts facts{.reference = options.reference,

@@ -24,6 +24,10 @@ class CommandLine(Case):
             (["m.onnx", "--cailb", "i"], "did you mean --calib"),
             (["verify", "a.onnx", "b.onnx", "--images", "i", "--label=l"], "did you mean --labels"),
             (["verfy", "a.onnx", "b.onnx", "--images", "i"], "no command and no file 'verfy'; did you mean 'quantize verify'"),
+            (["frobnicate"], "no command and no file 'frobnicate'; the commands are help, calibrate, merge, run, verify,"),
+            (["frobnicate", "--calib", "i"], "no command and no file 'frobnicate'"),
+            (["help", "frobnicate"], "no command and no file 'frobnicate'"),
+            (["Inspect", "m.onnx"], "no command and no file 'Inspect'; did you mean 'quantize inspect'"),
             (["m.onnx", "--calib"], "--calib needs a value"),
             (["m.onnx", "--calib", ""], "--calib is given an empty value"),
             (["m.onnx", "--calib", "i", "-o", ""], "--output is given an empty value"),
@@ -207,6 +211,14 @@ class Images(Case):
     def test_memory_that_is_not_there(self):
         self.images(4)
         self.fails(*self.quantize("--max-memory", "100K", "-o", "none.onnx"), code=UNSUPPORTED, says="--max-memory")
+        for command in (["calibrate", MODEL, "--calib", "images", "-o", "s.stats"], ["run", MODEL, "images"],
+                        ["sensitivity", MODEL, "--calib", "images"], ["bench", MODEL, MODEL, "--rounds", "1"],
+                        ["verify", MODEL, MODEL, "--images", "images"]):
+            for size in ("100K", "300K"):  # less than the file, and than running it takes
+                self.fails(*command, "--max-memory", size, code=UNSUPPORTED, says="of memory, more than .* of --max-memory")
+            self.fails(*command, "--max-memory", "much", code=USAGE, says="'much'")
+            self.run_program(*command, *(() if command[0] == "bench" else ("--preprocess", "unit")), "--max-memory", "1G")
+        (self.folder / "s.stats").unlink()
         for size in ("0", "-1", "nan", "1T", "much"):
             self.fails(*self.quantize("--max-memory", size, "-o", "none.onnx"), code=USAGE, says=f"'{size}'")
         self.run_program(*self.quantize("--max-memory", "1G", "-o", "q.onnx"))
@@ -375,15 +387,20 @@ class Runs(Case):
 
     def test_labels(self):
         images = self.images(2)
-        for text, says in (("a.png\n", "line 1.*class"), ("a.png one\n", "line 1.*class"), ("a.png 1\n", "no sample"),
+        for text, says in (("a.png\n", "line 1.*class"), ("a.png one\n", "line 1.*class"), ("a.png 1\n", "no sample has a label"),
+                           ("", "'[^']*labels.txt' are empty"), ("\n \r\n\t\n", "are empty"), (" 3\n", "line 1.*class"),
                            ("a.png 99999999999\n", "line 1.*class"),
                            ("a.png 1\nb.png 2\na.png 1\na.png 3\n", "line 4.*'a.png' a second class")):
             with self.subTest(text):
                 path = self.write("labels.txt", text)
-                self.fails("verify", MODEL, MODEL, "--images", images, "--preprocess", "unit", "--labels", path,
-                           code=USAGE, says=says)
+                for command in (("verify", MODEL, MODEL), (MODEL, "-o", "q.onnx", "--max-drop", "1")):
+                    self.fails(*command, "--images", images, "--preprocess", "unit", "--labels", path, code=USAGE, says=says)
+                if "no sample" not in says:
+                    self.fails(MODEL, "-o", "q.onnx", "--calib", images, "--labels", path, code=USAGE, says=says)
         self.fails("verify", MODEL, MODEL, "--images", images, "--labels", "absent", code=IO, says="absent")
         self.fails("verify", MODEL, MODEL, "--images", images, "--max-drop", "1", code=USAGE, says="--labels")
+        self.run_program("calibrate", MODEL, "--calib", images, "--preprocess", "unit", "-o", "s.stats")
+        self.fails(MODEL, "-o", "q.onnx", "--statistics", "s.stats", "--labels", path, code=USAGE, says="--labels.*--calib")
 
     def test_models_that_do_not_compare(self):
         path = self.write("other.onnx", onnx.convolution(size=28))
