@@ -337,7 +337,7 @@ class MainJob(Case):
                    says="--validate 0")
         self.write("labels.txt", "nobody.png 3\n")
         self.fails("lenet.onnx", "--calib", "images", "--preprocess", "unit", "--max-drop", "1", "--labels",
-                   "labels.txt", "-o", "a.onnx", code=2, says="no held-back image has a label")
+                   "labels.txt", "-o", "a.onnx", code=2, says="no sample has a label")
 
     def test_sensitivity_says_which_options_it_does_not_use(self):
         command = ("sensitivity", "lenet.onnx", "--calib", "images", "--preprocess", "unit")
