@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "calibration/calibrate.h"
+#include "calibration/search/plan_maker.h"
 #include "calibration/sensitivity.h"
 #include "calibration/validator.h"
 #include "core/quantization/plan.h"
@@ -17,14 +18,9 @@ namespace quantize {
 
 /// The method that tries all the others.
 constexpr const char* kAutoMethod = "auto";
-/// What it stands for where nothing can be tried.
-constexpr const char* kFallbackMethod = "mse";
-
-constexpr size_t kEqualizedSamples = 64;
-
 /// One thing that was tried.
 struct PlanStep {
-  std::string name;                    // what the search starts from, then names of search_steps()
+  std::string name;                    // what the search starts from, then names of all_search_steps()
   std::optional<size_t> changed = {};  // tensors that were equalized, values whose single ranges are others
   std::optional<Quality> before;       // nothing for what the search starts from
   Quality after;
@@ -32,23 +28,6 @@ struct PlanStep {
   bool kept = false;
   bool taken_back = false;  // kept at first, but not confirmed
   double seconds = 0;
-};
-
-constexpr size_t kMostSteps = 11;
-
-/// A part of a step that was left out because of what it would cost.
-struct LeftOut {
-  std::string step, node;
-  uint64_t bytes = 0, macs = 0;  // multiply-accumulates
-};
-
-/// How a plan is made.
-struct Recipe {
-  std::string method;  // of the activation ranges
-  BiasCorrection bias_correction = BiasCorrection::kOff;
-  WeightRounding weight_rounding = WeightRounding::kNearest;  // kFitted not with kOff
-  bool equalized = false;                                     // channels: see equalize_channels
-  bool by_readers = false;                                    // single ranges: see choose_ranges
 };
 
 struct ChosenPlan {
@@ -71,25 +50,18 @@ struct ChosenPlan {
 ///
 /// A method by name does what it says: no sample is held back, none is loaded unless biases are to be
 /// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
-/// kFallbackMethod and biases corrected in closed form (if the scheme corrects them), and takes each of these
-/// instead if the network's outputs on the held-back samples gain by it (Quality::gain_over) and none of
-/// their channels gets much worse (Quality::worsens_a_channel_of):
+/// kFallbackMethod and biases corrected in closed form (if the scheme corrects them). Every step of
+/// all_search_steps that applies varies the best recipe so far. Its plan replaces the best one if the network's
+/// outputs on the held-back samples gain more than SearchStep::least_gain (Quality::gain_over) and none of
+/// their channels gets much worse (Quality::worsens_a_channel_of).
 ///
-///   - no bias correction; the ranges of `max`, `percentile` and `entropy`; channels equalized, if the scheme
-///     says kTried; single ranges by what they do to their readers, if any is to change (choose_ranges): a
-///     clear gain, two standard errors, as they are many
-///   - weights rounded anew, layer by layer: any gain
-///   - biases corrected as measured on the other samples: a gain that is hardly chance, one standard error;
-///     also for weights rounded anew, if those did not gain by themselves
-///   - ranges by `max` and nothing corrected: the same, so that the result is not known to be worse than that
-///
-/// A step that `scheme.without` names is not tried, and kFittedAndMeasured only if both its parts may be.
+/// A step that `scheme.without` names is not tried, nor one that combines it.
 ///
 /// With few held-back samples less is hardly chance: gains that count in standard errors must be larger, as
 /// the quantiles of Student's distribution are. What all kept steps gain together must then show on the
 /// confirming samples, which have judged no step: where it does not, the last kept step is taken back, and so
-/// on, down to what the search starts from. Fitted weights alone need not show a gain once more, but no loss of
-/// a standard error.
+/// on, down to what the search starts from. Steps of kAnyGain alone need not show a gain once more, but no loss
+/// of a standard error.
 ///
 /// An equalized network's activations are those of the given one but for the equalized values, whose
 /// statistics are taken from up to kEqualizedSamples of the samples that are not held back. With kOn, every
@@ -106,7 +78,7 @@ struct ChosenPlan {
 /// that harm most per multiply-accumulate, until it holds on the held-back samples; if it would not
 /// hold with any layer in integers, `bound_met` is false. Requires: held-back samples, if there is a bound.
 ///
-/// `options.progress` is told how many networks were tried: up to kMostSteps by the search, then those that a
+/// `options.progress` is told how many networks were tried: one, then one for each step of the search, then those that a
 /// bound needs.
 ///
 /// Errors: those of decide_ranges, plan_quantization, the loader and the engine; Error(kInvalidArgument) for

@@ -1,7 +1,6 @@
 // The summary for people. Read summary_text, at the end, first.
 #include "cli/quantize_summary.h"
 
-#include "calibration/search_steps.h"
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/text.h"
@@ -56,11 +55,12 @@ std::string in_int8(const PlanSummary& summary) {
 std::string recipe(const ChosenPlan& chosen) {
   const Recipe& recipe = chosen.recipe;
   std::vector<std::string> parts = {recipe.method};
-  if (recipe.by_readers) parts.push_back(kSingleRanges);
-  if (recipe.equalized) parts.push_back(kEqualizedChannels);
-  if (recipe.weight_rounding == WeightRounding::kFitted) parts.push_back(kFittedWeights);
-  if (recipe.bias_correction == BiasCorrection::kMeasured) parts.push_back(kMeasuredBias);
+  if (recipe.by_readers) parts.push_back("ranges of single values");
+  if (recipe.equalized) parts.push_back("equalized channels");
+  if (recipe.weight_rounding == WeightRounding::kFitted) parts.push_back("fitted weights");
+  if (recipe.bias_correction == BiasCorrection::kMeasured) parts.push_back("measured bias");
   if (recipe.bias_correction == BiasCorrection::kClosedForm) parts.push_back("biases corrected");
+  for (const PlanAdjustment& adjustment : recipe.adjustments) parts.push_back(adjustment.name);
   if (chosen.steps.empty()) return join(parts, ", ");
   size_t kept = 0;
   for (size_t s = 1; s < chosen.steps.size(); ++s) kept += chosen.steps[s].kept;

@@ -8,7 +8,7 @@
 #include "calibration/choose_plan.h"
 #include "calibration/parse_json.h"
 #include "calibration/read_file.h"
-#include "calibration/search_steps.h"
+#include "calibration/search/recipe.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
@@ -154,10 +154,10 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
 void add_without_option(CLI::App& app, SchemeFlags& flags) {
   app.add_option("--without", flags.without,
                  "leaves a step of the search (--method auto) out, by its name in --explain; repeatable: " +
-                     join(search_steps(), ", "))
+                     join(search_step_names(), ", "))
       ->type_name("STEP")
       ->allow_extra_args(false)
-      ->check(one_of(search_steps()))
+      ->check(one_of(search_step_names()))
       ->group(kGroup);
 }
 
