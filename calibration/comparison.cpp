@@ -86,9 +86,11 @@ class Comparer {
                   static_cast<bool>(options_.label));
   }
 
-  void run(const Batches& samples, const Batches::Batch& batch, std::vector<SampleResult>& results) {
+  void run(const Batches& samples, size_t i, const Batches::Batch& batch,
+           std::vector<SampleResult>& results) {
     const std::vector<Tensor> expected = reference_.run(batch.inputs),
                               computed = candidate_.run(batch.inputs);
+    if (options_.census != nullptr) options_.census->add(i, batch.inputs, expected);
     for (const size_t row : batch.rows) {
       const size_t s = batch.first + row;
       results[s] = compare_sample(samples.row(expected, row), samples.row(computed, row),
@@ -165,7 +167,8 @@ Comparison compare(const Graph& reference, const Graph& candidate, const Batches
   std::vector<SampleResult> results(samples.sample_count());
   for_each_batch(
       samples, options.threads,
-      [&](size_t, const Batches::Batch& batch) { comparer.run(samples, batch, results); }, options.progress);
+      [&](size_t i, const Batches::Batch& batch) { comparer.run(samples, i, batch, results); },
+      options.progress);
   return comparer.total(results);
 }
 

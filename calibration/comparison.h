@@ -9,6 +9,7 @@
 #include "calibration/agreement.h"
 #include "calibration/batches.h"
 #include "calibration/deviation.h"
+#include "calibration/sample_census.h"
 #include "core/graph.h"
 #include "kernels/kernel_table.h"
 
@@ -47,6 +48,7 @@ struct ComparisonOptions {
   std::optional<Task> task = {};  // nothing: told by the reference
   bool needs_agreement = false;   // refuse models without an output that has one
   std::function<std::optional<int64_t>(size_t sample)> label = {};  // empty: there are no labels
+  SampleCensus* census = nullptr;  // told of every sample that is compared; may be nullptr
   /// Told how many batches are done; never from two threads at once. What it throws ends the run.
   std::function<void(size_t done, size_t of)> progress = {};
 };

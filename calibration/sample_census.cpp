@@ -104,7 +104,8 @@ SampleCensus::Facts SampleCensus::facts_of(const std::vector<Tensor>& inputs,
   return facts;
 }
 
-std::vector<std::string> SampleCensus::outliers(const std::function<std::string(size_t)>& name) const {
+std::vector<std::string> SampleCensus::outliers(const std::function<std::string(size_t)>& name,
+                                                const std::string& consequence) const {
   std::vector<std::string> warnings;
   const size_t inputs = facts_.empty() ? 0 : facts_.begin()->second.sizes.size();
   for (size_t k = 0; k < inputs; ++k) {
@@ -128,8 +129,8 @@ std::vector<std::string> SampleCensus::outliers(const std::function<std::string(
     for (size_t n = 1; n < named.size(); ++n) list += ", " + named[n];
     if (count > kNamed) list += ", ...";
     warnings.push_back(samples_text(count) + (count == 1 ? " is" : " are") +
-                       " far larger than most, as if not normalized: " + list +
-                       "; ranges are widened by it, so leave out what the model will not see");
+                       " far larger than most, as if not normalized: " + list + "; " + consequence +
+                       ", so leave out what the model will not see");
   }
   return warnings;
 }
@@ -161,7 +162,7 @@ std::vector<std::string> SampleCensus::likenesses() const {
 }
 
 std::vector<std::string> SampleCensus::warnings(const std::function<std::string(size_t)>& name) const {
-  std::vector<std::string> warnings = outliers(name);
+  std::vector<std::string> warnings = outliers(name, "ranges are widened by it");
   for (std::string& warning : likenesses()) warnings.push_back(std::move(warning));
   if (facts_.size() < kFewSamples)
     warnings.push_back("ranges rest on " + samples_text(facts_.size()) +

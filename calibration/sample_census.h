@@ -37,10 +37,14 @@ class SampleCensus {
 
   void clear() { facts_.clear(); }
 
-  /// One sentence for each of these: samples that are kOutlier times as large as most, by their extremes and
-  /// their root mean square, and further off than the others are from each other; samples that do not differ,
-  /// or hardly; outputs that do not depend on the sample; blank samples; fewer than kFewSamples.
-  /// `name(i)`: of sample i.
+  /// A sentence for the samples that are kOutlier times as large as most, by their extremes and their root mean
+  /// square, and further off than the others are from each other; one per input. `name(i)`: of sample i;
+  /// `consequence`: what comes of them.
+  std::vector<std::string> outliers(const std::function<std::string(size_t)>& name,
+                                    const std::string& consequence) const;
+
+  /// For calibration, one sentence for each of these: outliers; samples that do not differ, or hardly; outputs that
+  /// do not depend on the sample; blank samples; fewer than kFewSamples.
   std::vector<std::string> warnings(const std::function<std::string(size_t)>& name) const;
 
   static constexpr double kOutlier = 5;
@@ -56,7 +60,6 @@ class SampleCensus {
     std::vector<Size> sizes;  // per f32 input
   };
 
-  std::vector<std::string> outliers(const std::function<std::string(size_t)>& name) const;
   std::vector<std::string> likenesses() const;
 
   static Facts facts_of(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs);

@@ -2,11 +2,10 @@
 #include "calibration/statistics_table.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "calibration/deviation.h"
 #include "calibration/hash.h"
 #include "core/error.h"
+#include "core/passes/constant_doubts.h"
 
 namespace quantize {
 
@@ -73,24 +72,7 @@ std::string name_of_preprocessing(const std::string& preprocessing) {
 std::vector<std::string> doubts_about_constants(const Graph& model, const StatisticsTable& table) {
   const bool overflows = std::any_of(table.values.begin(), table.values.end(),
                                      [](const auto& value) { return value.second.non_finite != 0; });
-  std::map<std::string, const Tensor*> constants;
-  for (const Node& node : model.nodes) {
-    for (ValueId id : node.inputs)
-      if (const Tensor* constant = model.constant(id)) constants[model.value(id).name] = constant;
-    if (const Tensor* constant = node.op_type == "Constant" ? node.tensor_attribute("value") : nullptr)
-      constants[model.value(node.outputs[0]).name] = constant;
-  }
-  std::vector<std::string> doubts;
-  for (const auto& [name, constant] : constants) {
-    if (!has_non_finite(*constant)) continue;
-    const std::vector<double> values = constant->to_vector<double>();
-    const bool nan = std::any_of(values.begin(), values.end(), [](double x) { return std::isnan(x); });
-    if (!nan && !overflows) continue;
-    doubts.push_back("the model's constant '" + name + "' holds " + (nan ? "NaN" : "infinite numbers") +
-                     "; what is computed of it is not finite and stays in float: check how the model was "
-                     "made");
-  }
-  return doubts;
+  return doubts_about_constants(model, overflows);
 }
 
 void check_origin(const StatisticsTable& table, const std::string& model, const std::string& preprocessing) {

@@ -34,9 +34,8 @@ std::string fingerprint(const Graph& graph);
 /// StatisticsTable::preprocessing in a sentence.
 std::string name_of_preprocessing(const std::string& preprocessing);
 
-/// A sentence for each constant that a node of the model, as its file has it, reads and that holds NaN; for
-/// one that holds infinity only if some value was not finite in calibration, since masks and open bounds hold
-/// infinity rightly.
+/// Doubts about the constants of the model (core/passes/constant_doubts.h); about masks and open bounds that hold
+/// infinity only if some value was not finite in calibration.
 std::vector<std::string> doubts_about_constants(const Graph& model, const StatisticsTable& table);
 
 /// Makes sure that statistics belong to this model and preprocessing.

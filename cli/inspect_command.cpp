@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/text.h"
 #include "core/macs.h"
+#include "core/passes/constant_doubts.h"
 #include "core/passes/model_facts.h"
 #include "core/passes/passes.h"
 #include "core/quantization/node_selection.h"
@@ -92,6 +93,7 @@ Facts facts_of(const InspectOptions& options, const Graph& graph, Diagnostics& d
     const Tensor* value = node.op_type == "Constant" ? node.tensor_attribute("value") : nullptr;
     if (value != nullptr) facts.parameters += static_cast<uint64_t>(value->size());
   }
+  for (std::string& doubt : doubts_about_constants(graph, false)) diagnostics.warn(std::move(doubt));
   facts.macs = total_macs(graph, diagnostics);
   facts.quantized = quantization_facts(graph);
   return facts;

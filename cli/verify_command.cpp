@@ -113,6 +113,7 @@ Report verify(const VerifyOptions& options, Console& console) {
   if (!labels.empty()) check_some_labelled(options.labels.file, labels, samples.source);
   if (!labels.empty()) compared.label = [&](size_t s) { return label_of(labels, samples.source.name(s)); };
   const Batches batches(samples.source, std::max(fixed_batch(reference), fixed_batch(candidate)));
+  SampleCensus census(batches.batch(), samples.source.count());
 
   VerifyFacts facts{.reference = options.reference,
                     .candidate = options.candidate,
@@ -122,6 +123,7 @@ Report verify(const VerifyOptions& options, Console& console) {
                     .checks = {}};
   {
     Progress progress = console.progress("verifying");
+    compared.census = &census;
     compared.progress = [&](size_t done, size_t of) { progress.update(done, of); };
     facts.comparison = compare(reference, candidate, batches, compared);
   }
@@ -134,6 +136,10 @@ Report verify(const VerifyOptions& options, Console& console) {
     facts.layers = compare_layers(reference, candidate, batches, compared);
   }
   warn_of_bad_images(samples.source, console.diagnostics);
+  for (std::string& warning :
+       census.outliers([&](size_t i) { return samples.source.name(i); },
+                       "the SQNR of all samples is mostly theirs and the median is not"))
+    console.diagnostics.warn(std::move(warning));
   facts.skipped_images = samples.source.bad_images().size();
   for (const std::string& warning : facts.comparison.warnings) console.diagnostics.warn(warning);
   for (const OutputComparison& output : facts.comparison.outputs)

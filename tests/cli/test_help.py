@@ -49,6 +49,10 @@ class Help(Case):
                     self.assertRegex(everything, rf"--{option}\b")
                     self.assertRegex(first, rf"--{option}\b" if option != "images" else "--(calib|images)")
 
+    def test_says_which_samples_are_taken(self):
+        for command, says in (((), "spread evenly over the sorted list"), (("verify",), "spread evenly"), (("run",), "only the first N")):
+            self.assertIn(says, " ".join(self.run_program(*command, "--help-all").stdout.split()))
+
     def test_lists_the_choices(self):
         text = self.run_program("--help-all").stdout
         for choices in ("max, mean, entropy, percentile, mse", "imagenet, tf, caffe, unit, raw, yolo", "ort-x86",

@@ -49,6 +49,22 @@ class VerifyCase(Case):
         return name
 
 
+class Outliers(VerifyCase):
+    def test_a_sample_that_decides_the_figures_alone_is_named(self):
+        self.samples(20)
+        self.assertEqual(self.verify(classifier(), classifier(numbers(15, seed=9)))["warnings"], [])
+        self.write("samples/07.npy", npy([1, 3, SIZE, SIZE], numbers(3 * SIZE * SIZE, 8, scale=40)))
+        weights = numbers(15)
+        report = self.verify(classifier(weights), classifier([w * 1.01 for w in weights]))
+        self.assertRegex("\n".join(report["warnings"]), r"1 sample is far larger than most.*'07\.npy' \(.*the median is not")
+        output = report["outputs"]["result"]
+        self.assertGreater(output["median_sqnr_db"], 30)
+        self.write("samples/08.npy", npy([1, 3, SIZE, SIZE], [math.nan] * (3 * SIZE * SIZE)))
+        report = self.verify(classifier(weights), classifier(weights))
+        self.assertRegex("\n".join(report["warnings"]), "08.npy.*holds NaN")
+        self.assertEqual(report["samples"], 19)
+
+
 class NotFinite(VerifyCase):
     def check(self, reference, candidate, count, whose):
         for options in ([], ["--layers"]):
@@ -249,6 +265,17 @@ class BenchAndInspect(VerifyCase):
         self.assertEqual((facts["model"], facts["macs"]), ("open.onnx", None))
         self.assertRegex(facts["warnings"][0], suggestion)
         self.assertEqual(facts["inputs"]["x"]["shape"], ["N", 3, 48, "W"])
+
+    def test_constants_that_cannot_be_right_are_named(self):
+        for wrong, says in ((math.nan, "holds NaN"), (math.inf, "holds infinite"), (0, "holds 0"), (-1, "negative")):
+            self.write("q.onnx", model([node("QuantizeLinear", ["x", "step"], ["q"], "quantize"),
+                                        node("DequantizeLinear", ["q", "step"], ["y"], "dequantize")],
+                                       [value("x", ["N", 4])], [value("y", ["N", 4])], [tensor("step", [], [wrong])]))
+            self.assertRegex("\n".join(self.run_json("inspect", "q.onnx")["warnings"]), f"scale 'step' of node 'quantize'.*{says}")
+        self.write("a.onnx", classifier(weights=[math.nan] * 15))
+        self.assertRegex(self.run_program("inspect", "a.onnx").stderr, "constant 'weight' holds NaN")
+        self.write("a.onnx", classifier())
+        self.assertEqual(self.run_json("inspect", "a.onnx")["warnings"], [])
 
     def test_verbose_says_something_in_every_command(self):
         self.samples(4)
