@@ -145,15 +145,43 @@ void spread_sizes(Graph& graph, Node& resize, std::vector<Node>& place) {
   resize.attributes.erase("axes");
 }
 
-/// True if no window reaches behind the padded input. Then ceil_mode has no effect, but below opset 22 the shape
-/// inference of ONNX may count one window more than there is, and a runtime refuses a file that says otherwise.
-bool windows_end_inside(const Graph& graph, const Node& pool) {
+/// How far the last window reaches behind the image.
+int64_t overhang(const WindowAxis& axis) {
+  return std::max<int64_t>(axis.start(axis.out - 1) + axis.span() - axis.in, 0);
+}
+
+/// True if the shape inference of ONNX counts one more, below opset 22: a window that starts behind the image.
+bool is_miscounted(const WindowAxis& axis) {
+  return axis.out * axis.stride < axis.in + axis.pad_begin + axis.pad_end - axis.span() + axis.stride;
+}
+
+/// The same windows by padding, which no window counts: a maximum, or a mean of the image alone.
+void pad_for_windows(Node& pool, const Window& window) {
+  std::vector<int64_t> pads(2 * window.rank);
+  for (size_t a = 0; a < window.rank; ++a) {
+    const WindowAxis& axis = window.axes[window.axes.size() - window.rank + a];
+    if (overhang(axis) >= axis.kernel) return;  // runtimes refuse such padding
+    pads[a] = axis.pad_begin;
+    pads[window.rank + a] = overhang(axis);
+  }
+  pool.attributes["pads"] = std::move(pads);
+  pool.attributes.erase("auto_pad");
+  pool.attributes.erase("ceil_mode");
+}
+
+/// Takes ceil_mode away where no window reaches behind the padded input, so that it has no effect, and where one does
+/// on one axis while another axis is miscounted: a runtime refuses a file whose shapes are not those it infers.
+void drop_ceil_mode(const Graph& graph, Node& pool) {
   const auto& shape = graph.value(pool.inputs[0]).shape;
-  if (!shape) return false;
+  if (!shape || pool.int_attribute("ceil_mode", 0) == 0) return;
   const Window window = pool_window(pool, *shape);
-  return std::all_of(window.axes.begin(), window.axes.end(), [](const WindowAxis& axis) {
-    return axis.in != kUnknownDim && axis.start(axis.out - 1) + axis.span() <= axis.in + axis.pad_end;
-  });
+  const auto all = [&](auto&& holds) { return std::all_of(window.axes.begin(), window.axes.end(), holds); };
+  if (!all([](const WindowAxis& axis) { return axis.in != kUnknownDim; })) return;
+  if (all([](const WindowAxis& axis) { return overhang(axis) <= axis.pad_end; }))
+    pool.attributes.erase("ceil_mode");
+  else if (pool.int_attribute("count_include_pad", 0) == 0 &&
+           !all([](const WindowAxis& axis) { return !is_miscounted(axis); }))
+    pad_for_windows(pool, window);
 }
 
 }  // namespace
@@ -164,8 +192,7 @@ void plain_forms(Graph& graph) {
     if (node.domain.empty()) {
       if (node.op_type == "Pad" && node.input(3) != kNoValue) spread_pads(graph, node, nodes);
       if (node.op_type == "Resize") spread_sizes(graph, node, nodes);
-      if ((node.op_type == "AveragePool" || node.op_type == "MaxPool") && windows_end_inside(graph, node))
-        node.attributes.erase("ceil_mode");
+      if (node.op_type == "AveragePool" || node.op_type == "MaxPool") drop_ceil_mode(graph, node);
       drop_idle_attributes(node);
     }
     nodes.push_back(std::move(node));

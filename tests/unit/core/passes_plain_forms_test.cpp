@@ -139,6 +139,35 @@ TEST_CASE("a MaxPool has no ceil_mode where its last window would start behind t
   CHECK(pool(7).has_attribute("ceil_mode"));
 }
 
+TEST_CASE(
+    "a pool that needs ceil_mode on one axis alone is padded where ONNX would count one window more on "
+    "another",
+    "[plain]") {
+  const auto pool = [](const char* op_type, const Ints& extents, Attributes attributes) {
+    GraphBuilder b(18);
+    attributes["kernel_shape"] = Ints{2, 2};
+    attributes["ceil_mode"] = int64_t{1};
+    return b.build({b.node(op_type, {b.input("x", {1, 2, extents[0], extents[1]})}, attributes)});
+  };
+  for (const char* op_type : {"MaxPool", "AveragePool"}) {
+    for (const Ints& strides : {Ints{2, 2}, Ints{3, 2}, Ints{2, 3}})
+      for (const Ints& extents : {Ints{8, 9}, Ints{9, 8}, Ints{6, 9}, Ints{7, 7}}) {
+        const Graph graph = pool(op_type, extents, {{"strides", strides}, {"pads", Ints{0, 0, 1, 0}}});
+        check_same(graph, plain(graph), 0);
+      }
+    const Graph mixed = pool(op_type, {8, 9}, {{"strides", Ints{2, 2}}, {"pads", Ints{0, 0, 1, 0}}});
+    const Node padded = only_node(plain(mixed));  // windows at 0, 2, 4, 6, and on the other axis at 8 too
+    CHECK_FALSE(padded.has_attribute("ceil_mode"));
+    CHECK(padded.ints_attribute("pads", {}) == Ints{0, 0, 0, 1});
+  }
+  const auto both = [&](int64_t counted, const Ints& pads) {
+    return only_node(plain(pool("AveragePool", {8, 9},
+                                {{"strides", Ints{2, 2}}, {"pads", pads}, {"count_include_pad", counted}})));
+  };
+  CHECK(both(0, {0, 0, 0, 0}).has_attribute("ceil_mode"));  // counted alike: left as it is
+  CHECK(both(1, {0, 0, 1, 0}).has_attribute("ceil_mode"));  // its mean would count the padding
+}
+
 TEST_CASE("pools lose the attributes that change nothing", "[plain]") {
   const auto pool = [](int64_t extent, Attributes attributes) {
     GraphBuilder b(19);
