@@ -166,11 +166,15 @@ std::optional<BoxLayout> layout_of(const Tensor& output, const std::vector<Tenso
   return layout;
 }
 
-BoxLayout layout_beside(const Tensor& scores, const Tensor& boxes, size_t boxes_output, bool has_background) {
-  return {.corners = are_corners(Rows(boxes, false)),
-          .background = has_background && scores.shape()[2] > 1,
-          .logits = !are_probabilities(Rows(scores, false), 0),
-          .boxes_output = boxes_output};
+std::optional<BoxLayout> layout_beside(const Tensor& scores, const Tensor& boxes, size_t boxes_output,
+                                       bool has_background) {
+  const Rows rows(boxes, false);
+  const bool corners = are_corners(rows);
+  if (!corners && !are_sizes(rows)) return std::nullopt;
+  return BoxLayout{.corners = corners,
+                   .background = has_background && scores.shape()[2] > 1,
+                   .logits = !are_probabilities(Rows(scores, false), 0),
+                   .boxes_output = boxes_output};
 }
 
 std::string describe(const BoxLayout& layout, const Tensor& output) {

@@ -65,6 +65,7 @@ class Decider {
                       (asked == Task::kSegmentation && is_map) ||
                       (asked == Task::kImage && shape.size() >= 3);
     if (asked == Task::kDetection) {
+      if (ending.ending == Ending::kProbabilities || detection(o, ending)) return std::nullopt;
       const std::optional<BoxLayout> layout = layout_of(outputs_[o], inputs_);
       if (!layout) return std::nullopt;
       return OutputTask{
@@ -152,6 +153,21 @@ class Decider {
     });
   }
 
+  /// True if one output has four numbers for each of several anchors at a place, and another of that size some scores
+  /// for each anchor.
+  bool is_of_anchors(size_t o) const {
+    const auto are_both = [](const Shape& boxes, const Shape& scores) {
+      const int64_t anchors = boxes[1] / 4;
+      return boxes[1] % 4 == 0 && anchors > 1 && scores[1] % anchors == 0 && scores[1] != boxes[1];
+    };
+    const Shape& shape = outputs_[o].shape();
+    return shape.size() == 4 && std::any_of(outputs_.begin(), outputs_.end(), [&](const Tensor& other) {
+             const Shape& partner = other.shape();
+             return partner.size() == 4 && std::equal(shape.begin() + 2, shape.end(), partner.begin() + 2) &&
+                    (are_both(shape, partner) || are_both(partner, shape));
+           });
+  }
+
   OutputTask map(size_t o, const OutputEnding& ending) const {
     const Tensor& output = outputs_[o];
     const Shape& shape = output.shape();
@@ -164,6 +180,8 @@ class Decider {
     const size_t axis = channel_axis(shape, ending);
     const int64_t channels = shape[axis], places = output.size() / channels;
     const std::string count = std::to_string(channels) + " channels" + by(ending);
+    if (shape.size() > 4 && !inputs_.empty() && inputs_[0].shape().size() == 4)
+      return none("values of shape " + to_string(shape) + by(ending) + " are no map of the image");
     if (channels == 1 && scores)
       return {.task = Task::kSegmentation,
               .reason = "one score a pixel" + by(ending),
@@ -176,6 +194,7 @@ class Decider {
     if (shape.size() == 4 && shape[2] == 1 && places > 1)
       return {.task = Task::kText, .reason = count + " a position", .class_axis = axis};
     if (is_head(o)) return none(count + " in maps of several sizes are no classes");
+    if (is_of_anchors(o)) return none(count + " may be of anchors of a detector, which are no classes");
     if (!is_dense(places))
       return none(count + " at " + std::to_string(places) + " places are no map of the image");
     return {.task = Task::kSegmentation, .reason = count + " a pixel", .class_axis = axis};
@@ -190,13 +209,15 @@ class Decider {
       if (other == o || partner.size() != 3 || partner[1] != shape[1] || !is_float(outputs_[other].dtype()))
         continue;
       if (shape[2] == 4 && partner[2] != 4)
-        return none("boxes of '" + name(other) + "', which has their agreement");
+        return none("boxes of '" + name(other) + "', which has their agreement, if there is one");
       if (partner[2] != 4 || shape[2] == 4) continue;
-      const BoxLayout layout =
+      const std::optional<BoxLayout> layout =
           layout_beside(outputs_[o], outputs_[other], other, ending.ending == Ending::kProbabilities);
+      if (!layout)
+        return none("scores of '" + name(other) + "', whose numbers are no boxes: they are not decoded");
       return OutputTask{.task = Task::kDetection,
                         .reason = "scores of the boxes in '" + name(other) + "'",
-                        .boxes = layout};
+                        .boxes = *layout};
     }
     if (ending.ending != Ending::kJoined) return std::nullopt;
     const std::optional<BoxLayout> layout = layout_of(outputs_[o], inputs_);

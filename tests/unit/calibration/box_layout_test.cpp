@@ -90,11 +90,13 @@ TEST_CASE("Positions in cells of grids, sizes by their logarithm") {
 TEST_CASE("Scores beside boxes: a class of their own says that there is nothing") {
   const Tensor scores = rows_of({{0.1f, 0.9f}, {0.9f, 0.1f}, {0.3f, 0.7f}}),
                boxes = rows_of({{10, 10, 20, 20}, {50, 50, 60, 60}, {80, 80, 90, 90}});
-  const BoxLayout layout = layout_beside(scores, boxes, 1, true);
+  const BoxLayout layout = layout_beside(scores, boxes, 1, true).value();
   const std::vector<Box> found = read_boxes(layout, scores, boxes);
   REQUIRE(found.size() == 2);
   CHECK(found[0].x1 == 10);
-  CHECK(read_boxes(layout_beside(scores, boxes, 1, false), scores, boxes).size() == 3);
+  CHECK(read_boxes(layout_beside(scores, boxes, 1, false).value(), scores, boxes).size() == 3);
+  const Tensor offsets = rows_of({{0.1f, -0.2f, -0.5f, 0.3f}, {0, 0, 0.1f, 0.1f}, {0.2f, 0.1f, 0, 0}});
+  CHECK_FALSE(layout_beside(scores, offsets, 1, true));  // from anchors that are not in the network
 }
 
 TEST_CASE("Boxes match by class and overlap, each once") {

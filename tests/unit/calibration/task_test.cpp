@@ -86,6 +86,26 @@ TEST_CASE("Features and heads that are not decoded have no agreement") {
   CHECK(task("Add", {1, 197, 192}).task == Task::kNone);
   for (const OutputTask& head : tasks(net({{"Conv", {1, 255, 16, 16}}, {"Conv", {1, 255, 8, 8}}})))
     CHECK(head.task == Task::kNone);
+  CHECK(task("Conv", {1, 3, 16, 16, 85}).task == Task::kNone);
+  for (const OutputTask& head :
+       tasks(net({{"Conv", {1, 16, 16, 16}}, {"Conv", {1, 84, 16, 16}}})))  // four anchors
+    CHECK(head.task == Task::kNone);
+  for (const OutputTask& map : tasks(net({{"Conv", {1, 19, 16, 16}}, {"Conv", {1, 4, 16, 16}}})))
+    CHECK(map.task == Task::kSegmentation);
+}
+
+TEST_CASE("Boxes that are not decoded are not judged as boxes, whoever asks") {
+  Net offsets = net({{"Softmax", {1, 420, 21}}, {"Conv", {1, 420, 4}}});
+  offsets.outputs[1] = random_tensor({1, 420, 4}, 5, -1, 1);
+  for (const OutputTask& output : tasks(offsets)) CHECK(output.task == Task::kNone);
+  CHECK_THROWS_WITH(tasks(offsets, Task::kDetection),
+                    Catch::Contains("no output can be of the task 'detection'"));
+  const std::vector<std::pair<std::string, Shape>> others = {{"Conv", {1, 255, 16, 16}},
+                                                             {"Conv", {1, 3, 16, 16, 85}},
+                                                             {"Softmax", {1, 40, 97}},
+                                                             {"Softmax", {1, 1000}}};
+  for (const auto& [op_type, shape] : others)
+    CHECK_THROWS_WITH(tasks(net({{op_type, shape}}), Task::kDetection), Catch::Contains(to_string(shape)));
 }
 
 TEST_CASE("Detectors are told by joined heads, or by boxes beside scores") {
