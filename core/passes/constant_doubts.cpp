@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/op.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 
@@ -72,7 +73,9 @@ std::string fault_of(const Reading& reading, bool infinite_too) {
 
 }  // namespace
 
-std::vector<std::string> doubts_about_constants(const Graph& model, bool infinite_too) {
+std::vector<std::string> doubts_about_constants(const Graph& source, bool infinite_too) {
+  Graph model = source;
+  standardize_quantizers(model);
   std::vector<std::string> doubts;
   for (const auto& [name, reading] : readings_of(model)) {
     const std::string fault = fault_of(reading, infinite_too);

@@ -67,6 +67,15 @@ TEST_CASE("constants: infinity is doubted in weights, elsewhere on wish; NaN alw
   CHECK(doubts_about_constants(graph, true).size() == 3);
 }
 
+TEST_CASE("constants: scales of ONNX Runtime's own quantizers are scales too") {
+  GraphBuilder b;
+  b.graph().info.opsets["com.microsoft"] = 1;
+  const ValueId s = b.constant("step", Tensor::scalar(0.0f));
+  const ValueId y = b.node("QuantizeLinear", {b.input("x", {1, 2}), s});
+  b.graph().nodes.back().domain = "com.microsoft";
+  CHECK(doubts_about_constants(b.build({y}), false).size() == 1);
+}
+
 TEST_CASE("constants: those of Constant nodes count as initializers do") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 2});
