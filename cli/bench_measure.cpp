@@ -8,12 +8,12 @@
 #include <map>
 #include <numeric>
 
-#include "calibration/budget.h"
+#include "calibration/statistics/budget.h"
 #include "cli/interrupt.h"
 #include "cli/max_memory.h"
 #include "cli/options.h"
 #include "cli/text.h"
-#include "core/macs.h"
+#include "core/ops/macs.h"
 #include "core/parallel.h"
 #include "core/passes/passes.h"
 

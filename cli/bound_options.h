@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "calibration/sensitivity.h"
+#include "calibration/search/sensitivity.h"
 
 namespace CLI {
 class App;

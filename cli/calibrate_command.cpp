@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "calibration/statistics_file.h"
+#include "calibration/statistics/statistics_file.h"
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/samples.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "calibration/sensitivity.h"
+#include "calibration/search/sensitivity.h"
 #include "cli/command.h"
 #include "cli/console.h"
 

@@ -9,9 +9,9 @@
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/text.h"
-#include "core/macs.h"
-#include "core/passes/constant_doubts.h"
-#include "core/passes/model_facts.h"
+#include "core/fusion/constant_doubts.h"
+#include "core/integer/model_facts.h"
+#include "core/ops/macs.h"
 #include "core/passes/passes.h"
 #include "core/quantization/node_selection.h"
 

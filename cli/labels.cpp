@@ -6,7 +6,7 @@
 #include <set>
 #include <sstream>
 
-#include "calibration/read_file.h"
+#include "calibration/images/read_file.h"
 #include "cli/text.h"
 #include "core/error.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "calibration/sample_source.h"
+#include "calibration/images/sample_source.h"
 #include "core/error.h"
 
 namespace quantize {

@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "calibration/merge_statistics.h"
-#include "calibration/statistics_file.h"
+#include "calibration/statistics/merge_statistics.h"
+#include "calibration/statistics/statistics_file.h"
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/text.h"

@@ -8,14 +8,14 @@
 #include <algorithm>
 #include <charconv>
 
-#include "calibration/budget.h"
+#include "calibration/statistics/budget.h"
 #include "cli/console.h"
 #include "cli/max_memory.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
+#include "core/integer/model_facts.h"
 #include "core/parallel.h"
-#include "core/passes/model_facts.h"
 #include "onnx_io/onnx_io.h"
 
 namespace quantize {

@@ -7,12 +7,12 @@
 #include <map>
 #include <memory>
 
-#include "calibration/auto_preprocess.h"
-#include "calibration/batches.h"
-#include "calibration/check_samples.h"
-#include "calibration/choose_plan.h"
-#include "calibration/preprocess_file.h"
-#include "calibration/statistics_file.h"
+#include "calibration/images/batches.h"
+#include "calibration/images/check_samples.h"
+#include "calibration/images/preprocess_file.h"
+#include "calibration/search/auto_preprocess.h"
+#include "calibration/search/choose_plan.h"
+#include "calibration/statistics/statistics_file.h"
 #include "cli/bench_measure.h"
 #include "cli/bound_options.h"
 #include "cli/console.h"
@@ -27,7 +27,7 @@
 #include "cli/task_options.h"
 #include "cli/text.h"
 #include "core/atomic_file.h"
-#include "core/passes/model_facts.h"
+#include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/node_selection.h"

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "calibration/choose_plan.h"
-#include "calibration/preprocess_choice.h"
+#include "calibration/images/preprocess_choice.h"
+#include "calibration/search/choose_plan.h"
 #include "cli/checks.h"
 #include "cli/command.h"
 #include "core/quantization/node_selection.h"

@@ -8,9 +8,9 @@
 #include <numeric>
 #include <set>
 
-#include "calibration/agreement.h"
-#include "calibration/batches.h"
-#include "calibration/input_codes.h"
+#include "calibration/images/batches.h"
+#include "calibration/search/agreement.h"
+#include "calibration/search/input_codes.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/option_checks.h"

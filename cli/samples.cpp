@@ -4,13 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
-#include "calibration/auto_preprocess.h"
-#include "calibration/batches.h"
-#include "calibration/preprocess_file.h"
+#include "calibration/images/batches.h"
+#include "calibration/images/preprocess_file.h"
+#include "calibration/search/auto_preprocess.h"
 #include "cli/labels.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
-#include "core/passes/model_facts.h"
+#include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
 #include "onnx_io/onnx_io.h"
 

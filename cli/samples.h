@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "calibration/calibrate.h"
-#include "calibration/preprocess_choice.h"
-#include "calibration/sample_source.h"
-#include "calibration/validator.h"
+#include "calibration/images/preprocess_choice.h"
+#include "calibration/images/sample_source.h"
+#include "calibration/search/validator.h"
+#include "calibration/statistics/calibrate.h"
 #include "cli/console.h"
 #include "cli/options.h"
 

@@ -4,11 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "calibration/calibrator.h"
-#include "calibration/choose_plan.h"
-#include "calibration/parse_json.h"
-#include "calibration/read_file.h"
+#include "calibration/images/parse_json.h"
+#include "calibration/images/read_file.h"
+#include "calibration/search/choose_plan.h"
 #include "calibration/search/recipe.h"
+#include "calibration/statistics/calibrator.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"

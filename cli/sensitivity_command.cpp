@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "calibration/choose_plan.h"
-#include "calibration/decide_ranges.h"
+#include "calibration/search/choose_plan.h"
+#include "calibration/statistics/decide_ranges.h"
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/quantize_report.h"

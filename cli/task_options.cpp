@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "calibration/task.h"
+#include "calibration/search/task.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 

@@ -4,9 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "calibration/auto_preprocess.h"
-#include "calibration/budget.h"
-#include "calibration/comparison.h"
+#include "calibration/search/auto_preprocess.h"
+#include "calibration/search/comparison.h"
+#include "calibration/statistics/budget.h"
 #include "cli/bound_options.h"
 #include "cli/checks.h"
 #include "cli/console.h"
@@ -17,7 +17,7 @@
 #include "cli/task_options.h"
 #include "cli/text.h"
 #include "cli/verify_report.h"
-#include "core/passes/model_facts.h"
+#include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

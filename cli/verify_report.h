@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "calibration/comparison.h"
-#include "calibration/preprocess_choice.h"
+#include "calibration/images/preprocess_choice.h"
+#include "calibration/search/comparison.h"
 #include "cli/checks.h"
 #include "cli/command.h"
 #include "cli/console.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "onnx_io/attribute_proto.h"
 #include "onnx_io/drop_unneeded.h"
 #include "onnx_io/onnx_io.h"

@@ -22,17 +22,17 @@ LAYERS = {
 
 # third-party header prefix -> paths (folders or files) that may include it
 THIRD_PARTY = {
-    "Eigen/": ("core/",),
+    "Eigen/": ("core/", "calibration/search/fit_rounding.cpp"),
     "omp.h": ("core/parallel.cpp",),
     "onnx/": ("onnx_io/", "tests/"),
     "google/protobuf": ("onnx_io/", "tests/"),
     "CLI/": ("cli/", "tests/unit/cli/"),
     "spdlog/": ("cli/",),
-    "nlohmann/": ("cli/", "calibration/preprocess_file.cpp", "calibration/preprocess_choice.cpp", "calibration/parse_json", "tests/"),
-    "jpeglib.h": ("calibration/decode_image.cpp",),
-    "png.h": ("calibration/decode_image.cpp",),
-    "webp/": ("calibration/decode_image.cpp",),
-    "zlib.h": ("calibration/npz.cpp", "tests/"),
+    "nlohmann/": ("cli/", "calibration/images/preprocess_file.cpp", "calibration/images/preprocess_choice.cpp", "calibration/images/parse_json", "tests/"),
+    "jpeglib.h": ("calibration/images/decode_image.cpp",),
+    "png.h": ("calibration/images/decode_image.cpp",),
+    "webp/": ("calibration/images/decode_image.cpp",),
+    "zlib.h": ("calibration/images/npz.cpp", "tests/"),
     "catch2/": ("tests/",),
     "immintrin.h": ("kernels/",),
     "arm_neon.h": ("kernels/",),

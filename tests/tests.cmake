@@ -45,7 +45,7 @@ if(NOT QUANTIZE_SANITIZE)  # sanitizers add symbols of their own
   set_tests_properties(isa_symbols PROPERTIES LABELS lint)
 endif()
 if(NOT QUANTIZE_PROGRAM)  # under an emulator, where the engine is what may differ
-  add_test_program(test_core unit tests/unit/core/*engine_test.cpp quantize_core)
+  add_test_program(test_core unit tests/unit/core/engine/*engine_test.cpp quantize_core)
   return()
 endif()
 add_test_program(test_core unit tests/unit/core quantize_core)

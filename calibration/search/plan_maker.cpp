@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "calibration/correct_bias.h"
-#include "calibration/decide_ranges.h"
-#include "calibration/preprocess_file.h"
+#include "calibration/images/preprocess_file.h"
+#include "calibration/search/correct_bias.h"
+#include "calibration/statistics/decide_ranges.h"
 #include "core/error.h"
 #include "core/quantization/bias_correction.h"
-#include "core/quantization/equalize.h"
 #include "core/quantization/plan_quantization.h"
+#include "core/quantization/rewrites/equalize.h"
 
 namespace quantize {
 

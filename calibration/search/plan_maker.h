@@ -8,13 +8,13 @@
 #include <tuple>
 #include <vector>
 
-#include "calibration/calibrate.h"
-#include "calibration/preprocess.h"
+#include "calibration/images/preprocess.h"
 #include "calibration/search/recipe.h"
 #include "calibration/search/sample_pool.h"
+#include "calibration/statistics/calibrate.h"
 #include "core/quantization/plan.h"
-#include "core/quantization/range_table.h"
 #include "core/quantization/target.h"
+#include "core/range_table.h"
 
 namespace quantize {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "calibration/validator.h"
+#include "calibration/search/validator.h"
 
 namespace quantize {
 

@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/engine/fuse_functions.h"
-#include "core/engine/integer/integer_passes.h"
+#include "core/engine/fuse/fuse_functions.h"
+#include "core/engine/fuse/integer_passes.h"
 #include "core/engine/program.h"
-#include "core/engine/split_elementwise.h"
+#include "core/engine/steps/split_elementwise.h"
 #include "core/error.h"
+#include "core/fusion/patterns.h"
 #include "core/passes/passes.h"
-#include "core/passes/patterns.h"
 
 namespace quantize {
 

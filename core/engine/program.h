@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/engine/observer.h"
-#include "core/op.h"
+#include "core/ops/op.h"
 
 namespace quantize {
 

@@ -3,7 +3,7 @@
 // implementation).
 #include <vector>
 
-#include "core/op_registry.h"
+#include "core/ops/op_registry.h"
 
 // clang-format off
 #define QUANTIZE_ALL_OPS(X) \

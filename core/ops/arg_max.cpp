@@ -1,7 +1,7 @@
 // ArgMax and ArgMin: the position of the largest or smallest element along an axis; the first one, or the
 // last.
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/ops/pool.h"
-#include "core/ops/require.h"
+#include "core/ops/support/pool.h"
+#include "core/ops/support/require.h"
 
 namespace quantize {
 

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/ops/broadcast.h"
-#include "core/ops/convert.h"
+#include "core/ops/support/broadcast.h"
+#include "core/ops/support/convert.h"
 
 namespace quantize {
 

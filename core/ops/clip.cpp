@@ -1,9 +1,9 @@
 // Clip: min(max(x, low), high); the bounds are attributes up to opset 10 and optional inputs from 11.
 #include <algorithm>
 
-#include "core/ops/convert.h"
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
+#include "core/ops/support/convert.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

@@ -3,9 +3,9 @@
 
 #include <cstring>
 
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
-#include "core/ops/pixel_move.h"
+#include "core/engine/steps/pixel_move.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

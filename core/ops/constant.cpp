@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

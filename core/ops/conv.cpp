@@ -3,8 +3,8 @@
 
 #include "core/error.h"
 #include "core/ops/conv.h"
-#include "core/ops/require.h"
-#include "core/ops/window.h"
+#include "core/ops/support/require.h"
+#include "core/ops/support/window.h"
 
 namespace quantize {
 

@@ -1,8 +1,8 @@
 // What Conv and its integer forms share: conv.cpp defines the operator, conv_compile.cpp its fast form.
 #pragma once
 
-#include "core/op.h"
-#include "core/ops/window.h"
+#include "core/ops/op.h"
+#include "core/ops/support/window.h"
 
 namespace quantize {
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "core/ops/conv_transpose.h"
-#include "core/ops/require.h"
-#include "core/ops/window.h"
+#include "core/ops/support/require.h"
+#include "core/ops/support/window.h"
 
 namespace quantize {
 

@@ -2,7 +2,7 @@
 // form.
 #pragma once
 
-#include "core/op.h"
+#include "core/ops/op.h"
 
 namespace quantize {
 

@@ -1,8 +1,8 @@
 // DepthToSpace and SpaceToDepth: blocks of channels become blocks of pixels and back. Both are a transpose of
 // the tensor seen with the block as axes of its own.
-#include "core/ops/operands.h"
-#include "core/ops/pixel_move.h"
-#include "core/ops/strided.h"
+#include "core/engine/steps/pixel_move.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

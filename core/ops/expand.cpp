@@ -1,6 +1,6 @@
 // Expand: repeats axes of extent 1 as numpy broadcasting does. Tile: repeats the tensor along every axis.
-#include "core/ops/operands.h"
-#include "core/ops/strided.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

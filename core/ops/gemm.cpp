@@ -3,9 +3,9 @@
 #include <memory>
 #include <string>
 
+#include "core/engine/steps/matrix_product.h"
 #include "core/ops/gemm.h"
-#include "core/ops/matrix_product.h"
-#include "core/ops/require.h"
+#include "core/ops/support/require.h"
 
 namespace quantize {
 

@@ -1,7 +1,7 @@
 // What Gemm and QGemm share.
 #pragma once
 
-#include "core/op.h"
+#include "core/ops/op.h"
 
 namespace quantize {
 

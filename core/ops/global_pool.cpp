@@ -1,8 +1,8 @@
 // GlobalAveragePool and GlobalMaxPool: one number per channel.
 #include <algorithm>
 
-#include "core/ops/lanes.h"
-#include "core/ops/require.h"
+#include "core/ops/support/lanes.h"
+#include "core/ops/support/require.h"
 
 namespace quantize {
 

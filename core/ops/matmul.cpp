@@ -3,9 +3,9 @@
 #include <string>
 #include <utility>
 
+#include "core/engine/steps/matrix_product.h"
 #include "core/ops/matmul.h"
-#include "core/ops/matrix_product.h"
-#include "core/ops/require.h"
+#include "core/ops/support/require.h"
 
 namespace quantize {
 

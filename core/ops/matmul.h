@@ -1,7 +1,7 @@
 // The shapes of a MatMul, in floats or in codes.
 #pragma once
 
-#include "core/op.h"
+#include "core/ops/op.h"
 
 namespace quantize {
 

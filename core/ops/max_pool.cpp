@@ -3,9 +3,9 @@
 #include <limits>
 #include <memory>
 
-#include "core/ops/element_types.h"
-#include "core/ops/pixel_pool.h"
-#include "core/ops/pool.h"
+#include "core/engine/steps/pixel_pool.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/pool.h"
 
 namespace quantize {
 

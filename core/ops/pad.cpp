@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
-#include "core/ops/strided.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

@@ -1,8 +1,8 @@
 // Pow: x to the power of y, in the type of x.
 #include <cmath>
 
-#include "core/ops/broadcast.h"
-#include "core/ops/convert.h"
+#include "core/ops/support/broadcast.h"
+#include "core/ops/support/convert.h"
 
 namespace quantize {
 

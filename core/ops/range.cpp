@@ -1,9 +1,9 @@
 // Range: start, start + delta, ... up to but without limit.
 #include <cmath>
 
-#include "core/ops/convert.h"
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
+#include "core/ops/support/convert.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/ops/convert.h"
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
-#include "core/ops/strided.h"
+#include "core/ops/support/convert.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

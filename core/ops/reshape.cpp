@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/ops/operands.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

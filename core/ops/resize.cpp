@@ -3,15 +3,15 @@
 #include <array>
 #include <cmath>
 
+#include "core/engine/steps/pixel_blend.h"
+#include "core/engine/steps/pixel_move.h"
+#include "core/engine/steps/pixel_steps.h"
 #include "core/error.h"
-#include "core/ops/convert.h"
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
-#include "core/ops/pixel_blend.h"
-#include "core/ops/pixel_move.h"
-#include "core/ops/pixel_steps.h"
-#include "core/ops/resample.h"
-#include "core/ops/strided.h"
+#include "core/ops/support/convert.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/resample.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

@@ -1,7 +1,7 @@
 // Shape and Size: what is known of a tensor without reading it.
 #include <algorithm>
 
-#include "core/ops/operands.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

@@ -1,5 +1,5 @@
 // Sigmoid: 1 / (1 + exp(-x)).
-#include "core/ops/require.h"
+#include "core/ops/support/require.h"
 
 namespace quantize {
 

@@ -2,9 +2,9 @@
 // from 10.
 #include <algorithm>
 
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
-#include "core/ops/strided.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

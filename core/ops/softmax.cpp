@@ -3,9 +3,9 @@
 #include <cmath>
 #include <vector>
 
-#include "core/ops/lanes.h"
-#include "core/ops/require.h"
 #include "core/ops/softmax.h"
+#include "core/ops/support/lanes.h"
+#include "core/ops/support/require.h"
 
 namespace quantize {
 

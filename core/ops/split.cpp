@@ -1,9 +1,9 @@
 // Split: the parts of a tensor along an axis. Their sizes are an attribute up to opset 12, an input from 13;
 // without them all parts are equal, but for a smaller last one where opset 18 allows it.
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
-#include "core/ops/pixel_move.h"
-#include "core/ops/strided.h"
+#include "core/engine/steps/pixel_move.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

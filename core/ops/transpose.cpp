@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/ops/operands.h"
-#include "core/ops/pixel_steps.h"
-#include "core/ops/strided.h"
+#include "core/engine/steps/pixel_steps.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/ops/convert.h"
-#include "core/ops/element_types.h"
-#include "core/ops/operands.h"
+#include "core/ops/support/convert.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 

@@ -1,6 +1,6 @@
 // Max, Min, Sum and Mean of any number of inputs, with broadcasting.
-#include "core/ops/broadcast.h"
-#include "core/ops/convert.h"
+#include "core/ops/support/broadcast.h"
+#include "core/ops/support/convert.h"
 
 namespace quantize {
 

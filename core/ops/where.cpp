@@ -1,5 +1,5 @@
 // Where: x where the condition holds, y elsewhere.
-#include "core/ops/broadcast.h"
+#include "core/ops/support/broadcast.h"
 
 namespace quantize {
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/ops/window.h"
+#include "core/fusion/patterns.h"
+#include "core/ops/support/window.h"
 #include "core/passes/passes.h"
-#include "core/passes/patterns.h"
 
 namespace quantize {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

@@ -1,7 +1,7 @@
 // Evaluates what does not depend on the graph's inputs, with the operators' own reference code.
 #include <algorithm>
 
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

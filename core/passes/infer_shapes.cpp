@@ -2,7 +2,7 @@
 // the way as far as their elements are known.
 #include <algorithm>
 
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

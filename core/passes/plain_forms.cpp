@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "core/op.h"
-#include "core/ops/operands.h"
-#include "core/ops/window.h"
-#include "core/passes/integer_forms.h"
+#include "core/integer/integer_forms.h"
+#include "core/ops/op.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/window.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/ops/weight_layout.h"
 #include "core/quant_params.h"
 #include "core/quantization/plan.h"
-#include "core/quantization/range_table.h"
-#include "core/weight_layout.h"
+#include "core/range_table.h"
 
 namespace quantize {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/ops/exact_sums.h"
-#include "core/passes/patterns.h"
+#include "core/fusion/patterns.h"
+#include "core/integer/exact_sums.h"
 #include "core/quantization/node_selection.h"
 
 namespace quantize {

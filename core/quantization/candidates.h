@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/graph.h"
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "core/quantization/scheme.h"
 #include "core/quantization/target.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/passes/patterns.h"
+#include "core/fusion/patterns.h"
 #include "core/quantization/tails.h"
 
 namespace quantize {

@@ -8,9 +8,9 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "core/op.h"
+#include "core/fusion/patterns.h"
+#include "core/ops/op.h"
 #include "core/passes/passes.h"
-#include "core/passes/patterns.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {

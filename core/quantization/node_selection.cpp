@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/near_names.h"
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

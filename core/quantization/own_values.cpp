@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "core/error.h"
-#include "core/ops/fused_conv.h"
+#include "core/integer/fused_conv.h"
 #include "core/quantization/channel_scales.h"
 
 namespace quantize {

@@ -7,10 +7,10 @@
 
 #include "core/quantization/candidates.h"
 #include "core/quantization/plan.h"
-#include "core/quantization/range_table.h"
 #include "core/quantization/rounding_noise.h"
 #include "core/quantization/scheme.h"
 #include "core/quantization/tails.h"
+#include "core/range_table.h"
 
 namespace quantize {
 

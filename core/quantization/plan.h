@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/graph.h"
-#include "core/ops/exact_sums.h"
+#include "core/integer/exact_sums.h"
 #include "core/quant_params.h"
-#include "core/quantization/range_table.h"
 #include "core/quantization/scheme.h"
+#include "core/range_table.h"
 
 namespace quantize {
 

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "core/error.h"
-#include "core/macs.h"
-#include "core/passes/patterns.h"
+#include "core/fusion/patterns.h"
+#include "core/ops/macs.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
 #include "core/quantization/check_overrides.h"

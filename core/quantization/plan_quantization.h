@@ -2,9 +2,9 @@
 #pragma once
 
 #include "core/quantization/plan.h"
-#include "core/quantization/range_table.h"
 #include "core/quantization/scheme.h"
 #include "core/quantization/target.h"
+#include "core/range_table.h"
 
 namespace quantize {
 

@@ -1,8 +1,8 @@
 // Shields and barriers. Read plan_shields(), at the end, first.
 #include "core/quantization/plan_shields.h"
 
-#include "core/op.h"
-#include "core/passes/patterns.h"
+#include "core/fusion/patterns.h"
+#include "core/ops/op.h"
 
 namespace quantize {
 

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/ops/weight_layout.h"
 #include "core/quantization/scheme.h"
-#include "core/weight_layout.h"
 
 namespace quantize {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-#include "core/op.h"
+#include "core/ops/op.h"
 
 namespace quantize {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/graph.h"
-#include "core/quantization/range_table.h"
+#include "core/range_table.h"
 
 namespace quantize {
 

@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
+#include "core/fusion/function_pattern.h"
+#include "core/fusion/patterns.h"
 #include "core/graph.h"
-#include "core/passes/function_pattern.h"
-#include "core/passes/patterns.h"
 #include "core/quantization/candidates.h"
 #include "core/quantization/target.h"
 

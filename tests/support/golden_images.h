@@ -6,9 +6,9 @@
 #include <map>
 #include <string>
 
-#include "calibration/decode_image.h"
-#include "calibration/npy.h"
-#include "calibration/read_file.h"
+#include "calibration/images/decode_image.h"
+#include "calibration/images/npy.h"
+#include "calibration/images/read_file.h"
 
 namespace quantize::test {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/passes/channel_axes.h"
-#include "core/quantization/range_table.h"
+#include "core/fusion/channel_axes.h"
+#include "core/range_table.h"
 #include "tests/support/graph_builder.h"
 
 namespace quantize::test {

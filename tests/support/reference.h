@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/graph.h"
-#include "core/op.h"
+#include "core/ops/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize::test {

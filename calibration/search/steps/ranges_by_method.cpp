@@ -1,7 +1,7 @@
 // ranges by METHOD: all ranges of activations by another calibrator.
-#include "calibration/calibrator.h"
 #include "calibration/search/plan_maker.h"
 #include "calibration/search/steps/steps.h"
+#include "calibration/statistics/calibrator.h"
 
 namespace quantize {
 

@@ -1,10 +1,10 @@
 // ranges of single values: every range by itself, by what rounding does to the nodes that read it.
 #include <algorithm>
 
-#include "calibration/calibrator.h"
-#include "calibration/choose_ranges.h"
+#include "calibration/search/choose_ranges.h"
 #include "calibration/search/plan_maker.h"
 #include "calibration/search/steps/steps.h"
+#include "calibration/statistics/calibrator.h"
 
 namespace quantize {
 

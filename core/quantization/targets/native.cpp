@@ -1,7 +1,7 @@
 // Our own engine, and the files of integer operators it shares with ONNX Runtime: what either of the two
 // computes on codes. Functions of one code need no operator of their own: the engine makes tables of them.
-#include "core/ops/resample.h"
-#include "core/passes/transposed_phases.h"
+#include "core/integer/transposed_phases.h"
+#include "core/ops/support/resample.h"
 #include "core/quantization/targets/onnx_runtime.h"
 
 namespace quantize {

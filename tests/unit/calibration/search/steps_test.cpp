@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "calibration/calibrator.h"
 #include "calibration/search/plan_maker.h"
+#include "calibration/statistics/calibrator.h"
 #include "tests/support/graph_builder.h"
 
 using namespace quantize;

@@ -1,0 +1,100 @@
+// From an image to the tensor a model takes. Read Preprocess, then resolve() and preprocess_image().
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calibration/images/resize.h"
+#include "core/graph.h"
+#include "core/quantization/rewrites/read_pixels.h"
+
+namespace quantize {
+
+enum class Color { kRgb, kBgr, kGray };
+enum class ResizeMode { kStretch, kShorterSide, kHeight, kLetterbox, kNone };
+enum class Anchor { kCenter, kTopLeft };
+enum class Layout { kNchw, kNhwc };
+
+struct ImageSize {
+  int64_t height = 0, width = 0;
+};
+
+/// What happens to an image, in this order: colour, resize, centre crop, y = (pixel * scale - mean) / std,
+/// layout.
+///
+/// Channels of fill, mean and std are in the order of `color`. What is left out is filled in by resolve().
+struct Preprocess {
+  struct Resize {
+    ResizeMode mode = ResizeMode::kStretch;
+    std::optional<ImageSize>
+        size;  // default: the model's own; height == width where one number means one side
+    Interpolation interpolation = Interpolation::kBilinear;
+    bool antialias = true;
+    std::vector<uint8_t> fill;  // of a letterbox; default 114
+    Anchor anchor = Anchor::kCenter;
+  };
+
+  Color color = Color::kRgb;
+  Resize resize;
+  std::optional<ImageSize> crop;
+  double scale = 1;
+  std::vector<double> mean;      // default 0
+  std::vector<double> std;       // default 1
+  std::optional<Layout> layout;  // default: the model's own
+
+  int64_t channels() const { return color == Color::kGray ? 1 : 3; }
+};
+
+/// What a model's input wants of an image: extents are kUnknownDim where the model leaves them open.
+struct ImageInput {
+  std::string name;
+  int64_t channels = 3, height = kUnknownDim, width = kUnknownDim;
+  Layout layout = Layout::kNchw;
+};
+
+/// Reads it from an input of the graph.
+/// Errors: Error(kUnsupported) naming the input and its shape if it is no f32 batch of images with 1 or 3
+/// channels, or if its batch is fixed at more than 1.
+ImageInput image_input_of(const Value& input);
+
+/// Names of the presets, for help and messages: imagenet tf caffe unit raw yolo.
+std::span<const char* const> preset_names();
+
+/// A preset for this input, resolved. One-channel inputs take grey, with the mean over the channels of the
+/// preset's mean and std. Words behind a comma change it: `rgb` `bgr` the order of the channels, each colour
+/// keeping its numbers; `stretch` `shorter_side` `height` `letterbox` `none` the geometry, `top_left` the
+/// place in a letterbox, `224` or `480x640` (height first) the size where the model leaves it open:
+/// "raw,bgr,letterbox,640".
+/// Errors: Error(kInvalidArgument) for an unknown name or word; those of resolve.
+Preprocess preset(const std::string& name, const ImageInput& input);
+
+/// The shortest name from which preset() makes the same preprocessing; nothing if there is none.
+/// Requires: preprocess came from resolve for this input.
+std::optional<std::string> preset_name_of(const Preprocess& preprocess, const ImageInput& input);
+
+/// For people: "RGB, shorter side 256, crop 224, x/127.5 - 1", where x is a pixel of 0 to 255.
+/// Requires: preprocess came from resolve.
+std::string describe(const Preprocess& preprocess);
+
+/// The same preprocessing with everything said: size, fill, mean, std, layout.
+/// Errors: Error(kInvalidArgument) if the result cannot be what the input takes (channels, layout, extents
+/// known beforehand), if a size is missing and the model leaves it open, or if a number is out of its range.
+Preprocess resolve(Preprocess preprocess, const ImageInput& input);
+
+/// The tensor [1, C, H, W] or [1, H, W, C], f32.
+///
+///   y = (pixel * scale - mean) / std, in float from left to right, pixel in 0..255
+///
+/// shorter_side and height round the other side to the nearest pixel, letterbox down; never below 1.
+/// Requires: preprocess came from resolve.
+/// Errors: Error(kCalibration) if the image is smaller than the crop, or the result too large.
+Tensor preprocess_image(const Image& image, const Preprocess& preprocess);
+
+/// The same formula the other way round, for channels that are axis 1; nothing for NHWC, and of settings that
+/// resolve has not filled in.
+std::optional<PixelGrid> pixel_grid(const Preprocess& preprocess);
+
+}  // namespace quantize

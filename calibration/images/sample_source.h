@@ -1,0 +1,130 @@
+// Where samples come from: images to preprocess, or tensors that are ready. Read list_samples(), then
+// SampleSource.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calibration/images/choose_samples.h"
+#include "calibration/images/hash.h"
+#include "calibration/images/held_samples.h"
+#include "calibration/images/npy.h"
+#include "calibration/images/preprocess.h"
+#include "calibration/images/read_file.h"
+
+namespace quantize {
+
+struct SampleOptions : SampleChoice {
+  std::string path;                      // a directory, or one file, pipe or device
+  std::optional<size_t> max_bad_images;  // default: 1 % of the images found, at least 1
+  /// Reads a .pb file: calibration does not know protobuf.
+  std::function<Tensor(const std::string& path)> load_tensor_proto;
+};
+
+/// One inference's worth of input.
+struct Sample {
+  /// One model input's part: rows of an array, or a file to read.
+  struct Part {
+    std::string file;
+    std::shared_ptr<const NpyArray> array;  // nullptr: `file` is an image or .pb
+    int64_t first_row = 0;
+    std::shared_ptr<const std::vector<uint8_t>> content;  // of a pipe, which can be read once; else nullptr
+    uint64_t file_bytes = 0;
+
+    /// The bytes of the file. Errors: those of read_file.
+    std::vector<uint8_t> bytes() const { return content ? *content : read_file(file); }
+  };
+  std::string name;  // the path below the directory; "batch.npy[3]" for a row of several
+  std::vector<Part> parts;
+};
+
+/// What lies at a path, in the order of the paths.
+struct SampleList {
+  bool images = false;        // else tensors
+  std::vector<Sample> whole;  // all that was found: whoever guesses from these guesses alike for every shard
+  std::vector<Sample> samples;  // the chosen ones of the shard
+  // Of the samples chosen before they were divided among shards: a hash of their names and the sizes of their
+  // files, their number, and the position of the first of this shard.
+  uint64_t hash = 0, chosen = 0, first = 0;
+  std::vector<std::string> warnings;  // what was left out
+};
+
+/// Lists the samples for a model with these inputs.
+///
+/// A directory is searched by find_files. Images (see find_kind) are for models with one input; where there
+/// are images and tensors, such a model takes the images. Tensors: a .npy holds as many samples as its
+/// batches have rows; a .npz holds an array for each input by its name (or just one array for the only
+/// input); a .pb is one sample. A model with several inputs takes .npz files, or directories with a file for
+/// each input: the input's name (see npy_file_name) or input_<number>, with .npy or .pb. A single path is an
+/// image unless its name ends like a tensor's; a pipe or device is read to its end, and is a .npy array or an
+/// image. Pictures of formats that are not read and all else that was left out are warned of, with kinds and
+/// counts. Errors: Error(kIo) if the path cannot be read; Error(kCalibration) if there is no sample, saying
+/// what there is instead, or if a tensor's type or shape is not the input's, naming both.
+SampleList list_samples(const std::vector<Value>& inputs, const SampleOptions& options);
+
+/// Errors: Error(kCalibration) naming both if a tensor of this type and shape, made from `file`, cannot be
+/// the input. f64 may stand for f32.
+void check_fits(const std::string& file, DataType dtype, const Shape& shape, const Value& input);
+
+/// An image, or sample of tensors, that could not be used.
+struct BadImage {
+  size_t sample;
+  std::string name, reason;
+};
+
+/// Loads samples. Thread-safe.
+class SampleSource {
+ public:
+  /// `list` came from list_samples with the same inputs and options. `preprocess` is resolved for the model's
+  /// input; it is needed for images only.
+  SampleSource(std::vector<Value> inputs, SampleOptions options, SampleList list,
+               std::optional<Preprocess> preprocess);
+
+  size_t count() const { return list_.samples.size(); }
+  /// All that there are, also those that were not chosen.
+  const std::vector<Sample>& found() const { return list_.whole; }
+  const std::string& name(size_t i) const { return list_.samples[i].name; }
+
+  /// The tensors of sample i, one for each input of the model; nothing if it is an image that cannot be used,
+  /// holds NaN or infinity, or was rejected. Errors: those of reject; Error(kIo) or Error(kCalibration) for
+  /// tensors of another kind than the model takes.
+  std::optional<std::vector<Tensor>> load(size_t i);
+
+  /// Sample i is not to be used, for this reason; it counts as a bad image. Errors: Error(kCalibration) when
+  /// more are bad than the limit allows, or all of them, naming samples and reasons.
+  void reject(size_t i, const std::string& reason);
+
+  /// Those met so far, in the order of the samples.
+  std::vector<BadImage> bad_images() const;
+
+  /// Which samples these are. Requires: all of them were loaded.
+  HeldSamples held() const;
+  /// The same piece by piece: of the list, of one sample's name, and of the bytes of its image or the
+  /// elements of its tensors, which are read but not decoded. Errors: those of read_file and of tensors.
+  uint64_t list_hash() const { return list_.hash; }
+  uint64_t name_hash(size_t i) const;
+  uint64_t content_hash(size_t i) const;
+
+  /// Says how images become tensors: statistics may be added up if it is equal. Empty for tensors taken as
+  /// they are.
+  std::string fingerprint() const;
+
+ private:
+  Tensor load_part(const Sample::Part& part, const Value& input, Hash& content) const;
+  Tensor read_tensor(const Sample::Part& part, const Value& input) const;
+  bool is_rejected(size_t i) const;
+
+  std::vector<Value> inputs_;
+  SampleOptions options_;
+  SampleList list_;
+  std::optional<Preprocess> preprocess_;
+  mutable std::mutex mutex_;
+  std::vector<BadImage> bad_images_;
+  std::vector<uint64_t> contents_;  // hashes of those loaded so far; 0: not yet
+};
+
+}  // namespace quantize

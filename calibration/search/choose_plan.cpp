@@ -1,0 +1,210 @@
+// Read PlanSearch::run() first.
+#include "calibration/search/choose_plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "calibration/search/keep_bound.h"
+#include "core/quantization/insert_qdq.h"
+
+namespace quantize {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class PlanSearch {
+ public:
+  PlanSearch(const Graph& graph, const SamplePool& pool, PlanMaker& maker, const CalibrateOptions& options)
+      : graph_(graph),
+        scheme_(maker.scheme()),
+        pool_(pool),
+        maker_(maker),
+        options_(options),
+        progress_(options.progress) {
+    options_.progress = {};  // that of the search counts what was tried
+    options_.budget = budget();
+    maker.set_options(options_);
+  }
+
+  ChosenPlan run(const Bound& bound) {
+    const Validator validator(graph_, pool_.held_back(), pool_.set(), options_);
+    validator.check_meaning(bound.min_agreement.has_value(), static_cast<bool>(pool_.set().label));
+    validator_ = &validator;
+    best_.held_back = validator.samples();
+    best_.budget = options_.budget;
+    if (is_auto() && best_.held_back != 0)
+      search();
+    else
+      take(is_auto() ? kFallbackMethod : scheme_.method);
+    if (bound && best_.quality && !bound.holds(*best_.quality)) keep(bound);
+    warn();
+    return std::move(best_);
+  }
+
+ private:
+  bool is_auto() const { return scheme_.method == kAutoMethod; }
+
+  /// The search may fit weights for as long as all the rest takes; who asks for fitted weights by name gets
+  /// them at any price but memory.
+  Budget budget() const {
+    const size_t trials = all_search_steps().size() + 1;
+    const uint64_t rest = macs_of(graph_) * (pool_.set().count + trials * pool_.held_back().size());
+    Budget budget = options_.budget;
+    budget.macs = is_auto() ? std::max(rest, Budget::kLeastMacs) : std::numeric_limits<uint64_t>::max();
+    return budget;
+  }
+
+  void warn() {
+    if (best_.quality) best_.warnings = doubts_about(*best_.quality);
+    if (const auto reason = why_all_float(summarize(best_.planned)))
+      best_.warnings.push_back("nothing is left in int8; what keeps most nodes in float: " + *reason);
+  }
+
+  void search() {
+    const auto closed_form = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
+    const bool is_on = scheme_.equalization == Equalization::kOn && maker_.equalize() != 0;
+    attempt({.name = ranges_by(kFallbackMethod) +
+                     (closed_form != BiasCorrection::kOff ? ", biases corrected" : "") +
+                     (is_on ? ", equalized channels" : ""),
+             .description = "",
+             .vary = [&](SearchState&) {
+               return std::optional(
+                   Variation{Recipe{kFallbackMethod, closed_form, WeightRounding::kNearest, is_on}});
+             }});
+    for (const SearchStep& step : all_search_steps())
+      if (wants(step)) attempt(step);
+    confirm();
+  }
+
+  /// Whether a step is to be tried, and all of what it combines.
+  bool wants(const SearchStep& step) const {
+    return !scheme_.without.contains(step.name) &&
+           std::none_of(step.combines.begin(), step.combines.end(),
+                        [&](const std::string& name) { return scheme_.without.contains(name); });
+  }
+
+  /// Keeps the plan of a step, if there is any, if it gains enough over the best so far.
+  void attempt(const SearchStep& step) {
+    const Clock::time_point start = Clock::now();
+    SearchState state{maker_, best_.recipe, best_.planned, best_.left_out};
+    const std::optional<Variation> variation = step.vary(state);
+    if (!variation) return;
+    PlannedModel planned = maker_.plan(variation->recipe);
+    PlanStep tried{.name = step.name,
+                   .changed = variation->changed,
+                   .before = best_.quality,
+                   .after = validator_->judge(insert_qdq(planned))};
+    tried.worsens = best_.quality && tried.after.worsens_a_channel_of(*best_.quality);
+    const std::optional<double> gain = best_.quality ? tried.after.gain_over(*best_.quality) : std::nullopt;
+    tried.kept = !best_.quality || (!tried.worsens && gain && *gain > needed_gain(step.least_gain));
+    tried.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    if (tried.kept) {
+      kept_.push_back(
+          {variation->recipe, std::move(planned), tried.after, step.least_gain, best_.steps.size()});
+      accept(kept_.back());
+    }
+    best_.steps.push_back(std::move(tried));
+    count_trial();
+  }
+
+  /// The quantile of Student's distribution that is as rare as this many standard errors of the normal one,
+  /// to the first order in the number of samples. Source: Abramowitz and Stegun 26.7.5.
+  double needed_gain(double in_normal) const {
+    const auto freedom = static_cast<double>(std::max<size_t>(best_.quality->errors.size(), 2) - 1);
+    return in_normal + in_normal * (in_normal * in_normal + 1) / (4 * freedom);
+  }
+
+  /// Takes the last steps back until what is left gains on the confirming samples or, where it is only what
+  /// helps on most networks, loses no more than chance explains.
+  void confirm() {
+    if (kept_.size() < 2 || pool_.confirming().empty()) return;
+    const Validator confirmer(graph_, pool_.confirming(), pool_.set(), options_);
+    best_.confirming = confirmer.samples();
+    const Quality start = confirmer.judge(insert_qdq(kept_.front().planned));
+    const auto holds = [&] {
+      const bool usual = std::all_of(kept_.begin() + 1, kept_.end(),
+                                     [](const Kept& kept) { return kept.least_gain == kAnyGain; });
+      const std::optional<double> gain = confirmer.judge(insert_qdq(kept_.back().planned)).gain_over(start);
+      return gain && *gain > (usual ? -kLikelyGain : 0);
+    };
+    while (kept_.size() > 1 && !holds()) {
+      PlanStep& step = best_.steps[kept_.back().step];
+      step.kept = false;
+      step.taken_back = true;
+      kept_.pop_back();
+      accept(kept_.back());
+    }
+  }
+
+  /// Tells of one more network that was tried; a caller that wants no more throws.
+  void count_trial() {
+    ++trials_;
+    if (progress_) progress_(trials_);
+  }
+
+  /// What the scheme says, unseen; but what fits the samples is left out if nothing can judge it (`auto`).
+  void take(const std::string& method) {
+    const bool may_fit = pool_.set().count != 0 && !is_auto();
+    const bool equalized = scheme_.equalization == Equalization::kOn && maker_.equalize() != 0;
+    best_.recipe = {method, scheme_.bias_correction, scheme_.weight_rounding, equalized};
+    if (!may_fit) {
+      best_.recipe.bias_correction = std::min(scheme_.bias_correction, BiasCorrection::kClosedForm);
+      best_.recipe.weight_rounding = WeightRounding::kNearest;
+    }
+    if (best_.recipe.weight_rounding == WeightRounding::kFitted)
+      best_.left_out = maker_.too_costly_to_fit(best_.recipe, "fitted weights");
+    best_.planned = maker_.plan(best_.recipe);
+    if (best_.held_back != 0) best_.quality = validator_->judge(insert_qdq(best_.planned));
+  }
+
+  /// Puts layers back into float until the bound holds.
+  void keep(const Bound& bound) {
+    std::optional<BoundedPlan> bounded =
+        keep_bound(bound, best_.recipe, best_.planned, maker_, *validator_, [&] { count_trial(); });
+    best_.bound_met = bounded.has_value();
+    if (!bounded) return;
+    best_.put_back = std::move(bounded->put_back);
+    best_.planned = std::move(bounded->planned);
+    best_.quality = std::move(bounded->quality);
+  }
+
+  /// A step that was kept, and what it made.
+  struct Kept {
+    Recipe recipe;
+    PlannedModel planned;
+    Quality quality;
+    double least_gain;
+    size_t step;
+  };
+  void accept(const Kept& kept) {
+    best_.recipe = kept.recipe;
+    best_.planned = kept.planned;
+    best_.quality = kept.quality;
+  }
+
+  const Graph& graph_;
+  const QuantizationScheme& scheme_;
+  const SamplePool& pool_;
+  PlanMaker& maker_;
+  CalibrateOptions options_;
+  const std::function<void(size_t)> progress_;
+  size_t trials_ = 0;
+  std::vector<Kept> kept_;
+  const Validator* validator_ = nullptr;
+  ChosenPlan best_;
+};
+
+}  // namespace
+
+ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
+                       const QuantizationScheme& scheme, const TargetProfile& target,
+                       const SampleSet& samples, const Bound& bound, const CalibrateOptions& options) {
+  const bool searches = scheme.method == kAutoMethod;
+  const SamplePool pool(samples, searches || bound, searches);
+  PlanMaker maker(graph, statistics, scheme, target, pool);
+  return PlanSearch(maker.graph_of({}), pool, maker, options).run(bound);
+}
+
+}  // namespace quantize

@@ -1,0 +1,31 @@
+// Ranges of activations decided value by value, by what they do to the nodes that read them.
+#pragma once
+
+#include <vector>
+
+#include "calibration/statistics/calibrate.h"
+#include "core/quantization/plan.h"
+#include "core/quantization/scheme.h"
+#include "core/range_table.h"
+
+namespace quantize {
+
+constexpr size_t kFirstRangeSamples = 4, kRangeSamples = 64;
+/// What each of the two rounds may multiply and keep, if more than one sample is to be looked at.
+constexpr uint64_t kRangeMacs = 16'000'000'000, kRangeBytes = 256 << 20;
+
+/// The first table, with the range of another where that harms the readers of a value less. Compared are the
+/// ranges of all tables and, where both ends differ, each end of them beside the other end of the first. A
+/// range's error: the energy of what rounding the value to it changes in the results of each reader, as a
+/// share of these results' energy, summed over the readers. A Relu, Clip or function behind a reader or the
+/// value counts as part of the reader, so that what it cuts off or flattens costs nothing. All candidates are
+/// recorded (ValueRange::candidates) for the values that the plan holds by a scale of their own, without an
+/// override.
+///
+/// The plan was made of the first table. Up to kRangeSamples of `count` samples are run in the float network.
+/// The result does not depend on the number of threads. Errors: those of the loader and of Engine::run.
+RangeTable choose_ranges(const PlannedModel& planned, const std::vector<RangeTable>& tables,
+                         const QuantizationScheme& scheme, size_t count, const SampleLoader& load,
+                         const CalibrateOptions& options);
+
+}  // namespace quantize

@@ -1,0 +1,175 @@
+// The two engines side by side. Read compare().
+#include "calibration/search/comparison.h"
+
+#include <algorithm>
+#include <map>
+
+#include "calibration/search/comparison_support.h"
+#include "core/error.h"
+
+namespace quantize {
+
+namespace {
+
+// The share of one sample in a comparison. Kept per sample and added up in their order, so that sums do not depend on
+// threads.
+struct SampleResult {
+  std::vector<SampleAgreement> parts;  // empty: the sample was skipped
+  std::vector<Deviation> outputs;
+  std::vector<bool> reference_finite, candidate_finite;
+  std::optional<bool> reference_right, candidate_right;
+  std::optional<int64_t> shift;  // of the reference's class against the label
+};
+
+constexpr size_t kFewestForOffset = 3;  // one or two samples share a difference by chance
+
+/// The difference that most labelled samples share, if it is none of 0.
+std::optional<int64_t> likely_offset_of(const std::vector<SampleResult>& results) {
+  std::map<int64_t, size_t> counts;
+  size_t labelled = 0;
+  for (const SampleResult& result : results) {
+    labelled += result.reference_right.has_value();
+    if (result.shift) ++counts[*result.shift];
+  }
+  for (const auto& [shift, count] : counts)
+    if (shift != 0 && count >= kFewestForOffset && count * 2 > labelled) return shift;
+  return std::nullopt;
+}
+
+std::optional<double> percent(size_t part, size_t whole) {
+  if (whole == 0) return std::nullopt;
+  return 100 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+/// The middle one; nothing below all others. The lower of two.
+std::optional<double> median(std::vector<std::optional<double>> values) {
+  if (values.empty()) return std::nullopt;
+  std::sort(values.begin(), values.end());
+  return values[(values.size() - 1) / 2];
+}
+
+class Comparer {
+ public:
+  Comparer(const Graph& reference, const Graph& candidate, const ComparisonOptions& options)
+      : options_(options),
+        common_(outputs_in_common(reference, candidate)),
+        graph_(common_.reference),
+        agreement_(graph_, options.task),
+        reference_(common_.reference, opened(common_.reference, "reference"), options.kernels, "reference"),
+        candidate_(common_.candidate, opened(common_.candidate, "candidate"), options.kernels, "candidate") {}
+
+  SampleResult compare_sample(const std::vector<Tensor>& expected, const std::vector<Tensor>& computed,
+                              std::optional<int64_t> label) const {
+    SampleResult result;
+    for (size_t o = 0; o < expected.size(); ++o) {
+      result.outputs.emplace_back().add(expected[o], computed[o]);
+      result.reference_finite.push_back(!has_non_finite(expected[o]));
+      result.candidate_finite.push_back(!has_non_finite(computed[o]));
+    }
+    result.parts = agreement_.compare(expected, computed);
+    if (!label) return result;
+    const size_t o = class_output(agreement_.tasks()).value();
+    const std::optional<int64_t> best = class_of(agreement_.tasks()[o], expected[o]);
+    result.reference_right = best == label;
+    if (best) result.shift = *best - *label;
+    result.candidate_right = class_of(agreement_.tasks()[o], computed[o]) == label;
+    return result;
+  }
+
+  /// Decides the tasks by the first batch with a sample, whichever thread is the fastest.
+  void decide(const Batches& samples) {
+    std::optional<Batches::Batch> first;
+    for (size_t i = 0; i < samples.count() && !first; ++i) first = samples.load(i);
+    if (!first) return;
+    const std::vector<Tensor> outputs = samples.row(reference_.run(first->inputs), first->rows.front());
+    check_meaning(graph_, agreement_.decide(first->inputs, outputs), options_.needs_agreement,
+                  static_cast<bool>(options_.label));
+  }
+
+  void run(const Batches& samples, size_t i, const Batches::Batch& batch,
+           std::vector<SampleResult>& results) {
+    const std::vector<Tensor> expected = reference_.run(batch.inputs),
+                              computed = candidate_.run(batch.inputs);
+    if (options_.census != nullptr) options_.census->add(i, batch.inputs, expected);
+    for (const size_t row : batch.rows) {
+      const size_t s = batch.first + row;
+      results[s] = compare_sample(samples.row(expected, row), samples.row(computed, row),
+                                  options_.label ? options_.label(s) : std::nullopt);
+    }
+  }
+
+  Comparison total(const std::vector<SampleResult>& results) const {
+    Comparison sum;
+    sum.warnings = common_.warnings;
+    sum.likely_offset = likely_offset_of(results);
+    std::vector<std::vector<SampleAgreement>> parts;
+    std::vector<std::vector<std::optional<double>>> decibels(graph_.outputs.size());
+    for (const ValueId id : graph_.outputs)
+      sum.outputs.push_back({.name = graph_.value(id).name, .deviation = {}, .figures = {}});
+    for (const SampleResult& result : results) {
+      if (result.parts.empty()) continue;
+      ++sum.samples;
+      sum.labelled += result.reference_right.has_value();
+      sum.reference_right += result.reference_right.value_or(false);
+      sum.candidate_right += result.candidate_right.value_or(false);
+      for (size_t o = 0; o < result.outputs.size(); ++o) {
+        sum.outputs[o].deviation.add(result.outputs[o]);
+        sum.outputs[o].reference_not_finite += !result.reference_finite[o];
+        sum.outputs[o].candidate_not_finite += !result.candidate_finite[o];
+        decibels[o].push_back(result.outputs[o].sqnr_db());
+      }
+      parts.push_back(result.parts);
+    }
+    std::vector<TaskFigures> figures = agreement_.total(parts);
+    for (size_t o = 0; o < figures.size(); ++o) {
+      sum.outputs[o].figures = std::move(figures[o]);
+      sum.outputs[o].median_sqnr_db = median(std::move(decibels[o]));
+    }
+    return sum;
+  }
+
+ private:
+  const ComparisonOptions& options_;
+  const CommonOutputs common_;
+  const Graph& graph_;  // the reference with the common outputs
+  Agreement agreement_;
+  FedNetwork reference_, candidate_;
+};
+
+}  // namespace
+
+std::optional<double> Comparison::agreement() const {
+  std::vector<TaskFigures> figures;
+  for (const OutputComparison& output : outputs) figures.push_back(output.figures);
+  return worst_agreement(figures);
+}
+std::optional<double> Comparison::sqnr_db() const {
+  std::optional<double> worst = Deviation::kMaxDb;
+  for (const OutputComparison& output : outputs)
+    worst = std::min(worst, std::optional<double>(output.deviation.sqnr_db()));  // nothing is below all
+  return outputs.empty() ? std::nullopt : worst;
+}
+std::optional<double> Comparison::reference_top1() const {
+  return percent(reference_right, labelled);
+}
+std::optional<double> Comparison::candidate_top1() const {
+  return percent(candidate_right, labelled);
+}
+std::optional<double> Comparison::drop() const {
+  if (labelled == 0) return std::nullopt;
+  return *reference_top1() - *candidate_top1();
+}
+
+Comparison compare(const Graph& reference, const Graph& candidate, const Batches& samples,
+                   const ComparisonOptions& options) {
+  Comparer comparer(reference, candidate, options);
+  comparer.decide(samples);
+  std::vector<SampleResult> results(samples.sample_count());
+  for_each_batch(
+      samples, options.threads,
+      [&](size_t i, const Batches::Batch& batch) { comparer.run(samples, i, batch, results); },
+      options.progress);
+  return comparer.total(results);
+}
+
+}  // namespace quantize

@@ -1,0 +1,46 @@
+// The second step of bias correction: what the quantized network really sees, layer by layer.
+#pragma once
+
+#include "calibration/search/fit_rounding.h"
+#include "calibration/statistics/calibrate.h"
+#include "core/quantization/plan.h"
+#include "core/quantization/scheme.h"
+
+namespace quantize {
+
+/// Replaces the closed-form corrections in the plan by measured ones. The quantized network is run on samples
+/// up to each layer in turn; the layer's bias is set so that the mean of its output becomes that of the float
+/// network (bias_shift with the means of both networks' inputs); then the run goes on with that bias, since
+/// what is shifted upstream changes what layers downstream see. Every layer runs once per sample: what lies
+/// between is kept in memory.
+///
+/// Up to kBiasSamples samples, evenly spread over `count`, fewer where what is kept of them would exceed
+/// kBiasBytes (kBiasSamplesOfAnyShape if shapes are unknown); all of the first one's shape. Both networks see
+/// the same ones, so that their choice cancels out. The result does not depend on the number of threads.
+/// `options.progress` is told of every sample of the float run, then of every layer.
+/// With WeightRounding::kFitted, weights whose codes the plan does not say are first rounded anew for what
+/// their layer reads there (fit_rounding), but for those that are too_costly_to_fit. With BiasCorrection::kClosedForm their biases then take back what
+/// the new codes do to the means of just that, and nothing else.
+///
+/// Errors: those of the loader and of Engine::run.
+void correct_bias(PlannedModel& planned, size_t count, const SampleLoader& load, BiasCorrection correction,
+                  WeightRounding rounding, const CalibrateOptions& options);
+
+/// A layer whose weights are not rounded anew, as that would cost too much.
+struct TooCostly {
+  NodeId node = kNoNode;
+  FitCost cost;
+};
+
+/// The layers that WeightRounding::kFitted leaves out: those that would exceed the budget's bytes, and of the
+/// others the most costly ones, so that all the rest together stay within its multiplications.
+std::vector<TooCostly> too_costly_to_fit(const PlannedModel& planned, const Budget& budget);
+
+/// The layers that it corrects: those that have a correction already.
+std::vector<NodeId> corrected_layers(const QuantizationPlan& plan);
+
+constexpr size_t kBiasSamples = 64;
+constexpr size_t kBiasSamplesOfAnyShape = 8;
+constexpr size_t kBiasBytes = size_t{256} << 20;
+
+}  // namespace quantize

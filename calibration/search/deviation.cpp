@@ -1,0 +1,62 @@
+// Signal-to-quantization-noise ratio and its sums.
+#include "calibration/search/deviation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+
+namespace quantize {
+
+bool has_non_finite(const Tensor& tensor) {
+  if (tensor.dtype() == DataType::kF32)
+    return !std::all_of(tensor.data<float>(), tensor.data<float>() + tensor.size(),
+                        [](float x) { return std::isfinite(x); });
+  if (tensor.dtype() != DataType::kF64) return false;
+  return !std::all_of(tensor.data<double>(), tensor.data<double>() + tensor.size(),
+                      [](double x) { return std::isfinite(x); });
+}
+
+void Deviation::add(const Tensor& reference, const Tensor& candidate) {
+  if (reference.size() != candidate.size())
+    throw Error(ErrorKind::kInvalidArgument, "the reference computes " + to_string(reference.shape()) +
+                                                 ", the candidate " + to_string(candidate.shape()) +
+                                                 "; they are not forms of the same model");
+  if (reference.dtype() == DataType::kF32 && candidate.dtype() == DataType::kF32)
+    return add_all(reference.data<float>(), candidate.data<float>(), reference.size());
+  const std::vector<double> a = reference.to_vector<double>(), b = candidate.to_vector<double>();
+  add_all(a.data(), b.data(), reference.size());
+}
+
+template <typename T>
+void Deviation::add_all(const T* reference, const T* candidate, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) add(double{reference[i]}, double{candidate[i]});
+}
+
+void Deviation::add(double reference, double candidate) {
+  if (!std::isfinite(reference) || !std::isfinite(candidate)) {
+    ++non_finite;
+    return;
+  }
+  const double difference = std::abs(reference - candidate);
+  signal += reference * reference;
+  noise += difference * difference;
+  max_abs_diff = std::max(max_abs_diff, difference);
+}
+
+void Deviation::add(const Deviation& other) {
+  signal += other.signal;
+  noise += other.noise;
+  max_abs_diff = std::max(max_abs_diff, other.max_abs_diff);
+  non_finite += other.non_finite;
+}
+
+std::optional<double> Deviation::sqnr_db() const {
+  if (non_finite != 0 || !std::isfinite(signal) || !std::isfinite(noise)) return std::nullopt;
+  if (noise == 0) return kMaxDb;
+  if (signal == 0) return -kMaxDb;
+  return std::clamp(10 * std::log10(signal / noise), -kMaxDb, kMaxDb);
+}
+
+}  // namespace quantize

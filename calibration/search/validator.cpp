@@ -1,0 +1,261 @@
+#include "calibration/search/validator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "calibration/images/batches.h"
+#include "core/engine/engine.h"
+#include "core/ops/op.h"
+#include "core/parallel.h"
+
+namespace quantize {
+
+namespace {
+
+size_t bytes_of(const std::vector<Tensor>& tensors) {
+  size_t bytes = 0;
+  for (const Tensor& tensor : tensors) bytes += tensor.byte_size();
+  return bytes;
+}
+
+/// Probabilities are what a Softmax computes, moved or not.
+OutputError::Kind kind_of(const Graph& graph, const GraphIndex& index, ValueId output) {
+  for (NodeId n = index.producer(output); n != kNoNode;) {
+    const Node& node = graph.nodes[static_cast<size_t>(n)];
+    if (node.op_type == "Softmax" && node.domain.empty()) return OutputError::Kind::kProbabilities;
+    if (quantization_of(graph, node) != QuantizationRule::kPassThrough) break;
+    n = index.producer(node.inputs[0]);
+  }
+  return OutputError::Kind::kNumbers;
+}
+
+/// The mean of values in standard errors of that mean; nothing where it is not known, as they do not differ.
+std::optional<double> in_standard_errors(const std::vector<double>& values) {
+  const auto n = static_cast<double>(values.size());
+  double mean = 0, variance = 0;
+  for (const double value : values) mean += value / n;
+  for (const double value : values) variance += (value - mean) * (value - mean) / n;
+  const double error = std::sqrt(variance / n);
+  if (!(Quality::kMostGain * error > std::abs(mean))) return std::nullopt;
+  return mean / error;
+}
+
+}  // namespace
+
+std::optional<double> Quality::sqnr_db() const {
+  std::optional<double> worst = Deviation::kMaxDb;
+  for (const Deviation& output : outputs) worst = std::min(worst, output.sqnr_db());
+  return worst;
+}
+
+std::optional<double> Quality::median_sqnr_db() const {
+  if (sample_sqnrs.empty()) return std::nullopt;
+  std::vector<std::optional<double>> sorted = sample_sqnrs;  // what is not known comes first
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
+std::optional<double> Quality::agreement() const {
+  return worst_agreement(tasks);
+}
+
+std::optional<double> Quality::drop() const {
+  if (labelled == 0) return std::nullopt;
+  const double lost = static_cast<double>(reference_right) - static_cast<double>(candidate_right);
+  return 100 * lost / static_cast<double>(labelled);
+}
+
+std::optional<double> Quality::gain_over(const Quality& other) const {
+  std::vector<double> gains;
+  size_t infinite = 0, infinite_in_other = 0;
+  for (size_t s = 0; s < errors.size(); ++s) {
+    if (std::isfinite(errors[s]) && std::isfinite(other.errors[s]))
+      gains.push_back(std::sqrt(other.errors[s]) - std::sqrt(errors[s]));
+    infinite += std::isinf(errors[s]);
+    infinite_in_other += std::isinf(other.errors[s]);
+  }
+  if (infinite != infinite_in_other) return infinite > infinite_in_other ? -kMostGain : kMostGain;
+  if (std::all_of(gains.begin(), gains.end(), [](double gain) { return gain == 0; })) return 0;
+  return in_standard_errors(gains);
+}
+
+bool Quality::worsens_a_channel_of(const Quality& other) const {
+  constexpr double kMuch = 1.25, kChance = 0.2;
+  const size_t channels = channel_errors.empty() ? 0 : channel_errors[0].size();
+  for (size_t c = 0; c < channels; ++c) {
+    double own = 0, others = 0;
+    std::vector<double> losses;
+    for (size_t s = 0; s < channel_errors.size(); ++s) {
+      own += channel_errors[s][c];
+      others += other.channel_errors[s][c];
+      losses.push_back(channel_errors[s][c] - other.channel_errors[s][c]);
+    }
+    if (!(own > kMuch * others)) continue;
+    const std::optional<double> loss = std::isfinite(own) ? in_standard_errors(losses) : std::nullopt;
+    if (!loss || 0.5 * std::erfc(*loss / std::sqrt(2.0)) * static_cast<double>(channels) < kChance)
+      return true;
+  }
+  return false;
+}
+
+namespace {
+
+/// The labels of the rows of a batch, nothing for those that have none.
+std::vector<std::optional<int64_t>> labels_of(const SampleSet& set, size_t i) {
+  const auto batch = static_cast<size_t>(set.batch);
+  const size_t begin = i * batch, end = batch == 1 ? begin + 1 : std::min(begin + batch, set.samples);
+  std::vector<std::optional<int64_t>> labels;
+  for (size_t s = begin; s < end; ++s) labels.push_back(set.label ? set.label(s) : std::nullopt);
+  return labels;
+}
+
+}  // namespace
+
+Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
+                     const CalibrateOptions& options)
+    : source_(set.source == nullptr ? graph : *set.source),
+      agreement_(source_, set.task),
+      batch_(set.batch),
+      threads_(options.threads),
+      kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels) {
+  Engine engine(graph, {.kernels = &kernels_});
+  const auto take = [&](size_t begin, size_t end) {
+    samples_.resize(end);
+    parallel_for(end - begin, threads_, [&](size_t i, int) {
+      auto inputs = set.load(held_back[begin + i]);
+      if (!inputs) return;
+      std::vector<Tensor> outputs = engine.run(*inputs);
+      samples_[begin + i] = {held_back[begin + i], std::move(*inputs), std::move(outputs),
+                             labels_of(set, held_back[begin + i])};
+    });
+  };
+  if (held_back.empty()) return;
+  take(0, 1);
+  const size_t bytes = std::max<size_t>(bytes_of(samples_[0].inputs) + bytes_of(samples_[0].outputs), 1);
+  const uint64_t most = std::min<uint64_t>(kValidationBytes, options.budget.bytes);
+  take(1, std::clamp<size_t>(most / bytes, 1, held_back.size()));
+  std::erase_if(samples_, [](const Sample& sample) { return sample.inputs.empty(); });
+  drop_overflowing(graph, set);
+  if (samples_.empty()) return;
+  agreement_.decide(samples_[0].inputs, row_of(samples_[0].outputs, 0, batch_));
+  const GraphIndex index(graph);
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    std::vector<const Tensor*> references;
+    for (const Sample& sample : samples_) references.push_back(&sample.outputs[i]);
+    errors_.emplace_back(references, kind_of(graph, index, graph.outputs[i]));
+  }
+}
+
+void Validator::check_meaning(bool needs_agreement, bool needs_classes) const {
+  if (!samples_.empty()) quantize::check_meaning(source_, agreement_.tasks(), needs_agreement, needs_classes);
+}
+
+size_t Validator::samples() const {
+  size_t count = 0;
+  for (const Sample& sample : samples_) count += sample.labels.size();
+  return count;
+}
+
+void Validator::judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
+                           std::vector<std::vector<SampleAgreement>>& rows) const {
+  const std::optional<size_t> classes = class_output(agreement_.tasks());
+  for (size_t row = 0; row < sample.labels.size(); ++row) {
+    const std::vector<Tensor> expected = row_of(sample.outputs, row, batch_),
+                              found = row_of(computed, row, batch_);
+    rows.push_back(agreement_.compare(expected, found));
+    if (!sample.labels[row] || !classes) continue;
+    const OutputTask& task = agreement_.tasks()[*classes];
+    ++part.labelled;
+    part.reference_right += class_of(task, expected[*classes]) == sample.labels[row];
+    part.candidate_right += class_of(task, found[*classes]) == sample.labels[row];
+  }
+}
+
+void Validator::drop_overflowing(const Graph& graph, const SampleSet& set) {
+  std::map<size_t, std::vector<std::string>> non_finite;
+  for (const Sample& sample : samples_)
+    for (size_t i = 0; i < sample.outputs.size(); ++i)
+      if (has_non_finite(sample.outputs[i]))
+        non_finite[sample.number].push_back(graph.value(graph.outputs[i]).name);
+  if (!set.reject) return;
+  for (const auto& [number, value] : overflowing_samples(non_finite, samples_.size())) {
+    set.reject(number, overflow_reason(value));
+    std::erase_if(samples_, [n = number](const Sample& sample) { return sample.number == n; });
+  }
+}
+
+std::vector<Tensor> Validator::noticed(const std::vector<Tensor>& reference,
+                                       std::vector<Tensor> computed) const {
+  const std::vector<OutputTask>& tasks = agreement_.tasks();
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i].task != Task::kDetection) continue;
+    const BoxLayout& layout = tasks[i].boxes;
+    const std::vector<bool> rows = noticed_rows(layout, reference[i], computed[i]);
+    computed[i] = in_rows(rows, layout.rows_last, reference[i], computed[i]);
+    if (const auto boxes = layout.boxes_output)
+      computed[*boxes] = in_rows(rows, layout.rows_last, reference[*boxes], computed[*boxes]);
+  }
+  return computed;
+}
+
+Quality Validator::judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const {
+  const size_t outputs = computed.size();
+  Quality part;
+  part.outputs.resize(outputs);
+  std::vector<double>& channels = part.channel_errors.emplace_back();
+  const std::vector<Tensor> counted = noticed(sample.outputs, computed);
+  for (size_t i = 0; i < outputs; ++i) {
+    part.outputs[i].add(sample.outputs[i], computed[i]);
+    for (const double error : errors_[i].channels_of(sample.outputs[i], counted[i]))
+      channels.push_back(error / static_cast<double>(outputs));
+  }
+  part.sample_sqnrs = {part.sqnr_db()};
+  part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
+  return part;
+}
+
+Quality Validator::judge(const Graph& network) const {
+  Engine engine(network, {.kernels = &kernels_});
+  std::vector<Quality> parts(samples_.size());
+  std::vector<std::vector<std::vector<SampleAgreement>>> rows(samples_.size());
+  parallel_for(samples_.size(), threads_, [&](size_t s, int) {
+    const std::vector<Tensor> computed = engine.run(samples_[s].inputs);
+    parts[s] = judge_errors(samples_[s], computed);
+    judge_rows(samples_[s], computed, parts[s], rows[s]);
+  });
+  Quality quality;
+  quality.outputs.resize(network.outputs.size());
+  for (const Quality& part : parts) {  // in one order, so that the sums do not depend on threads
+    quality.labelled += part.labelled;
+    quality.reference_right += part.reference_right;
+    quality.candidate_right += part.candidate_right;
+    quality.sample_sqnrs.push_back(part.sample_sqnrs[0]);
+    quality.errors.push_back(part.errors[0]);
+    quality.channel_errors.push_back(part.channel_errors[0]);
+    for (size_t i = 0; i < part.outputs.size(); ++i) quality.outputs[i].add(part.outputs[i]);
+  }
+  std::vector<std::vector<SampleAgreement>> all;
+  for (auto& of_sample : rows) std::move(of_sample.begin(), of_sample.end(), std::back_inserter(all));
+  quality.tasks = agreement_.total(all);
+  return quality;
+}
+
+std::vector<std::string> doubts_about(const Quality& quality) {
+  constexpr double kHalf = 50, kLittle = 6;
+  std::vector<std::string> doubts;
+  const auto text = [](double figure) { return std::to_string(std::lround(figure)); };
+  for (const TaskFigures& output : quality.tasks)
+    if (output.task.task != Task::kEmbedding && output.agreement && *output.agreement < kHalf)
+      doubts.push_back("most held-back samples disagree with the result: its outputs mean the same in " +
+                       text(*output.agreement) + " % (" + name_of(output.task.task) + ")");
+  const std::optional<double> median = quality.median_sqnr_db();
+  if (median && *median < kLittle)
+    doubts.push_back("the result is far off on most held-back samples: half of them have an SQNR below " +
+                     text(std::max(*median, -99.0) + 1) + " dB");
+  return doubts;
+}
+
+}  // namespace quantize

@@ -1,0 +1,110 @@
+// Judging quantized networks by the images that were held back.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "calibration/search/agreement.h"
+#include "calibration/search/deviation.h"
+#include "calibration/search/output_error.h"
+#include "calibration/statistics/calibrate.h"
+
+namespace quantize {
+
+/// The calibration images, to be loaded again.
+struct SampleSet {
+  size_t count = 0;
+  SampleLoader load;
+  size_t held_back = 0;                                      // of them, evenly spread, to judge every step by
+  size_t confirming = 0;                                     // of the others: to judge nothing but the result
+  std::function<std::optional<int64_t>(size_t)> label = {};  // the right class of a sample, if it is known
+  SampleRejecter reject = {};
+  /// Of a model whose batch is fixed: samples in each batch, of which `count` and `held_back` are numbers
+  /// then, and all of them. See Batches.
+  int64_t batch = 1;
+  size_t samples = 0;
+  const Graph* source =
+      nullptr;  // the model as its file has it, for what its outputs mean; nullptr: the graph judged
+  std::optional<Task> task = {};  // what they mean; nothing: told by the source
+};
+
+/// How far a network is from the float network on the held-back samples.
+struct Quality {
+  size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
+  std::vector<TaskFigures> tasks;  // agreement, in the order of the graph's outputs
+  std::vector<Deviation> outputs;  // likewise
+  /// Per sample: the SQNR of its worst output.
+  std::vector<std::optional<double>> sample_sqnrs;
+  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm, detections in
+  /// the rows that hold an object (noticed_rows).
+  std::vector<double> errors;
+  /// Per sample: what each channel of each output adds to that.
+  std::vector<std::vector<double>> channel_errors;
+
+  std::optional<double> sqnr_db() const;         // of the worst output, over all samples; see Deviation
+  std::optional<double> median_sqnr_db() const;  // of sample_sqnrs: that of most, whatever one's energy
+  std::optional<double> agreement() const;       // percent, of the worst output that has one; see TaskFigures
+  std::optional<double> drop() const;  // of top-1, in points of the labelled samples, if there are any
+
+  /// By how much the roots of the errors are lower than another network's on the same samples, on average, in
+  /// standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors
+  /// themselves the few largest would decide. A network with more samples of infinite error than the other's
+  /// loses by kMostGain; those that are infinite in both do not count. Nothing where samples do not differ in
+  /// what they gain, as copies do not: then it is not known what chance explains.
+  std::optional<double> gain_over(const Quality& other) const;
+  static constexpr double kMostGain = 1000;
+
+  /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
+  /// all channels gain together: its error is larger by a quarter, and that one of as many channels seems so
+  /// by chance is less likely than one in five. What a program reads first may be one channel of many, as the
+  /// objectness of a detector is.
+  bool worsens_a_channel_of(const Quality& other) const;
+};
+
+/// Objections to a network, a sentence each: that most held-back samples disagree with it, or that
+/// their error is as large as a good part of the signal. Empty for nothing.
+std::vector<std::string> doubts_about(const Quality& quality);
+
+/// Keeps the held-back samples and what the float network computes of them.
+class Validator {
+ public:
+  /// Loads and runs samples `held_back` of the loader, as many of them, from the first on, as
+  /// kValidationBytes hold. Errors: those of the loader and of Engine::run.
+  /// A sample of which alone the float network computes what is not finite is rejected (SampleSet::reject).
+  Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
+            const CalibrateOptions& options);
+
+  /// Runs a quantized form of the graph: with the same inputs and outputs. Thread counts do not show.
+  Quality judge(const Graph& network) const;
+
+  /// Errors: those of check_meaning, by what the outputs were taken for.
+  void check_meaning(bool needs_agreement, bool needs_classes) const;
+
+  size_t samples() const;
+
+ private:
+  struct Sample {
+    size_t number = 0;  // in the set
+    std::vector<Tensor> inputs, outputs;
+    std::vector<std::optional<int64_t>> labels;  // one a row
+  };
+  void judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
+                  std::vector<std::vector<SampleAgreement>>& rows) const;
+  void drop_overflowing(const Graph& graph, const SampleSet& set);
+  /// The outputs as their errors count: of detections, what stands in rows without an object does not.
+  std::vector<Tensor> noticed(const std::vector<Tensor>& reference, std::vector<Tensor> computed) const;
+  Quality judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const;
+
+  const Graph& source_;
+  Agreement agreement_;
+  int64_t batch_;
+  int threads_;
+  std::vector<OutputError> errors_;  // per output
+  const KernelTable& kernels_;
+  std::vector<Sample> samples_;
+};
+
+constexpr size_t kValidationBytes = size_t{256} << 20;
+
+}  // namespace quantize

@@ -1,0 +1,42 @@
+// Running the network on samples to learn what its activations look like.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "calibration/images/sample_census.h"
+#include "calibration/statistics/budget.h"
+#include "calibration/statistics/statistics_table.h"
+#include "core/graph.h"
+
+namespace quantize {
+
+/// Loads sample i: one tensor per graph input, or nothing for a sample to skip. Called from several threads.
+using SampleLoader = std::function<std::optional<std::vector<Tensor>>(size_t i)>;
+
+/// Told of a sample that must not be used, and why: from then on the loader gives nothing for it. What it
+/// throws ends the run.
+using SampleRejecter = std::function<void(size_t i, const std::string& reason)>;
+
+struct CalibrateOptions {
+  int threads = 1;
+  const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
+  std::string preprocessing;             // recorded in the table
+  /// Told how many samples are done, after each; never from two threads at once. What it throws ends the run.
+  std::function<void(size_t done)> progress;
+  SampleRejecter reject = {};
+  Budget budget = {};              // of optional work
+  SampleCensus* census = nullptr;  // gets the facts of every sample that is used
+};
+
+/// Runs `graph` once on each of `count` samples and collects the statistics of its activations, every value
+/// with a name that values_to_observe selects. Samples are spread over the threads; memory does not depend on
+/// their number, the result not on the number of threads. A sample that overflows where most do not
+/// (overflowing_samples) is rejected, if there is a function for that, and the others are run again.
+///
+/// Requires: `graph` is prepared (valid, types inferred).
+/// Errors: Error(kCalibration) if no sample was left; those of the loader and of Engine::run.
+StatisticsTable calibrate(const Graph& graph, size_t count, const SampleLoader& load,
+                          const CalibrateOptions& options);
+
+}  // namespace quantize

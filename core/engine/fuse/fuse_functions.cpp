@@ -1,0 +1,84 @@
+// Recognizing the spellings and putting one node there. Read FunctionFuser::fuse_behind() first.
+#include "core/engine/fuse/fuse_functions.h"
+
+#include <algorithm>
+
+#include "core/fusion/function_pattern.h"
+#include "core/integer/fused_function.h"
+#include "core/integer/quantized_operand.h"
+#include "core/passes/passes.h"
+
+namespace quantize {
+
+namespace {
+
+class FunctionFuser {
+ public:
+  FunctionFuser(Graph& graph, const std::vector<bool>& keep)
+      : graph_(graph), keep_(keep), index_(graph), dropped_(graph.nodes.size(), false) {}
+
+  void fuse() {
+    const size_t values = graph_.values.size();
+    for (size_t id = 0; id < values; ++id)
+      if (graph_.values[id].dtype == DataType::kF32 && !graph_.values[id].is_constant())
+        fuse_behind(static_cast<ValueId>(id));
+    drop_nodes(graph_, dropped_);
+  }
+
+ private:
+  const Node& node(NodeId n) const { return graph_.nodes[static_cast<size_t>(n)]; }
+  bool is_kept(ValueId id) const {
+    return static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)];
+  }
+
+  void fuse_behind(ValueId x) {
+    if (index_.uses(x).empty() || dropped_[static_cast<size_t>(index_.uses(x)[0].node)]) return;
+    const auto pattern = function_behind(graph_, index_, x, kSpelledExactly);
+    if (!pattern) return;
+    const auto& nodes = pattern->nodes;
+    const NodeId end = nodes.back();
+    if (std::any_of(nodes.begin(), nodes.end() - 1, [&](NodeId n) { return is_kept(node(n).outputs[0]); }) ||
+        graph_.value(node(end).outputs[0]).shape != graph_.value(x).shape)
+      return;
+    Node fused = fused_function(x, pattern->function, pattern->alpha);
+    fused.name = node(end).name;
+    fused.outputs = node(end).outputs;
+    for (NodeId n : nodes) dropped_[static_cast<size_t>(n)] = true;
+    NodeId place = end;
+    if (const NodeId rounding = quantize_reading(fused.outputs[0]); rounding != kNoNode) {
+      place = rounding;
+      dropped_[static_cast<size_t>(rounding)] = true;
+      fused.inputs.insert(fused.inputs.end(), node(rounding).inputs.begin() + 1, node(rounding).inputs.end());
+      fused.outputs = node(rounding).outputs;
+    }
+    graph_.nodes[static_cast<size_t>(place)] = std::move(fused);
+    dropped_[static_cast<size_t>(place)] = false;
+  }
+
+  /// The QuantizeLinear to one scale that alone reads a value; kNoNode: none.
+  NodeId quantize_reading(ValueId id) const {
+    if (is_kept(id) || !index_.single_use(id)) return kNoNode;
+    const NodeId reader = index_.uses(id)[0].node;
+    const Node& rounding = node(reader);
+    if (rounding.op_type != "QuantizeLinear" || rounding.input(2) == kNoValue ||
+        index_.uses(id)[0].input != 0)
+      return kNoNode;
+    const auto params = constant_params(graph_, rounding, 1);
+    const DataType dtype = graph_.value(rounding.outputs[0]).dtype;
+    const bool is_code = dtype == DataType::kU8 || dtype == DataType::kS8;
+    return params && params->per_tensor() && is_code ? reader : kNoNode;
+  }
+
+  Graph& graph_;
+  const std::vector<bool>& keep_;
+  const GraphIndex index_;
+  std::vector<bool> dropped_;
+};
+
+}  // namespace
+
+void fuse_functions(Graph& graph, const std::vector<bool>& keep) {
+  FunctionFuser(graph, keep).fuse();
+}
+
+}  // namespace quantize

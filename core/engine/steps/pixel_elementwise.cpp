@@ -1,0 +1,159 @@
+// QLinearAdd, QLinearMul and LookupTable on pixels.
+#include "core/engine/steps/pixel_elementwise.h"
+
+#include <cstring>
+
+#include "core/engine/steps/pixel_steps.h"
+#include "core/integer/quantized_operand.h"
+
+namespace quantize {
+
+namespace {
+
+constexpr size_t kA = 0, kB = 3, kYScale = 6;  // inputs of QLinearAdd and QLinearMul
+
+/// What the second operand of a pair is to the first.
+enum class Pairing { kNone, kSameShape, kPerChannel, kPerChannelFirst };
+
+/// True for the shape [N or 1, C, 1, 1] beside the image [N, C, H, W].
+bool is_channel_vector(const Shape& vector, const Shape& image) {
+  return (vector[0] == image[0] || vector[0] == 1) && vector[1] == image[1] && vector[2] == 1 &&
+         vector[3] == 1;
+}
+
+Pairing pairing_of(const Graph& graph, const Node& node) {
+  if (node.inputs.size() != 8 || !is_u8_image(graph, node.inputs[kA]) ||
+      !is_u8_image(graph, node.inputs[kB]) || !is_u8_image(graph, node.outputs[0]))
+    return Pairing::kNone;
+  for (size_t scale : {kA + 1, kB + 1, kYScale})
+    if (!has_scalar_params(graph, node, scale)) return Pairing::kNone;
+  const Shape &a = *graph.value(node.inputs[kA]).shape, &b = *graph.value(node.inputs[kB]).shape;
+  if (a == b) return Pairing::kSameShape;
+  if (is_channel_vector(b, a)) return Pairing::kPerChannel;
+  return is_channel_vector(a, b) ? Pairing::kPerChannelFirst : Pairing::kNone;
+}
+
+/// The operands of a pair as they lie in memory: `wide` has the shape of the output.
+struct PixelPair {
+  explicit PixelPair(CompileContext& context)
+      : pairing(pairing_of(context.graph, context.node)),
+        a(context.storage_of(context.node.inputs[kA])),
+        b(context.storage_of(context.node.inputs[kB])),
+        y(context.storage_of(context.node.outputs[0])) {
+    dense = pairing == Pairing::kSameShape && is_dense(a) && is_dense(b) && is_dense(y);
+    chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
+    context.chunks = chunks;
+  }
+
+  /// Calls body(a, b, y, bytes) for all runs of the rows in question, then fills y's border.
+  template <typename Body>
+  void for_each(const EvaluateContext& run, Body body) const {
+    const auto* a_data = static_cast<const uint8_t*>(run.inputs[kA].data);
+    const auto* b_data = static_cast<const uint8_t*>(run.inputs[kB].data);
+    auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
+    const RowRange rows = rows_of(run, y.rows(), chunks);
+    for_each_run(rows, y, dense, [&](const PixelRun& at) {
+      body(a_data + offset(a, at, pairing == Pairing::kPerChannelFirst),
+           b_data + offset(b, at, pairing == Pairing::kPerChannel), y_data + at.at(y), at.bytes);
+    });
+    fill_border(y, y_data, rows.begin, rows.end);
+  }
+
+  size_t offset(const Storage& storage, const PixelRun& at, bool is_vector) const {
+    if (!is_vector) return at.at(storage);
+    return storage.images == 1 ? 0 : static_cast<size_t>(at.row / y.height) * storage.image_stride;
+  }
+
+  Pairing pairing;
+  Storage a, b, y;
+  bool dense;
+  size_t chunks;
+};
+
+AddU8 add_call(const Graph& graph, const Node& node) {
+  return add_form(scalar_params(graph, node, kA + 1), scalar_params(graph, node, kB + 1),
+                  scalar_params(graph, node, kYScale));
+}
+
+/// Tensors of any rank and one shape.
+StepFunction compile_row_major_add(CompileContext& context) {
+  const Graph& graph = context.graph;
+  const Node& node = context.node;
+  const Value &a = graph.value(node.inputs[kA]), &b = graph.value(node.inputs[kB]);
+  bool plain =
+      node.inputs.size() == 8 && a.dtype == DataType::kU8 && b.dtype == DataType::kU8 && a.shape == b.shape;
+  for (size_t scale : {kA + 1, kB + 1, kYScale}) plain = plain && has_scalar_params(graph, node, scale);
+  if (!plain) return nullptr;
+  return [call = add_call(graph, node)](const EvaluateContext& run) {
+    AddU8 block = call;
+    block.a = run.inputs[kA].as<uint8_t>();
+    block.b = run.inputs[kB].as<uint8_t>();
+    block.y = run.outputs[0].as<uint8_t>();
+    block.n = static_cast<size_t>(run.outputs[0].size());
+    run.kernels.add_u8(block);
+  };
+}
+
+}  // namespace
+
+AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
+  AddU8 form;
+  form.a_ratio = a.scale / y.scale;
+  form.b_ratio = b.scale / y.scale;
+  form.offset = static_cast<float>(y.zero_point) - (form.a_ratio * static_cast<float>(a.zero_point) +
+                                                    form.b_ratio * static_cast<float>(b.zero_point));
+  return form;
+}
+
+AddU8 join_form(const ScalarParams& b, const ScalarParams& y) {
+  AddU8 form;
+  form.b_ratio = b.scale / y.scale;
+  form.offset = static_cast<float>(y.zero_point) - form.b_ratio * static_cast<float>(b.zero_point);
+  return form;
+}
+
+MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
+  MulU8 form;
+  form.a_zero_point = a.zero_point;
+  form.b_zero_point = b.zero_point;
+  form.multiplier = (a.scale * b.scale) / y.scale;
+  form.zero_point = y.zero_point;
+  return form;
+}
+
+bool takes_pixel_pair(const Graph& graph, const Node& node) {
+  return pairing_of(graph, node) != Pairing::kNone;
+}
+
+StepFunction compile_qlinear_add(CompileContext& context) {
+  if (!context.is_pixels(context.node.outputs[0])) return compile_row_major_add(context);
+  return
+      [pair = PixelPair(context), call = add_call(context.graph, context.node)](const EvaluateContext& run) {
+        pair.for_each(run, [&](const uint8_t* a, const uint8_t* b, uint8_t* y, size_t bytes) {
+          AddU8 block = call;
+          block.a = a;
+          block.b = b;
+          block.y = y;
+          block.n = bytes;
+          run.kernels.add_u8(block);
+        });
+      };
+}
+
+StepFunction compile_qlinear_mul(CompileContext& context) {
+  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
+  const auto params = [&](size_t scale) { return scalar_params(context.graph, context.node, scale); };
+  const MulU8 call = mul_form(params(kA + 1), params(kB + 1), params(kYScale));
+  return [pair = PixelPair(context), call](const EvaluateContext& run) {
+    pair.for_each(run, [&](const uint8_t* a_run, const uint8_t* b_run, uint8_t* y_run, size_t bytes) {
+      MulU8 block = call;
+      block.a = a_run;
+      block.b = b_run;
+      block.y = y_run;
+      block.n = bytes;
+      run.kernels.mul_u8(block);
+    });
+  };
+}
+
+}  // namespace quantize

@@ -1,0 +1,27 @@
+// Which images lie as pixels, seen from an operator.
+#include "core/engine/steps/pixel_steps.h"
+
+namespace quantize {
+
+bool is_u8_image(const Graph& graph, ValueId id) {
+  if (id == kNoValue) return false;
+  const Value& value = graph.value(id);
+  return !value.is_constant() && value.dtype == DataType::kU8 && value.shape && value.shape->size() == 4;
+}
+
+void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
+                  const Storage& y, const uint8_t* table, RowRange rows) {
+  TableU8 call;
+  call.rows = static_cast<size_t>(x.width);
+  call.n = static_cast<size_t>(x.channels);
+  call.x_stride = x.pixel_stride;
+  call.y_stride = y.pixel_stride;
+  call.table = table;
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    call.x = x_data + x.row_offset(r);
+    call.y = y_data + y.row_offset(r);
+    kernels.table_u8(call);
+  }
+}
+
+}  // namespace quantize

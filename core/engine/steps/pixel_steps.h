@@ -1,0 +1,107 @@
+// What the steps on pixels share: which rows a chunk is, and how many chunks are worth their barrier.
+#pragma once
+
+#include <algorithm>
+
+#include "core/ops/op.h"
+
+namespace quantize {
+
+/// True for a computed u8 tensor of four axes: what may lie as pixels.
+bool is_u8_image(const Graph& graph, ValueId id);
+
+/// Rows [begin, end) of all images of a tensor.
+struct RowRange {
+  int64_t begin, end;
+};
+
+/// The rows that the chunks of `run` cover, of `chunks` equal parts.
+inline RowRange rows_of(const EvaluateContext& run, int64_t rows, size_t chunks) {
+  const auto bound = [&](size_t chunk) {
+    return static_cast<int64_t>(chunk * static_cast<size_t>(rows) / chunks);
+  };
+  return {bound(run.chunk_begin), bound(run.chunk_end)};
+}
+
+/// How many parts to make of a step: none smaller than about five microseconds, so that the claim is cheap
+/// beside it, and at most sixteen. `nanoseconds`: an estimate for the whole step on one thread.
+inline size_t chunk_count(double nanoseconds, int64_t parts) {
+  const double wanted = std::min(16.0, nanoseconds / 5000.0);
+  return static_cast<size_t>(
+      std::clamp<int64_t>(static_cast<int64_t>(wanted), 1, std::max<int64_t>(parts, 1)));
+}
+
+/// About how long one thread takes for products of `weights` weights with `pixels` pixels each and for making
+/// codes of the sums. A nanosecond brings ten bytes of weights, or makes eight codes.
+inline double product_nanoseconds(const KernelTable& kernels, double weights, double pixels, double codes) {
+  return weights * std::max(pixels / kernels.conv_u8s8_speed, 0.1) + codes / 8;
+}
+
+/// Calls body(image, first row in it, rows) for the parts of a range that lie in one image.
+template <typename Body>
+void for_each_image(RowRange range, int64_t height, Body body) {
+  for (int64_t begin = range.begin; begin < range.end;) {
+    const int64_t image = begin / height, end = std::min(range.end, (image + 1) * height);
+    body(image, begin - image * height, end - begin);
+    begin = end;
+  }
+}
+
+/// Bytes that lie side by side: those of some pixels of a row.
+struct PixelRun {
+  int64_t row, pixel;
+  size_t bytes;
+  /// Where they begin in an operand of the same extents, from its element (0, 0, 0, 0) on.
+  size_t at(const Storage& storage) const {
+    return storage.row_offset(row) + static_cast<size_t>(pixel) * storage.pixel_stride;
+  }
+};
+
+/// Calls body(PixelRun) for all bytes of some rows: whole rows if `dense`, that is if no operand leaves a gap
+/// between its pixels, else pixel by pixel.
+template <typename Body>
+void for_each_run(RowRange rows, const Storage& y, bool dense, Body body) {
+  const auto channels = static_cast<size_t>(y.channels);
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    if (dense) {
+      body(PixelRun{r, 0, channels * static_cast<size_t>(y.width)});
+      continue;
+    }
+    for (int64_t p = 0; p < y.width; ++p) body(PixelRun{r, p, channels});
+  }
+}
+
+/// Pixels that lie side by side, and the same elements of a row-major copy: those of channel c stand
+/// c * plane_stride elements behind those of channel 0.
+struct PlaneRun {
+  size_t pixels;  // byte offset from element (0, 0, 0, 0)
+  size_t planes;  // element offset in the row-major copy
+  size_t count, plane_stride;
+};
+
+/// Calls body(PlaneRun) for all pixels of some rows: row by row, or all rows of an image at once if there is
+/// no border between them.
+template <typename Body>
+void for_each_pixel_run(const Storage& storage, RowRange range, Body body) {
+  const auto width = static_cast<size_t>(storage.width), channels = static_cast<size_t>(storage.channels),
+             plane = static_cast<size_t>(storage.height) * width;
+  const bool gapless = storage.row_stride == width * storage.pixel_stride;
+  for_each_image(range, storage.height, [&](int64_t image, int64_t first, int64_t rows) {
+    const int64_t step = gapless ? rows : 1;
+    for (int64_t r = first; r < first + rows; r += step)
+      body(PlaneRun{storage.row_offset(image * storage.height + r),
+                    static_cast<size_t>(image) * channels * plane + static_cast<size_t>(r) * width,
+                    static_cast<size_t>(step) * width, plane});
+  });
+}
+
+/// y = table[x] for all codes of some rows of x; y has as many channels or more.
+void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
+                  const Storage& y, const uint8_t* table, RowRange rows);
+
+/// True if nothing lies between the pixels of a row.
+inline bool is_dense(const Storage& storage) {
+  return storage.pixel_stride == static_cast<size_t>(storage.channels);
+}
+
+}  // namespace quantize

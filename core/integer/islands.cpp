@@ -1,0 +1,166 @@
+// Reading islands.
+#include "core/integer/islands.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/quant_params.h"
+
+namespace quantize {
+
+namespace {
+
+bool is_8_bit(DataType dtype) {
+  return dtype == DataType::kU8 || dtype == DataType::kS8;
+}
+
+bool is_quantize(const Node& node) {
+  return node.op_type == "QuantizeLinear" && node.domain.empty();
+}
+
+/// True if some u8 code is out of the clamp's reach.
+bool cuts_codes(const OperandParams& params, const Clamp& clamp) {
+  for (size_t c = 0; c < params.scale.size(); ++c) {
+    const auto code = [&](float real) {
+      return quantize_value(real, params.scale[c], params.zero_point[c], 0, 255);
+    };
+    if (code(clamp.low) > 0 || code(clamp.high) < 255) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Islands::is_kept(ValueId id) const {
+  return index_.is_output(id) || (static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)]);
+}
+
+/// Scale and zero point of a QuantizeLinear or DequantizeLinear.
+std::optional<Codes> Islands::codes_of(const Node& node, ValueId codes) {
+  const auto params = constant_params(graph_, node, 1);
+  if (!params || node.input(2) == kNoValue || node.int_attribute("block_size", 0) != 0) return std::nullopt;
+  const Codes result{codes, node.inputs[1], node.inputs[2], *params, node.int_attribute("axis", 1)};
+  if (graph_.value(codes).dtype == DataType::kUndefined)
+    graph_.value(codes).dtype = graph_.value(result.zero_point).dtype;
+  return result;
+}
+
+std::optional<Codes> Islands::dequantized(ValueId id) {
+  if (id == kNoValue || index_.producer(id) == kNoNode) return std::nullopt;
+  const Node& node = graph_.nodes[static_cast<size_t>(index_.producer(id))];
+  if (node.op_type != "DequantizeLinear" || !node.domain.empty()) return std::nullopt;
+  return codes_of(node, node.inputs[0]);
+}
+
+std::optional<Codes> Islands::operand(ValueId id) {
+  auto codes = dequantized(id);
+  if (!codes || !codes->params.per_tensor() || !is_8_bit(graph_.value(codes->codes).dtype))
+    return std::nullopt;
+  return codes;
+}
+
+std::optional<Codes> Islands::weights(ValueId id, int64_t axis) {
+  auto codes = dequantized(id);
+  if (!codes || graph_.constant(codes->codes) == nullptr || !is_8_bit(graph_.value(codes->codes).dtype))
+    return std::nullopt;
+  // Kernels take weights that are centred on 0; others are faster in float.
+  const int32_t middle = graph_.value(codes->codes).dtype == DataType::kU8 ? 128 : 0;
+  for (int32_t zero_point : codes->params.zero_point)
+    if (zero_point != middle) return std::nullopt;
+  const auto rank = static_cast<int64_t>(graph_.constant(codes->codes)->shape().size());
+  const int64_t own = codes->axis < 0 ? codes->axis + rank : codes->axis;
+  return codes->params.per_tensor() || own == axis ? codes : std::nullopt;
+}
+
+bool Islands::fits_fused_conv(const Codes& codes, int64_t channels) const {
+  const bool by_channel =
+      (codes.axis == 1 || codes.axis == -3) && static_cast<int64_t>(codes.params.scale.size()) == channels;
+  return graph_.value(codes.zero_point).dtype == DataType::kU8 && (codes.params.per_tensor() || by_channel);
+}
+
+std::optional<Codes> Islands::fused_operand(ValueId id, int64_t channels) {
+  auto codes = dequantized(id);
+  return codes && fits_fused_conv(*codes, channels) ? codes : std::nullopt;
+}
+
+std::optional<IslandResult> Islands::result(ValueId id) {
+  IslandResult found;
+  std::optional<Clamp> clamp;
+  for (;;) {
+    if (is_kept(id) || !index_.single_use(id)) return std::nullopt;
+    const NodeId reader = index_.uses(id)[0].node;
+    const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+    found.absorbed.push_back(reader);
+    if (is_quantize(node) && index_.uses(id)[0].input == 0) {
+      const auto y = codes_of(node, node.outputs[0]);
+      if (!y || !y->params.per_tensor() || !is_8_bit(graph_.value(y->zero_point).dtype)) return std::nullopt;
+      found.y = *y;
+      break;
+    }
+    if (clamp || index_.uses(id)[0].input != 0 || is_shield(graph_, index_, node)) return std::nullopt;
+    clamp = constant_clamp(graph_, node);
+    if (!clamp) return std::nullopt;
+    id = node.outputs[0];
+  }
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  set_limits(found, clamp.value_or(Clamp{-kInfinity, kInfinity}));
+  return found;
+}
+
+/// An addition behind the value, if the other operand is a computed image of codes. False: an addition stands
+/// there that no FusedConv can do.
+bool Islands::add_residual(IslandResult& found, ValueId id) {
+  const auto addition = addition_reading(graph_, index_, id);
+  if (!addition) return true;
+  found.residual = fused_operand(addition->other, 1);
+  if (found.residual && graph_.constant(found.residual->codes) != nullptr) return false;
+  found.add = addition->add;
+  found.absorbed.push_back(addition->add);
+  return found.residual.has_value();
+}
+
+std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) {
+  IslandResult found;
+  const auto last = [&] {
+    return found.absorbed.empty() ? id : graph_.nodes[static_cast<size_t>(found.absorbed.back())].outputs[0];
+  };
+  found.function = function_behind(graph_, index_, id);
+  if (found.function) found.absorbed = found.function->nodes;
+  if (!add_residual(found, last())) return std::nullopt;
+  std::optional<Clamp> clamp;
+  if (!found.function || found.residual) {
+    if (const NodeId reader = clamp_reading(graph_, index_, last()); reader != kNoNode) {
+      clamp = constant_clamp(graph_, graph_.nodes[static_cast<size_t>(reader)]);
+      found.absorbed.push_back(reader);
+    }
+  }
+  for (NodeId n : found.absorbed) {
+    if (is_kept(id)) return std::nullopt;
+    id = graph_.nodes[static_cast<size_t>(n)].outputs[0];
+  }
+  if (is_kept(id) || !index_.single_use(id) || index_.uses(id)[0].input != 0) return std::nullopt;
+  found.absorbed.push_back(index_.uses(id)[0].node);
+  const Node& node = graph_.nodes[static_cast<size_t>(found.absorbed.back())];
+  const auto y = is_quantize(node) ? codes_of(node, node.outputs[0]) : std::nullopt;
+  if (!y || !fits_fused_conv(*y, found.residual ? 1 : channels) || (clamp && cuts_codes(y->params, *clamp)))
+    return std::nullopt;
+  found.y = *y;
+  return found;
+}
+
+/// A clamp of reals before rounding is one of codes after it. It is left out where no code is cut off.
+void Islands::set_limits(IslandResult& found, const Clamp& clamp) {
+  const bool is_signed = graph_.value(found.y.zero_point).dtype == DataType::kS8;
+  const int32_t lowest = is_signed ? -128 : 0, highest = is_signed ? 127 : 255;
+  const auto code = [&](float real) {
+    return quantize_value(real, found.y.params.scale[0], found.y.params.zero_point[0], lowest, highest);
+  };
+  found.low = code(clamp.low);
+  found.high = code(clamp.high);
+  if (found.low > lowest || found.high < highest)
+    found.unclamped =
+        graph_.add_value(graph_.value(found.y.codes).name + "_unclamped",
+                         graph_.value(found.y.zero_point).dtype, graph_.value(found.y.codes).shape);
+}
+
+}  // namespace quantize

@@ -1,0 +1,93 @@
+// MatMulIntegerToFloat of ONNX Runtime: a product of codes whose result is real, plus a bias.
+// Source: onnxruntime ContribOperators, com.microsoft.MatMulIntegerToFloat.
+#include "core/engine/steps/integer_product.h"
+#include "core/error.h"
+#include "core/integer/codes.h"
+#include "core/ops/matmul.h"
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
+
+namespace quantize {
+
+namespace {
+
+enum : size_t { kA = 0, kB = 1, kAScale = 2, kBScale = 3, kAZero = 4, kBZero = 5, kBias = 6 };
+
+void infer(InferContext& context) {
+  constexpr std::array kCodeTypes{DataType::kU8, DataType::kS8};
+  for (size_t i : {kA, kB}) {
+    require_type(context, i, kCodeTypes);
+    require_type(context, i + kAScale, kF32Only);
+    if (context.has_input(i + kAZero)) require_same_type(context, i, i + kAZero);
+  }
+  if (context.has_input(kBias)) require_type(context, kBias, kF32Only);
+  const auto a = context.shape(kA), b = context.shape(kB);
+  if (!a || !b) return context.set_output(0, DataType::kF32, std::nullopt);
+  const Shape y = matmul_operands(*a, *b).output;
+  const auto bias = context.shape(kBias);
+  if (bias && is_static(*bias) && !y.empty() && y.back() != kUnknownDim && element_count(*bias) != y.back())
+    invalid_model("the bias does not have one element per column");
+  context.set_output(0, DataType::kF32, y);
+}
+
+void evaluate(const EvaluateContext& context) {
+  const MatMulOperands shapes = matmul_operands(context.inputs[kA].shape, context.inputs[kB].shape);
+  const int64_t m = shapes.a[shapes.a.size() - 2], k = shapes.a.back(), n = shapes.b.back();
+  const OperandParams a_params = channel_operand(context, kAScale, kAZero),
+                      b_params = channel_operand(context, kBScale, kBZero);
+  if (!a_params.per_tensor() || (!b_params.per_tensor() && static_cast<int64_t>(b_params.scale.size()) != n))
+    invalid_model("operand A needs one scale, B one or one per column");
+  const auto a = centred_codes(context.inputs[kA], a_params.zero_point, 1),
+             b = centred_codes(context.inputs[kB], b_params.zero_point, 1);
+  const TensorView bias = context.input(kBias);
+  float* y = context.outputs[0].as<float>();
+  for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
+    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
+    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        int64_t sum = 0;
+        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
+        const float step =
+            a_params.scale[0] * b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
+        *y++ = static_cast<float>(sum) * step + (bias ? bias.as<float>()[j] : 0.0f);
+      }
+  }
+}
+
+/// With one constant matrix B, the batches of A are more rows of one product.
+StepFunction compile(CompileContext& context) {
+  const Tensor* b = context.constant(kB);
+  if (b == nullptr || b->shape().size() != 2 || context.shape(kA).size() < 2) return nullptr;
+  return compile_integer_product(context, {.a = kA,
+                                           .constants = {.x_scale = kAScale,
+                                                         .x_zero_point = kAZero,
+                                                         .w = kB,
+                                                         .w_scale = kBScale,
+                                                         .w_zero_point = kBZero,
+                                                         .channels = static_cast<size_t>(b->shape()[1]),
+                                                         .channels_last = true},
+                                           .real_bias = kBias,
+                                           .rows = b->shape()[0],
+                                           .columns = b->shape()[1]});
+}
+
+}  // namespace
+
+void add_matmul_integer_to_float(std::vector<OpDef>& ops) {
+  ops.push_back({.op_type = "MatMulIntegerToFloat",
+                 .domain = "com.microsoft",
+                 .min_opset = 1,
+                 .max_opset = 1,
+                 .min_inputs = 4,
+                 .max_inputs = 7,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .weight_layout = matmul_weight_layout,
+                 .compile = compile,
+                 .code_slots = [](const Node&) {
+                   return CodeSlots{{{kA, kAScale, kAZero}, {kB, kBScale, kBZero}}};
+                 }});
+}
+
+}  // namespace quantize

@@ -1,0 +1,102 @@
+// Following Q and DQ.
+#include "core/integer/model_facts.h"
+
+#include "core/integer/quantized_operand.h"
+#include "core/ops/op.h"
+
+namespace quantize {
+
+namespace {
+
+bool is_integer_operator(const std::string& op_type) {
+  return op_type.starts_with("QLinear") || op_type == "QGemm" || op_type.ends_with("Integer") ||
+         op_type == "MatMulIntegerToFloat";
+}
+
+// True for a product of codes whose result is no code.
+bool is_real(const Node& node) {
+  return node.op_type == "MatMulIntegerToFloat" || (node.op_type == "QGemm" && node.input(7) == kNoValue);
+}
+
+bool reads_dequantized_only(const Graph& graph, const GraphIndex& index, const Node& node) {
+  bool any = false;
+  for (const ValueId id : node.inputs) {
+    if (id == kNoValue || graph.value(id).is_constant()) continue;
+    const NodeId producer = index.producer(id);
+    if (producer == kNoNode) return false;
+    const std::string& op_type = graph.nodes[static_cast<size_t>(producer)].op_type;
+    if (op_type == "Constant") continue;
+    if (op_type != "DequantizeLinear") return false;
+    any = true;
+  }
+  return any;
+}
+
+// The node of that type that reads a value as its data, or nullptr.
+const Node* reader(const Graph& graph, const GraphIndex& index, ValueId id, const char* op_type) {
+  for (const GraphIndex::Use& use : index.uses(id)) {
+    const Node& node = graph.nodes[static_cast<size_t>(use.node)];
+    if (node.op_type == op_type && use.input == 0) return &node;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+QuantizationFacts quantization_facts(const Graph& graph) {
+  const GraphIndex index(graph);
+  QuantizationFacts facts;
+  bool integer_operators = false, qdq = false;
+  std::vector<bool> codes(graph.values.size(),
+                          false);  // values that integer operators or Q made, or were moved
+  for (const Node& node : graph.nodes) {
+    if (node.op_type == "Constant") continue;
+    const bool quantizes = node.op_type == "QuantizeLinear", dequantizes = node.op_type == "DequantizeLinear";
+    const bool integer = is_integer_operator(node.op_type);
+    const bool moves =
+        !dequantizes && node.input(0) != kNoValue && codes[static_cast<size_t>(node.inputs[0])];
+    for (const ValueId id : node.outputs)
+      if (id != kNoValue) codes[static_cast<size_t>(id)] = quantizes || moves || (integer && !is_real(node));
+    qdq |= quantizes || dequantizes;
+    if (quantizes || dequantizes) continue;
+    integer_operators |= integer;
+    ++(integer || moves || reads_dequantized_only(graph, index, node) ? facts.int8_nodes : facts.float_nodes);
+  }
+  if (integer_operators)
+    facts.format = "int8";
+  else if (qdq)
+    facts.format = "qdq";
+  return facts;
+}
+
+ValueId behind_quantization(const Graph& graph, const GraphIndex& index, ValueId id) {
+  const Node* quantize = reader(graph, index, id, "QuantizeLinear");
+  const Node* dequantize =
+      quantize == nullptr ? nullptr : reader(graph, index, quantize->output(0), "DequantizeLinear");
+  return dequantize == nullptr ? id : dequantize->output(0);
+}
+
+std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id) {
+  const GraphIndex index(graph);
+  for (const GraphIndex::Use& use : index.uses(id)) {
+    const Node& node = graph.nodes[static_cast<size_t>(use.node)];
+    const OpDef* def = try_find_op(graph, node);
+    if (def == nullptr || def->code_slots == nullptr) continue;
+    for (const CodeOperand& operand : def->code_slots(node).operands) {
+      const auto read = constant_params(graph, node, operand.scale, operand.zero_point);
+      if (operand.codes != use.input || !read) continue;
+      QuantParams params;
+      params.dtype = graph.value(id).dtype;
+      params.scale = read->scale;
+      params.zero_point = read->zero_point;
+      const Range codes = code_range({.dtype = params.dtype});
+      params.quant_min = static_cast<int32_t>(codes.min);
+      params.quant_max = static_cast<int32_t>(codes.max);
+      if (!read->per_tensor()) params.axis = node.int_attribute("axis", 1);
+      return params;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace quantize

@@ -1,0 +1,86 @@
+// QLinearMatMul: a product of codes, as MatMul with sums of integers.
+#include "core/engine/steps/computed_product.h"
+#include "core/engine/steps/integer_product.h"
+#include "core/integer/codes.h"
+#include "core/ops/matmul.h"
+#include "core/ops/support/operands.h"
+
+namespace quantize {
+
+namespace {
+
+enum : size_t { kA = 0, kB = 3, kYScale = 6 };
+
+CodeSlots slots_of(const Node&) {
+  return {{{kA, kA + 1, kA + 2}, {kB, kB + 1, kB + 2}}, kYScale};
+}
+
+void infer(InferContext& context) {
+  require_codes(context, kA);
+  require_codes(context, kB);
+  const DataType dtype = code_type(context, kYScale, kA);
+  const auto a = context.shape(kA), b = context.shape(kB);
+  if (!a || !b) return context.set_output(0, dtype, std::nullopt);
+  context.set_output(0, dtype, matmul_operands(*a, *b).output);
+}
+
+void evaluate(const EvaluateContext& context) {
+  const TensorView &a_codes = context.inputs[kA], &b_codes = context.inputs[kB];
+  const MatMulOperands shapes = matmul_operands(a_codes.shape, b_codes.shape);
+  const int64_t m = shapes.a[shapes.a.size() - 2], k = shapes.a.back(), n = shapes.b.back();
+  const ScalarParams a_params = scalar_operand(context, kA + 1), y_params = scalar_operand(context, kYScale);
+  const OperandParams b_params = channel_operand(context, kB + 1);
+  if (!b_params.per_tensor() && static_cast<int64_t>(b_params.scale.size()) != n)
+    invalid_model("operand B has neither one scale nor one per column");
+  const auto a = centred_codes(a_codes, {a_params.zero_point}, 1),
+             b = centred_codes(b_codes, b_params.zero_point, 1);
+  CodeWriter y(context.outputs[0], y_params.zero_point);
+  for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
+    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
+    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        int64_t sum = 0;
+        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
+        const float b_scale = b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
+        y.append(static_cast<float>(sum) * ((a_params.scale * b_scale) / y_params.scale));
+      }
+  }
+}
+
+/// With one constant matrix B, the batches of A are more rows of one product.
+StepFunction compile(CompileContext& context) {
+  const Tensor* b = context.constant(kB);
+  if (b == nullptr) return compile_computed_product(context);
+  if (b->shape().size() != 2 || context.shape(kA).size() < 2) return nullptr;
+  return compile_integer_product(context, {.a = kA,
+                                           .constants = {.x_scale = kA + 1,
+                                                         .x_zero_point = kA + 2,
+                                                         .w = kB,
+                                                         .w_scale = kB + 1,
+                                                         .w_zero_point = kB + 2,
+                                                         .y_scale = kYScale,
+                                                         .channels = static_cast<size_t>(b->shape()[1]),
+                                                         .channels_last = true},
+                                           .rows = b->shape()[0],
+                                           .columns = b->shape()[1]});
+}
+
+}  // namespace
+
+void add_qlinear_matmul(std::vector<OpDef>& ops) {
+  ops.push_back({.op_type = "QLinearMatMul",
+                 .domain = "",
+                 .min_opset = 10,
+                 .max_opset = 21,
+                 .min_inputs = 8,
+                 .max_inputs = 8,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .weight_layout = matmul_weight_layout,
+                 .weight_input = kB,
+                 .compile = compile,
+                 .code_slots = slots_of});
+}
+
+}  // namespace quantize

@@ -1,0 +1,50 @@
+// Looks operators up in the list of all_ops.
+#include "core/ops/op_registry.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace quantize {
+
+namespace {
+
+bool same_operator(const OpDef& def, const Node& node) {
+  return node.op_type == def.op_type && node.domain == def.domain;
+}
+
+}  // namespace
+
+const OpDef* try_find_op(const Graph& graph, const Node& node) {
+  const int64_t opset = graph.opset_of(node);
+  for (const OpDef& def : all_ops())
+    if (same_operator(def, node) && def.min_opset <= opset && opset <= def.max_opset) return &def;
+  return nullptr;
+}
+
+const OpDef& find_op(const Graph& graph, const Node& node) {
+  if (const OpDef* def = try_find_op(graph, node)) return *def;
+  const auto ops = all_ops();
+  const bool other_version =
+      std::any_of(ops.begin(), ops.end(), [&](const OpDef& def) { return same_operator(def, node); });
+  const std::string op = (node.domain.empty() ? "" : node.domain + ".") + node.op_type;
+  if (other_version)
+    throw Error(ErrorKind::kUnsupported, "operator " + op + " is not supported at opset " +
+                                             std::to_string(graph.opset_of(node)) +
+                                             "; export the model with opset 13 to 21");
+  throw Error(ErrorKind::kUnsupported,
+              "operator " + op + " is not supported; export the model without it, or split it off the model");
+}
+
+bool fills(const Graph& graph, const Node& node) {
+  const OpDef* def = try_find_op(graph, node);
+  return def != nullptr && def->fills != nullptr && def->fills(node, graph.opset_of(node));
+}
+
+QuantizationRule quantization_of(const Graph& graph, const Node& node) {
+  const OpDef* def = try_find_op(graph, node);
+  return def == nullptr || fills(graph, node) ? QuantizationRule::kFloat : def->quantization;
+}
+
+}  // namespace quantize

@@ -1,0 +1,43 @@
+// Channels of one tensor brought to one size, so that they share a scale without loss: cross-layer
+// equalization.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/quantization/scheme.h"
+#include "core/range_table.h"
+
+namespace quantize {
+
+/// One tensor whose channels were raised.
+struct EqualizedValue {
+  std::string value;       // its old name
+  double exponent = 0;     // by how much: 1 fills the range with every channel
+  double noise_ratio = 1;  // estimated noise of what reads it, behind / before
+};
+
+/// Divides channels of what a Conv, ConvTranspose or Gemm writes by factors s(c) <= 1 and multiplies the
+/// weights that read them by the same, which changes nothing but the sizes of channels:
+///
+///   s(c) = f(c)^-exponent,  f(c) = how often the channel fits into the range of all, at least 1
+///
+/// Between the two may stand what a positive factor passes through: Relu, LeakyRelu, PRelu, Clip, pools,
+/// Resize, Concat along channels. Channels are only ever raised, to half of the range at most, so that a Clip
+/// cuts off nothing that was seen. Everything that reads the tensor must end in weights.
+///
+/// Raising a channel makes the rounding of activations matter less and that of the weights behind it more
+/// (their columns differ more). For each tensor the exponent of 0, 1/4, ... 1 is taken with the least sum of
+/// both, estimated from ranges, means and weights as RoundingNoise does; depthwise weights lose nothing.
+///
+/// Values whose channels change get new names ("..._equalized"), since they hold other numbers. Values that
+/// an override names, and their neighbours, stay as they are; so does everything if weights have one scale
+/// per tensor. Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction
+/// (2019), which equalizes the ranges of weights; here the factors follow from the activations.
+///
+/// Requires: `ranges` with channel_ranges as seen (method max); those of axis 1 are used. Deterministic.
+std::vector<EqualizedValue> equalize_channels(Graph& graph, const RangeTable& ranges,
+                                              const QuantizationScheme& scheme);
+
+}  // namespace quantize

@@ -1,0 +1,44 @@
+// Images whose pixels stay what they are: codes of the first convolution that equal the bytes of the image.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/quantization/scheme.h"
+#include "core/quantization/target.h"
+#include "core/range_table.h"
+
+namespace quantize {
+
+/// How a preprocessed image is made of bytes, per channel: real = scale * (byte - zero).
+struct PixelGrid {
+  std::vector<double> scale, zero;
+};
+
+/// Puts the bytes of the image between the graph's only input and the convolution that reads it:
+///
+///   x -> Conv(w)   becomes   x -> Pad -> BatchNormalization -> Conv(w * scale, without pads)
+///
+/// The BatchNormalization computes x / scale + zero, whole numbers of [0, 255], and the bias takes the zeros
+/// back. It computes the same, but rounding these numbers loses nothing: with a scale and zero point per
+/// channel a QuantizeLinear makes them of x directly, the convolution sees one scale, and the padding that
+/// one zero point could not stand for is there in reals. One scale for channels of different means and
+/// deviations has steps wider than a pixel's, off by up to half of one. Without pads there is no Pad.
+///
+/// Returns the name of the bytes' value; empty, and nothing is changed, if one scale loses nothing anyway, if
+/// a channel's zero is so near to the middle of two bytes that rounding might take the wrong one, if anything
+/// but one plain two-dimensional Conv with constant weights reads the input, if that is to stay float, if the
+/// scheme has other codes than all 256 or says something about the input or the weights, or if codes that the
+/// model is to take (QuantizationScheme::integer_input) would have to be padded.
+///
+/// Errors: those of find_candidates.
+std::string read_pixels(Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme,
+                        const TargetProfile& target);
+
+/// What calibration would find of the bytes: sets their entry, with ValueRange::zero, which no calibrator
+/// knows. Requires: `pixels` came from read_pixels.
+void add_pixel_range(const Graph& graph, const std::string& pixels, const PixelGrid& grid,
+                     RangeTable& ranges);
+
+}  // namespace quantize
