@@ -13,6 +13,7 @@
 
 namespace quantize {
 
+/// Options of a measurement: models and how they are run.
 struct BenchPlan {
   std::vector<std::string> files;
   std::vector<std::string> input_shapes;
@@ -44,6 +45,7 @@ struct ModelTime {
   std::vector<LayerTime> layers;
 };
 
+/// Times of all models, and how quiet the CPU was.
 struct BenchResult {
   std::vector<ModelTime> models;
   double peak_f32 = 0, peak_u8s8 = 0;  // best of the probes, multiply-accumulates per second of one thread

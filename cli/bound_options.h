@@ -13,6 +13,7 @@ namespace quantize {
 
 struct Diagnostics;
 
+/// Values of --labels and --label-offset.
 struct LabelFlags {
   std::string file;
   int64_t offset = 0;

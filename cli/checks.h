@@ -16,6 +16,7 @@ struct BoundFigures {
   std::optional<double> agreement, sqnr_db, drop;
 };
 
+/// One part of a bound held against its figure.
 struct Check {
   std::string name;             // "min-agreement", "min-sqnr", "max-drop": the option's
   std::string what, unit;       // for people
@@ -27,6 +28,7 @@ struct Check {
 /// One check for every part of the bound.
 std::vector<Check> checks_of(const Bound& bound, const BoundFigures& figures);
 
+/// True if every check passed; true without any.
 bool all_passed(const std::vector<Check>& checks);
 
 /// [{"name", "value", "limit", "passed"}]

@@ -16,6 +16,7 @@ class App;
 namespace quantize {
 
 class Console;
+/// JSON whose keys keep the order in which they were set.
 using Json = nlohmann::ordered_json;
 
 /// A figure of a report; null if it is not known.

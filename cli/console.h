@@ -27,6 +27,7 @@ struct Style {
   std::string paint(const char* code, const std::string& text) const;
 };
 
+/// Standard output and standard error of one command: the only place that prints.
 class Console {
  public:
   /// Errors of the command line itself obey --json too, so that the arguments are looked at before they are

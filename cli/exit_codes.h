@@ -5,6 +5,7 @@
 
 namespace quantize {
 
+/// The exit codes of the program; their numbers never change.
 enum ExitCode {
   kExitOk = 0,
   kExitCheckFailed = 1,
@@ -17,6 +18,7 @@ enum ExitCode {
   kExitInterrupted = 130,
 };
 
+/// The exit code of an error of this kind.
 ExitCode exit_code_of(ErrorKind kind);
 
 }  // namespace quantize

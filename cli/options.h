@@ -26,6 +26,7 @@ struct EngineOptions {
   int thread_count() const;
   const KernelTable& kernels() const;
 };
+/// Adds the options of EngineOptions to a command.
 void add_engine_options(CLI::App& app, EngineOptions& options);
 
 /// --input-shape NAME=1x3x224x224, repeatable.

@@ -27,6 +27,7 @@
 #include "cli/task_options.h"
 #include "cli/text.h"
 #include "core/atomic_file.h"
+#include "core/integer/lowering.h"
 #include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"

@@ -13,6 +13,7 @@
 
 namespace quantize {
 
+/// Facts of one run of the default command, from which its report is made.
 struct QuantizeFacts {
   std::string model, output, format;              // the output is not written if the bound is not kept
   std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
@@ -43,6 +44,7 @@ std::optional<double> gain_of(const PlanStep& step);
 /// Top-1 of FP32 and of the quantized network in percent, if samples have labels.
 std::optional<std::pair<double, double>> top1_of(const Quality& quality);
 
+/// Share of the multiply-accumulates that are on integers, in percent.
 double percent_of_macs(const PlanSummary& summary);
 
 /// How a network did on held-back samples, in the JSON of a report; null if it was not judged.

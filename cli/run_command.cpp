@@ -19,6 +19,7 @@
 #include "cli/task_options.h"
 #include "cli/text.h"
 #include "core/engine/engine.h"
+#include "core/non_finite.h"
 #include "core/passes/passes.h"
 #include "onnx_io/onnx_io.h"
 

@@ -12,6 +12,7 @@ namespace quantize {
 /// The value of --task with which every output is looked at for itself; parse_task gives nothing for it.
 constexpr const char* kAutoTask = "auto";
 
+/// Adds --task, which sets `task`.
 void add_task_option(CLI::App& app, std::string& task);
 
 }  // namespace quantize

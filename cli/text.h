@@ -34,6 +34,7 @@ constexpr size_t kTextWidth = 100;
 /// but the first begin with `indent` spaces.
 std::string wrapped(const std::string& text, size_t width, size_t indent);
 
+/// The parts in one line, with `separator` between them.
 std::string join(const std::vector<std::string>& parts, const std::string& separator);
 
 /// Columns as wide as their widest cell, two spaces apart; a last one of text is broken into lines of

@@ -13,6 +13,7 @@
 
 namespace quantize {
 
+/// Facts of one run of `verify`, from which its report is made.
 struct VerifyFacts {
   std::string reference, candidate;
   size_t skipped_images = 0;

@@ -44,6 +44,7 @@ struct ValueRange {
   std::vector<RangeCandidate> candidates;
 };
 
+/// Ranges and means of all values that were observed.
 struct RangeTable {
   std::map<std::string, ValueRange> values;
   std::map<std::string, TapMeans> tap_means;  // by the name of the Conv's output value

@@ -16,6 +16,7 @@ using Dims = std::span<const int64_t>;
 
 constexpr int64_t kUnknownDim = -1;
 
+/// True if no extent is unknown.
 bool is_static(Dims shape);
 
 /// Number of elements of a static shape; 1 for a scalar.

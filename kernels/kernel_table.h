@@ -74,6 +74,7 @@ struct MinMaxF32 {
 /// Numbers behind the bins that histogram_f32 may write to.
 constexpr size_t kHistogramSpare = 16;
 
+/// The kernels of one ISA level. No pointer is null once kernels_for() hands it out; no function throws.
 struct KernelTable {
   Isa isa = Isa::kScalar;
 

@@ -15,6 +15,7 @@ namespace quantize {
 /// Error(kInvalidModel) for an attribute without a type; those of read_tensor.
 Attribute read_attribute(const onnx::AttributeProto& proto, const std::string& folder);
 
+/// Sets the name, type and value of `proto`.
 void write_attribute(const std::string& name, const Attribute& attribute, onnx::AttributeProto& proto);
 
 }  // namespace quantize

@@ -11,6 +11,7 @@ namespace quantize {
 /// More samples or shards than anybody has: their product fits in 64 bits.
 constexpr uint64_t kMaxShards = 1'000'000'000;
 
+/// The part of the samples that a run uses: --samples, --seed and --shard.
 struct SampleChoice {
   std::optional<size_t> samples = std::nullopt;  // at most so many
   std::optional<uint64_t> seed = std::nullopt;   // chosen at random by it; without one, spread evenly

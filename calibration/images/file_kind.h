@@ -8,6 +8,7 @@
 
 namespace quantize {
 
+/// How a file among the samples can be used.
 enum class FileKind {
   kImage,          // a picture of a format that is read
   kTensor,         // .npy, .npz or .pb

@@ -9,6 +9,7 @@
 
 namespace quantize {
 
+/// One file of a folder; ordered by path.
 struct FoundFile {
   std::filesystem::path path;
   uint64_t bytes = 0;
@@ -22,6 +23,7 @@ struct LeftOut {
   std::filesystem::path first;
 };
 
+/// The files of a folder by use, and the number of those that have none.
 struct FoundFiles {
   std::vector<FoundFile> images, tensors;  // sorted by path
   /// Pictures and videos of formats that are not read, by FileFinding::name; FIFOs, sockets, devices, broken

@@ -33,6 +33,7 @@ using HeldSamples = std::map<uint64_t, HeldList>;
 /// Adds the samples of other statistics: the same in any order, and all shards together equal one run.
 void add_held(HeldSamples& to, const HeldSamples& other);
 
+/// The number of samples that two statistics share.
 struct Overlap {
   size_t samples = 0;  // that were used in the second
   size_t twice = 0;    // of these, with the name and content of one in the first

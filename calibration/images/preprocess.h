@@ -9,15 +9,17 @@
 
 #include "calibration/images/resize.h"
 #include "core/graph.h"
-#include "core/quantization/rewrites/read_pixels.h"
+#include "core/pixel_grid.h"
 
 namespace quantize {
 
+/// The choices of a Preprocess.
 enum class Color { kRgb, kBgr, kGray };
 enum class ResizeMode { kStretch, kShorterSide, kHeight, kLetterbox, kNone };
 enum class Anchor { kCenter, kTopLeft };
 enum class Layout { kNchw, kNhwc };
 
+/// Extents of an image in pixels.
 struct ImageSize {
   int64_t height = 0, width = 0;
 };

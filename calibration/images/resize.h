@@ -5,6 +5,7 @@
 
 namespace quantize {
 
+/// Filters of a resize, as Pillow defines them.
 enum class Interpolation { kNearest, kBilinear, kBicubic, kLanczos };
 
 /// A part of a resized image.

@@ -6,8 +6,8 @@
 
 #include "calibration/images/decode_image.h"
 #include "calibration/images/preprocess_file.h"
-#include "calibration/search/deviation.h"
 #include "core/error.h"
+#include "core/non_finite.h"
 
 namespace quantize {
 namespace {

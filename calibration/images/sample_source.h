@@ -18,6 +18,7 @@
 
 namespace quantize {
 
+/// The place of the samples, the choice among them, and how many of them may be unusable.
 struct SampleOptions : SampleChoice {
   std::string path;                      // a directory, or one file, pipe or device
   std::optional<size_t> max_bad_images;  // default: 1 % of the images found, at least 1

@@ -7,6 +7,7 @@
 
 #include "calibration/search/deviation.h"
 #include "core/error.h"
+#include "core/non_finite.h"
 
 namespace quantize {
 

@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "calibration/search/deviation.h"
 #include "calibration/search/task.h"
 
 namespace quantize {

@@ -12,6 +12,7 @@
 
 namespace quantize {
 
+/// Options of a guess: threads, engine, and labels if there are any.
 struct GuessOptions {
   int threads = 1;
   CompileOptions engine;

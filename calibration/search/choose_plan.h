@@ -30,6 +30,7 @@ struct PlanStep {
   double seconds = 0;
 };
 
+/// The result of choose_plan: the plan, its graph, and the steps that led there.
 struct ChosenPlan {
   /// Its graph is the one that was given, or the same with the bytes of its images (read_pixels) or its
   /// channels equalized.

@@ -6,6 +6,7 @@
 
 #include "calibration/search/comparison_support.h"
 #include "core/error.h"
+#include "core/non_finite.h"
 
 namespace quantize {
 

@@ -25,6 +25,7 @@ struct OutputComparison {
   TaskFigures figures;  // by what the output means
 };
 
+/// Figures of two models on the same samples, output by output and of their top-1.
 struct Comparison {
   size_t samples = 0;
   size_t labelled = 0;                              // samples with a label
@@ -42,6 +43,7 @@ struct Comparison {
   std::optional<double> drop() const;  // of top-1, in points
 };
 
+/// Options of compare and compare_layers.
 struct ComparisonOptions {
   int threads = 1;
   const KernelTable* kernels = nullptr;
@@ -72,6 +74,7 @@ struct MissingLayer {
   std::string name, op_type, reason;
 };
 
+/// Two models layer by layer.
 struct LayerComparison {
   size_t samples = 0;
   std::vector<LayerDeviation> layers;  // in the order of the reference's nodes

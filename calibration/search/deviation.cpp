@@ -9,15 +9,6 @@
 
 namespace quantize {
 
-bool has_non_finite(const Tensor& tensor) {
-  if (tensor.dtype() == DataType::kF32)
-    return !std::all_of(tensor.data<float>(), tensor.data<float>() + tensor.size(),
-                        [](float x) { return std::isfinite(x); });
-  if (tensor.dtype() != DataType::kF64) return false;
-  return !std::all_of(tensor.data<double>(), tensor.data<double>() + tensor.size(),
-                      [](double x) { return std::isfinite(x); });
-}
-
 void Deviation::add(const Tensor& reference, const Tensor& candidate) {
   if (reference.size() != candidate.size())
     throw Error(ErrorKind::kInvalidArgument, "the reference computes " + to_string(reference.shape()) +

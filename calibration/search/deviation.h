@@ -7,9 +7,6 @@
 
 namespace quantize {
 
-/// True if an element is NaN or infinite.
-bool has_non_finite(const Tensor& tensor);
-
 /// Energies of a reference and of another's error against it. Sums over disjoint samples add up.
 struct Deviation {
   double signal = 0;

@@ -9,6 +9,7 @@
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/plan_quantization.h"
 #include "core/quantization/rewrites/equalize.h"
+#include "core/quantization/rewrites/read_pixels.h"
 
 namespace quantize {
 

@@ -27,6 +27,7 @@ struct Evidence {
   bool weak = false;            // too indirect to contradict a decisive one
 };
 
+/// Options of the runs that measure candidates.
 struct ProbeOptions {
   int threads = 1;
   CompileOptions engine;

@@ -18,6 +18,7 @@ struct Picture {
   std::vector<uint8_t> levels;
 };
 
+/// The decoded images of a guess.
 struct Probe {
   std::vector<Picture> pictures;  // that could be used, in the order of the list
   bool own_size = false;          // all of them came in the model's size

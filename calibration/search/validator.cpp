@@ -7,6 +7,7 @@
 
 #include "calibration/images/batches.h"
 #include "core/engine/engine.h"
+#include "core/non_finite.h"
 #include "core/ops/op.h"
 #include "core/parallel.h"
 

@@ -18,6 +18,7 @@ using SampleLoader = std::function<std::optional<std::vector<Tensor>>(size_t i)>
 /// throws ends the run.
 using SampleRejecter = std::function<void(size_t i, const std::string& reason)>;
 
+/// Options of a run over samples: how it is run, who is told, what it may cost.
 struct CalibrateOptions {
   int threads = 1;
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has

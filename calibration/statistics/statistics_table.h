@@ -11,6 +11,8 @@
 
 namespace quantize {
 
+/// Statistics of all observed values of one model, and of which samples and preprocessing they are. Every method
+/// can be decided from them.
 struct StatisticsTable {
   std::string model;          // fingerprint() of the prepared graph
   std::string preprocessing;  // what was done to the images, as text; empty for tensors taken as they are

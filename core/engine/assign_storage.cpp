@@ -1,7 +1,7 @@
 // Where every value of a Program lies. Read StorageAssigner::assign() first.
 #include <algorithm>
 
-#include "core/engine/fuse/integer_passes.h"
+#include "core/engine/assign_storage.h"
 #include "core/engine/steps/pixel_steps.h"
 #include "core/error.h"
 

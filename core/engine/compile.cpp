@@ -2,13 +2,14 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/engine/assign_storage.h"
 #include "core/engine/fuse/fuse_functions.h"
-#include "core/engine/fuse/integer_passes.h"
+#include "core/engine/fuse/fuse_integer.h"
 #include "core/engine/program.h"
 #include "core/engine/steps/split_elementwise.h"
 #include "core/error.h"
 #include "core/fusion/patterns.h"
-#include "core/passes/passes.h"
+#include "core/integer/lowering.h"
 
 namespace quantize {
 

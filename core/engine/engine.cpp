@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/integer/lowering.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

@@ -10,6 +10,7 @@
 
 namespace quantize {
 
+/// A graph that runs, with a Program for each set of input shapes that it met.
 class Engine {
  public:
   /// `graph` must be valid; its shapes may be unknown. Islands of QDQ become integer operators; compiles

@@ -11,6 +11,7 @@
 
 namespace quantize {
 
+/// Options of compile: the level, the threads that share steps, and the values an observer wants.
 struct CompileOptions {
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   /// Values, by id, that an observer wants to see: they are never fused away. Empty: none.

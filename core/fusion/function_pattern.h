@@ -9,6 +9,7 @@
 
 namespace quantize {
 
+/// A function and the operators that spell it.
 struct FunctionPattern {
   Function function;
   float alpha = 0;            // of kLeakyRelu

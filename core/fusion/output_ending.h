@@ -20,6 +20,7 @@ enum class Ending {
   kOther,
 };
 
+/// The operator that gives an output its meaning.
 struct OutputEnding {
   Ending ending = Ending::kOther;
   std::string op_type;  // "" for an output that no node computes

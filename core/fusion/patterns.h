@@ -8,6 +8,7 @@
 
 namespace quantize {
 
+/// Bounds that a node puts on every element.
 struct Clamp {
   float low, high;  // -inf or +inf where the node has no bound
 };
@@ -62,10 +63,6 @@ std::optional<std::vector<float>> row_of(const Tensor& tensor, int64_t columns);
 /// True for a 2-D Conv whose taps do not all read the same elements: one that has a kernel larger than 1x1, a
 /// stride or padding.
 bool has_distinct_taps(const Graph& graph, const Node& node);
-
-/// Per value, whether it is a result: outputs of the graph are made from it, and no layer of weights reads it
-/// or what is made from it.
-std::vector<bool> find_results(const Graph& graph, const GraphIndex& index);
 
 /// What a BatchNormalization learned of its input in training, per channel (axis 1).
 struct LearnedStatistics {

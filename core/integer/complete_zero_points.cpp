@@ -2,8 +2,8 @@
 #include <map>
 #include <utility>
 
+#include "core/integer/lowering.h"
 #include "core/ops/op.h"
-#include "core/passes/passes.h"
 
 namespace quantize {
 

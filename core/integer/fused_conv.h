@@ -26,10 +26,13 @@ constexpr size_t kFusedConvInputs = kFusedConvTable + 1;
 /// weights of zero point 0 and constant scales.
 bool is_pixel_conv(const Graph& graph, const Node& node);
 
+/// True for a FusedConv.
 bool is_fused_conv(const Node& node);
+/// True if it looks its result up in a table before it stores it.
 bool has_table(const Node& fused_conv);
 /// True if it adds a residual before it rounds.
 bool joins_residual(const Node& conv);
+/// The function that it applies before it rounds.
 std::optional<Function> function_of(const Node& conv);
 
 /// True if each output channel reads the one input channel of its number.

@@ -8,6 +8,7 @@
 #include "core/integer/fused_conv.h"
 #include "core/integer/integer_forms.h"
 #include "core/integer/islands.h"
+#include "core/integer/lowering.h"
 #include "core/integer/transposed_phases.h"
 #include "core/ops/op.h"
 #include "core/ops/support/resample.h"

@@ -180,6 +180,7 @@ struct CodeSlots {
   }
 };
 
+/// An operator: arity, opsets, meaning, traits, and the step that runs it fast. Found by find_op.
 struct OpDef {
   const char* op_type;
   const char* domain;  // "" is ONNX's own

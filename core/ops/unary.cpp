@@ -105,7 +105,44 @@ void evaluate_not(const EvaluateContext& context) {
   map_elements<bool>(context, [](bool x) { return !x; });
 }
 
-void add_activations(std::vector<OpDef>& ops) {
+/// Activation functions of pieces that are lines, or products of such.
+void add_bent_activations(std::vector<OpDef>& ops) {
+  ops.push_back(with_attributes("HardSigmoid", [](const Node& node) {
+    return [alpha = node.float_attribute("alpha", 0.2f), beta = node.float_attribute("beta", 0.5f)](auto x) {
+      using T = decltype(x);
+      return std::min(std::max(T(alpha) * x + T(beta), T(0)), T(1));
+    };
+  }));
+  ops.push_back(on_floats(
+      "HardSwish",
+      [](auto x) {
+        using T = decltype(x);
+        return x * std::min(std::max(x / T(6) + T(0.5), T(0)), T(1));
+      },
+      14));
+  ops.push_back(with_attributes(
+      "LeakyRelu",
+      [](const Node& node) {
+        return [alpha = node.float_attribute("alpha", 0.01f)](auto x) {
+          return x < 0 ? static_cast<decltype(x)>(alpha) * x : x;
+        };
+      },
+      7));
+  ops.push_back(on_numbers(
+      "Relu", [](auto x) { return x < decltype(x)(0) ? decltype(x)(0) : x; }, QuantizationRule::kActivation));
+  ops.push_back(with_attributes(
+      "ThresholdedRelu",
+      [](const Node& node) {
+        return [alpha = node.float_attribute("alpha", 1.0f)](auto x) {
+          using T = decltype(x);
+          return x > T(alpha) ? x : T(0);
+        };
+      },
+      10));
+}
+
+/// Activation functions with exponentials or quotients.
+void add_smooth_activations(std::vector<OpDef>& ops) {
   ops.push_back(with_attributes(
       "Celu",
       [](const Node& node) {
@@ -128,31 +165,8 @@ void add_activations(std::vector<OpDef>& ops) {
         };
       },
       20));
-  ops.push_back(with_attributes("HardSigmoid", [](const Node& node) {
-    return [alpha = node.float_attribute("alpha", 0.2f), beta = node.float_attribute("beta", 0.5f)](auto x) {
-      using T = decltype(x);
-      return std::min(std::max(T(alpha) * x + T(beta), T(0)), T(1));
-    };
-  }));
-  ops.push_back(on_floats(
-      "HardSwish",
-      [](auto x) {
-        using T = decltype(x);
-        return x * std::min(std::max(x / T(6) + T(0.5), T(0)), T(1));
-      },
-      14));
-  ops.push_back(with_attributes(
-      "LeakyRelu",
-      [](const Node& node) {
-        return [alpha = node.float_attribute("alpha", 0.01f)](auto x) {
-          return x < 0 ? static_cast<decltype(x)>(alpha) * x : x;
-        };
-      },
-      7));
   ops.push_back(on_floats(
       "Mish", [](auto x) { return x * std::tanh(softplus(x)); }, 18));
-  ops.push_back(on_numbers(
-      "Relu", [](auto x) { return x < decltype(x)(0) ? decltype(x)(0) : x; }, QuantizationRule::kActivation));
   ops.push_back(with_attributes("Selu", [](const Node& node) {
     const float alpha = node.float_attribute("alpha", 1.67326319217681884765625f);
     const float gamma = node.float_attribute("gamma", 1.05070102214813232421875f);
@@ -164,21 +178,13 @@ void add_activations(std::vector<OpDef>& ops) {
   ops.push_back(on_floats("Softplus", [](auto x) { return softplus(x); }));
   ops.push_back(on_floats("Softsign", [](auto x) { return x / (1 + std::abs(x)); }));
   ops.push_back(on_floats("Tanh", [](auto x) { return std::tanh(x); }));
-  ops.push_back(with_attributes(
-      "ThresholdedRelu",
-      [](const Node& node) {
-        return [alpha = node.float_attribute("alpha", 1.0f)](auto x) {
-          using T = decltype(x);
-          return x > T(alpha) ? x : T(0);
-        };
-      },
-      10));
 }
 
 }  // namespace
 
 void add_unary(std::vector<OpDef>& ops) {
-  add_activations(ops);
+  add_bent_activations(ops);
+  add_smooth_activations(ops);
   ops.push_back(on_numbers("Abs", [](auto x) { return x < decltype(x)(0) ? negated(x) : x; }));
   ops.push_back(on_floats("Ceil", [](auto x) { return std::ceil(x); }));
   ops.push_back(on_floats("Cos", [](auto x) { return std::cos(x); }));

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/fusion/patterns.h"
 #include "core/ops/support/window.h"
 #include "core/passes/passes.h"
 

@@ -1,5 +1,5 @@
 // The graph passes. Each takes a graph and leaves a valid one that computes the same; pipelines.cpp has the
-// order.
+// order. At the end: parts of graphs, and which values are results.
 #pragma once
 
 #include "core/error.h"
@@ -94,6 +94,10 @@ Graph open_model(const Graph& source, int64_t min_opset = 0);
 Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
                  const std::vector<bool>& keep = {});
 
+/// Per value, whether it is a result: outputs of the graph are made from it, and no layer of weights reads it
+/// or what is made from it.
+std::vector<bool> find_results(const Graph& graph, const GraphIndex& index);
+
 /// The part of a graph that computes `outputs` from `inputs`: the nodes between them, with the ids of values
 /// kept. Errors: Error(kInternal) if the outputs depend on anything else but constants.
 Graph subgraph(const Graph& graph, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs);
@@ -106,27 +110,5 @@ Graph subgraph(const Graph& graph, const std::vector<ValueId>& inputs, const std
 /// Requires: `to` depends on nothing but `from` and constants of one element (see broadcasts_as_scalar),
 ///           through element-wise operators of one output.
 Tensor evaluate_chain(const Graph& graph, const GraphIndex& index, ValueId from, ValueId to, const Tensor& x);
-
-/// Reads codes of s8 as u8: every computed s8 value becomes u8, every zero point of it 128 more, so that the
-/// kernels for u8 serve it. Graph inputs, outputs and values with keep[id] stay what they are, and with them
-/// the whole graph if an operator that reads or makes s8 is not known to the pass.
-void relabel_signed(Graph& graph, const std::vector<bool>& keep = {});
-
-/// Gives every operator on codes the zero points that are left out: constants of zeros, of the type of the
-/// codes and the shape of the scale. Requires: infer_shapes ran; where a type or shape is not known, nothing
-/// is done.
-void complete_zero_points(Graph& graph);
-
-/// Who will run integer operators: our engine alone, or any runtime that reads the file. On codes others cut
-/// off the fractions of a linear Resize (ONNX Runtime 1.32; half a step of bias), so for them it stays float.
-enum class Runtime { kOwn, kAny };
-
-/// Turns a QDQ graph, of ours or of others, into one of integer operators: DequantizeLinear, operator,
-/// (clamp,) QuantizeLinear become one operator on codes: QLinearConv, QLinearMatMul, the QLinear* and QGemm
-/// of ONNX Runtime (domain com.microsoft), and, where only places change, the operator itself. What has no
-/// such form stays float between DequantizeLinear and QuantizeLinear. Values keep their ids; one with
-/// keep[id] is still computed, so an island around it stays as it is. Types of codes are set; shapes are not
-/// needed.
-Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep = {}, Runtime runtime = Runtime::kOwn);
 
 }  // namespace quantize

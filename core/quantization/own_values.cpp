@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/integer/fused_conv.h"
+#include "core/passes/passes.h"
 #include "core/quantization/channel_scales.h"
 
 namespace quantize {

@@ -45,6 +45,7 @@ struct PlannedWeights {
   NodeId bias_add = kNoNode;
 };
 
+/// Where a node is computed once the graph is quantized.
 enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
@@ -53,6 +54,7 @@ enum class Placement {
   kFused,     // part of a function or addition that the integer node before it applies before it rounds
 };
 
+/// The decision about one node, and its reason.
 struct PlannedNode {
   Placement placement = Placement::kFloat;
   std::string reason;

@@ -20,12 +20,14 @@ struct ValueOverride {
   std::optional<std::string> method;
 };
 
+/// How biases make up for rounded weights.
 enum class BiasCorrection {
   kOff,
   kClosedForm,  // takes back what rounding the weights does to each layer's mean
   kMeasured,    // then what the quantized network is measured to do, where there are samples
 };
 
+/// How weights become codes.
 enum class WeightRounding {
   kNearest,
   kFitted,  // for the least error of what the layer computes, where there are samples
@@ -38,6 +40,7 @@ enum class Equalization {
   kOn,
 };
 
+/// The choices of the user, for all values and for single ones. Plain data; decided before any sample is read.
 struct QuantizationScheme {
   std::string method = "mse";  // activation calibrator
   double percentile = 99.99;   // of that calibrator

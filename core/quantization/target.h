@@ -37,6 +37,7 @@ struct TypePair {
   DataType activation, weight;
 };
 
+/// One runtime: operators, types and fusions that it computes on integers.
 struct TargetProfile {
   const char* name;
   const char* description;  // for help texts

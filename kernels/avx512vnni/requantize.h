@@ -1,4 +1,4 @@
-// From s32 sums to codes, 64 channels at a time. Everything in an anonymous namespace: see kernels/README.md.
+// From s32 sums to codes, 64 channels at a time. Everything in an anonymous namespace: see kernels/DECISIONS.md.
 #pragma once
 
 #include <immintrin.h>

@@ -1,5 +1,5 @@
 // From s32 sums to codes, sixteen channels at a time. Everything in an anonymous namespace: see
-// kernels/README.md.
+// kernels/DECISIONS.md.
 #pragma once
 
 #include <arm_neon.h>

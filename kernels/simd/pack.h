@@ -1,4 +1,4 @@
-// What packing of integer weights has in common. In an anonymous namespace: see kernels/README.md.
+// What packing of integer weights has in common. In an anonymous namespace: see kernels/DECISIONS.md.
 #pragma once
 
 #include <cstddef>

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/integer/lowering.h"
 #include "tests/support/quantized_graph.h"
 
 namespace quantize::test {

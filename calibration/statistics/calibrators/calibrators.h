@@ -5,6 +5,7 @@
 
 namespace quantize {
 
+/// The calibrators, each in a file of its own name; all_calibrators() lists them.
 const Calibrator& max_calibrator();
 const Calibrator& mean_calibrator();
 const Calibrator& percentile_calibrator();

@@ -1,7 +1,7 @@
 // What follows a convolution element by element moves into it. Read fuse_conv_epilogues() first.
 #include <algorithm>
 
-#include "core/engine/fuse/integer_passes.h"
+#include "core/engine/fuse/fuse_integer.h"
 #include "core/integer/fused_conv.h"
 #include "core/passes/passes.h"
 

@@ -1,7 +1,8 @@
 // Chains of elementwise operators between two 8-bit values become tables. Read fuse_tables() first.
 #include <algorithm>
 
-#include "core/engine/fuse/integer_passes.h"
+#include "core/engine/fuse/fuse_integer.h"
+#include "core/ops/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

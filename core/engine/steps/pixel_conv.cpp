@@ -373,35 +373,6 @@ bool is_pixel_conv(const Graph& graph, const Node& node) {
          is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(node, *weights));
 }
 
-bool is_fused_conv(const Node& node) {
-  return node.op_type == "FusedConv";
-}
-
-bool has_table(const Node& fused_conv) {
-  return fused_conv.input(kFusedConvTable) != kNoValue;
-}
-
-bool joins_residual(const Node& conv) {
-  return conv.input(kFusedConvResidual) != kNoValue && conv.input(kFusedConvAddition) == kNoValue;
-}
-
-std::optional<Function> function_of(const Node& conv) {
-  if (!conv.has_attribute("function")) return std::nullopt;
-  return static_cast<Function>(conv.int_attribute("function", 0));
-}
-
-bool is_depthwise(const Node& conv, Dims weights) {
-  return weights[1] == 1 && weights[0] == conv.int_attribute("group", 1);
-}
-
-Node as_fused_conv(const Node& conv) {
-  Node fused = conv;
-  fused.op_type = "FusedConv";
-  fused.domain = kEngineDomain;
-  fused.inputs.resize(kFusedConvInputs, kNoValue);
-  return fused;
-}
-
 PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node) {
   const Window window = conv_window(node, *graph.value(node.inputs[kX]).shape,
                                     graph.value(node.inputs[kW]).initializer.shape());

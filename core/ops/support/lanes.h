@@ -22,6 +22,7 @@ float reduce_lanes(const float* x, int64_t count, float start, Combine combine) 
   return lanes[0];
 }
 
+/// x[0] + x[1] + ... in the lanes of reduce_lanes; 0 for none.
 inline float sum_lanes(const float* x, int64_t count) {
   return reduce_lanes(x, count, 0.0f, [](float a, float b) { return a + b; });
 }
@@ -39,6 +40,7 @@ double sum_terms(const float* x, int64_t count, Term term) {
   return lanes[0];
 }
 
+/// The largest of the elements; the lowest float for none.
 inline float max_lanes(const float* x, int64_t count) {
   return reduce_lanes(x, count, std::numeric_limits<float>::lowest(),
                       [](float a, float b) { return std::max(a, b); });

@@ -5,16 +5,12 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/pixel_grid.h"
 #include "core/quantization/scheme.h"
 #include "core/quantization/target.h"
 #include "core/range_table.h"
 
 namespace quantize {
-
-/// How a preprocessed image is made of bytes, per channel: real = scale * (byte - zero).
-struct PixelGrid {
-  std::vector<double> scale, zero;
-};
 
 /// Puts the bytes of the image between the graph's only input and the convolution that reads it:
 ///

@@ -2,6 +2,7 @@
 // the reference code of the integer operators.
 #include <catch2/catch.hpp>
 
+#include "core/integer/lowering.h"
 #include "tests/support/check_engine.h"
 
 namespace quantize {

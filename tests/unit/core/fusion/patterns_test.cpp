@@ -1,5 +1,6 @@
 // Patterns of nodes.
 #include "core/fusion/patterns.h"
+#include "core/passes/passes.h"
 
 #include <catch2/catch.hpp>
 

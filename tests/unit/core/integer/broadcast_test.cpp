@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/fusion/patterns.h"
+#include "core/integer/lowering.h"
 #include "tests/support/quantized_graph.h"
 
 namespace quantize {

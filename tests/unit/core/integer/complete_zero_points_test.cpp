@@ -1,6 +1,7 @@
 // Zero points that a file leaves out, and numbers of scales and zero points that differ.
 #include <catch2/catch.hpp>
 
+#include "core/integer/lowering.h"
 #include "core/integer/model_facts.h"
 #include "core/integer/quantized_operand.h"
 #include "core/passes/passes.h"

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "core/integer/lowering.h"
 #include "core/ops/op.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"

@@ -1,6 +1,7 @@
 // Removal of what does nothing, constants, names, and the whole pipeline.
 #include <set>
 
+#include "core/integer/lowering.h"
 #include "core/passes/passes.h"
 #include "tests/support/check_same.h"
 

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "core/integer/lowering.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/passes/passes.h"
 #include "tests/support/planned_graph.h"
 
 namespace quantize {

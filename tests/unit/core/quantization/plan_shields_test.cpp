@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/integer/integer_forms.h"
+#include "core/integer/lowering.h"
 #include "core/ops/op.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"

@@ -1,6 +1,7 @@
 // The functions and residuals that a convolution takes over, and scales per channel.
 #include <catch2/catch.hpp>
 
+#include "core/integer/lowering.h"
 #include "core/quantization/insert_qdq.h"
 #include "tests/support/planned_graph.h"
 

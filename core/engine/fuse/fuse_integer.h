@@ -1,11 +1,10 @@
-// What the engine does to a graph of integer operators before it makes steps of it. Each pass keeps the ids
-// of values, leaves alone what an observer wants (`keep`, by id; may be empty), and computes the same codes.
-// Read prepare_integer().
+// Fusion of integer operators before steps are made of them. Each pass keeps the ids of values, leaves alone
+// what an observer wants (`keep`, by id; may be empty), and computes the same codes. Read fuse_tables().
 #pragma once
 
-#include "core/engine/storage.h"
+#include <vector>
+
 #include "core/graph.h"
-#include "core/ops/op.h"
 
 namespace quantize {
 
@@ -18,9 +17,5 @@ void fuse_tables(Graph& graph, const std::vector<bool>& keep);
 /// Lets a QLinearConv add a residual and look its result up before it stores it: QLinearConv, QLinearAdd,
 /// LookupTable become a FusedConv.
 void fuse_conv_epilogues(Graph& graph, const std::vector<bool>& keep);
-
-/// Decides where every value lies, and inserts ToPixels and ToRowMajor where operators disagree. The values
-/// among `keep`, the graph's inputs and its outputs stay row-major. Requires: all shapes are static.
-std::vector<Storage> assign_storage(Graph& graph, const std::vector<bool>& keep);
 
 }  // namespace quantize
