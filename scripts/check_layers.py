@@ -1,82 +1,67 @@
 #!/usr/bin/env python3
-"""Fails on an include that points upward or sideways in the architecture, or that is not rooted.
+"""Fails on what breaks the architecture or its rules, with one line for each place.
 
-Each folder lists what it may include: folders of ours, and third-party headers by prefix, some of them only in the one
-file that owns them. The standard library is free everywhere but in the ISA folders of kernels.
+Checked are: includes against the walls between rooms (layers/rooms.py is the table), third-party headers and their owners,
+sizes of files, functions and parameter lists, op_type compared with a text outside the rooms that may, declarations of
+public headers without a comment, Markdown lines, names of files that are not there, and tests that mirror no folder. `--picture` prints which room includes which, and how often.
 """
-import re
+import argparse
 import sys
 from pathlib import Path
 
+from layers import code, includes, prose
+from layers.rooms import room_of
+
 ROOT = Path(__file__).resolve().parent.parent
-
-# folder -> folders of ours that its files may include
-LAYERS = {
-    "kernels": {"kernels"},
-    "core": {"core", "kernels"},
-    "calibration": {"calibration", "core", "kernels"},
-    "onnx_io": {"onnx_io", "core"},
-    "cli": {"cli", "core", "calibration", "onnx_io", "kernels"},
-    "tests": {"cli", "core", "calibration", "onnx_io", "kernels", "tests"},
-}
-
-# third-party header prefix -> paths (folders or files) that may include it
-THIRD_PARTY = {
-    "Eigen/": ("core/", "calibration/search/fit_rounding.cpp"),
-    "omp.h": ("core/parallel.cpp",),
-    "onnx/": ("onnx_io/", "tests/"),
-    "google/protobuf": ("onnx_io/", "tests/"),
-    "CLI/": ("cli/", "tests/unit/cli/"),
-    "spdlog/": ("cli/",),
-    "nlohmann/": ("cli/", "calibration/images/preprocess_file.cpp", "calibration/images/preprocess_choice.cpp", "calibration/images/parse_json", "tests/"),
-    "jpeglib.h": ("calibration/images/decode_image.cpp",),
-    "png.h": ("calibration/images/decode_image.cpp",),
-    "webp/": ("calibration/images/decode_image.cpp",),
-    "zlib.h": ("calibration/images/npz.cpp", "tests/"),
-    "catch2/": ("tests/",),
-    "immintrin.h": ("kernels/",),
-    "arm_neon.h": ("kernels/",),
-}
-
-# Headers of kernels that other folders may see in their own headers; the rest is for .cpp files.
-PUBLIC_KERNEL_HEADERS = {"kernels/integer.h", "kernels/kernel_table.h", "kernels/isa.h"}
-
-ISA_FOLDERS = ("kernels/avx2/", "kernels/avxvnni/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/amx/", "kernels/neon/", "kernels/neondot/",
-               "kernels/neoni8mm/", "kernels/simd/")
-ISA_HEADERS = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h", "kernels/integer.h", "kernels/kernel_table.h",
-               "kernels/plug.h"}
-
-INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
+FOLDERS = ("kernels", "core", "calibration", "onnx_io", "cli", "tests", "scripts", "data")
 
 
-def complaints(path):
-    name = path.relative_to(ROOT).as_posix()
-    folder = name.split("/")[0]
-    for number, line in enumerate(path.read_text(encoding="utf8").split("\n"), 1):
-        at = f"{name}:{number}"
-        if "#pragma omp" in line and name != "core/parallel.cpp":
-            yield f"{at}: OpenMP belongs to core/parallel.cpp"
-        found = INCLUDE.match(line)
-        if not found:
+def read_tree(root):
+    """{path below the root: text} of the code and Markdown of all folders of the project."""
+    paths = [path for folder in FOLDERS for path in (root / folder).rglob("*")] + list(root.glob("*.md"))
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf8")
+            for path in sorted(paths) if path.suffix in (".h", ".cpp", ".py", ".md") and path.is_file()}
+
+
+def is_in_a_room(name):
+    """True for C++ that stands in a room of the program or its tests."""
+    return name.endswith((".h", ".cpp")) and room_of(name) is not None
+
+
+def complaints(tree):
+    """One text for each place that breaks a rule."""
+    sources = {name: text.split("\n") for name, text in tree.items() if is_in_a_room(name)}
+    folders = {str(Path(name).parent) for name in tree}
+    for name, text in tree.items():
+        yield from prose.stale_paths(name, text, tree)
+        if name.endswith(".md"):
+            yield from prose.complaints(name, text)
             continue
-        header, layer = found.group(1) or found.group(2), (found.group(1) or "").split("/")[0]
-        if found.group(1) and layer not in LAYERS:
-            yield f"{at}: \"{header}\" is not rooted at a folder of the project"
-        elif found.group(1) and layer not in LAYERS[folder]:
-            yield f"{at}: {folder} may not include {header}"
-        elif layer == "kernels" and folder != "kernels" and name.endswith(".h") and header not in PUBLIC_KERNEL_HEADERS:
-            yield f"{at}: a header of {folder} may see {', '.join(sorted(PUBLIC_KERNEL_HEADERS))} only"
-        for prefix, allowed in THIRD_PARTY.items():
-            if header.startswith(prefix) and not name.startswith(allowed):
-                yield f"{at}: {header} may be included in {', '.join(allowed)} only"
-        if name.startswith(ISA_FOLDERS) and header not in ISA_HEADERS and not header.startswith(ISA_FOLDERS):
-            yield f"{at}: an ISA file may include kernels/simd/, {', '.join(sorted(ISA_HEADERS))} only"
+        if name.endswith((".h", ".cpp")) and room_of(name) is None:
+            yield f"{name}: stands in no room of the table ROOMS"
+            continue
+        if name.startswith("tests/unit/") and str(Path(name).parent.relative_to("tests/unit")) not in folders:
+            yield f"{name}: mirrors no folder of the program"
+        yield from code.sizes(name, text)
+        if name in sources:
+            yield from includes.complaints(name, sources[name])
+            yield from code.operator_names(name, text)
+            yield from code.contracts(name, text)
+    yield from includes.unused_exceptions(sources)
+    yield from code.unused_exceptions(tree)
 
 
 def main():
-    files = [f for folder in LAYERS for f in sorted((ROOT / folder).rglob("*")) if f.suffix in (".h", ".cpp")]
-    wrong = [text for file in files for text in complaints(file)]
-    print("\n".join(wrong) if wrong else f"layers: {len(files)} files, every include points downward")
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--picture", action="store_true", help="print which room includes which, and how often")
+    options.add_argument("--root", type=Path, default=ROOT, help="another working tree to check")
+    chosen = options.parse_args()
+    tree = read_tree(chosen.root)
+    if chosen.picture:
+        print(includes.picture({name: text.split("\n") for name, text in tree.items() if is_in_a_room(name)}))
+        return 0
+    wrong = list(complaints(tree))
+    print("\n".join(wrong) if wrong else f"layers: {len(tree)} files, every include points downward, every rule holds")
     return 1 if wrong else 0
 
 

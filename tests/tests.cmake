@@ -85,3 +85,8 @@ foreach(script ${cli_tests})
   set_tests_properties("cli: ${script}" PROPERTIES LABELS cli TIMEOUT 600
                        ENVIRONMENT "QUANTIZE=$<TARGET_FILE:quantize>;QUANTIZE_SANITIZE=${QUANTIZE_SANITIZE}")
 endforeach()
+
+# The rules of the tree, and what the script that checks them reports.
+add_test(NAME "lint: tree" COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/check_layers.py)
+add_test(NAME "lint: test_layers.py" COMMAND Python3::Interpreter -B ${PROJECT_SOURCE_DIR}/tests/lint/test_layers.py)
+set_tests_properties("lint: tree" "lint: test_layers.py" PROPERTIES LABELS lint TIMEOUT 120)

@@ -1,0 +1,91 @@
+"""The rooms of the program and the walls between them, as data. The order goes from the bottom to the top."""
+
+# room -> rooms that its files may include. A file belongs to the room with the longest path that it stands below.
+ROOMS = {
+    "kernels": ["kernels"],
+    "core": ["core", "kernels"],
+    "core/ops": ["core/ops", "core", "kernels"],
+    "core/passes": ["core/passes", "core/ops", "core"],
+    # A function is recognized by the values that constant folding, a pass, computes of it.
+    "core/fusion": ["core/fusion", "core/passes", "core/ops", "core", "kernels"],
+    # Lowering ends with the pass that removes what it left over.
+    "core/integer": ["core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
+    "core/quantization": ["core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
+    "core/engine": ["core/engine", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
+    "calibration/images": ["calibration/images", "core"],
+    # Statistics name the samples they hold; they ask the graph for channels and windows.
+    "calibration/statistics": ["calibration/statistics", "calibration/images", "core/engine", "core/fusion", "core/passes",
+                               "core/ops", "core", "kernels"],
+    "calibration/search": ["calibration/search", "calibration/statistics", "calibration/images", "core/engine",
+                           "core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
+    # A loader asks whether an operator is known.
+    "onnx_io": ["onnx_io", "core/ops", "core"],
+    "cli": ["cli", "calibration/search", "calibration/statistics", "calibration/images", "onnx_io", "core/engine",
+            "core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
+}
+ROOMS["tests"] = ["tests", *ROOMS]
+
+# file -> (headers beyond a wall that it includes all the same, why). An entry that is not needed fails the check.
+THROUGH_THE_WALL = {
+    "core/ops/op.h": (["core/engine/storage.h"], "an OpDef says which images its operator takes as pixels"),
+    "core/passes/plain_forms.cpp": (["core/integer/integer_forms.h"],
+                                    "attributes that change nothing go once, in the one pass over forms"),
+    "calibration/statistics/decide_ranges.h": (["core/quantization/scheme.h"], "the scheme names each value's method"),
+}
+
+# The same for the steps that an OpDef names, as it holds both the meaning of an operator and the way it is run fast.
+_STEPS = {
+    "core/ops/concat.cpp": ["pixel_move"],
+    "core/ops/depth_to_space.cpp": ["pixel_move"],
+    "core/ops/gemm.cpp": ["matrix_product"],
+    "core/ops/matmul.cpp": ["matrix_product"],
+    "core/ops/max_pool.cpp": ["pixel_pool"],
+    "core/ops/resize.cpp": ["pixel_blend", "pixel_move", "pixel_steps"],
+    "core/ops/split.cpp": ["pixel_move"],
+    "core/ops/transpose.cpp": ["pixel_steps"],
+    "core/integer/fused_conv.cpp": ["pixel_elementwise", "pixel_steps"],
+    "core/integer/lookup_table.cpp": ["pixel_steps"],
+    "core/integer/matmul_integer_to_float.cpp": ["integer_product"],
+    "core/integer/qgemm.cpp": ["integer_product", "matrix_product"],
+    "core/integer/qlinear_concat.cpp": ["pixel_move"],
+    "core/integer/qlinear_conv.cpp": ["pixel_elementwise"],
+    "core/integer/qlinear_matmul.cpp": ["computed_product", "integer_product"],
+    "core/integer/qlinear_pair.cpp": ["pixel_elementwise"],
+    "core/integer/qlinear_pool.cpp": ["pixel_pool"],
+    "core/integer/quantize_linear.cpp": ["pixel_quantize"],
+}
+for _file, _steps in _STEPS.items():
+    THROUGH_THE_WALL[_file] = ([f"core/engine/steps/{step}.h" for step in _steps], "an OpDef names its step")
+
+# third-party header prefix -> paths (folders or files) that may include it
+THIRD_PARTY = {
+    "Eigen/": ("calibration/search/fit_rounding.cpp",),
+    "omp.h": ("core/parallel.cpp",),
+    "onnx/": ("onnx_io/", "tests/"),
+    "google/protobuf": ("onnx_io/", "tests/"),
+    "CLI/": ("cli/", "tests/unit/cli/"),
+    "spdlog/": ("cli/",),
+    "nlohmann/": ("cli/", "calibration/images/preprocess_file.cpp", "calibration/images/preprocess_choice.cpp",
+                  "calibration/images/parse_json", "tests/"),
+    "jpeglib.h": ("calibration/images/decode_image.cpp",),
+    "png.h": ("calibration/images/decode_image.cpp",),
+    "webp/": ("calibration/images/decode_image.cpp",),
+    "zlib.h": ("calibration/images/npz.cpp", "tests/"),
+    "catch2/": ("tests/",),
+    "immintrin.h": ("kernels/",),
+    "arm_neon.h": ("kernels/",),
+}
+
+# Headers of kernels that other rooms may see in their own headers; the rest is for .cpp files.
+PUBLIC_KERNEL_HEADERS = {"kernels/integer.h", "kernels/kernel_table.h", "kernels/isa.h"}
+
+ISA_FOLDERS = ("kernels/avx2/", "kernels/avxvnni/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/amx/", "kernels/neon/",
+               "kernels/neondot/", "kernels/neoni8mm/", "kernels/simd/")
+ISA_HEADERS = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h", "kernels/integer.h", "kernels/kernel_table.h",
+               "kernels/plug.h"}
+
+
+def room_of(path):
+    """The room of a file, given by its path below the root; None if it stands in none."""
+    rooms = [room for room in ROOMS if path.startswith(room + "/")]
+    return max(rooms, key=len) if rooms else None
