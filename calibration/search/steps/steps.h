@@ -5,6 +5,7 @@
 
 namespace quantize {
 
+/// Without the correction of biases that the search starts with.
 SearchStep no_bias_correction();
 /// One step for every calibrator but the one that the search starts from.
 std::vector<SearchStep> ranges_by_method();
