@@ -31,7 +31,8 @@ void upgrade_opset(Graph& graph, int64_t opset);
 
 /// Writes forms that newer opsets added in the older ones, which every runtime computes alike: pads, sizes,
 /// scales and regions for all axes in place of the `axes` of Pad and Resize, operands that the graph computes
-/// included; no `dilations` of 1 and no `ceil_mode` without effect in pools. Left alone: `axes` that
+/// included; no `dilations` of 1 and no `ceil_mode` without effect in pools; no axes of extent 1 in front of a
+/// MatMul's weights. Left alone: `axes` that
 /// the graph computes, and sizes that keep the aspect ratio where scales do not lead to them. Requires:
 /// infer_shapes ran; afterwards shapes must be inferred and constants folded again.
 void plain_forms(Graph& graph);

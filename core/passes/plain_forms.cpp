@@ -184,6 +184,20 @@ void drop_ceil_mode(const Graph& graph, Node& pool) {
     pad_for_windows(pool, window);
 }
 
+/// One matrix of weights, in place of the same with axes of extent 1 in front, where the result's shape does not
+/// come from them. ONNX Runtime takes a scale per column of plain matrices only.
+void drop_leading_axes(Graph& graph, Node& product) {
+  const Tensor* weights = graph.constant(product.input(1));
+  const auto rank = rank_of(graph, product);
+  if (weights == nullptr || weights->dtype() != DataType::kF32 || !rank) return;
+  const Shape& shape = weights->shape();
+  if (shape.size() < 3 || shape.size() > *rank) return;
+  const Shape matrix{shape[shape.size() - 2], shape.back()};
+  if (element_count(matrix) != weights->size()) return;
+  const std::string name = graph.value(product.inputs[1]).name + "_matrix";
+  product.inputs[1] = graph.add_constant(name, weights->reshaped(matrix));
+}
+
 }  // namespace
 
 void plain_forms(Graph& graph) {
@@ -191,6 +205,7 @@ void plain_forms(Graph& graph) {
   for (Node& node : graph.nodes) {
     if (node.domain.empty()) {
       if (node.op_type == "Pad" && node.input(3) != kNoValue) spread_pads(graph, node, nodes);
+      if (node.op_type == "MatMul") drop_leading_axes(graph, node);
       if (node.op_type == "Resize") spread_sizes(graph, node, nodes);
       if (node.op_type == "AveragePool" || node.op_type == "MaxPool") drop_ceil_mode(graph, node);
       drop_idle_attributes(node);

@@ -19,9 +19,13 @@ bool all_finite(const Tensor& tensor) {
 
 std::string weighted_reason(const Graph& graph, const Node& node, const OpDef& def, Candidate& candidate) {
   const Tensor* weights = graph.constant(node.input(1));
-  if (weights == nullptr) return "multiplies two activations, which attention needs exact";
+  if (weights == nullptr)
+    return graph.value(node.inputs[0]).is_constant()
+               ? "its weights stand on the left"
+               : "multiplies two activations, which attention needs exact";
   candidate.layout = def.weight_layout(node, weights->shape());
-  if (!candidate.layout || candidate.layout->size() != weights->size())
+  // The channels of a matrix stand on axis 0 or 1; behind further axes no runtime takes a scale for each.
+  if (!candidate.layout || candidate.layout->size() != weights->size() || candidate.layout->channel_axis > 1)
     return "its weights are not one matrix or kernel";
   if (weights->dtype() != DataType::kF32 || !all_finite(*weights))
     return "its weights are not finite f32 numbers";

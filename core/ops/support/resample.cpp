@@ -51,7 +51,8 @@ Nearest parse_nearest(const std::string& text) {
                              {"ceil", Nearest::kCeil}}});
 }
 
-/// Where output position j lies among the input's elements. In float, as ONNX Runtime has it: ties decide.
+/// Where output position j lies among the input's elements. In float or double, as ONNX Runtime has it: ties
+/// decide.
 /// An axis of scale 1 is copied as ONNX Runtime copies it, whatever the formula of `coordinates` would give:
 /// kTfCropAndResize and kTfHalfPixelForNn would move it.
 float source_position(Coordinates coordinates, const ResizeAxis& axis, int64_t j) {
@@ -63,8 +64,8 @@ float source_position(Coordinates coordinates, const ResizeAxis& axis, int64_t j
       return (x + 0.5f) / axis.scale - 0.5f;
     case Coordinates::kHalfPixelSymmetric: {
       const auto in = static_cast<float>(axis.in);
-      const float adjustment = out / (axis.scale * in);
-      return in / 2 * (1 - adjustment) + (x + 0.5f) / axis.scale - 0.5f;
+      const float offset = in / 2 * (1 - out / (axis.scale * in));
+      return static_cast<float>(offset + (x + 0.5) / axis.scale - 0.5);
     }
     case Coordinates::kPytorchHalfPixel:
       return axis.out > 1 ? (x + 0.5f) / axis.scale - 0.5f : 0;
@@ -76,23 +77,28 @@ float source_position(Coordinates coordinates, const ResizeAxis& axis, int64_t j
       return (x + 0.5f) / axis.scale;
     case Coordinates::kTfCropAndResize:
       return axis.out > 1 ? axis.start * last + x * (axis.end - axis.start) * last / (out - 1)
-                          : 0.5f * (axis.start + axis.end) * last;
+                          : static_cast<float>(0.5 * (axis.start + axis.end) * last);
   }
   return x;
 }
 
+/// The nearest whole number. As in ONNX Runtime, a position within 1e-6 of the middle is the middle, which
+/// kRoundPreferFloor and kRoundPreferCeil decide.
 float nearest_to(Nearest mode, float x, bool shrinks) {
+  constexpr float kMiddle = 1e-6f;
+  const float below = std::floor(x), above_middle = x - below - 0.5f;
+  const bool is_middle = std::abs(above_middle) <= kMiddle;
   switch (mode) {
     case Nearest::kRoundPreferFloor:
-      return std::ceil(x - 0.5f);
+      return above_middle > 0 && !is_middle ? below + 1 : below;
     case Nearest::kRoundPreferCeil:
-      return std::floor(x + 0.5f);
+      return above_middle < 0 && !is_middle ? below : below + 1;
     case Nearest::kFloor:
-      return std::floor(x);
+      return below;
     case Nearest::kCeil:
       return std::ceil(x);
     case Nearest::kSimple:
-      return shrinks ? std::ceil(x) : std::floor(x);
+      return shrinks ? std::ceil(x) : below;
   }
   return x;
 }

@@ -42,3 +42,21 @@ TEST_CASE("Resize copies an axis of scale 1, whatever the region and the coordin
                       {"coordinate_transformation_mode", std::string("tf_half_pixel_for_nn")}},
                      {}, {1, 1, 1, 1}, 11) == Floats{1, 2, 3, 4, 5, 6});
 }
+
+TEST_CASE("Resize takes a position within 1e-6 of the middle for the middle", "[resize]") {
+  // The only column lies at 2 * start = 0.5 + 2^-20 (above 9.5e-7) and at 0.5 - 2^-20; 2^-19 is no middle.
+  const auto column = [](float start, const char* nearest) {
+    return resize_image({{"mode", std::string("nearest")},
+                         {"nearest_mode", std::string(nearest)},
+                         {"coordinate_transformation_mode", std::string("tf_crop_and_resize")}},
+                        {0, 0, 0, start, 1, 1, 1, start}, {1, 1, 1, 0.4f}, 13)[0];
+  };
+  for (const float near : {0.25f, 0.25f + 0x1p-21f, 0.25f - 0x1p-21f}) {
+    CHECK(column(near, "round_prefer_floor") == 1);
+    CHECK(column(near, "round_prefer_ceil") == 2);
+  }
+  for (const char* nearest : {"round_prefer_floor", "round_prefer_ceil"}) {
+    CHECK(column(0.25f + 0x1p-20f, nearest) == 2);
+    CHECK(column(0.25f - 0x1p-20f, nearest) == 1);
+  }
+}

@@ -186,3 +186,18 @@ TEST_CASE("pools lose the attributes that change nothing", "[plain]") {
                   .has_attribute("ceil_mode"));
   CHECK(pool(kUnknownDim, {{"ceil_mode", int64_t{1}}}).has_attribute("ceil_mode"));
 }
+
+TEST_CASE("weights of a MatMul lose the axes of 1 in front that its result does not need", "[plain]") {
+  const auto weights = [](const Shape& x, const Shape& w) {
+    GraphBuilder b;
+    const Graph graph = b.build({b.node("MatMul", {b.input("x", x), b.random("w", w)})});
+    const Graph result = plain(graph);
+    check_same(graph, result);
+    return to_string(result.constant(only_node(result).inputs[1])->shape());
+  };
+  CHECK(weights({2, 5, 3}, {1, 3, 4}) == "3x4");
+  CHECK(weights({2, 2, 5, 3}, {1, 1, 3, 4}) == "3x4");
+  CHECK(weights({2, 2, 5, 3}, {1, 3, 4}) == "3x4");
+  CHECK(weights({5, 3}, {1, 3, 4}) == "1x3x4");     // the result has three axes
+  CHECK(weights({2, 5, 3}, {2, 3, 4}) == "2x3x4");  // a matrix for each of two
+}

@@ -178,10 +178,14 @@ TEST_CASE("plan: products that integers cannot carry stay float") {
   const ValueId attention = b.node("MatMul", {x, b.node("Transpose", {x})});
   const ValueId scaled = b.node("Gemm", {x, b.random("w", {4, 2})}, {{"alpha", 0.5f}});
   const ValueId nan = b.node("MatMul", {x, b.constant("nan", Tensor::of<float>({4, 1}, {1, NAN, 1, 1}))});
-  const Planned p = plan_of(b, {attention, scaled, nan});
+  const ValueId stacked = b.node("MatMul", {x, b.random("stack", {1, 4, 3})});  // the result has three axes
+  const ValueId left = b.node("MatMul", {b.random("left", {5, 2}), x});
+  const Planned p = plan_of(b, {attention, scaled, nan, stacked, left});
   CHECK(p.node("MatMul", 0).reason == "multiplies two activations, which attention needs exact");
   CHECK(p.node("Gemm").reason == "scales its product or bias (alpha, beta)");
   CHECK(p.node("MatMul", 1).reason == "its weights are not finite f32 numbers");
+  CHECK(p.node("MatMul", 2).reason == "its weights are not one matrix or kernel");
+  CHECK(p.node("MatMul", 3).reason == "its weights stand on the left");
 }
 
 TEST_CASE("plan: the user chooses nodes by name and type") {
