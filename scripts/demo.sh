@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh run
+scripts/setup.sh
 cmake --preset release -DQUANTIZE_TESTS=OFF >/dev/null
 cmake --build --preset release --target quantize
 

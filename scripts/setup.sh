@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what building needs, from Debian's packages. Safe to run twice; as root or with sudo.
-#   setup.sh run     what the program needs: a compiler, CMake and ten libraries
-#   setup.sh test    also what scripts/test.sh needs: Clang, an Arm compiler and an emulator (default)
+# Installs Debian's packages. Safe to run twice; as root or with sudo.
+#   setup.sh           to build and run the program: a compiler, CMake and ten libraries
+#   setup.sh --tests   also for the tests: Catch2, Clang with its tools, an Arm compiler and an emulator
 set -euo pipefail
 
 program=(
@@ -15,10 +15,10 @@ tests=(
   clang clang-format clang-tidy libomp-dev libclang-rt-14-dev binutils  # second compiler, its sanitizers, checks
 )
 
-case "${1:-test}" in
-  run) packages=("${program[@]}") ;;
-  test) packages=("${program[@]}" "${tests[@]}") ;;
-  *) echo "setup: there is 'run' and 'test'" >&2; exit 2 ;;
+case "${1:-}" in
+  "") packages=("${program[@]}") ;;
+  --tests) packages=("${program[@]}" "${tests[@]}") ;;
+  *) echo "setup: '$1' is no option; there is --tests" >&2; exit 2 ;;
 esac
 
 missing=()
