@@ -42,8 +42,9 @@ struct Command {
   const char* example;  // shell lines, each indented by two
   /// Adds the command's own options to `app`; what it returns works with their values once `app` has parsed.
   CommandBody (*define)(CLI::App& app);
-  /// Of the usage line: what most calls have, although the command can do without it.
-  const char* usual = "";
+  const char* usual = "";  // of the usage line: options that most calls have, although none is required
+  const char* topic = "";  // "": none; else the end of --help-all, which `quantize help TOPIC` prints alone
+  std::string (*topic_text)() = nullptr;  // required with a topic
 };
 
 }  // namespace quantize

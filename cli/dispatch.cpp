@@ -29,6 +29,14 @@ void refuse_unknown(std::span<const Command> commands, const std::string& word) 
                                                              : "did you mean 'quantize " + near[0] + "'?"));
 }
 
+// The command whose topic "help TOPIC" asks for; nullptr if it asks for none.
+const Command* topic_of(std::span<const Command> commands, const std::vector<std::string>& arguments) {
+  if (arguments.size() != 2 || arguments[0] != "help") return nullptr;
+  for (const Command& command : commands)
+    if (command.topic_text != nullptr && arguments[1] == command.topic) return &command;
+  return nullptr;
+}
+
 // "help" and "help COMMAND" are --help and COMMAND --help.
 void take_help(std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments.front() != "help") return;
@@ -77,7 +85,7 @@ std::string sentence_of(const CLI::ParseError& error) {
   return text;
 }
 
-// As from "$UNSET" in a script: it would pass for an option that is not given.
+// An empty value, as of "$UNSET" in a script, would pass for an option that is not given.
 void check_values(const CLI::App& app, const std::string& invocation) {
   for (const CLI::Option* option : app.get_options())
     for (const std::string& value : option->results())
@@ -87,6 +95,10 @@ void check_values(const CLI::App& app, const std::string& invocation) {
 }  // namespace
 
 int run_command(std::span<const Command> commands, std::vector<std::string> arguments, Console& console) {
+  if (const Command* command = topic_of(commands, arguments)) {
+    std::fputs(command->topic_text().c_str(), stdout);
+    return kExitOk;
+  }
   const Command& command = take_command(commands, arguments);
   console.set_command(command.name);
   const bool is_default = &command == &commands.front();

@@ -15,7 +15,7 @@ bool is_default(const Command& command, std::span<const Command> commands) {
   return command.name == commands.front().name;
 }
 
-// With what its checks say of themselves, behind a colon.
+// Without the texts of its checks, which CLI11 adds behind a colon.
 std::string type_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   return type.substr(0, type.find(':'));
@@ -47,12 +47,23 @@ std::string usage_line(const CLI::App& app, const Command& command, bool is_defa
   return line + command.usual + " [options]\n";
 }
 
+bool is_in_example(const CLI::Option& option, const Command& command) {
+  const std::string example = command.example + std::string(" ");
+  for (const std::string& name : option.get_lnames())
+    if (example.find(" --" + name + " ") != std::string::npos) return true;
+  return false;
+}
+
+bool is_on_first_screen(const CLI::Option& option, const Command& command) {
+  return option.get_positional() || option.get_group() == kMainOptions || is_in_example(option, command);
+}
+
 // "More: --a --b ... (--help-all)", broken into lines.
-std::string remaining_names(const CLI::App& app) {
+std::string remaining_names(const CLI::App& app, const Command& command) {
   std::string text, line = "More (--help-all):";
   for (const CLI::Option* option : app.get_options()) {
-    const bool shown = option->get_positional() || option->get_group() == kMainOptions;
-    if (shown || option == app.get_help_ptr() || option == app.get_help_all_ptr()) continue;
+    if (is_on_first_screen(*option, command)) continue;
+    if (option == app.get_help_ptr() || option == app.get_help_all_ptr()) continue;
     const std::string name = " --" + option->get_lnames().front();
     if (line.size() + name.size() > kTextWidth) {
       text += line + "\n";
@@ -64,13 +75,14 @@ std::string remaining_names(const CLI::App& app) {
 }
 
 // The options that are not of the first screen, under the name of their group.
-std::string other_groups(const CLI::App& app) {
+std::string other_groups(const CLI::App& app, const Command& command) {
   std::string text;
   for (const std::string& group : app.get_groups()) {
     std::string lines;
     for (const CLI::Option* option : app.get_options())
-      if (!option->get_positional() && option->get_group() == group) lines += option_line(*option);
-    if (group != kMainOptions && !lines.empty()) text += "\n" + group + ":\n" + lines;
+      if (option->get_group() == group && !is_on_first_screen(*option, command))
+        lines += option_line(*option);
+    if (!lines.empty()) text += "\n" + group + ":\n" + lines;
   }
   return text;
 }
@@ -82,9 +94,9 @@ std::string help_text(const CLI::App& app, const Command& command, std::span<con
   std::string text = std::string(command.summary) + "\n\n" + command.example + "\n" +
                      usage_line(app, command, is_default(command, commands));
   for (const CLI::Option* option : app.get_options())
-    if (option->get_positional() || option->get_group() == kMainOptions) text += option_line(*option);
-  if (everything) text += other_groups(app);
-  if (!everything) text += remaining_names(app);
+    if (is_on_first_screen(*option, command)) text += option_line(*option);
+  text += everything ? other_groups(app, command) : remaining_names(app, command);
+  if (everything && command.topic_text != nullptr) text += "\n" + command.topic_text() + "\n";
   if (!is_default(command, commands)) return text;
   text += "Commands, each with its own --help:\n";
   for (const Command& other : commands.subspan(1)) {

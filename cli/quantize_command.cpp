@@ -394,7 +394,7 @@ CommandBody define(CLI::App& app) {
   add_sample_options(app, flags->samples, false);
   output_file(app.add_option("-o,--output", flags->output,
                              "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model"));
-  add_scheme_options(app, flags->scheme);
+  add_scheme_options(app, flags->scheme, "the search");
   add_target_option(app, flags->target, "default: ort-x86 for qdq, native for int8");
   app.add_option("--format", flags->format, "qdq, for many runtimes (default), or int8: integer operators")
       ->type_name("qdq|int8")
@@ -430,9 +430,11 @@ CommandBody define(CLI::App& app) {
 const Command kQuantizeCommand = {
     .name = "quantize",
     .summary = "Turns an FP32 ONNX vision model and a folder of images into an int8 model.",
-    .example = "  quantize mobilenet.onnx --calib photos/ --min-agreement 98   # writes mobilenet.qdq.onnx\n",
+    .example = "  quantize mobilenet.onnx --calib photos/   # writes mobilenet.qdq.onnx\n",
     .define = define,
     .usual = " --calib PATH",
+    .topic = "search",
+    .topic_text = search_steps_text,
 };
 
 }  // namespace quantize

@@ -107,33 +107,41 @@ std::map<std::string, ValueOverride> load_overrides(const std::string& path) {
 
 }  // namespace
 
-void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
+void add_scheme_options(CLI::App& app, SchemeFlags& flags, const std::string& automatic) {
   QuantizationScheme& scheme = flags.scheme;
   const auto choice = [&](const char* name, std::string& value, const std::vector<std::string>& choices,
-                          const char* group) {
-    return app.add_option(name, value, join(choices, ", ") + " (default " + value + ")")
+                          const std::string& meaning) {
+    return app.add_option(name, value, meaning + join(choices, ", ") + " (default " + value + ")")
         ->type_name("NAME")
         ->check(one_of(choices))
-        ->group(group);
+        ->group(kGroup);
   };
   scheme.method = kAutoMethod;
   std::vector<std::string> methods = method_names();
+  const std::string by_name = join(methods, ", ");
   methods.insert(methods.begin(), kAutoMethod);
-  choice("--method", scheme.method, methods, app.option_defaults()->get_group().c_str());
-  app.add_option("--percentile", scheme.percentile, "of the method of that name (default 99.99)")
+  app.add_option("--method", scheme.method, "auto (" + automatic + ", default), " + by_name)
+      ->type_name("NAME")
+      ->check(one_of(methods));
+  app.add_option("--percentile", scheme.percentile, "for --method percentile (default 99.99)")
       ->type_name("P")
       ->check(real_number(50, 100))
       ->group(kGroup);
-  choice("--bias-correction", flags.bias_correction, {"auto", "on", "closed-form", "off"}, kGroup);
-  choice("--weight-rounding", flags.weight_rounding, {"auto", "nearest", "fitted"}, kGroup);
-  choice("--equalize", flags.equalize, {"auto", "on", "off"}, kGroup);
-  app.add_option("--weight-bits", scheme.weights.num_bits, "of the weights' codes, held as s8 (default 8)")
+  choice("--bias-correction", flags.bias_correction, {"auto", "on", "closed-form", "off"},
+         "of the shift of the mean that rounding causes: ");
+  choice("--weight-rounding", flags.weight_rounding, {"auto", "nearest", "fitted"},
+         "how weights become codes: ");
+  choice("--equalize", flags.equalize, {"auto", "on", "off"},
+         "brings the channels of a tensor to one size: ");
+  app.add_option("--weight-bits", scheme.weights.num_bits,
+                 "bits of a weight's code, which is held as s8 (default 8)")
       ->type_name("N")
       ->check(whole_number(2, 8))
       ->group(kGroup);
-  choice("--weights", flags.weights, {"per-channel", "per-tensor"}, kGroup);
-  choice("--activations", flags.activations, {"u8", "s8"}, kGroup);
-  app.add_flag("--symmetric", flags.symmetric, "zero point of activations in the middle")->group(kGroup);
+  choice("--weights", flags.weights, {"per-channel", "per-tensor"}, "scales of weights: ");
+  choice("--activations", flags.activations, {"u8", "s8"}, "type of activations: ");
+  app.add_flag("--symmetric", flags.symmetric, "activations with the zero point in the middle of their type")
+      ->group(kGroup);
   app.add_flag("--reduce-range", flags.reduce_range, "7-bit weights, for CPUs whose 8-bit products saturate")
       ->group(kGroup);
   const auto list = [&](const char* name, std::vector<std::string>& values, const char* type,
@@ -153,12 +161,22 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags) {
 
 void add_without_option(CLI::App& app, SchemeFlags& flags) {
   app.add_option("--without", flags.without,
-                 "leaves a step of the search (--method auto) out, by its name in --explain; repeatable: " +
-                     join(search_step_names(), ", "))
+                 "leaves a step of the search out, by its name in 'quantize help search'; repeatable")
       ->type_name("STEP")
       ->allow_extra_args(false)
       ->check(one_of(search_step_names()))
       ->group(kGroup);
+}
+
+std::string search_steps_text() {
+  constexpr size_t kNameColumn = 38;
+  std::string text = "Steps of the search (--method auto), in this order; --without STEP leaves one out:\n";
+  for (const SearchStep& step : all_search_steps()) {
+    std::string line = "  " + step.name;
+    line.resize(std::max(line.size() + 2, kNameColumn), ' ');
+    text += line + wrapped(step.description, kTextWidth - line.size(), kNameColumn) + "\n";
+  }
+  return text;
 }
 
 void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise) {

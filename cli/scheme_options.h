@@ -16,9 +16,12 @@ struct SchemeFlags {
   std::vector<std::string> without;
   bool symmetric = false, reduce_range = false;
 };
-void add_scheme_options(CLI::App& app, SchemeFlags& flags);
+/// All options of a scheme; `automatic` is what --method auto means to the command.
+void add_scheme_options(CLI::App& app, SchemeFlags& flags, const std::string& automatic);
 /// --without, of the commands that search.
 void add_without_option(CLI::App& app, SchemeFlags& flags);
+/// A line for each step of the search: the name that --without takes, and the step's description.
+std::string search_steps_text();
 /// --target; `otherwise` says what holds without it.
 void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise);
 

@@ -145,7 +145,7 @@ CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<SensitivityFlags>();
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
   add_sample_options(app, flags->samples, true);
-  add_scheme_options(app, flags->scheme);
+  add_scheme_options(app, flags->scheme, kFallbackMethod);
   add_target_option(app, flags->target, "default: ort-x86");
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);

@@ -23,6 +23,24 @@ class Help(Case):
         for command in COMMANDS:
             self.assertEqual(self.run_program("help", command).stdout, self.run_program(command, "--help").stdout)
 
+    def test_explains_every_option_of_its_example(self):
+        for command in ((), *((command,) for command in COMMANDS)):
+            text = self.run_program(*command, "--help").stdout
+            example = text[:text.index("Usage: ")]
+            for option in re.findall(r" (--[a-z-]+)", example):
+                self.assertRegex(text, rf"(?m)^  (-\w, )?(--\w+, )?{option}\b.*\w", command)
+
+    def test_lists_the_steps_of_the_search(self):
+        steps = self.run_program("help", "search").stdout
+        self.assertIn(steps, self.run_program("--help-all").stdout)
+        self.assertNotIn(steps, self.run_program("calibrate", "--help-all").stdout)
+        self.assertLessEqual(max(map(len, steps.splitlines())), 100, steps)
+        for step in ("no bias correction", "ranges by max", "equalized channels", "fitted weights", "measured bias"):
+            self.assertRegex(steps, rf"(?m)^  {step} +\w.*\w")
+        wrong = self.run_program("model.onnx", "--calib", "x", "--without", "no such step", code=2)
+        for name in re.findall(r"(?m)^  (\S.*?)  ", steps):
+            self.assertIn(name, wrong.stderr)
+
     def test_all_of_it_has_groups_and_a_width(self):
         for command in ((), *((command,) for command in COMMANDS)):
             text = self.run_program(*command, "--help-all").stdout

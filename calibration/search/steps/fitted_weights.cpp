@@ -22,7 +22,7 @@ bool may_measure(const SearchState& state) {
 
 SearchStep fitted_weights() {
   return {.name = kFitted,
-          .description = "weights rounded for the least error of what their layer computes",
+          .description = "weights rounded for the least error of their layer's result",
           .least_gain = kAnyGain,
           .vary = [](SearchState& state) -> std::optional<Variation> {
             if (!may_fit(state)) return std::nullopt;
@@ -37,7 +37,7 @@ SearchStep fitted_weights() {
 
 SearchStep measured_bias() {
   return {.name = kMeasured,
-          .description = "biases corrected by what the quantized network is measured to do",
+          .description = "biases set by the means measured in the quantized network",
           .least_gain = kLikelyGain,
           .vary = [](SearchState& state) -> std::optional<Variation> {
             if (!may_measure(state)) return std::nullopt;

@@ -157,9 +157,7 @@ Range cut_both(const std::vector<uint64_t>& below, const std::vector<uint64_t>& 
 class EntropyCalibrator : public Calibrator {
  public:
   const char* name() const override { return "entropy"; }
-  const char* description() const override {
-    return "the clipping with the least Kullback-Leibler divergence (after TensorRT)";
-  }
+  const char* description() const override { return "least Kullback-Leibler divergence (after TensorRT)"; }
 
   /// Full range where the type has as many levels as the histogram has bins: then it shows no difference.
   Range compute_range(const TensorStatistics& statistics, const RangeRequest& request) const override {

@@ -10,9 +10,7 @@ namespace {
 class MeanCalibrator : public Calibrator {
  public:
   const char* name() const override { return "mean"; }
-  const char* description() const override {
-    return "mean over the samples of each one's smallest and largest element";
-  }
+  const char* description() const override { return "mean of the samples' smallest and largest elements"; }
   Range compute_range(const TensorStatistics& statistics, const RangeRequest&) const override {
     const Range full = full_range(statistics);
     const auto samples = static_cast<double>(statistics.samples);

@@ -1,4 +1,4 @@
-// mse: the clipping with the least expected squared error of quantization. Read MseCalibrator::compute_range
+// mse: least expected squared error of quantization. Read MseCalibrator::compute_range
 // first.
 #include <algorithm>
 #include <cmath>
