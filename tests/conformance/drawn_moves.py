@@ -33,7 +33,9 @@ def resize_attributes(net, mode):
         attributes["coordinate_transformation_mode"] = net.pick("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel",
                                                                 "tf_crop_and_resize", *newer)
     crop = attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize"
-    if mode == "nearest" and net.chance(0.7):
+    if attributes.get("coordinate_transformation_mode") == "tf_half_pixel_for_nn":
+        attributes["nearest_mode"] = "floor"  # in the other modes the program refuses it
+    elif mode == "nearest" and net.chance(0.7):
         attributes["nearest_mode"] = net.pick("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
     if mode == "cubic" and net.chance(0.4):
         attributes["cubic_coeff_a"] = net.pick(-0.5, -0.75)

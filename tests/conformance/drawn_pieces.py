@@ -132,7 +132,7 @@ def gemm(net, x):
         attributes["beta"] = 2.0
     weights = net.random.normal(scale=inputs ** -0.5, size=(inputs, outputs)).astype(np.float32)
     operands = [x, net.constant(weights.T.copy() if "transB" in attributes else weights)]
-    if net.chance(0.7):
+    if net.opset < 11 or net.chance(0.7):
         fixed = [(rows, outputs), (rows, 1)] if net.input_shape[0] != "N" else []
         operands.append(net.reals(*net.pick((outputs,), (outputs,), (1, outputs), (1,), (), *fixed), scale=0.5))
     return net.node("Gemm", operands, **attributes)
@@ -191,7 +191,7 @@ def residual(net, x):
     other = net.like(x)
     if net.chance(0.15):
         other = net.node("Mul", [other, net.constant(np.float32(net.pick(0.02, 0.1, 10)))])
-    return net.node(net.pick("Add", "Add", "Add", "Mul", "Sub"), net.pick([x, other], [other, x]))
+    return net.node(net.pick("Add", "Add", "Add", "Mul", "Add" if other == x else "Sub"), net.pick([x, other], [other, x]))
 
 
 @piece(1)

@@ -419,7 +419,7 @@ def main():
     parser.add_argument("--keep", help="folder for the files of failing networks")
     parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count())
     options = parser.parse_args()
-    start, drawn, failed, left_out = time.monotonic(), 0, 0, 0
+    start, drawn, failed, left_out, stopping = time.monotonic(), 0, 0, 0, []
 
     def tasks():
         seed = options.seeds.start
@@ -427,17 +427,16 @@ def main():
             yield options.program, seed, options.everything
             seed += 1
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
     with multiprocessing.Pool(options.jobs, signal.signal, (signal.SIGTERM, signal.SIG_DFL)) as pool:
-        try:
-            for seed, found in pool.imap(examine, tasks()) if not options.minutes else (examine_all(pool, tasks())):
-                drawn += 1
-                left_out += found is None
-                failed += bool(found)
-                if found:
-                    report(options, seed, found)
-        except KeyboardInterrupt:  # an endless run ends with its figures
-            pass
+        for seed, found in pool.imap(examine, tasks()) if not options.minutes else (examine_all(pool, tasks())):
+            drawn += 1
+            left_out += found is None
+            failed += bool(found)
+            if found:
+                report(options, seed, found)
+            if stopping:  # an endless run ends with its figures
+                break
     print(f"{drawn} networks, {left_out} of them none that ONNX Runtime runs, {failed} failed; {time.monotonic() - start:.0f} s")
     return 1 if failed else 0
 
