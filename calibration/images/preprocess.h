@@ -86,13 +86,26 @@ std::string describe(const Preprocess& preprocess);
 /// known beforehand), if a size is missing and the model leaves it open, or if a number is out of its range.
 Preprocess resolve(Preprocess preprocess, const ImageInput& input);
 
+/// The pixels of an image that its tensor shows, resized, and where they stand in it; fill stands around them.
+struct FittedImage {
+  Image image;
+  int64_t left = 0, top = 0;
+  ImageSize size;  // of the tensor
+};
+
+/// Resizes and crops. shorter_side and height round the other side to the nearest pixel, letterbox down; never
+/// below 1. Requires: preprocess came from resolve.
+/// Errors: Error(kCalibration) if the image is smaller than the crop, or the result too large.
+FittedImage fit_image(const Image& image, const Preprocess& preprocess);
+
 /// The tensor [1, C, H, W] or [1, H, W, C], f32.
 ///
 ///   y = (pixel * scale - mean) / std, in float from left to right, pixel in 0..255
 ///
-/// shorter_side and height round the other side to the nearest pixel, letterbox down; never below 1.
-/// Requires: preprocess came from resolve.
-/// Errors: Error(kCalibration) if the image is smaller than the crop, or the result too large.
+/// Requires: preprocess came from resolve, and is that of fit_image.
+Tensor to_tensor(const FittedImage& fitted, const Preprocess& preprocess);
+
+/// Both. Errors: those of fit_image.
 Tensor preprocess_image(const Image& image, const Preprocess& preprocess);
 
 /// The same formula the other way round, for channels that are axis 1; nothing for NHWC, and of settings that

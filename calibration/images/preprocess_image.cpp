@@ -1,4 +1,4 @@
-// One image through its preprocessing. Read preprocess_image().
+// One image through its preprocessing. Read fit_image(), then to_tensor().
 #include <algorithm>
 #include <cmath>
 
@@ -66,9 +66,9 @@ std::array<float, 256> normalized_levels(const Preprocess& preprocess, size_t ch
   return levels;
 }
 
-/// Writes channel c of the tensor: `image` at (left, top), fill around it.
-void write_channel(const Image& image, int64_t left, int64_t top, const ImageSize& size,
-                   const Preprocess& preprocess, int64_t c, float* tensor) {
+/// Writes channel c of the tensor.
+void write_channel(const FittedImage& fitted, const Preprocess& preprocess, int64_t c, float* tensor) {
+  const auto& [image, left, top, size] = fitted;
   const auto levels = normalized_levels(preprocess, static_cast<size_t>(c));
   const float fill = levels[preprocess.resize.fill[static_cast<size_t>(c)]];
   const int64_t channels = preprocess.channels();
@@ -91,7 +91,7 @@ void write_channel(const Image& image, int64_t left, int64_t top, const ImageSiz
 
 }  // namespace
 
-Tensor preprocess_image(const Image& image, const Preprocess& preprocess) {
+FittedImage fit_image(const Image& image, const Preprocess& preprocess) {
   const Placement placed = place(image.width, image.height, preprocess.resize);
   const ImageSize canvas = {placed.canvas_height, placed.canvas_width};
   const ImageSize size = preprocess.crop.value_or(canvas);
@@ -111,24 +111,30 @@ Tensor preprocess_image(const Image& image, const Preprocess& preprocess) {
   const int64_t left = std::max(placed.left, crop_left), top = std::max(placed.top, crop_top);
   const int64_t right = std::min(placed.left + placed.width, crop_left + size.width);
   const int64_t bottom = std::min(placed.top + placed.height, crop_top + size.height);
-  Image visible;
+  FittedImage fitted{{}, left - crop_left, top - crop_top, size};
   if (left < right && top < bottom) {
     const Region region = {left - placed.left, top - placed.top, right - left, bottom - top};
     const auto [interpolation, antialias] =
         std::pair{preprocess.resize.interpolation, preprocess.resize.antialias};
     const bool to_gray_first = preprocess.color == Color::kGray && image.channels == 3;
-    visible = resize(to_gray_first ? to_gray(image) : image, placed.width, placed.height, interpolation,
-                     antialias, region);
+    fitted.image = resize(to_gray_first ? to_gray(image) : image, placed.width, placed.height, interpolation,
+                          antialias, region);
   }
+  return fitted;
+}
+
+Tensor to_tensor(const FittedImage& fitted, const Preprocess& preprocess) {
   const bool planar = preprocess.layout == Layout::kNchw;
   const int64_t channels = preprocess.channels();
+  const ImageSize& size = fitted.size;
   Tensor tensor(DataType::kF32, planar ? Shape{1, channels, size.height, size.width}
                                        : Shape{1, size.height, size.width, channels});
-  for (int64_t c = 0; c < channels; ++c) {
-    write_channel(visible, left - crop_left, top - crop_top, size, preprocess, c,
-                  tensor.mutable_data<float>());
-  }
+  for (int64_t c = 0; c < channels; ++c) write_channel(fitted, preprocess, c, tensor.mutable_data<float>());
   return tensor;
+}
+
+Tensor preprocess_image(const Image& image, const Preprocess& preprocess) {
+  return to_tensor(fit_image(image, preprocess), preprocess);
 }
 
 std::optional<PixelGrid> pixel_grid(const Preprocess& preprocess) {

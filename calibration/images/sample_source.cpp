@@ -32,46 +32,62 @@ SampleSource::SampleSource(std::vector<Value> inputs, SampleOptions options, Sam
       options_(std::move(options)),
       list_(std::move(list)),
       preprocess_(std::move(preprocess)),
+      fitted_(list_.images ? list_.samples.size() : 0),
       contents_(list_.samples.size()) {
   if (list_.images && !preprocess_) throw Error(ErrorKind::kInternal, "images need preprocessing");
 }
 
 std::optional<std::vector<Tensor>> SampleSource::load(size_t i) {
   if (is_rejected(i)) return std::nullopt;
-  const Sample& sample = list_.samples[i];
   std::vector<Tensor> tensors;
-  Hash content;
-  try {
+  if (list_.images) {
+    try {
+      tensors.push_back(load_image(i));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kCalibration && error.kind() != ErrorKind::kIo) throw;
+      reject(i, error.what());
+      return std::nullopt;
+    }
+  } else {
+    Hash content;
     for (size_t k = 0; k < inputs_.size(); ++k)
-      tensors.push_back(load_part(sample.parts[k], inputs_[k], content));
-  } catch (const Error& error) {
-    const bool about_file = error.kind() == ErrorKind::kCalibration || error.kind() == ErrorKind::kIo;
-    if (!list_.images || !about_file) throw;
-    reject(i, error.what());
-    return std::nullopt;
+      tensors.push_back(load_tensor(list_.samples[i].parts[k], inputs_[k], content));
+    set_content(i, content);
   }
   for (size_t k = 0; k < inputs_.size(); ++k) {
     if (!has_non_finite(tensors[k])) continue;
     reject(i, "input '" + inputs_[k].name + "' holds NaN or infinity");
     return std::nullopt;
   }
-  const std::lock_guard lock(mutex_);
-  contents_[i] = nonzero(content);
   return tensors;
 }
 
-Tensor SampleSource::load_part(const Sample::Part& part, const Value& input, Hash& content) const {
-  Tensor tensor;
-  if (list_.images) {
+Tensor SampleSource::load_image(size_t i) {
+  const Sample::Part& part = list_.samples[i].parts[0];
+  std::shared_ptr<const FittedImage> fitted = fitted_.find(i);
+  if (!fitted) {
     const std::vector<uint8_t> bytes = part.bytes();
+    fitted = std::make_shared<const FittedImage>(fit_image(decode_image(bytes), *preprocess_));
+    Hash content;
     content.add_bytes(bytes.data(), bytes.size());
-    tensor = preprocess_image(decode_image(bytes), *preprocess_);
-  } else {
-    tensor = read_tensor(part, input);
-    content.add_bytes(tensor.bytes(), tensor.byte_size());
+    set_content(i, content);
+    fitted_.keep(i, fitted);
   }
+  Tensor tensor = to_tensor(*fitted, *preprocess_);
+  check_fits(part.file, tensor.dtype(), tensor.shape(), inputs_[0]);
+  return tensor;
+}
+
+Tensor SampleSource::load_tensor(const Sample::Part& part, const Value& input, Hash& content) const {
+  Tensor tensor = read_tensor(part, input);
+  content.add_bytes(tensor.bytes(), tensor.byte_size());
   check_fits(part.file, tensor.dtype(), tensor.shape(), input);
   return tensor.dtype() == DataType::kF64 && input.dtype == DataType::kF32 ? to_f32(tensor) : tensor;
+}
+
+void SampleSource::set_content(size_t i, const Hash& content) {
+  const std::lock_guard lock(mutex_);
+  contents_[i] = nonzero(content);
 }
 
 Tensor SampleSource::read_tensor(const Sample::Part& part, const Value& input) const {

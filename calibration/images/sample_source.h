@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "calibration/images/choose_samples.h"
+#include "calibration/images/fitted_images.h"
 #include "calibration/images/hash.h"
 #include "calibration/images/held_samples.h"
 #include "calibration/images/npy.h"
@@ -115,7 +116,9 @@ class SampleSource {
   std::string fingerprint() const;
 
  private:
-  Tensor load_part(const Sample::Part& part, const Value& input, Hash& content) const;
+  Tensor load_tensor(const Sample::Part& part, const Value& input, Hash& content) const;
+  Tensor load_image(size_t i);
+  void set_content(size_t i, const Hash& content);
   Tensor read_tensor(const Sample::Part& part, const Value& input) const;
   bool is_rejected(size_t i) const;
 
@@ -125,6 +128,7 @@ class SampleSource {
   std::optional<Preprocess> preprocess_;
   mutable std::mutex mutex_;
   std::vector<BadImage> bad_images_;
+  FittedImages fitted_;
   std::vector<uint64_t> contents_;  // hashes of those loaded so far; 0: not yet
 };
 

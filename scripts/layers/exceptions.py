@@ -22,7 +22,6 @@ OPERATOR_NAMES = {
 
 # (file, function) -> parameters, where there are more than six
 PARAMETERS = {
-    ("calibration/images/preprocess_image.cpp", "write_channel"): 7,
     ("calibration/search/choose_plan.cpp", "choose_plan"): 7,
     ("calibration/search/layer_rows.cpp", "take_rows"): 8,
     ("core/engine/steps/packed_conv.cpp", "PackedConv"): 7,
