@@ -109,7 +109,7 @@ struct Subject {
   std::vector<std::vector<double>> rounds;  // times of every round
 };
 
-/// What the CPU does in registers alone, in multiply-accumulates per second.
+/// The speed of the CPU in registers alone, in multiply-accumulates per second.
 class Probe {
  public:
   explicit Probe(uint64_t (*kernel)(uint64_t) noexcept) : kernel_(kernel) {

@@ -32,7 +32,7 @@ struct LayerTime {
   double median_ms = 0;
 };
 
-/// What was measured of one model. Times of single inferences in milliseconds, over all accepted rounds.
+/// The measurement of one model. Times of single inferences in milliseconds, over all accepted rounds.
 struct ModelTime {
   std::string file;
   double median_ms = 0, min_ms = 0, p95_ms = 0;

@@ -37,7 +37,7 @@ Json checks_json(const std::vector<Check>& checks);
 /// A line for each, passed or not.
 std::string checks_text(const std::vector<Check>& checks, const Style& style);
 
-/// A sentence for each that failed: which, what was wanted, what came. For Report::failures.
+/// A sentence for each check that failed: its name, its figure and its limit. For Report::failures.
 std::vector<std::string> failures_of(const std::vector<Check>& checks);
 
 }  // namespace quantize

@@ -1,4 +1,4 @@
-// What a command is. cli/main.cpp lists them all.
+// The parts of a command. cli/main.cpp lists all commands.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ inline Json or_null(const std::optional<double>& figure) {
   return figure ? Json(*figure) : Json();
 }
 
-/// What a command found out: for machines, for people, for scripts.
+/// The result of a command: for machines, for people, for scripts.
 struct Report {
   Json json = Json::object();  // the command's own keys of the JSON contract
   std::string text;            // the same for people; ends with a newline

@@ -77,7 +77,7 @@ class Console {
 /// The most memory that the program has held so far.
 double peak_rss_mib();
 
-/// What a terminal can be trusted with: control characters, which may come from a hostile model, become '?'.
+/// Text that is safe for a terminal: control characters, which may come from a hostile model, become '?'.
 std::string printable(const std::string& text);
 
 }  // namespace quantize

@@ -144,7 +144,7 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
   return text + table.text(style);
 }
 
-// What --include and --exclude, --op-types, and --overrides can name: the nodes and values of the prepared
+// Names for --include and --exclude, --op-types, and --overrides: the nodes and values of the prepared
 // model.
 Report list_names(const InspectOptions& options, const Graph& source, const Style& style) {
   const Graph graph =

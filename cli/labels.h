@@ -11,8 +11,8 @@
 
 namespace quantize {
 
-/// Reads lines "image-name class-index". Errors: Error(kIo); Error(kInvalidArgument) naming the line, or for a file
-/// without any.
+/// Reads lines "image-name class-index". Errors: Error(kIo); Error(kInvalidArgument) naming the line, or for
+/// a file without any.
 std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offset);
 
 /// The label of a sample, by its path below the directory or by its file's name.
@@ -22,8 +22,8 @@ std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, co
 void check_some_labelled(const std::string& path, const std::map<std::string, int64_t>& labels,
                          const SampleSource& source);
 
-/// Warns of the names in the file of labels `path` that belong to none of the samples found, also of those that
-/// are not used: how many there are, and the first of them.
+/// Warns of the names in the file of labels `path` that belong to none of the samples found, also of those
+/// that are not used: how many there are, and the first of them.
 void warn_of_unmatched_labels(const std::string& path, const std::map<std::string, int64_t>& labels,
                               const std::vector<Sample>& found, Diagnostics& diagnostics);
 

@@ -1,4 +1,4 @@
-// --max-memory: what the program may take of the machine's memory.
+// --max-memory: how much of the machine's memory the program may take.
 #pragma once
 
 #include <cstdint>

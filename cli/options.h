@@ -44,7 +44,7 @@ Graph load_model(const std::string& path, const InputShapes& shapes);
 /// The same. Errors: also Error(kUnsupported) for a file that is larger than --max-memory allows.
 Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine);
 
-/// What running the prepared model on `threads` samples at a time needs (needed_bytes).
+/// The bytes that running the prepared model on `threads` samples at a time needs (needed_bytes).
 /// Errors: Error(kUnsupported) if --max-memory allows less.
 uint64_t check_memory(const Graph& prepared, int threads, const EngineOptions& engine);
 

@@ -54,7 +54,7 @@ struct QuantizeFlags {
   bool explain = false;
 };
 
-// What the activations look like, and where that is known from.
+// Statistics of the activations, and where they are known from.
 struct Learned {
   StatisticsTable statistics;
   std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
@@ -247,7 +247,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
   CalibrateOptions options;
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
-  // What is left of --max-memory is for optional work.
+  // The rest of --max-memory is for optional work.
   options.budget.bytes =
       std::min(Budget::kMostBytes, max_memory(flags.engine.max_memory) -
                                        check_memory(graph, flags.engine.thread_count(), flags.engine));
@@ -289,8 +289,8 @@ void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
                                                  "'; its lines are an image's name and its class");
 }
 
-// The share of FP32's time that is left under a bound: bench, in a few rounds. Nothing where the shape of an input is open, or
-// where a model cannot be read again.
+// The share of FP32's time that is left under a bound: bench, in a few rounds. Nothing where the shape of an
+// input is open, or where a model cannot be read again.
 std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph, Console& console) {
   if (!flags.bound || !sizes_are_known(graph)) return std::nullopt;
   if (is_stream(flags.model) || is_stream(output_of(flags))) return std::nullopt;

@@ -1,4 +1,4 @@
-// What the default command tells: its summary, its JSON, and the plan as JSON.
+// The report of the default command: its summary, its JSON, and the plan as JSON.
 #pragma once
 
 #include <map>
@@ -56,10 +56,10 @@ Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme);
 /// "--exclude 'Conv_3' names 2 nodes: Conv_3, Conv_31".
 std::string selector_text(const Selector& selector);
 
-/// What a search has chosen, or what was asked for by name.
+/// The recipe that a search has chosen, or that was asked for by name.
 Json recipe_json(const Recipe& recipe);
 
-/// What the user asked for, as it goes into the model's metadata; `more` are options beside the scheme.
+/// The user's options as they go into the model's metadata; `more` are options beside the scheme.
 Json options_json(const QuantizationScheme& scheme, const std::map<std::string, std::string>& more);
 
 }  // namespace quantize

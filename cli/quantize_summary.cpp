@@ -116,7 +116,7 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
          "out\n\n";
 }
 
-// What was not tried because of its cost.
+// Steps that were not tried because of their cost.
 std::string left_out_text(const ChosenPlan& chosen) {
   if (chosen.left_out.empty()) return "";
   std::string text = "  left out, as no optional step may take more than " +

@@ -1,4 +1,4 @@
-// What the default command tells people: six lines, and the tables behind --explain.
+// The summary of the default command: six lines, and the tables behind --explain.
 #pragma once
 
 #include <string>

@@ -98,7 +98,7 @@ Result run_once(const Runner& runner, std::string sample, const std::vector<Tens
   return result;
 }
 
-// What the inputs are given that no node reads: taken, as other runtimes take it, and not read.
+// Values for inputs that no node reads: accepted, as by other runtimes, and not used.
 void drop_unread(std::vector<std::string>& arguments, const Graph& model, Diagnostics& diagnostics) {
   for (const UnreadInput& unread : model.info.unread_inputs)
     if (std::erase_if(arguments,

@@ -48,16 +48,16 @@ Json preprocessing_json(const std::optional<PreprocessChoice>& choice);
 /// The same in one line of a summary.
 std::string preprocessing_text(const std::optional<PreprocessChoice>& choice);
 
-/// What --preprocess says, if it is not `auto`. Errors: those of load_preprocess and image_input_of.
+/// The preprocessing that --preprocess names, if it is not `auto`. Errors: those of load_preprocess and
+/// image_input_of.
 PreprocessChoice given_preprocess(const std::string& argument, const Value& input);
 
 /// Warns of a guess that is not sure.
 void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& diagnostics);
 
-/// Opens the samples at flags.path for a model as it was read; where they are images, decides the
-/// preprocessing: what
-/// --preprocess says, else what choose_preprocess finds. `labels` help to guess. Warns of a guess that is not sure, of files that were
-/// left out, and of --preprocess beside tensors.
+/// Opens the samples at flags.path for a model as it was read. The preprocessing of images is that of
+/// --preprocess, else the choice of choose_preprocess, which `labels` help. Warns of a guess that is not
+/// sure, of files that were left out, and of --preprocess beside tensors.
 /// Errors: Error(kInvalidArgument) for --shard and --seed; those of list_samples, load_preprocess and
 /// choose_preprocess.
 Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineOptions& engine,

@@ -25,8 +25,9 @@ std::string search_steps_text();
 /// --target; `otherwise` says what holds without it.
 void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise);
 
-/// Errors: Error(kInvalidArgument) for a regular expression, an operator type or an override that makes no
-/// sense; Error(kIo) if the overrides cannot be read.
+/// The scheme that the options describe.
+/// Errors: Error(kInvalidArgument) for a regular expression or an override that is none, and for options that
+/// contradict each other; Error(kIo) if the overrides cannot be read.
 QuantizationScheme make_scheme(const SchemeFlags& flags);
 
 /// Reads --overrides: {"value name": {"min":, "max":, "amax":, "scale_amax":, "num_bits":, "unsigned":,

@@ -28,7 +28,7 @@ struct SensitivityFlags {
   InputShapes input_shapes;
 };
 
-// What was found out.
+// The result of the command.
 struct Findings {
   const PlannedModel& planned;
   size_t samples;

@@ -1,4 +1,4 @@
-// quantize sensitivity: images to a statistics file.
+// quantize sensitivity: which layers lose how much by being quantized.
 #pragma once
 
 #include "cli/command.h"

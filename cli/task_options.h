@@ -1,4 +1,4 @@
-// --task: what the outputs of a model mean, and so what agreement means.
+// --task: the meaning of a model's outputs, on which the meaning of agreement depends.
 #pragma once
 
 #include <string>

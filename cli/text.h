@@ -21,7 +21,8 @@ std::string format_fixed(double value, int digits);
 /// The same; "unknown" for nothing.
 std::string format_fixed(const std::optional<double>& value, int digits);
 
-/// A number between -1 and 1 with as many digits more as three significant ones take: a small one is not 0.000.
+/// A number between -1 and 1 with as many digits more as three significant ones take: a small one is not
+/// 0.000.
 std::string format_figure(double value, int digits);
 
 /// "1 image", "3 images".

@@ -7,7 +7,7 @@
 
 namespace quantize {
 
-/// What kind of thing went wrong; cli/exit_codes.h maps each to an exit code.
+/// The kind of an error; cli/exit_codes.h maps each to an exit code.
 enum class ErrorKind {
   kInvalidArgument,  // an option or its value
   kInvalidModel,     // the model file breaks ONNX's rules

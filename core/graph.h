@@ -70,7 +70,7 @@ struct UnreadInput {
   std::string declaration;  // of any type, also none that Value can hold: ONNX's ValueInfoProto, serialized
 };
 
-/// What an ONNX file says about itself; carried from the source to the output.
+/// Facts of an ONNX file about itself; carried from the source to the output.
 struct ModelInfo {
   int64_t ir_version = 8;
   std::string producer_name, producer_version, domain, doc_string, graph_doc_string;

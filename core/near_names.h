@@ -1,4 +1,4 @@
-// Names that were meant where another was given.
+// The names that somebody may have meant who gave an unknown one.
 #pragma once
 
 #include <string>

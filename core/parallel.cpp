@@ -74,7 +74,7 @@ class Team {
     Nanoseconds asleep{0};
     walk(thread, asleep);
     const Nanoseconds busy = cpu_time_of_this_thread() - cpu_before;
-    // What is left is waiting for a CPU; it begins when the team does, for a thread that comes late.
+    // The rest is waiting for a CPU; it begins when the team does, for a thread that comes late.
     note_hold_up(Clock::now() - start_ - busy - asleep);
     leave(thread, team_size);
   }
@@ -189,7 +189,7 @@ class Team {
   std::exception_ptr error_;
   std::atomic_flag error_taken_;
   std::atomic<bool> failed_{false};
-  // What all threads write to stands apart, so that they do not take each other's cache line away.
+  // Counters that all threads write to stand apart, so that they do not take each other's cache line away.
   alignas(64) std::atomic<uint64_t> position_{0};
   alignas(64) std::atomic<size_t> done_{0};
   alignas(64) std::atomic<uint32_t> events_{0};

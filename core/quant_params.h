@@ -37,7 +37,7 @@ inline bool operator!=(const QuantParams& a, const QuantParams& b) {
   return !(a == b);
 }
 
-/// What a user or target asks for before any range is known.
+/// The integer type that a user or target asks for, before any range is known.
 struct QuantType {
   DataType dtype = DataType::kU8;  // storage: u8, s8 (u16, s16 for targets that have them)
   int num_bits = 8;                // 2..8 (..16 for 16-bit storage)
@@ -45,23 +45,27 @@ struct QuantType {
   bool narrow_range = false;       // leave out the lowest code: [-127, 127]
 };
 
-/// Smallest and largest code of a type, as reals: u8 8 bits [0, 255]; s8 narrow 8 bits [-127, 127]; u8 7 bits
-/// [0, 127]. Errors: Error(kInvalidArgument) for a storage type that is no integer of 8 or 16 bits or bits
-/// that do not fit.
+/// Smallest and largest code of a type, as reals: [0, 255] for u8 of 8 bits, [0, 127] of 7 bits; [-127, 127]
+/// for s8 of 8 bits with narrow_range. Errors: Error(kInvalidArgument) for a storage type that is no integer
+/// of 8 or 16 bits or bits that do not fit.
 Range code_range(const QuantType& type);
 
 /// Scale and zero point that hold every range, one per channel if there are several.
 ///
-///   asymmetric: scale = (max - min) / (quant_max - quant_min), zero_point = round_half_even(quant_min - min
-///   / scale) symmetric:  scale = max(-min, max) / quant_max', where quant_max' counts the codes on one side
+///   asymmetric:  scale = (max - min) / (quant_max - quant_min)
+///                zero_point = round_half_even(quant_min - min / scale)
+///   symmetric:   scale = max(-min, max) / (number of codes on one side of the zero point)
 ///
 /// A range of {0, 0} gets scale 1. A scale is never below the smallest normal float: below it, it is raised.
 /// Requires: min <= 0 <= max, finite (Errors: Error(kInternal)).
 QuantParams choose_quant_params(const std::vector<Range>& ranges, const QuantType& type,
                                 std::optional<int64_t> axis = std::nullopt);
 
-/// The formula: q = clamp(round_half_even(x / scale) + zero_point, quant_min, quant_max). NaN gives
-/// zero_point. Accuracy: bit-exact on every machine. Source: ONNX QuantizeLinear-13.
+/// The one formula of quantization. NaN gives zero_point.
+///
+///   q = clamp(round_half_even(x / scale) + zero_point, quant_min, quant_max)
+///
+/// Accuracy: bit-exact on every machine. Source: ONNX QuantizeLinear-13.
 int32_t quantize_value(float x, float scale, int32_t zero_point, int32_t quant_min, int32_t quant_max);
 
 /// real = scale * (q - zero_point), in float.

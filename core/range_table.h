@@ -1,4 +1,4 @@
-// What calibration tells the plan: ranges and means of values, and nothing else.
+// Ranges and means of values: all that calibration tells the plan.
 #pragma once
 
 #include <map>
@@ -21,7 +21,7 @@ struct TapMeans {
 struct RangeCandidate {
   std::string method;
   Range range;
-  double error = 0;  // of what the value's readers compute, as a share of its energy
+  double error = 0;  // of the results of the value's readers, as a share of their energy
 };
 
 /// One value's entry. Keyed by name: names survive the passes, ids do not.
@@ -40,7 +40,7 @@ struct ValueRange {
   std::vector<double> zero;
   /// Which calibrator decided: goes into the plan.
   std::string method;
-  /// What was compared, if anything was; the range of the method first.
+  /// The ranges that were compared, if any; that of the method first.
   std::vector<RangeCandidate> candidates;
 };
 

@@ -9,9 +9,8 @@ namespace quantize {
 
 /// How the s32 sum of output channel c becomes a code; each array has one element per output channel.
 ///
-///   t = round_half_even(float(sum) * multiplier[c])          one f32 product
-///   q = clamp(t + zero_point[c], low[c], high[c])            the zero point joins after rounding, as an
-///   integer
+///   t = round_half_even(float(sum) * multiplier[c])    one f32 product
+///   q = clamp(t + zero_point[c], low[c], high[c])      the zero point is added after rounding, as an integer
 ///
 /// Out of the range of s32, t is INT32_MIN or INT32_MAX by the sign of the product. multiplier[c] is
 /// (x_scale * w_scale[c]) / y_scale in f32, in that order. low and high hold a fused clamp; 0 and 255: none.
@@ -24,23 +23,27 @@ struct RequantizeU8 {
   const uint8_t* high = nullptr;
 };
 
-/// What may follow in the same registers: first the addition, then the table.
+/// The operators behind a convolution that are applied in its registers: first the addition of a residual b,
+/// then a table.
 ///
 ///   q = clamp(round_half_even(fma(q, a_ratio, fma(b[i], b_ratio, offset))), 0, 255)
 ///   q = table[q]
 ///
 /// or, if b_first, fma(b[i], b_ratio, fma(q, a_ratio, offset)): the sum's first operand is multiplied last.
-/// Here a_ratio = a_scale / y_scale, b_ratio = b_scale / y_scale and offset = y_zero_point - (a_ratio *
-/// a_zero_point + b_ratio * b_zero_point), all f32. Source: ONNX Runtime's QLinearAdd on x64.
+/// Here, all in f32,
 ///
-/// Or, if b_joins, the residual is added before the only rounding, which stands in for that of RequantizeU8:
+///   a_ratio = a_scale / y_scale,  b_ratio = b_scale / y_scale
+///   offset = y_zero_point - (a_ratio * a_zero_point + b_ratio * b_zero_point)
+///
+/// Source: ONNX Runtime's QLinearAdd on x64.
+///
+/// If b_joins, the residual is added before the only rounding, which replaces that of RequantizeU8:
 ///
 ///   q = clamp(round_half_even(fma(float(sum), multiplier[c], fma(b[i], b_ratio, offset))), low[c], high[c])
 ///
 /// with offset = y_zero_point - b_ratio * b_zero_point. zero_point, a_ratio and b_first are not read then.
 struct EpilogueU8 {
-  const uint8_t* b =
-      nullptr;  // laid out in pixels, rows and channels as y; null: no addition. May be y itself
+  const uint8_t* b = nullptr;  // pixels, rows and channels as y; null: no addition. May be y itself
   size_t b_pixel_stride = 0, b_row_stride = 0;
   float a_ratio = 0, b_ratio = 0, offset = 0;
   bool b_first = false, b_joins = false;
@@ -61,11 +64,14 @@ struct TapRange {
 };
 
 /// A block of a convolution or matrix product:
-///   sum[r][p][c] = bias[c] + sum over t, k of x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k]
-///   * w[c][t][k] y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
-/// for r < rows, p < width, channel_begin <= c < channel_end. Strides and offsets are bytes. x points at the
-/// first byte that the first output reads if tap_offsets[0] is 0; borders are in memory. Up to 63 bytes
-/// behind each run may be read, and nothing is written outside y's channels.
+///
+///   sum[r][p][c] = bias[c] + sum over t, k of
+///       x[r * x_row_stride + p * x_pixel_stride + tap_offsets[t] + k] * w[c][t][k]
+///   y[r * y_row_stride + p * y_pixel_stride + c] = the code of sum[r][p][c]
+///
+/// for r < rows, p < width, channel_begin <= c < channel_end. Strides and offsets are bytes. With
+/// tap_offsets[0] = 0, x points at the first byte that the first output reads. Borders are in memory. Up to
+/// 63 bytes behind each run may be read; nothing is written outside of y's channels.
 struct ConvU8S8 {
   const void* packed = nullptr;  // by conv_u8s8_pack of the same table, 64-byte aligned
   const uint8_t* x = nullptr;
@@ -88,11 +94,12 @@ struct DepthwiseWeightsU8S8 {
 };
 
 /// Rows of a depthwise convolution:
+///
 ///   sum[r][p][c] = bias[c] + sum over i, j of w[c][i][j] *
-///     x[(r * stride_h + i * dilation_h) * x_row_stride + (p * stride_w + j * dilation_w) * x_pixel_stride +
-///     c]
-/// Strides in bytes except stride_*, dilation_*, which count rows and pixels of x. Reads and writes no byte
-/// of other channels than [0, channels) of each pixel, but may read up to 63 bytes behind the last channel.
+///       x[(r * stride_h + i * dilation_h) * x_row_stride + (p * stride_w + j * dilation_w) * x_pixel_stride + c]
+///
+/// Strides are bytes; stride_* and dilation_* count rows and pixels of x. Channels [0, channels) of each
+/// pixel are read and written. Up to 63 bytes behind the last channel may be read.
 struct DepthwiseU8S8 {
   const void* packed = nullptr;  // by depthwise_u8s8_pack of the same table
   const uint8_t* x = nullptr;
@@ -136,8 +143,12 @@ struct AddU8 {
   float a_ratio = 0, b_ratio = 0, offset = 0;
 };
 
-/// y[i] = clamp(round_half_even(float((a[i] - a_zero_point) * (b[i] - b_zero_point)) * multiplier +
-/// zero_point), 0, 255), where multiplier = (a_scale * b_scale) / y_scale. Source: ONNX Runtime 1.32 on x64.
+/// The product of two values, where multiplier = (a_scale * b_scale) / y_scale:
+///
+///   t = float((a[i] - a_zero_point) * (b[i] - b_zero_point)) * multiplier
+///   y[i] = clamp(round_half_even(t + zero_point), 0, 255)
+///
+/// Source: ONNX Runtime 1.32 on x64.
 struct MulU8 {
   const uint8_t* a = nullptr;
   const uint8_t* b = nullptr;
@@ -179,11 +190,15 @@ constexpr Function kFunctions[] = {Function::kSigmoid,  Function::kSilu,     Fun
                                    Function::kGelu,     Function::kGeluTanh, Function::kMish,
                                    Function::kLeakyRelu};
 
-/// From the reals that ConvU8S8 and DepthwiseU8S8 may leave to codes, one scale per channel:
+/// From the reals of ConvU8S8::real or DepthwiseU8S8::real to codes, with one scale per channel:
+///
 ///   y[r * y_stride + c] = clamp(round_half_even(f(x[r * x_stride + c]) * ratio[c]) + zero_point[c], 0, 255)
-/// for r < rows, c < n. If there is a residual b, it is added before the only rounding, with y's zero point:
-///   y[..] = clamp(round_half_even(fma(f(x[..]), ratio[c], fma(b[r * b_stride + c], b_ratio, b_offset))), 0,
-///   255)
+///
+/// for r < rows, c < n. A residual b is added before the only rounding, with y's zero point:
+///
+///   t = fma(f(x[r * x_stride + c]), ratio[c], fma(b[r * b_stride + c], b_ratio, b_offset))
+///   y[r * y_stride + c] = clamp(round_half_even(t), 0, 255)
+///
 /// Strides in elements; y may be b. Accuracy: the same bytes on every ISA; f within 4e-7 * max(1, |x|) of the
 /// function. Out of the range of s32 as RequantizeU8.
 struct FunctionU8 {

@@ -34,10 +34,11 @@ struct GemmF32 {
 };
 
 /// One channel of a depthwise convolution, f32:
-///   y[i][j] = clamp(bias + sum over ky, kx of w[ky][kx] * x[i*stride_h + ky*dilation_h - pad_top][...], low,
-///   high)
-/// with x read as 0 outside the image.
-/// The bias comes last, as in GemmF32.
+///
+///   y[i][j] = clamp(bias + sum over ky, kx of w[ky][kx] *
+///       x[i * stride_h + ky * dilation_h - pad_top][j * stride_w + kx * dilation_w - pad_left], low, high)
+///
+/// x is read as 0 outside the image. The bias is added last, as in GemmF32.
 struct DepthwiseF32 {
   const float* x = nullptr;  // [height][width]
   size_t height = 0, width = 0;
@@ -50,8 +51,8 @@ struct DepthwiseF32 {
   float bias = 0, low = 0, high = 0;
 };
 
-/// y[i] = (x[i] - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] for i < n, mean and variance being
-/// those of x. y may be x.
+/// y[i] = (x[i] - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] for i < n, with the mean and the
+/// variance of x. y may be x.
 struct LayerNormF32 {
   const float* x = nullptr;
   const float* scale = nullptr;
@@ -64,8 +65,8 @@ struct RowMoments {
   float mean, inv_deviation;
 };
 
-/// What minmax_f32 finds. min and max are over the finite elements; +inf and -inf if there are none. A zero
-/// is +0.
+/// The result of minmax_f32. min and max are those of the finite elements; +inf and -inf if there are none. A
+/// zero is +0.
 struct MinMaxF32 {
   float min, max;
   uint64_t non_finite;
@@ -121,8 +122,8 @@ struct KernelTable {
   /// aligned, which `pack` fills. Work may be split at multiples of conv_u8s8_panel output channels, at rows
   /// and at pixels. Exact: the same bytes for every table and every split.
   size_t conv_u8s8_panel = 1;
-  /// For whoever splits work, and only about right: products that one thread does in a nanosecond, and the
-  /// pixels that are multiplied at once, of which a few cost as much as all.
+  /// Estimates for splitting work: the products that one thread does in a nanosecond, and the pixels that are
+  /// multiplied at once, so that fewer of them take the same time.
   double conv_u8s8_speed = 100;
   size_t conv_u8s8_pixels = 1;
   size_t (*conv_u8s8_bytes)(const ConvWeightsU8S8&) noexcept = nullptr;
@@ -147,8 +148,8 @@ struct KernelTable {
   /// Exact.
   void (*function_u8)(const FunctionU8&) noexcept = nullptr;
 
-  /// quantize_f32_u8 from planes to pixels: y[i * y_pixel_stride + c] is the code of x[c * x_plane_stride +
-  /// i] for i < n, c < channels.
+  /// quantize_f32_u8 from planes to pixels, for i < n, c < channels:
+  /// y[i * y_pixel_stride + c] is the code of x[c * x_plane_stride + i].
   void (*quantize_f32_u8_planes)(const float* x, size_t n, size_t channels, size_t x_plane_stride,
                                  float scale, int32_t zero_point, uint8_t* y,
                                  size_t y_pixel_stride) noexcept = nullptr;

@@ -1,4 +1,4 @@
-// What each ISA folder exports: one function that overwrites the slots it has kernels for.
+// The exports of the ISA folders: one function that overwrites the slots it has kernels for.
 #pragma once
 
 namespace quantize {

@@ -29,7 +29,7 @@ class PnmScanner {
     return value;
   }
 
-  /// What follows the header: one white space, then the binary pixels.
+  /// The bytes behind the header: one white space, then the binary pixels.
   std::span<const uint8_t> rest() const { return bytes_.subspan(std::min(at_ + 1, bytes_.size())); }
 
  private:

@@ -34,11 +34,12 @@ std::string ending_of(const std::filesystem::path& path);
 /// True if the name is that of a tensor file.
 bool is_tensor_name(const std::filesystem::path& path);
 
-/// The kind that the first bytes tell: one of the formats that are read, one of those that are not, or kOther.
+/// The kind that the first bytes tell: one of the formats that are read, one of those that are not, or
+/// kOther.
 FileFinding first_bytes_kind(std::span<const uint8_t> bytes);
 
-/// The kind of a regular file. Endings of images and tensors are believed; under every other name the first bytes
-/// say whether it is an image all the same. A file that cannot be opened is what its ending says.
+/// The kind of a regular file. Endings of images and tensors are believed; under every other name the first
+/// bytes say whether it is an image all the same. A file that cannot be opened is what its ending says.
 FileFinding find_kind(const std::filesystem::path& path);
 
 }  // namespace quantize

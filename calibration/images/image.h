@@ -8,7 +8,7 @@
 namespace quantize {
 
 /// Rows from top to bottom, pixels[(y * width + x) * channels + c]; channels is 3 (RGB) or 1 (grey).
-/// What make_image makes: width and height >= 1, `pixels` of exactly that size.
+/// The result of make_image: width and height >= 1, `pixels` of exactly that size.
 struct Image {
   int64_t width = 0, height = 0;
   int channels = 0;

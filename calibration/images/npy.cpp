@@ -36,7 +36,7 @@ constexpr TypeName kTypes[] = {
   throw Error(ErrorKind::kCalibration, what);
 }
 
-/// What stands behind "'key':" in the header's dictionary.
+/// The text behind "'key':" in the header's dictionary.
 std::string_view value_of(std::string_view dictionary, const std::string& key) {
   const size_t found = dictionary.find("'" + key + "'");
   const size_t colon = found == std::string_view::npos ? found : dictionary.find(':', found);

@@ -1,4 +1,4 @@
-// What is asked of images: the model's input, the presets, and filling in what was left out. Read resolve().
+// Preprocessing settings: the model's input, the presets, and filling in defaults. Read resolve().
 #include "calibration/images/preprocess.h"
 
 #include <algorithm>

@@ -24,10 +24,11 @@ struct ImageSize {
   int64_t height = 0, width = 0;
 };
 
-/// What happens to an image, in this order: colour, resize, centre crop, y = (pixel * scale - mean) / std,
-/// layout.
+/// The way from an image to a tensor, in this order: colour, resize, centre crop, normalization, layout.
 ///
-/// Channels of fill, mean and std are in the order of `color`. What is left out is filled in by resolve().
+///   y = (pixel * scale - mean) / std
+///
+/// Channels of fill, mean and std are in the order of `color`. resolve() fills in all that is left out.
 struct Preprocess {
   struct Resize {
     ResizeMode mode = ResizeMode::kStretch;
@@ -50,7 +51,7 @@ struct Preprocess {
   int64_t channels() const { return color == Color::kGray ? 1 : 3; }
 };
 
-/// What a model's input wants of an image: extents are kUnknownDim where the model leaves them open.
+/// The image that a model's input takes: extents are kUnknownDim where the model leaves them open.
 struct ImageInput {
   std::string name;
   int64_t channels = 3, height = kUnknownDim, width = kUnknownDim;

@@ -15,7 +15,7 @@ namespace quantize {
 constexpr const char* kPreprocessKey = "quantize.preprocess";
 constexpr const char* kPreprocessOriginKey = "quantize.preprocess_origin";
 
-/// A preprocessing and where it is known from. What was guessed once stays a guess.
+/// A preprocessing and where it is known from. A guess stays one.
 struct PreprocessChoice {
   Preprocess preprocess;              // resolved
   std::string name;                   // as --preprocess takes it: of a preset, of a file, or JSON

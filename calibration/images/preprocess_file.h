@@ -20,8 +20,8 @@ std::string to_json(const Preprocess& preprocess);
 /// JSON without what is filled in anyway. Requires: preprocess came from resolve for this input.
 std::string to_argument(const Preprocess& preprocess, const ImageInput& input);
 
-/// `argument` is a name for preset(), the path of a JSON file (any path that exists), or the JSON itself, which
-/// begins with '{'; the result is resolved.
+/// `argument` is a name for preset(), the path of a JSON file (any path that exists), or the JSON itself,
+/// which begins with '{'; the result is resolved.
 /// Errors: Error(kInvalidArgument), with the path as context; Error(kIo).
 Preprocess load_preprocess(const std::string& argument, const ImageInput& input);
 

@@ -56,7 +56,7 @@ Placement place(int64_t width, int64_t height, const Preprocess::Resize& resize)
   return {to_width, to_height, to_width, to_height};
 }
 
-/// What each of the 256 levels becomes in one channel.
+/// The real that each of the 256 levels becomes in one channel.
 std::array<float, 256> normalized_levels(const Preprocess& preprocess, size_t channel) {
   std::array<float, 256> levels;
   const auto scale = static_cast<float>(preprocess.scale);

@@ -13,9 +13,9 @@
 
 namespace quantize {
 
-/// Samples of which a network makes something else than of the others: those that make a value NaN or
-/// infinite (or beyond 2^40) that half of the samples or more leave finite. What more do is the network's own
-/// doing.
+/// The samples that overflow: each makes a value NaN, infinite or larger than 2^40 that is finite in at least
+/// half of the samples. A value that overflows in more samples is a fault of the network, not of the samples.
+///
 /// `non_finite`: per sample that was run, the names of the values that were not finite, in the order of
 /// computation. Returns, per such sample, the first such value.
 std::map<size_t, std::string> overflowing_samples(
@@ -37,14 +37,14 @@ class SampleCensus {
 
   void clear() { facts_.clear(); }
 
-  /// A sentence for the samples that are kOutlier times as large as most, by their extremes and their root mean
-  /// square, and further off than the others are from each other; one per input. `name(i)`: of sample i;
+  /// A sentence for the samples that are kOutlier times as large as most, by their extremes and their root
+  /// mean square, and further off than the others are from each other; one per input. `name(i)`: of sample i;
   /// `consequence`: what comes of them.
   std::vector<std::string> outliers(const std::function<std::string(size_t)>& name,
                                     const std::string& consequence) const;
 
-  /// For calibration, one sentence for each of these: outliers; samples that do not differ, or hardly; outputs that
-  /// do not depend on the sample; blank samples; fewer than kFewSamples.
+  /// For calibration, one sentence for each of these: outliers; samples that do not differ, or hardly;
+  /// outputs that do not depend on the sample; blank samples; fewer than kFewSamples.
   std::vector<std::string> warnings(const std::function<std::string(size_t)>& name) const;
 
   static constexpr double kOutlier = 5;

@@ -44,7 +44,7 @@ struct Sample {
   std::vector<Part> parts;
 };
 
-/// What lies at a path, in the order of the paths.
+/// The samples found at a path, in the order of the paths.
 struct SampleList {
   bool images = false;        // else tensors
   std::vector<Sample> whole;  // all that was found: whoever guesses from these guesses alike for every shard

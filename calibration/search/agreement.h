@@ -43,9 +43,9 @@ struct TaskFigures {
 
 /// Compares the outputs of two networks, sample by sample, by the task of each output.
 ///
-///   Agreement agreement(graph, std::nullopt);            // a task by its name, or nothing: told by the
-///   graph parts[s] = agreement.compare(inputs, expected, computed);       // from any thread, sample by
-///   sample figures = agreement.total(parts);                    // in the order of samples
+///   Agreement agreement(graph, std::nullopt);                        // a task, or nothing: told by the graph
+///   parts[s] = agreement.compare(inputs, expected, computed);        // sample by sample, from any thread
+///   figures = agreement.total(parts);                                // in the order of samples
 ///
 /// The tasks are decided by the first sample that is compared: nothing but shapes and, for boxes, the
 /// numbers' ranges count, which samples of one model share.

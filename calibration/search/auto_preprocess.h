@@ -32,9 +32,10 @@ struct GuessOptions {
 ///   - top-1 on labelled images, which outweighs all others.
 ///
 /// For inputs of three channels the outputs then show the order of the colours, if it makes a difference of
-/// two standard errors. A guess is sure if its numbers rest on the file or on a decisive measurement that no
-/// other one contradicts, if they are not the images' own, if its colours show, and if the size of the images is known. Where the candidates
-/// differ by nothing, `imagenet` is taken for three channels and `unit` for one.
+/// two standard errors. A guess is sure if all of this holds: its numbers rest on the file or on a decisive
+/// measurement that no other one contradicts; they are not the images' own; its colours show; the size of the
+/// images is known. Where the candidates do not differ, `imagenet` is taken for three channels and `unit` for
+/// one.
 ///
 /// Geometry: text lines (an open width) keep their aspect ratio at the model's height; networks whose first
 /// output has three axes get a letterbox, maps the whole image; inputs below 128x128 and images that have the
@@ -43,8 +44,8 @@ struct GuessOptions {
 ///
 /// Measured are up to 32 images, fewer for large models, spread evenly over the whole list, before shards and
 /// --samples cut it: each shard comes to the same result. Each is decoded once. `source` is the model as it
-/// was read, `prepared` what open_model() made of it. Errors: those of image_input_of, resolve and Engine::run;
-/// Error(kCalibration) if none of the images can be used; Error(kInterrupted).
+/// was read, `prepared` what open_model() made of it. Errors: those of image_input_of, resolve and
+/// Engine::run; Error(kCalibration) if none of the images can be used; Error(kInterrupted).
 PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, const SampleList& list,
                                    const GuessOptions& options);
 

@@ -30,8 +30,8 @@ struct BoxLayout {
 /// below 0 and no grids that explain them.
 std::optional<BoxLayout> layout_of(const Tensor& output, const std::vector<Tensor>& inputs);
 
-/// The same for scores [N, boxes, C] beside boxes [N, boxes, 4], output number `boxes_output`. Nothing if these can be
-/// neither corners nor sizes, as the offsets from anchors of a detector that is not decoded.
+/// The same for scores [N, boxes, C] beside boxes [N, boxes, 4], output number `boxes_output`. Nothing if
+/// these can be neither corners nor sizes, as the offsets from anchors of a detector that is not decoded.
 std::optional<BoxLayout> layout_beside(const Tensor& scores, const Tensor& boxes, size_t boxes_output,
                                        bool has_background);
 

@@ -144,7 +144,7 @@ class PlanSearch {
     if (progress_) progress_(trials_);
   }
 
-  /// What the scheme says, unseen; but what fits the samples is left out if nothing can judge it (`auto`).
+  /// The plan of the scheme, not judged. With `auto`, corrections that are fitted to samples are left out.
   void take(const std::string& method) {
     const bool may_fit = pool_.set().count != 0 && !is_auto();
     const bool equalized = scheme_.equalization == Equalization::kOn && maker_.equalize() != 0;

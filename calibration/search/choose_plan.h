@@ -52,17 +52,17 @@ struct ChosenPlan {
 /// A method by name does what it says: no sample is held back, none is loaded unless biases are to be
 /// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
 /// kFallbackMethod and biases corrected in closed form (if the scheme corrects them). Every step of
-/// all_search_steps that applies varies the best recipe so far. Its plan replaces the best one if the network's
-/// outputs on the held-back samples gain more than SearchStep::least_gain (Quality::gain_over) and none of
-/// their channels gets much worse (Quality::worsens_a_channel_of).
+/// all_search_steps that applies varies the best recipe so far. Its plan replaces the best one if the
+/// network's outputs on the held-back samples gain more than SearchStep::least_gain (Quality::gain_over) and
+/// none of their channels gets much worse (Quality::worsens_a_channel_of).
 ///
 /// A step that `scheme.without` names is not tried, nor one that combines it.
 ///
 /// With few held-back samples less is hardly chance: gains that count in standard errors must be larger, as
-/// the quantiles of Student's distribution are. What all kept steps gain together must then show on the
+/// the quantiles of Student's distribution are. The gain of all kept steps together must then show on the
 /// confirming samples, which have judged no step: where it does not, the last kept step is taken back, and so
-/// on, down to what the search starts from. Steps of kAnyGain alone need not show a gain once more, but no loss
-/// of a standard error.
+/// on, down to what the search starts from. Steps of kAnyGain alone need not show a gain once more, but no
+/// loss of a standard error.
 ///
 /// An equalized network's activations are those of the given one but for the equalized values, whose
 /// statistics are taken from up to kEqualizedSamples of the samples that are not held back. With kOn, every
@@ -79,8 +79,8 @@ struct ChosenPlan {
 /// that harm most per multiply-accumulate, until it holds on the held-back samples; if it would not
 /// hold with any layer in integers, `bound_met` is false. Requires: held-back samples, if there is a bound.
 ///
-/// `options.progress` is told how many networks were tried: one, then one for each step of the search, then those that a
-/// bound needs.
+/// `options.progress` is told how many networks were tried: one, then one for each step of the search, then
+/// those that a bound needs.
 ///
 /// Errors: those of decide_ranges, plan_quantization, the loader and the engine; Error(kInvalidArgument) for
 /// kOn without samples.

@@ -20,7 +20,7 @@ namespace quantize {
 
 namespace {
 
-/// What is left of the method's error if another range is taken: at most half, where that cuts off more,
+/// The share of the method's error that another range may leave: at most half, where that cuts off more,
 /// because errors of cutting add up over layers; nine tenths, where it does not. See README.md.
 constexpr double kCutting = 0.5, kWidening = 0.9;
 
@@ -212,7 +212,7 @@ size_t RangeChooser::affordable_samples(const std::vector<Reader>& readers) cons
       std::min(kRangeMacs / std::max<uint64_t>(macs, 1), most_bytes / std::max<uint64_t>(bytes, 1)), 1);
 }
 
-/// What the readers read in the float network, per sample.
+/// The readers' inputs in the float network, per sample.
 std::vector<Values> RangeChooser::record(const std::vector<Reader>& readers, size_t samples, size_t count,
                                          const SampleLoader& load) const {
   std::vector<bool> keep(graph_.values.size(), false);
@@ -231,7 +231,7 @@ std::vector<Values> RangeChooser::record(const std::vector<Reader>& readers, siz
   return recorded;
 }
 
-/// What each open candidate changes in the results of a reader, for one sample.
+/// The change that each open candidate makes to the results of a reader, for one sample.
 std::vector<Deviation> RangeChooser::deviations(const Reader& reader, Engine& engine,
                                                 const Values& values) const {
   std::vector<Tensor> operands;

@@ -11,16 +11,16 @@
 namespace quantize {
 
 constexpr size_t kFirstRangeSamples = 4, kRangeSamples = 64;
-/// What each of the two rounds may multiply and keep, if more than one sample is to be looked at.
+/// The most that each of the two rounds may multiply and keep, if more than one sample is looked at.
 constexpr uint64_t kRangeMacs = 16'000'000'000, kRangeBytes = 256 << 20;
 
 /// The first table, with the range of another where that harms the readers of a value less. Compared are the
 /// ranges of all tables and, where both ends differ, each end of them beside the other end of the first. A
-/// range's error: the energy of what rounding the value to it changes in the results of each reader, as a
-/// share of these results' energy, summed over the readers. A Relu, Clip or function behind a reader or the
-/// value counts as part of the reader, so that what it cuts off or flattens costs nothing. All candidates are
-/// recorded (ValueRange::candidates) for the values that the plan holds by a scale of their own, without an
-/// override.
+/// range's error: rounding the value to it changes the results of each reader; the energy of that change, as
+/// a share of the results' energy, is summed over the readers. A Relu, Clip or function behind a reader or
+/// the value counts as part of the reader, so that errors that it cuts off or flattens cost nothing. All
+/// candidates are recorded (ValueRange::candidates) for the values that the plan holds by a scale of their
+/// own, without an override.
 ///
 /// The plan was made of the first table. Up to kRangeSamples of `count` samples are run in the float network.
 /// The result does not depend on the number of threads. Errors: those of the loader and of Engine::run.

@@ -51,7 +51,8 @@ struct ComparisonOptions {
   bool needs_agreement = false;   // refuse models without an output that has one
   std::function<std::optional<int64_t>(size_t sample)> label = {};  // empty: there are no labels
   SampleCensus* census = nullptr;  // told of every sample that is compared; may be nullptr
-  /// Told how many batches are done; never from two threads at once. What it throws ends the run.
+  /// Told how many batches are done; never from two threads at once. An exception that it throws ends the
+  /// run.
   std::function<void(size_t done, size_t of)> progress = {};
 };
 

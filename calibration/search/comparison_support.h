@@ -1,5 +1,5 @@
-// The parts that both comparisons of two models share: networks that are fed samples, outputs of the same name, the
-// loop.
+// The parts that both comparisons of two models share: networks that are fed samples, outputs of the same
+// name, the loop.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@ namespace quantize {
 /// A network that takes float samples whatever its inputs are. Thread-safe.
 class FedNetwork {
  public:
-  /// `source` is the model as it was read, `network` what open_model made of it; `role` names it in errors. `keep`:
-  /// as in CompileOptions.
+  /// `source` is the model as it was read, `network` what open_model made of it; `role` names it in errors.
+  /// `keep`: as in CompileOptions.
   FedNetwork(const Graph& source, Graph network, const KernelTable* kernels, const char* role,
              std::vector<bool> keep = {});
 

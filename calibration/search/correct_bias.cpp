@@ -142,7 +142,7 @@ class BiasCorrector {
   }
   InputMeans fit(const Layer& layer, const StagedRun& run);
   void correct(const Layer& layer, const InputMeans& exact, const InputMeans& quantized);
-  /// What the layer reads in the quantized network.
+  /// The layer's input in the quantized network.
   const Tensor& codes(const Layer& layer, const StagedRun& run, size_t sample) const {
     return run.value(sample, quantized_node(layer).inputs[0]);
   }

@@ -1,4 +1,4 @@
-// The second step of bias correction: what the quantized network really sees, layer by layer.
+// The second step of bias correction: the means that the quantized network has, measured layer by layer.
 #pragma once
 
 #include "calibration/search/fit_rounding.h"
@@ -11,16 +11,18 @@ namespace quantize {
 /// Replaces the closed-form corrections in the plan by measured ones. The quantized network is run on samples
 /// up to each layer in turn; the layer's bias is set so that the mean of its output becomes that of the float
 /// network (bias_shift with the means of both networks' inputs); then the run goes on with that bias, since
-/// what is shifted upstream changes what layers downstream see. Every layer runs once per sample: what lies
-/// between is kept in memory.
+/// a shift upstream changes the inputs of layers downstream. Every layer runs once per sample: the values
+/// between them are kept in memory.
 ///
 /// Up to kBiasSamples samples, evenly spread over `count`, fewer where what is kept of them would exceed
 /// kBiasBytes (kBiasSamplesOfAnyShape if shapes are unknown); all of the first one's shape. Both networks see
 /// the same ones, so that their choice cancels out. The result does not depend on the number of threads.
 /// `options.progress` is told of every sample of the float run, then of every layer.
-/// With WeightRounding::kFitted, weights whose codes the plan does not say are first rounded anew for what
-/// their layer reads there (fit_rounding), but for those that are too_costly_to_fit. With BiasCorrection::kClosedForm their biases then take back what
-/// the new codes do to the means of just that, and nothing else.
+///
+/// With WeightRounding::kFitted, weights without planned codes are first rounded anew for the input that
+/// their layer has there (fit_rounding), except those that are too_costly_to_fit. With
+/// BiasCorrection::kClosedForm their biases then correct the shift of the mean that the new codes cause, and
+/// nothing else.
 ///
 /// Errors: those of the loader and of Engine::run.
 void correct_bias(PlannedModel& planned, size_t count, const SampleLoader& load, BiasCorrection correction,

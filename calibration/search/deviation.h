@@ -7,7 +7,7 @@
 
 namespace quantize {
 
-/// Energies of a reference and of another's error against it. Sums over disjoint samples add up.
+/// Energy of a reference, and of the error of another tensor against it. Sums over disjoint samples add up.
 struct Deviation {
   double signal = 0;
   double noise = 0;

@@ -90,7 +90,7 @@ class ChannelFitter {
     if (covariance.rows() <= kMostFactored) factor_.emplace(covariance);
   }
 
-  /// What coordinate descent makes of the nearest codes, or of those that pass errors on, where that is
+  /// The result of coordinate descent from the nearest codes, or of those that pass errors on, where that is
   /// better. One scale per column of the weights.
   Eigen::MatrixXi best(const Eigen::MatrixXf& weights, const Eigen::VectorXf& scales) const {
     Fit result = nearest(weights, scales);

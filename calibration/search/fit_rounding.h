@@ -1,4 +1,4 @@
-// Rounding weights for the least error of what the layer computes, not of the weights.
+// Rounding weights for the least error of their layer's results, not of the weights.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace quantize {
 
-/// What a layer multiplies its weights with: x[(input channel * taps + tap) * rows + row], rows taken from
-/// samples and output positions.
+/// The inputs that a layer multiplies its weights with: x[(input channel * taps + tap) * rows + row], rows
+/// taken from samples and output positions.
 struct LayerRows {
   size_t rows = 0;
   std::vector<float> x;
@@ -28,8 +28,8 @@ struct LayerRows {
 /// inputs there are only the nearest codes to start from. A thousandth of the mean variance is added to each
 /// input's own, so that inputs that never vary keep the nearest code.
 ///
-/// Codes further off, and smaller scales that clip the largest weights, lower the sum on these rows and were
-/// tried at 4 bits: SqueezeNet fell from 77 to 38 % agreement, for what rarely fires was clipped.
+/// Codes further off, and smaller scales that clip the largest weights, lower the sum on these rows. Tried at
+/// 4 bits, they took SqueezeNet from 77 to 38 % agreement: they clip weights whose inputs are rarely large.
 ///
 /// Shapes:   weights as `layout` describes them, params per tensor or per output channel along
 ///           layout.channel_axis; zero point 0.
@@ -40,8 +40,9 @@ struct LayerRows {
 Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
                     const LayerRows& rows, const KernelTable& kernels, int threads);
 
-/// What fit_rounding takes for a layer, known before it begins: the covariance of the inputs of a group, which
-/// grows with their square, and the multiplications for it and for the channels that are fitted.
+/// The cost of fit_rounding for a layer, known before it begins: the bytes of the covariance of a group's
+/// inputs, which grow with the square of their number, and the multiplications for it and for the fitted
+/// channels.
 struct FitCost {
   uint64_t bytes = 0, macs = 0;
 };

@@ -1,4 +1,4 @@
-// The inputs of a layer as rows of a matrix: what each output position multiplies its weights with.
+// The inputs of a layer as rows of a matrix: each row is multiplied with the weights for one output position.
 #pragma once
 
 #include "calibration/search/fit_rounding.h"

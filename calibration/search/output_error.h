@@ -7,16 +7,16 @@
 
 namespace quantize {
 
-/// The error of one output of a network, relative to what it varies by.
+/// The error of one output of a network, relative to its deviation over the samples.
 ///
-/// What lies along one axis may be of different kinds and sizes, as the coordinates and scores of boxes are:
+/// The channels along one axis may differ in kind and size, as the coordinates and scores of boxes do:
 ///
 ///   error = sum over c of noise(c) / deviation(c)  /  sum over c of deviation(c)
 ///
 /// with noise(c) the mean squared error of channel c and deviation(c) the standard deviation of the float
 /// network's over all samples. Channels of one size count as their energies do; those of small size count
 /// more than in the energy of all, which is that of the largest alone, and less than if each were taken
-/// relative to itself, where channels that mean nothing would speak as loud as the others. Where no channel
+/// relative to itself, where channels without meaning would count as much as the others. Where no channel
 /// varies, an error counts as a share of the mean energy of a sample; where there is none, as it is.
 ///
 /// No sample decides alone: one of more than kOutlyingEnergy times the energy of most counts in no deviation,

@@ -26,8 +26,8 @@ constexpr size_t kEqualizedSamples = 64;
 /// "ranges by entropy": all ranges by one method.
 std::string ranges_by(const std::string& method);
 
-/// What a recipe is made with, and what recipes have in common, computed once: ranges, the equalized graph,
-/// fitted weights.
+/// The data from which plans of recipes are made, computed once for all recipes that share them: ranges, the
+/// equalized graph, fitted weights.
 class PlanMaker {
  public:
   /// The references must outlive this object. If the statistics say how images were preprocessed, the graph's
@@ -49,7 +49,7 @@ class PlanMaker {
   const RangeTable& ranges_of(const Recipe& recipe);
   /// From now on, the ranges of this recipe, and of those that differ from it in corrections alone.
   void set_ranges(const Recipe& recipe, RangeTable ranges);
-  /// What another scheme makes of the statistics of this recipe's graph.
+  /// The ranges that another scheme makes of the statistics of this recipe's graph.
   RangeTable decide(const Recipe& recipe, const QuantizationScheme& scheme) const;
 
   /// Makes the equalized graph and its statistics, from up to kEqualizedSamples samples. Returns how many
@@ -72,7 +72,7 @@ class PlanMaker {
   }
 
  private:
-  /// What needs to be computed once for a method, Recipe::equalized and Recipe::by_readers.
+  /// Data that are computed once for a method, Recipe::equalized and Recipe::by_readers.
   struct Known {
     std::optional<RangeTable> ranges;
     QuantizationPlan fitted;  // with fitted weights; empty until there are any

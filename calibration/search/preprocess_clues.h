@@ -18,7 +18,7 @@ struct PixelNumbers {
   std::vector<double> mean, std;
 };
 
-/// One thing the file says. What it does not say is left out.
+/// One clue of the file. Facts that it does not tell are left out.
 struct Clue {
   std::string text;                     // for people
   std::optional<PixelNumbers> numbers;  // certain as far as the exporter or the graph is believed
@@ -29,10 +29,10 @@ struct Clue {
 
 /// Metadata of Ultralytics (`names` and `stride`): unit, RGB, letterbox, or the shorter side for `task`
 /// classify. Metadata with a mean and a std (`mean` `std`, `image_mean` `image_std`, `norm_mean` `norm_std`):
-/// these numbers. PaddlePaddle as producer of a text reader: BGR, as OpenCV reads images, and lines of height 48
-/// where height and width are open. Sub, Div, Mul, Add,
-/// BatchNormalization and ImageScaler at the start of the graph: `raw`, `unit` or `tf`, by which of them
-/// these turn into numbers around 0; a mean per channel shows the order of the colours too.
+/// these numbers. PaddlePaddle as producer of a text reader: BGR, as OpenCV reads images, and lines of height
+/// 48 where height and width are open. Sub, Div, Mul, Add, BatchNormalization and ImageScaler at the start of
+/// the graph: `raw`, `unit` or `tf`, by which of them these turn into numbers around 0; a mean per channel
+/// shows the order of the colours too.
 ///
 /// `readable` has its constants folded.
 std::vector<Clue> read_clues(const Graph& readable, const ImageInput& input);

@@ -36,7 +36,7 @@ struct LeftOut {
   uint64_t bytes = 0, macs = 0;  // multiply-accumulates
 };
 
-/// What the search has found so far, for a step to vary.
+/// The state of the search, for a step to vary.
 struct SearchState {
   PlanMaker& maker;
   const Recipe& recipe;         // of the best plan so far
@@ -50,16 +50,16 @@ struct Variation {
   std::optional<size_t> changed = {};  // how many tensors or values the step changes, where it counts them
 };
 
-/// What a step must gain to be kept (Quality::gain_over), with many samples.
+/// The gain with which a step is kept (Quality::gain_over), with many samples.
 constexpr double kAnyGain = 0;     // for what helps on most networks
 constexpr double kLikelyGain = 1;  // one standard error: the gain is hardly chance
-/// Two standard errors, for a step that is one of several of its kind: with one, about one in six would pass by
-/// chance.
+/// Two standard errors, for a step that is one of several of its kind: with one, about one in six would pass
+/// by chance.
 constexpr double kClearGain = 2;
 
-/// One thing that the search tries: a recipe made of the best so far, which must gain enough to replace it.
-/// A step is a file of calibration/search/steps and a line in all_steps.cpp; the search, its report, the progress, the
-/// help and --without follow from that list.
+/// One thing that the search tries: a recipe made of the best so far, which must gain enough to replace it. A
+/// step is a file of calibration/search/steps and a line in all_steps.cpp; the search, its report, the
+/// progress, the help and --without follow from that list.
 struct SearchStep {
   std::string name;         // in the report and for --without
   std::string description;  // one line of the help

@@ -1,4 +1,4 @@
-// What quantizing single layers costs, and which of them to leave in float to keep a promise.
+// The loss by quantizing single layers, and the choice of those that stay in float so that a bound holds.
 #pragma once
 
 #include <functional>
@@ -29,7 +29,7 @@ std::vector<LayerSensitivity> measure_sensitivity(const PlannedModel& planned, c
                                                   const Validator& validator, bool without,
                                                   const std::function<void(size_t)>& progress);
 
-/// What a network must keep of the float network, on the held-back samples.
+/// The bound on a network's loss against the float network, on the held-back samples.
 struct Bound {
   std::optional<double> min_agreement;  // percent
   std::optional<double> min_sqnr;       // dB, of the worst output
@@ -40,7 +40,7 @@ struct Bound {
   bool holds(const Quality& quality) const;
 };
 
-/// What a layer's harm is measured against.
+/// The network against which a layer's harm is measured.
 enum class HarmPer { kMac, kLayer };
 
 /// The order in which layers go back to float: by the mean error that each causes alone, per

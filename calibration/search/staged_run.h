@@ -9,7 +9,7 @@
 
 namespace quantize {
 
-/// Runs a graph on several samples, up to one node after the other. What the nodes behind still need is kept
+/// Runs a graph on several samples, up to one node after the other. Values that later nodes read are kept
 /// in memory: integer codes rather than the reals that are made of them. Constants of the graph may change
 /// between two calls of advance_to, as long as only nodes behind read them.
 class StagedRun {

@@ -36,8 +36,8 @@ struct Quality {
   std::vector<Deviation> outputs;  // likewise
   /// Per sample: the SQNR of its worst output.
   std::vector<std::optional<double>> sample_sqnrs;
-  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm, detections in
-  /// the rows that hold an object (noticed_rows).
+  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm, detections
+  /// in the rows that hold an object (noticed_rows).
   std::vector<double> errors;
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
@@ -51,13 +51,13 @@ struct Quality {
   /// standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors
   /// themselves the few largest would decide. A network with more samples of infinite error than the other's
   /// loses by kMostGain; those that are infinite in both do not count. Nothing where samples do not differ in
-  /// what they gain, as copies do not: then it is not known what chance explains.
+  /// their gain, as copies do not: then it is not known how much chance explains.
   std::optional<double> gain_over(const Quality& other) const;
   static constexpr double kMostGain = 1000;
 
   /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
   /// all channels gain together: its error is larger by a quarter, and that one of as many channels seems so
-  /// by chance is less likely than one in five. What a program reads first may be one channel of many, as the
+  /// by chance is less likely than one in five. A program may read one channel of many first, as the
   /// objectness of a detector is.
   bool worsens_a_channel_of(const Quality& other) const;
 };

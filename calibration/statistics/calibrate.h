@@ -14,8 +14,8 @@ namespace quantize {
 /// Loads sample i: one tensor per graph input, or nothing for a sample to skip. Called from several threads.
 using SampleLoader = std::function<std::optional<std::vector<Tensor>>(size_t i)>;
 
-/// Told of a sample that must not be used, and why: from then on the loader gives nothing for it. What it
-/// throws ends the run.
+/// Told of a sample that must not be used, and why: from then on the loader gives nothing for it. An
+/// exception that it throws ends the run.
 using SampleRejecter = std::function<void(size_t i, const std::string& reason)>;
 
 /// Options of a run over samples: how it is run, who is told, what it may cost.
@@ -23,7 +23,8 @@ struct CalibrateOptions {
   int threads = 1;
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   std::string preprocessing;             // recorded in the table
-  /// Told how many samples are done, after each; never from two threads at once. What it throws ends the run.
+  /// Told how many samples are done, after each; never from two threads at once. An exception
+  /// that it throws ends the run.
   std::function<void(size_t done)> progress;
   SampleRejecter reject = {};
   Budget budget = {};              // of optional work

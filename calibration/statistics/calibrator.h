@@ -9,7 +9,7 @@
 
 namespace quantize {
 
-/// What the range is for.
+/// The use of a range.
 struct RangeRequest {
   QuantType type;
   double percentile = 99.99;  // of the calibrator of that name: in [50, 100]
@@ -20,7 +20,7 @@ class Calibrator {
  public:
   virtual ~Calibrator() = default;
 
-  /// What --method calls it.
+  /// The name for --method.
   virtual const char* name() const = 0;
   /// One line for the help.
   virtual const char* description() const = 0;

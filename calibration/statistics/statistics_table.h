@@ -11,8 +11,8 @@
 
 namespace quantize {
 
-/// Statistics of all observed values of one model, and of which samples and preprocessing they are. Every method
-/// can be decided from them.
+/// Statistics of all observed values of one model, and of which samples and preprocessing they are. Every
+/// method can be decided from them.
 struct StatisticsTable {
   std::string model;          // fingerprint() of the prepared graph
   std::string preprocessing;  // what was done to the images, as text; empty for tensors taken as they are
@@ -36,8 +36,8 @@ std::string fingerprint(const Graph& graph);
 /// StatisticsTable::preprocessing in a sentence.
 std::string name_of_preprocessing(const std::string& preprocessing);
 
-/// Doubts about the constants of the model (core/fusion/constant_doubts.h); about masks and open bounds that hold
-/// infinity only if some value was not finite in calibration.
+/// Doubts about the constants of the model (core/fusion/constant_doubts.h); about masks and open bounds that
+/// hold infinity only if some value was not finite in calibration.
 std::vector<std::string> doubts_about_constants(const Graph& model, const StatisticsTable& table);
 
 /// Makes sure that statistics belong to this model and preprocessing.

@@ -1,4 +1,4 @@
-// What calibration keeps of one activation. Read TensorStatistics first, then summarize().
+// The statistics of one activation. Read TensorStatistics first, then summarize().
 #pragma once
 
 #include <array>

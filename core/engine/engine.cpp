@@ -12,7 +12,7 @@ namespace quantize {
 namespace {
 constexpr size_t kMaxPrograms = 8;  // least recently used ones go
 
-/// The islands of the graph as integer operators. What a file does not say of shapes is found out before, as
+/// The islands of the graph as integer operators. Shapes that a file leaves out are inferred before, as
 /// a residual is known by its shape.
 Graph lowered(Graph graph, const std::vector<bool>& keep) {
   infer_shapes(graph);

@@ -46,7 +46,7 @@ class Workspace {
  public:
   explicit Workspace(const Program& program);
 
-  /// What the last run computed; valid until the next one.
+  /// The results of the last run; valid until the next one.
   TensorView output(size_t i) const { return outputs_[i]; }
 
  private:

@@ -63,7 +63,7 @@ class Hash {
 
 }  // namespace
 
-/// What the team of one inference shares.
+/// The data that the team of one inference shares.
 struct Program::Inference {
   using Clock = std::chrono::steady_clock;
 

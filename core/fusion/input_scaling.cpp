@@ -1,4 +1,4 @@
-// What a graph does to its input before the first layer of weights. Read input_scaling().
+// The scaling of a graph's input before the first layer of weights. Read input_scaling().
 #include <cmath>
 
 #include "core/fusion/patterns.h"

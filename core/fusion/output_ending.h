@@ -1,4 +1,4 @@
-// What computes an output of a network: by this one can tell scores of classes from features or pixels.
+// The operators that compute an output of a network. They tell scores of classes from features or pixels.
 #pragma once
 
 #include <optional>

@@ -43,9 +43,9 @@ std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphInd
 /// node.
 std::optional<size_t> constant_addend(const Graph& graph, const Node& node);
 
-/// What an Add adds along the last axis of `value`, which is one of its operands: one number for each of
-/// `columns`, whether the constant holds as many or one for all, on either side. Nothing if the constant
-/// differs along another axis or has more axes than the value (then the sum would have them, too).
+/// The constant that an Add adds along the last axis of `value`, which is one of its operands: one number for
+/// each of `columns`, whether the constant holds as many or one for all, on either side. Nothing if the
+/// constant differs along another axis or has more axes than the value (then the sum would have them, too).
 struct ColumnAddend {
   size_t place = 0;            // of the constant among the Add's inputs
   std::vector<float> columns;  // what it adds
@@ -64,7 +64,7 @@ std::optional<std::vector<float>> row_of(const Tensor& tensor, int64_t columns);
 /// stride or padding.
 bool has_distinct_taps(const Graph& graph, const Node& node);
 
-/// What a BatchNormalization learned of its input in training, per channel (axis 1).
+/// The statistics that a BatchNormalization learned of its input in training, per channel (axis 1).
 struct LearnedStatistics {
   ValueId input = kNoValue;
   std::vector<float> mean, variance;  // the variance with epsilon added
@@ -74,7 +74,7 @@ struct LearnedStatistics {
 /// graph's inputs. Requires: nodes in topological order.
 std::vector<LearnedStatistics> first_batch_normalizations(const Graph& graph);
 
-/// What a graph does to its first input before any layer of weights, y = scale * x + shift: one number each,
+/// The scaling of a graph's first input before any layer of weights, y = scale * x + shift: one number each,
 /// or one per channel.
 struct InputScaling {
   std::vector<double> scale, shift;

@@ -1,4 +1,4 @@
-// Whether the sums of integer operators stay in s32: what every integer kernel and every runtime adds up in.
+// Bounds of the sums of integer operators: do they stay in s32, in which every kernel and runtime adds up?
 #pragma once
 
 #include <string>

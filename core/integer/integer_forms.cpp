@@ -14,7 +14,8 @@ struct IntegerForm {
   bool (*differs)(const Node& node) = nullptr;  // true if they mean something else to it here
 };
 
-/// What ceil_mode adds behind the padding counts in the divisor of QLinearAveragePool where the padding does.
+/// Elements that ceil_mode adds behind the padding count in the divisor of QLinearAveragePool where the
+/// padding does.
 bool counts_overhang(const Node& pool) {
   return pool.int_attribute("ceil_mode", 0) != 0 && pool.int_attribute("count_include_pad", 0) != 0;
 }

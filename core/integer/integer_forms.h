@@ -1,5 +1,5 @@
-// Which forms of an operator its integer operator means too. An integer operator has its own list of
-// attributes, older than that of the float one: kIntegerForms in the .cpp is the table.
+// The attributes that integer operators know. Their lists are older than those of the float operators:
+// kIntegerForms in the .cpp is the table.
 #pragma once
 
 #include "core/graph.h"
@@ -8,8 +8,8 @@ namespace quantize {
 
 /// True if the integer operator that takes the place of `node` between DequantizeLinear and QuantizeLinear
 /// (QLinearConv, QLinearAveragePool, QGemm, ...) computes the same: it knows every attribute that the node
-/// has, and none of them means something else to it. True for operators that stand for themselves on codes,
-/// as those that move elements do.
+/// has, and none of them means something else to it. True for operators that are their own integer form, as
+/// those that move elements.
 /// Source: the schemas of ONNX and onnxruntime ContribOperators; the meaning was tried with ONNX
 /// Runtime 1.32.
 bool keeps_meaning_on_codes(const Node& node);

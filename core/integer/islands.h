@@ -1,4 +1,4 @@
-// What stands around an operator of a QDQ graph: DequantizeLinear before it, QuantizeLinear behind it.
+// Islands of a QDQ graph: an operator with DequantizeLinear before its inputs and QuantizeLinear behind it.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace quantize {
 
-/// What a float value stands for: codes and how to read them.
+/// The codes behind a float value, and how to read them.
 struct Codes {
   ValueId codes = kNoValue, scale = kNoValue, zero_point = kNoValue;
   OperandParams params;
@@ -49,8 +49,8 @@ class Islands {
   /// For the image of a FusedConv: u8, one scale or one for each of the channels.
   std::optional<Codes> fused_operand(ValueId id, int64_t channels);
 
-  /// What becomes of a float value that nobody sees but a clamp and a QuantizeLinear of one scale; nothing
-  /// behind a shield (core/fusion/patterns.h), which says that the value is computed in float.
+  /// The codes of a float value that only a clamp and a QuantizeLinear of one scale read; nothing if a shield
+  /// stands in between (core/fusion/patterns.h): then the value is computed in float.
   std::optional<IslandResult> result(ValueId id);
   /// The same behind a FusedConv: a function, the addition of a residual and a clamp that cuts no code off
   /// (behind a function only if something is added) may stand before the QuantizeLinear, in this order, and

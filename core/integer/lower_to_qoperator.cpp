@@ -292,7 +292,7 @@ class QOperatorLowering {
     dropped_[static_cast<size_t>(place)] = true;
   }
 
-  /// What is added to each column of a value by an Add that alone reads it.
+  /// The number that is added to each column of a value by an Add that alone reads it.
   std::optional<ColumnAddend> bias_behind(ValueId id, int64_t columns) const {
     if (islands_.is_kept(id) || !index_.single_use(id)) return std::nullopt;
     const NodeId reader = index_.uses(id)[0].node;

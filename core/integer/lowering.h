@@ -1,4 +1,5 @@
-// From a QDQ graph to one of integer operators, and what makes such graphs uniform. Read lower_to_qoperator().
+// From a QDQ graph to one of integer operators, and what makes such graphs uniform. Read
+// lower_to_qoperator().
 #pragma once
 
 #include <vector>
@@ -13,10 +14,10 @@ enum class Runtime { kOwn, kAny };
 
 /// Turns a QDQ graph, of ours or of others, into one of integer operators: DequantizeLinear, operator,
 /// (clamp,) QuantizeLinear become one operator on codes: QLinearConv, QLinearMatMul, the QLinear* and QGemm
-/// of ONNX Runtime (domain com.microsoft), and, where only places change, the operator itself. What has no
-/// such form stays float between DequantizeLinear and QuantizeLinear. Values keep their ids; one with
-/// keep[id] is still computed, so an island around it stays as it is. Types of codes are set; shapes are not
-/// needed.
+/// of ONNX Runtime (domain com.microsoft), and, where only places change, the operator itself. An operator
+/// that has no such form stays float between DequantizeLinear and QuantizeLinear. Values keep their ids; one
+/// with keep[id] is still computed, so an island around it stays as it is. Types of codes are set; shapes are
+/// not needed.
 Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep = {}, Runtime runtime = Runtime::kOwn);
 
 /// Gives every operator on codes the zero points that are left out: constants of zeros, of the type of the

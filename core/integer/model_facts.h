@@ -1,5 +1,4 @@
-// What can be read off a graph without running it: in which arithmetic it computes, and where
-// its numbers are quantized.
+// Facts of a graph that need no run: its arithmetic, and where its numbers are quantized.
 #pragma once
 
 #include <optional>
@@ -20,8 +19,8 @@ struct QuantizationFacts {
 };
 QuantizationFacts quantization_facts(const Graph& graph);
 
-/// What the readers of a value see of it: the value behind its QuantizeLinear and DequantizeLinear, or itself
-/// where it has none.
+/// The value that the readers of a value really read: the one behind its QuantizeLinear and DequantizeLinear,
+/// or itself if it has none.
 ValueId behind_quantization(const Graph& graph, const GraphIndex& index, ValueId id);
 
 /// How the integers of a value are read: by a DequantizeLinear or an integer operator with constant

@@ -81,7 +81,7 @@ class Relabeller {
       if (place->second == SIZE_MAX && !makes) return false;  // moves codes, but not to s8
     }
     if (makes && places->of_output != SIZE_MAX && !is_constant(places->of_output)) return false;
-    // What moves codes must get them all from s8 values that become u8.
+    // An operator that moves codes must get them all from s8 values that become u8.
     if (makes && places->of_output == SIZE_MAX)
       for (const auto& [i, zero_point] : places->of_input)
         if (!is_signed(node.input(i))) return false;

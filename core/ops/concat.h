@@ -1,4 +1,4 @@
-// What Concat and QLinearConcat share.
+// The common part of Concat and QLinearConcat.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,5 @@
-// What Conv and its integer forms share: conv.cpp defines the operator, conv_compile.cpp its fast form.
+// The common part of Conv and its integer forms: conv.cpp defines the operator, conv_compile.cpp its fast
+// form.
 #pragma once
 
 #include "core/ops/op.h"

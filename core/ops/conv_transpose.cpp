@@ -10,7 +10,7 @@ namespace quantize {
 
 namespace {
 
-/// The window with its extents turned back: what a ConvTranspose writes is what the window reads.
+/// The window with its extents turned back: the window reads the output of the ConvTranspose.
 Shape output_shape(const Window& window, int64_t n, int64_t channels) {
   Shape shape = window.output_shape(n, channels);
   for (size_t i = 0; i < window.rank; ++i) shape[2 + i] = window.axes[3 - window.rank + i].in;

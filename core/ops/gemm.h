@@ -1,4 +1,4 @@
-// What Gemm and QGemm share.
+// The common part of Gemm and QGemm.
 #pragma once
 
 #include "core/ops/op.h"

@@ -1,4 +1,4 @@
-// What the program knows of an operator: one OpDef per op_type, each in its own file under core/ops.
+// The definition of an operator: one OpDef per op_type, each in its own file under core/ops.
 // Read OpDef first.
 #pragma once
 
@@ -26,7 +26,7 @@ struct TensorType {
   std::optional<Shape> shape;
 };
 
-/// What an operator's shape inference sees and says. Errors thrown from it get the node as context.
+/// Input and output of an operator's shape inference. Errors thrown from it get the node as context.
 class InferContext {
  public:
   InferContext(const Graph& graph, const Node& node, const std::vector<std::optional<Shape>>& known_values);
@@ -82,7 +82,7 @@ struct EvaluateContext {
   TensorView input(size_t i) const { return i < inputs.size() ? inputs[i] : TensorView{}; }
 };
 
-/// What `compile` sees: the node with all shapes static, and the clamp the engine fused behind it.
+/// Input of `compile`: the node with all shapes static, and the clamp that the engine fused behind it.
 struct CompileContext {
   const Graph& graph;
   const Node& node;
@@ -130,7 +130,7 @@ inline UnitRange units_of(const EvaluateContext& context, int64_t units, size_t 
 /// A compiled operator: attributes decoded, weights packed. Must be safe to call from several threads.
 using StepFunction = std::function<void(const EvaluateContext&)>;
 
-/// What quantization does with an operator.
+/// The rule by which quantization treats an operator.
 enum class QuantizationRule {
   kFloat,        // no integer form: stays float
   kWeighted,     // Conv, ConvTranspose, Gemm, MatMul: integer weights, int32 bias
@@ -139,11 +139,11 @@ enum class QuantizationRule {
   kActivation,   // Relu, Clip: absorbed into the range of what comes before
 };
 
-/// What the engine may do with images [N, C, H, W] of u8 that lie as pixels (core/engine/storage.h).
+/// How an operator takes u8 images [N, C, H, W] that lie as pixels (core/engine/storage.h).
 struct PixelSupport {
   /// True if `compile` takes all u8 images among this node's computed inputs and outputs as pixels.
   bool (*takes)(const Graph& graph, const Node& node);
-  /// True if both layouts are the same work to it: then it gets the layout that its neighbours have.
+  /// True if either layout costs it the same: then it gets the layout of its neighbours.
   bool follows = false;
   /// The border that must be in memory around the first input, and its code, or one per channel; nullptr:
   /// none.
@@ -250,9 +250,8 @@ const OpDef* try_find_op(const Graph& graph, const Node& node);
 /// True for a node of a form that fills: OpDef::fills.
 bool fills(const Graph& graph, const Node& node);
 
-/// What quantization does with this node: the rule of its operator, but kFloat for a form that fills,
-/// since the codes of its input cannot stand for the numbers it adds; kFloat too for an operator that is not
-/// known.
+/// The rule of the node's operator. kFloat for an unknown operator and for a form that fills, since the codes
+/// of its input cannot stand for the numbers it adds.
 QuantizationRule quantization_of(const Graph& graph, const Node& node);
 
 }  // namespace quantize

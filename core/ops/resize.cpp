@@ -29,7 +29,7 @@ Layout layout_of(const Node& node, int64_t opset) {
   return opset < 11 ? Layout{0, 1, 0} : Layout{1, 2, 3};
 }
 
-/// What a node asks for: scales or sizes, one per axis of `axes`.
+/// The request of a node: scales or sizes, one per axis of `axes`.
 struct Request {
   std::vector<size_t> axes;
   std::vector<float> scales;

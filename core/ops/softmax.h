@@ -1,4 +1,4 @@
-// What Softmax works along, in floats or in codes.
+// The axis that Softmax works along, in floats or in codes.
 #pragma once
 
 #include "core/graph.h"

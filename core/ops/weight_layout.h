@@ -1,5 +1,5 @@
 // Where the weight from input channel i to output channel o stands in the constant of a Conv, ConvTranspose,
-// Gemm or MatMul: what lets quantization treat the four alike.
+// Gemm or MatMul. With it, quantization treats the four alike.
 #pragma once
 
 #include <cstddef>

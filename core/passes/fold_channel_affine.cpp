@@ -81,7 +81,7 @@ std::optional<Affine> arithmetic(const std::string& op, bool x_first, const Numb
   return std::nullopt;
 }
 
-/// What `node` does to x, if that is an affine per channel.
+/// The affine per channel that `node` applies to x; nothing if it is none.
 std::optional<Affine> affine_of(const Graph& graph, const Node& node, ValueId x, int64_t channels,
                                 size_t rank) {
   if (!node.domain.empty()) return std::nullopt;

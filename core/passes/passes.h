@@ -8,17 +8,17 @@
 namespace quantize {
 
 /// Fills dtype and shape of every value as far as they follow from the inputs and constants. What a file says
-/// about intermediate values is not trusted: it is replaced by what is inferred. Errors: Error(kUnsupported)
+/// about intermediate values is not trusted: it is replaced by inference. Errors: Error(kUnsupported)
 /// for an unknown operator, Error(kInvalidModel) for shapes that cannot be; each with the node as context.
 void infer_shapes(Graph& graph);
 
-/// What becomes of a DequantizeLinear of constants: reals like all else, or it stays, since what reads it can
-/// compute in integers then.
+/// The treatment of a DequantizeLinear of constants. kFold: it becomes a constant of reals. kKeep: it stays,
+/// so that its reader can compute on integers.
 enum class ConstantCodes { kFold, kKeep };
 
 /// Replaces every node whose inputs are all constant by its result, and every node whose result follows from
 /// known shapes (Shape, Size and what is computed from them). Results above 64 MiB, or 2 GiB together, are
-/// left alone. Requires: infer_shapes ran. Deterministic operators only, so all that we know.
+/// left alone. Requires: infer_shapes ran. Every known operator is deterministic, so that none is excepted.
 void fold_constants(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 
 /// Both of the above, again and again until nothing changes.
@@ -29,17 +29,18 @@ void infer_and_fold(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 /// are known. Errors: Error(kUnsupported) with the node as context for what has no equivalent.
 void upgrade_opset(Graph& graph, int64_t opset);
 
-/// Writes forms that newer opsets added in the older ones, which every runtime computes alike: pads, sizes,
-/// scales and regions for all axes in place of the `axes` of Pad and Resize, operands that the graph computes
-/// included; no `dilations` of 1 and no `ceil_mode` without effect in pools; no axes of extent 1 in front of a
-/// MatMul's weights. Left alone: `axes` that
-/// the graph computes, and sizes that keep the aspect ratio where scales do not lead to them. Requires:
-/// infer_shapes ran; afterwards shapes must be inferred and constants folded again.
+/// Replaces forms that newer opsets added by older ones, which every runtime computes alike:
+///
+///   Pad, Resize   pads, sizes, scales and regions for all axes in place of `axes`, computed operands included
+///   pools         no `dilations` of 1, no `ceil_mode` without effect
+///   MatMul        no axes of extent 1 in front of the weights
+///
+/// Left alone: computed `axes`, and sizes that keep the aspect ratio where scales do not lead to them.
+/// Requires: infer_shapes ran; afterwards shapes must be inferred and constants folded again.
 void plain_forms(Graph& graph);
 
-/// Removes Identity, Dropout, and other nodes that change nothing (Cast to the same type, Reshape to the same
-/// shape,
-/// ...). Graph outputs keep their names. Requires: infer_shapes ran.
+/// Removes nodes that change nothing: Identity, Dropout, Cast to the same type, Reshape to the same shape,
+/// ... Graph outputs keep their names. Requires: infer_shapes ran.
 void remove_no_ops(Graph& graph);
 
 /// Moves a Pad into the pads of the Conv, MaxPool or AveragePool that reads it, where that computes the same:
@@ -52,9 +53,9 @@ void fold_pads(Graph& graph);
 /// double, rounded to float once for a whole chain.
 void fold_channel_affine(Graph& graph);
 
-/// Makes Flatten, Gemm, Unsqueeze of a Conv whose kernel lies once on its whole image, without padding, if
-/// what it computes are results (see find_results): as a Gemm it may return reals where the rest is in
-/// integers. Graphs older than opset 13 stay as they are. Requires: infer_shapes ran.
+/// Replaces a Conv whose kernel covers its whole image, without padding, by Flatten, Gemm and Unsqueeze, if
+/// its output is a result (see find_results): a Gemm may return reals where the rest is in integers. Graphs
+/// older than opset 13 stay as they are. Requires: infer_shapes ran.
 void conv_to_gemm(Graph& graph);
 
 /// Lets nodes read one of several equal constants; the operands of one node stay different values.
@@ -75,22 +76,22 @@ void name_nodes(Graph& graph);
 /// The least opset of what we write: the first with scales per channel in QuantizeLinear.
 constexpr int64_t kMinOutputOpset = 13;
 
-/// Takes QuantizeLinear and DequantizeLinear of ONNX Runtime's domain for ONNX's own, which mean the same, from
-/// opset 13 on.
+/// Takes QuantizeLinear and DequantizeLinear of ONNX Runtime's domain for ONNX's own, which mean the same,
+/// from opset 13 on.
 void standardize_quantizers(Graph& graph);
 
 /// The one way to make a model ready, to be run, timed, compared, calibrated or quantized: folded, fused and
-/// inferred; the order is in pipelines.cpp. The result computes the same within float rounding. What a model
-/// rounds stays: QuantizeLinear, DequantizeLinear and operators on codes mean what they meant, constant codes
-/// stay codes. It is lifted to opset `min_opset` if that is higher than its own. Names of graph inputs and
-/// outputs stay; ids do not. Errors: Error(kUnsupported) or Error(kInvalidModel) with the node as context.
+/// inferred; the order is in pipelines.cpp. The result computes the same within float rounding. The roundings
+/// of a model stay: QuantizeLinear, DequantizeLinear and operators on codes keep their meaning, constant
+/// codes stay codes. It is lifted to opset `min_opset` if that is higher than its own. Names of graph inputs
+/// and outputs stay; ids do not. Errors: Error(kUnsupported) or Error(kInvalidModel) with the node as
+/// context.
 Graph open_model(const Graph& source, int64_t min_opset = 0);
 
 /// Fixes the extents of graph inputs, then infers and folds until nothing is left unknown.
 /// Shapes:  input_shapes[i] belongs to graph.inputs[i]; static, of the rank and extents the model allows.
 /// Errors:  Error(kInvalidArgument) if a shape contradicts the model; Error(kUnsupported) if a shape still
-/// depends
-///          on data afterwards.
+///          depends on data afterwards.
 /// The ids of all values stay what they were; values with keep[id] are still computed.
 Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
                  const std::vector<bool>& keep = {});
@@ -103,9 +104,9 @@ std::vector<bool> find_results(const Graph& graph, const GraphIndex& index);
 /// kept. Errors: Error(kInternal) if the outputs depend on anything else but constants.
 Graph subgraph(const Graph& graph, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs);
 
-/// The values that `to` takes where the elements of `from` are those of `x`, by the operators' own reference
-/// code: a chain of element-wise operators as a function of one number. It runs on a tensor of as many axes
-/// as `from` has, so that constants broadcast as they do in the graph.
+/// A chain of element-wise operators as a function of one number: the values of `to` for the values x of
+/// `from`, by the operators' reference code. It runs on a tensor of as many axes as `from` has, so that
+/// constants broadcast as they do in the graph.
 ///
 /// Shapes:   x [n], the result too.
 /// Requires: `to` depends on nothing but `from` and constants of one element (see broadcasts_as_scalar),

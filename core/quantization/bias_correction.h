@@ -24,23 +24,24 @@ struct InputMeans {
   }
 };
 
-/// What was measured for the input of a node with weights: the means of its taps, zeros of the padding
-/// included, where there are any that fit; else those of its channels, if they were measured along the axis
-/// that the node multiplies.
+/// The measured means of the input of a node with weights: those of its taps, zeros of the padding included,
+/// if there are any and they fit; else those of its channels, if they lie along the axis that the node
+/// multiplies; else none.
 InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout& layout,
                        const RangeTable& measured);
 
-/// What has to be added to the bias of each output channel so that its mean over the calibration samples is
-/// that of the layer with exact weights and exact inputs:
+/// The correction of each output channel's bias, with which the channel's mean over the calibration samples
+/// equals that of the layer with exact weights and exact inputs:
 ///
-///   shift(o) = uses * sum over i, t of w(o, i, t) * E[x(i, t)] - dequantized w(o, i, t) * E[x'(i, t)]
+///   shift(o) = uses * sum over i, t of (w(o, i, t) * E[x(i, t)] - w'(o, i, t) * E[x'(i, t)])
 ///
-/// where x is the input in the float network and x' that in the quantized one. With x' = x, what rounding the
-/// weights alone does is left: the closed form. Empty if either mean is not known.
+/// w are the exact weights and x the input of the float network; w' are the dequantized weights and x' the
+/// input of the quantized network. With x' = x only the rounding of the weights is corrected: the closed
+/// form. Empty if either mean is not known.
 ///
-/// Shapes:   weights as `layout` describes them; result one per output channel. Accuracy: double throughout.
-/// Source:   Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction (2019),
-/// with
+/// Shapes:   weights as `layout` describes them; result one per output channel.
+/// Accuracy: double throughout.
+/// Source:   Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction (2019), with
 ///           measured means.
 std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& planned,
                                const WeightLayout& layout, const InputMeans& exact,

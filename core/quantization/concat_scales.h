@@ -6,9 +6,9 @@
 
 namespace quantize {
 
-/// Gives the operands of every integer Concat the scale of its output where nothing else reads them: they
-/// would be rounded to it anyway. Then they are rounded once, and a runtime copies codes, or computes them
-/// into their place. Operands that others read keep the finer scale. Requires: all nodes are decided, no
+/// Gives an operand of an integer Concat the scale of the Concat's output if nothing else reads it. It would
+/// be rounded to that scale anyway; with it, it is rounded once, and a runtime copies its codes or computes
+/// them in place. Operands with other readers keep their finer scale. Requires: all nodes are decided, no
 /// weights yet.
 void share_concat_scales(const Graph& graph, const GraphIndex& index, const QuantizationScheme& scheme,
                          QuantizationPlan& plan);

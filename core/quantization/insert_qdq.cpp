@@ -184,7 +184,7 @@ class QdqInserter {
     result_.nodes.push_back(std::move(add));
   }
 
-  /// What an integer node reads instead of this value.
+  /// The value that an integer node reads instead of this one.
   ValueId integer_operand(ValueId id) {
     const PlannedValue& value = planned(id);
     if (!value.params) return id;  // an operand that is no number to round: a shape, indices

@@ -14,7 +14,7 @@
 
 namespace quantize {
 
-/// What every value would be held as if it were an integer, whatever computes it and whoever reads it.
+/// Range, scale and zero point of each value, as if it were an integer whatever computes and reads it.
 class OwnValues {
  public:
   /// All must outlive the object.
@@ -25,10 +25,10 @@ class OwnValues {
   /// The value by itself, or why it stays float; decided when first asked for.
   /// Errors: Error(kInvalidArgument) naming the value, for overrides that do not fit it.
   const PlannedValue& of(ValueId id);
-  /// What was decided already; nothing if nobody asked.
+  /// The decision, if somebody asked for it before; else nothing.
   const std::optional<PlannedValue>& decided(ValueId id) const { return own_[static_cast<size_t>(id)]; }
 
-  /// Why rounding the value so costs too much; empty if it does not.
+  /// The reason if rounding the value to its own scale costs too much; else empty.
   std::string noise_reason(ValueId id, const QuantParams& params) const;
   /// The share of noise in what is computed from the value if it is rounded to steps of `step`.
   double noise_share(ValueId id, float step) const { return noise_.estimate(id, step).share; }

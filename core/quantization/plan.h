@@ -38,7 +38,7 @@ struct PlannedWeights {
   /// Real numbers, one per output channel, bias correction included; empty: no bias, or an Add behind that
   /// adds it is left as it is.
   std::vector<double> bias = {};
-  /// What of the bias is its correction, in real units; empty: none.
+  /// The part of the bias that corrects it, in real units; empty: none.
   std::vector<double> shift = {};
   bool bias_input = true;  // the operator takes the bias itself
   /// Else: the Add behind that adds it in place of its own constant; kNoNode: one has to be added.
@@ -49,8 +49,7 @@ struct PlannedWeights {
 enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
-  kAbsorbed,  // a Relu or Clip that the range of its output implies, or what makes bytes (read_pixels): it
-              // goes
+  kAbsorbed,  // removed: a Relu or Clip that its output's range implies, or the maker of bytes (read_pixels)
   kFused,     // part of a function or addition that the integer node before it applies before it rounds
 };
 
@@ -60,9 +59,9 @@ struct PlannedNode {
   std::string reason;
   uint64_t macs = 0;
   std::optional<PlannedWeights> weights;
-  /// What follows in the computation of an integer node, its output being quantized in place of the node's
-  /// own: a Relu or Clip (absorbed, or kept where the range does not imply it), the last node of a function,
-  /// or an Add, which may have a tail of its own.
+  /// The next node that is computed together with this integer node, so that the tail's output is quantized
+  /// in place of the node's own: a Relu or Clip (absorbed, or kept if the range does not imply it), the last
+  /// node of a function, or an Add, which may have a tail, too.
   NodeId tail = kNoNode;
   /// True if a barrier stands before it: TargetProfile::mislays.
   bool behind_barrier = false;
@@ -71,7 +70,8 @@ struct PlannedNode {
 /// Per value and per node of the graph it was made for, by id.
 struct QuantizationPlan {
   std::string target;
-  /// The runtime computes in float what feeds a Relu or Clip that stays: not TargetProfile::clamps_codes.
+  /// True if the runtime computes the layer before a kept Relu or Clip in float (no
+  /// TargetProfile::clamps_codes).
   bool floats_kept_clamps = false;
   std::vector<PlannedValue> values;
   std::vector<PlannedNode> nodes;
@@ -96,11 +96,11 @@ Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights);
 SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, const WeightLayout& layout,
                        const QuantParams& input);
 
-/// Why the runtime computes a node in float: the node's own reason, or that it feeds a Relu or Clip that
-/// stays (floats_kept_clamps). Empty: it computes on integers.
+/// The reason for which the runtime computes a node in float: the node's own, or the kept Relu or Clip behind
+/// it (floats_kept_clamps). Empty: the node computes on integers.
 std::string float_reason(const PlannedModel& planned, NodeId node);
 
-/// What a plan amounts to, for reports.
+/// The summary of a plan, for reports.
 struct PlanSummary {
   struct Count {
     size_t integer = 0, floating = 0;       // absorbed nodes count as integer

@@ -345,7 +345,7 @@ void Planner::take_back(NodeId n) {
   planned.reason = "no integer operator reads its output";
 }
 
-/// What the Add behind an operator without a bias input adds, if it adds one constant per output channel.
+/// The constant that the Add behind an operator without a bias input adds, if it is one per output channel.
 std::optional<ColumnAddend> Planner::find_bias_add(NodeId n) const {
   const ValueId output = graph_.nodes[at(n)].outputs[0];
   if (!index_.single_use(output) || plan_.values[at(output)].params) return std::nullopt;
@@ -381,7 +381,7 @@ void Planner::plan_weights(NodeId n) {
   }
   const bool corrects = scheme_.bias_correction != BiasCorrection::kOff;
   if (corrects || is_bytes(input)) {
-    // What stands for 0 in bytes is taken back by the bias, so that one always makes up for the rounding.
+    // The byte that stands for 0 is taken back by the bias, so that one always makes up for the rounding.
     const InputMeans means = corrects ? input_means(graph_, node, layout, ranges_)
                                       : InputMeans{1, ranges_.find(name(input))->zero};
     std::vector<double> shift = bias_shift(weights, planned, layout, means, means);

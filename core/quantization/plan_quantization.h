@@ -16,9 +16,10 @@ void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const Ta
 ///
 /// A node becomes integer if the target has an integer kernel for it, its activations and (unless the target
 /// can return reals) its output can be held in 8 bits, and, for all but the operators with weights, its
-/// inputs are integers already: what moves bytes follows its inputs, what multiplies is worth rounding for. A
-/// value can be held in 8 bits if it has a finite range and rounding it makes at most `scheme.max_noise` of
-/// the next layers' results noise (RoundingNoise); one with an override is taken as it is.
+/// inputs are integers already: an operator that moves bytes follows its inputs, one that multiplies is worth
+/// a rounding. A value can be held in 8 bits if it has a finite range and rounding it makes at most
+/// `scheme.max_noise` of the next layers' results noise (RoundingNoise); one with an override is taken as it
+/// is.
 ///
 /// Requires: the graph is prepared, its types and shapes inferred; `ranges` made for it.
 /// Errors: those of check_scheme; Error(kInvalidArgument) for a regular expression that is none.

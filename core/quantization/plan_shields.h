@@ -1,4 +1,4 @@
-// What keeps a runtime from computing a node otherwise than planned.
+// Shields and barriers: nodes that keep a runtime to the plan.
 #pragma once
 
 #include "core/quantization/plan.h"

@@ -13,8 +13,9 @@ namespace quantize {
 /// runtimes compute it. The input has one, or one per output channel where a convolution is depthwise.
 float bias_scale(const QuantParams& weights, const QuantParams& input, size_t channel);
 
-/// Errors: Error(kInvalidArgument) for what `specific` asks for and these weights, f32 and laid out as `layout` says,
-/// cannot have: a type, an axis, a range without extent, a method (weights take their own extremes).
+/// Errors: Error(kInvalidArgument) for what `specific` asks for and these weights, f32 and laid out as
+/// `layout` says, cannot have: a type, an axis, a range without extent, a method (weights take their own
+/// extremes).
 void check_weight_override(const Tensor& weights, const WeightLayout& layout,
                            const QuantizationScheme& scheme, const ValueOverride& specific);
 

@@ -84,7 +84,7 @@ class Propagation {
   RoundingNoise::Estimate worst_;
 };
 
-/// What the range table knows of a value's channels, as if it were rounded; nothing if its rank is unknown.
+/// The range table's facts of a value's channels, as if it were rounded; nothing if its rank is unknown.
 std::optional<Channels> Propagation::measured(ValueId value) const {
   const ValueRange* range = ranges_.find(graph_.value(value).name);
   const size_t rank = shape(value).size();

@@ -1,4 +1,4 @@
-// What rounding one activation does to the layers behind it, estimated from ranges and weights alone.
+// The noise that rounding one activation causes in the layers behind it, estimated from ranges and weights.
 #pragma once
 
 #include <vector>

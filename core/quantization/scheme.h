@@ -1,4 +1,4 @@
-// What the user asked for. Plain data, filled by cli from the options.
+// The user's request. Plain data, filled by cli from the options.
 #pragma once
 
 #include <map>
@@ -40,7 +40,8 @@ enum class Equalization {
   kOn,
 };
 
-/// The choices of the user, for all values and for single ones. Plain data; decided before any sample is read.
+/// The choices of the user, for all values and for single ones. Plain data; decided before any sample is
+/// read.
 struct QuantizationScheme {
   std::string method = "mse";  // activation calibrator
   double percentile = 99.99;   // of that calibrator
@@ -48,8 +49,8 @@ struct QuantizationScheme {
   WeightRounding weight_rounding = WeightRounding::kNearest;
   Equalization equalization = Equalization::kOff;
   std::set<std::string> without = {};  // steps that a search leaves out, by name
-  /// Values of which rounding would make more than this share of what the next layers compute to noise stay
-  /// in float; 1 quantizes all. 0.01 is 20 dB.
+  /// The largest share of noise that rounding a value may cause in the layers behind it (RoundingNoise).
+  /// Values that exceed it stay in float. 0.01 is 20 dB; 1 quantizes all.
   double max_noise = 0.01;
   bool per_channel_weights = true;
   bool integer_input = false;  // the model is to take codes for its images
@@ -66,16 +67,17 @@ struct QuantizationScheme {
   std::set<std::string> float_nodes;
 };
 
-/// What the scheme says about one value alone, or nullptr.
+/// The scheme's override of one value, or nullptr.
 const ValueOverride* find_override(const QuantizationScheme& scheme, const std::string& value);
 
 /// The type of one activation: the scheme's, changed by num_bits, is_unsigned and narrow_range of its
 /// override.
 QuantType activation_type(const QuantizationScheme& scheme, const std::string& value);
 
-/// What an override makes of a measured range: [-amax, amax], or [0, amax] where nothing negative was
-/// measured; min and max in place of its ends; everything times scale_amax; widened to hold 0. Errors:
-/// Error(kInvalidArgument) if the result is not finite, or has no extent although the override sets it.
+/// A measured range as an override changes it, in this order: amax makes it [-amax, amax], or [0, amax] if
+/// nothing negative was measured; min and max replace its ends; scale_amax multiplies both; it is widened to
+/// hold 0. Errors: Error(kInvalidArgument) if the result is not finite, or has no extent although the
+/// override sets it.
 Range overridden_range(Range measured, const ValueOverride& specific);
 
 }  // namespace quantize

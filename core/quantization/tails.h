@@ -1,4 +1,4 @@
-// What may be computed together with the operator before it: a clamp, a function, the addition of a residual.
+// Operators that can be computed together with the one before them: a clamp, a function, a residual addition.
 #pragma once
 
 #include <optional>
@@ -18,12 +18,12 @@ bool implies(const QuantParams& params, const Clamp& clamp);
 /// True for a Conv of two spatial axes.
 bool is_image_conv(const Graph& graph, const Node& node);
 
-/// For each node, the nodes behind it that alone read what it computes and that a runtime could apply before
-/// it rounds.
+/// A tail of a node is the clamp, activation function or residual addition that alone reads its result. A
+/// runtime can apply it before it rounds. This class finds the tails of every node.
 class Tails {
  public:
-  /// A clamp behind any candidate; behind an image convolution among them a function and an addition, if the
-  /// target can do so and the user excludes no part of it.
+  /// Finds a clamp behind each candidate; behind a convolution of images also a function and an addition, if
+  /// the target applies them and the user excludes no part of them.
   Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
         const TargetProfile& target);
 
@@ -33,9 +33,9 @@ class Tails {
   const std::optional<FunctionPattern>& function(NodeId n) const {
     return functions_[static_cast<size_t>(n)];
   }
-  /// The addition behind the node, or behind its function, of a residual: before the node, if there is a
-  /// function; else it may come later. Where both operands could add the other, the later one does. A clamp
-  /// may follow.
+  /// The addition of a residual behind the node or behind its function. Behind a function, the residual must
+  /// be computed before the node. If each operand of the Add could take the other as its residual, the later
+  /// one does. A clamp may follow.
   const std::optional<ImageAddition>& addition(NodeId n) const { return additions_[static_cast<size_t>(n)]; }
 
   /// The node whose tail `n` is, or could be, or whose function it ends; kNoNode: of none.

@@ -1,4 +1,4 @@
-// What one runtime wants of a quantized model. Data: a runtime is one file under targets/ and one line in
+// The operators, types and fusions of one runtime. Data: a runtime is one file under targets/ and one line in
 // targets/all_targets.cpp.
 #pragma once
 
@@ -43,7 +43,7 @@ struct TargetProfile {
   const char* description;  // for help texts
   std::span<const IntegerOperator> operators;
   std::span<const TypePair> type_pairs;
-  /// What is not to be computed in float unless it is shielded (insert_qdq).
+  /// Float operators that the runtime computes on codes unless a shield stands before their Q (insert_qdq).
   std::span<const UnaskedFusion> unasked_fusions = {};
   /// True for a form that the runtime computes wrongly or refuses where it turns images to another layout:
   /// such a node stays float, behind a barrier (insert_qdq). nullptr: there is none.
@@ -51,8 +51,8 @@ struct TargetProfile {
   /// True if a Conv of two spatial axes and u8 applies any Function of kernels/integer.h to its reals before
   /// it rounds them.
   bool fuses_functions = false;
-  /// True if its integer operators clamp their codes: a Relu or Clip that the range does not imply costs
-  /// nothing. Else what feeds such a one is computed in float.
+  /// True if its integer operators clamp their codes: then a Relu or Clip that the range does not imply costs
+  /// nothing. Otherwise the layer before such a clamp is computed in float.
   bool clamps_codes = false;
   /// True if such a Conv adds a residual to its reals before it rounds them.
   bool joins_residuals = false;

@@ -1,4 +1,4 @@
-// AMX: the dense integer convolutions with many channels. What else the level does is that of avx512vnni.
+// AMX: the dense integer convolutions with many channels. All else of the level is that of avx512vnni.
 #include "kernels/amx/conv.h"
 #include "kernels/kernel_table.h"
 #include "kernels/plug.h"

@@ -1,5 +1,5 @@
-// What the convolutions on 256-bit registers share: how their weights stand, and the way from a part's sums
-// to its results. Read simd/conv.h first.
+// The common part of the convolutions on 256-bit registers: how their weights stand, and the way from a
+// part's sums to its results. Read simd/conv.h first.
 #pragma once
 
 #include "kernels/avx2/requantize.h"
@@ -128,7 +128,7 @@ template <int kPixels>
                 sums[m], part.constants->constants);
 }
 
-/// What follows the sums: only requantization, a residual that joins them, the usual residual as second or
+/// The work behind the sums: only requantization, a residual that joins them, the usual residual as second or
 /// first operand, or all there is.
 enum class Mode { kPlain, kJoin, kAdd, kAddToResidual, kFull };
 
@@ -179,8 +179,8 @@ template <Mode kMode, int kPixels>
   }
 }
 
-/// What simd::conv needs of a level. Product says how it multiplies: kPixels, which a tile has at most;
-/// run_tile of a mode and a number of pixels; bytes_are_exact, see header_of().
+/// The parts of a level that simd::conv uses. Product says how it multiplies: kPixels, which a tile has at
+/// most; run_tile of a mode and a number of pixels; bytes_are_exact, see header_of().
 template <typename Product>
 struct ConvLevel {
   static constexpr size_t kChannels = kParts * kPanel;

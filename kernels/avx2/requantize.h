@@ -44,7 +44,7 @@ struct alignas(64) ConstantsOf {
 };
 using PanelConstants = ConstantsOf<kPanel>;
 
-/// What a layer's constants ask for beyond the plain case.
+/// The work that a layer's constants ask for beyond the plain case.
 struct PanelFlags {
   bool clamps;  // a low or high is not the end of u8
   bool wide;    // products may leave the range of s32

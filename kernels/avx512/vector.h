@@ -124,7 +124,8 @@ struct U8x64 {
   QUANTIZE_INLINE Reg shuffle(Reg bytes, Reg index) { return _mm512_shuffle_epi8(bytes, index); }
 };
 
-/// Half a vector, with all 32 registers: for images not wider than it. What gemm and depthwise need.
+/// Half a vector, with all 32 registers: for images not wider than it. It has the members that gemm and
+/// depthwise use.
 struct F32x8 {
   using Reg = __m256;
   using Mask = __mmask8;

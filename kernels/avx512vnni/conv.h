@@ -9,7 +9,7 @@ namespace quantize {
 
 namespace {
 
-/// What stands in front of the panels.
+/// The header in front of the panels.
 struct alignas(64) ConvHeader {
   size_t channels, taps;
   size_t groups, packed_groups;  // dwords of a tap's run; as packed, with zeros behind it
@@ -177,7 +177,7 @@ inline void store_real_pixels(const Tile& tile, const Sums<kPixels, kVectors>& s
   }
 }
 
-/// What follows the sums: only requantization, a residual that joins them, the usual residual as second or
+/// The work behind the sums: only requantization, a residual that joins them, the usual residual as second or
 /// first operand, or all there is.
 enum class Mode { kPlain, kJoin, kAdd, kAddToResidual, kFull };
 
@@ -359,7 +359,7 @@ TileFunction tile_function(size_t pixels, size_t vectors) {
   return vectors == 2 ? tile_function<kMode, 2>(pixels) : tile_function<kMode, 1>(pixels);
 }
 
-/// What simd::conv needs of this level.
+/// The parts of this level that simd::conv uses.
 struct ConvLevel {
   static constexpr size_t kChannels = kPanel;
   using Header = ConvHeader;

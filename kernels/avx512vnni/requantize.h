@@ -1,4 +1,5 @@
-// From s32 sums to codes, 64 channels at a time. Everything in an anonymous namespace: see kernels/DECISIONS.md.
+// From s32 sums to codes, 64 channels at a time. Everything in an anonymous namespace: see
+// kernels/DECISIONS.md.
 #pragma once
 
 #include <immintrin.h>
@@ -37,7 +38,7 @@ struct alignas(64) PanelConstants {
   uint8_t low[kPanel], high[kPanel];  // by channel
 };
 
-/// What a layer's constants ask for beyond the plain case.
+/// The work that a layer's constants ask for beyond the plain case.
 struct PanelFlags {
   bool clamps;  // a low or high is not the end of u8
   bool wide;    // products may leave the range of s32

@@ -1,4 +1,4 @@
-// AVX-VNNI, for CPUs without AVX-512: the integer convolution. What else the level does is AVX2's.
+// AVX-VNNI, for CPUs without AVX-512: the integer convolution. All else of the level is AVX2's.
 #include "kernels/avxvnni/conv.h"
 #include "kernels/plug.h"
 

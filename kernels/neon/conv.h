@@ -130,7 +130,7 @@ template <typename Dot, int kPixels>
   }
 }
 
-/// What simd::conv needs of a level.
+/// The parts of a level that simd::conv uses.
 template <typename Dot>
 struct ConvLevel {
   static constexpr size_t kChannels = kPanel;

@@ -9,7 +9,7 @@ namespace quantize {
 
 namespace {
 
-/// What stands in front of packed weights; the arrays of RequantizeU8 and the weights follow.
+/// The header of packed weights; the arrays of RequantizeU8 and the weights follow.
 struct PackedHeader {
   size_t channels, taps, depth;  // depthwise: kernel rows and columns
 };

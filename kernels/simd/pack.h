@@ -1,4 +1,4 @@
-// What packing of integer weights has in common. In an anonymous namespace: see kernels/DECISIONS.md.
+// The common part of packing integer weights. In an anonymous namespace: see kernels/DECISIONS.md.
 #pragma once
 
 #include <cstddef>

@@ -38,7 +38,7 @@ template <typename B>
   return B::exclusive(low_result, high_result);
 }
 
-/// What a vector leaves of a row goes to half a vector, if there is one, or byte by byte.
+/// The rest of a row, shorter than a vector, goes to half a vector, if there is one, or byte by byte.
 template <typename B>
 void table_row(const uint8_t (&rows)[16][16], const uint8_t* table, const uint8_t* x, size_t n, uint8_t* y) {
   size_t i = 0;

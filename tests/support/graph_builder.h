@@ -34,8 +34,9 @@ inline Tensor int_tensor(const std::vector<int64_t>& values) {
 ///
 ///   GraphBuilder b;
 ///   const ValueId x = b.input("x", {1, 3, 8, 8});
-///   const ValueId y = b.node("Conv", {x, b.random("w", {4, 3, 3, 3})}, {{"pads", std::vector<int64_t>{1, 1,
-///   1, 1}}}); const Graph graph = b.build({b.node("Relu", {y})});
+///   const ValueId w = b.random("w", {4, 3, 3, 3});
+///   const ValueId y = b.node("Conv", {x, w}, {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+///   const Graph graph = b.build({b.node("Relu", {y})});
 ///
 /// Nodes are called like "relu_2" (their index), and their output like the node with "_out" behind it.
 class GraphBuilder {

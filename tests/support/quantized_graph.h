@@ -22,7 +22,7 @@ inline Graph quantized_graph(Graph source, const char* target = "native", Quanti
   return qdq;
 }
 
-/// What the operators' reference code computes: the inputs become constants, and the graph folds to its
+/// The results of the operators' reference code: the inputs become constants, and the graph folds to its
 /// outputs.
 inline std::vector<Tensor> reference_outputs(Graph graph, const std::vector<Tensor>& inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) graph.value(graph.inputs[i]).initializer = inputs[i];

@@ -7,7 +7,7 @@
 
 namespace quantize::test {
 
-/// What OpDef::evaluate of the only node of a graph writes to its first output.
+/// The first output of the only node of a graph, by OpDef::evaluate.
 inline Tensor evaluate_reference(Graph graph, const std::vector<Tensor>& inputs) {
   infer_shapes(graph);
   const Node& node = graph.nodes.at(0);

@@ -1,4 +1,4 @@
-// What the calibrators share: the list of them, and how a type divides a range.
+// The common part of the calibrators: the list of them, and how a type divides a range.
 #pragma once
 
 #include "calibration/statistics/calibrator.h"

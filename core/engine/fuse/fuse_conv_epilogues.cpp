@@ -1,4 +1,4 @@
-// What follows a convolution element by element moves into it. Read fuse_conv_epilogues() first.
+// Element-wise operators behind a convolution move into it. Read fuse_conv_epilogues() first.
 #include <algorithm>
 
 #include "core/engine/fuse/fuse_integer.h"

@@ -1,4 +1,4 @@
-// Functions that are spelled in several operators.
+// Activation functions that a graph spells in several operators.
 #pragma once
 
 #include "core/graph.h"

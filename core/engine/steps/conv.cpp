@@ -10,7 +10,7 @@ namespace quantize {
 
 namespace {
 
-/// What both forms know of a convolution.
+/// The facts of a convolution that both forms use.
 struct ConvShape {
   explicit ConvShape(const CompileContext& context)
       : window(conv_window(context.node, context.shape(0), context.shape(1))),

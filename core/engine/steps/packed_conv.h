@@ -22,7 +22,7 @@ struct ConvOperands {
   bool is_real = false;  // the results are real although there is a y_scale
 };
 
-/// Everything the kernels need besides the shape.
+/// The constants that the kernels read, without the shape of the image.
 struct ConvConstants {
   RequantizeU8 requantize(size_t first_channel) const {
     return {bias.data() + first_channel, multiplier.data() + first_channel, zero_point.data() + first_channel,
@@ -39,7 +39,7 @@ struct ConvConstants {
 /// 128 of u8, which are read as s8, is none), or a sum could leave s32.
 std::optional<ConvConstants> conv_constants(const CompileContext& context, const ConvOperands& operands);
 
-/// The same question without the answer.
+/// True if the function above has a result.
 bool has_conv_constants(const Graph& graph, const Node& node, const ConvOperands& operands);
 
 /// Channels [first, first + count) packed for conv_u8s8; weights [count][taps][depth].

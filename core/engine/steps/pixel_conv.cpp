@@ -133,7 +133,7 @@ void ConvFunction::run(const EvaluateContext& run, const EpilogueU8& epilogue, u
   }
 }
 
-/// What dense and depthwise convolutions have in common.
+/// The common part of dense and depthwise convolutions.
 struct PixelConv {
   explicit PixelConv(CompileContext& context)
       : window(conv_window(context.node, context.shape(kX), context.shape(kW))),

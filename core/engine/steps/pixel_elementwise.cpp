@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kA = 0, kB = 3, kYScale = 6;  // inputs of QLinearAdd and QLinearMul
 
-/// What the second operand of a pair is to the first.
+/// The shape of the second operand of a pair, compared with the first.
 enum class Pairing { kNone, kSameShape, kPerChannel, kPerChannelFirst };
 
 /// True for the shape [N or 1, C, 1, 1] beside the image [N, C, H, W].

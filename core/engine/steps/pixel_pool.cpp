@@ -15,7 +15,7 @@ bool is_image_to_image(const Graph& graph, const Node& node) {
   return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]);
 }
 
-/// What the windows of one step share.
+/// The common part of the windows of one step.
 struct PixelPool {
   PixelPool(CompileContext& context, const Window& w)
       : window(w),

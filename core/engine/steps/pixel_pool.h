@@ -10,9 +10,9 @@ namespace quantize {
 /// From a sum of x's codes to steps of y, for a mean of `count` elements: x_scale / (y_scale * count).
 float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t count);
 
-/// What QLinearAveragePool divides by along one axis: with padding, by the whole kernel, even where ceil_mode lets
-/// the window end behind the padding. AveragePool does not (counted_taps). Source: ONNX Runtime, whose operator
-/// it is.
+/// The divisor of QLinearAveragePool along one axis: with padding, by the whole kernel, even where ceil_mode
+/// lets the window end behind the padding. AveragePool does not (counted_taps). Source: ONNX Runtime, whose
+/// operator it is.
 int64_t qlinear_divisor(const WindowAxis& axis, int64_t o, bool with_padding);
 
 /// PixelSupport::takes of MaxPool, and of QLinearAveragePool and QLinearGlobalAveragePool: u8 images;

@@ -1,4 +1,4 @@
-// What the steps on pixels share: which rows a chunk is, and how many chunks are worth their barrier.
+// The common part of the steps on pixels: which rows a chunk is, and how many chunks are worth their barrier.
 #pragma once
 
 #include <algorithm>

@@ -46,8 +46,8 @@ struct ResizeAxis {
 /// Output position -> index of the input element, clamped into it (kNearest).
 std::vector<int64_t> nearest_indices(const ResizeOptions& options, const ResizeAxis& axis);
 
-/// What each output position reads: taps [begin[j], begin[j + 1]) of index and weight; none where the
-/// position lies outside the region's image and the extrapolation value stands.
+/// The elements that each output position reads: taps [begin[j], begin[j + 1]) of index and weight; none
+/// where the position lies outside the region's image and the extrapolation value stands.
 struct Taps {
   std::vector<size_t> begin{0};
   std::vector<int64_t> index;

@@ -31,7 +31,7 @@ struct WindowAxis {
 };
 
 /// How many taps of output position `o` a mean counts: those inside the input, or inside its padding too.
-/// What ceil_mode adds behind the padding never counts.
+/// Elements that ceil_mode adds behind the padding never count.
 int64_t counted_taps(const WindowAxis& axis, int64_t o, bool with_padding);
 
 /// Calls body(stride) with 1 and 2 as constants of their type, so that the compiler makes vectors of the loop

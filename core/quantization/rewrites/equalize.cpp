@@ -114,7 +114,7 @@ class Equalizer {
     return bias != nullptr && is_row(*bias, layout.output_channels()) && index_.single_use(node.inputs[2]);
   }
 
-  /// What follows the value alone and lets positive factors through.
+  /// The operators that alone read the value and let positive factors through.
   NodeId activation_behind(ValueId value) const {
     if (!index_.single_use(value) || index_.uses(value)[0].input != 0) return kNoNode;
     const NodeId reader = index_.uses(value)[0].node;

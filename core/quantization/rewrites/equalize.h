@@ -23,9 +23,9 @@ struct EqualizedValue {
 ///
 ///   s(c) = f(c)^-exponent,  f(c) = how often the channel fits into the range of all, at least 1
 ///
-/// Between the two may stand what a positive factor passes through: Relu, LeakyRelu, PRelu, Clip, pools,
-/// Resize, Concat along channels. Channels are only ever raised, to half of the range at most, so that a Clip
-/// cuts off nothing that was seen. Everything that reads the tensor must end in weights.
+/// Between writer and readers may stand operators that a positive factor passes through: Relu, LeakyRelu,
+/// PRelu, Clip, pools, Resize, Concat along channels. A channel is raised to at most half of the tensor's
+/// range, so that a Clip cuts off no element that was seen. Every path from the tensor must end in weights.
 ///
 /// Raising a channel makes the rounding of activations matter less and that of the weights behind it more
 /// (their columns differ more). For each tensor the exponent of 0, 1/4, ... 1 is taken with the least sum of

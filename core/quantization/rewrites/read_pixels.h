@@ -22,18 +22,21 @@ namespace quantize {
 /// one zero point could not stand for is there in reals. One scale for channels of different means and
 /// deviations has steps wider than a pixel's, off by up to half of one. Without pads there is no Pad.
 ///
-/// Returns the name of the bytes' value; empty, and nothing is changed, if one scale loses nothing anyway, if
-/// a channel's zero is so near to the middle of two bytes that rounding might take the wrong one, if anything
-/// but one plain two-dimensional Conv with constant weights reads the input, if that is to stay float, if the
-/// scheme has other codes than all 256 or says something about the input or the weights, or if codes that the
-/// model is to take (QuantizationScheme::integer_input) would have to be padded.
+/// Returns the name of the bytes' value. Empty, and the graph is unchanged,
+///
+///   - if one scale loses nothing anyway;
+///   - if a channel's zero is so near to the middle of two bytes that rounding might take the wrong one;
+///   - if anything but one plain two-dimensional Conv with constant weights reads the input, or if that Conv is
+///     to stay float;
+///   - if the scheme has fewer than 256 codes or an override of the input or the weights;
+///   - if a model that takes codes (QuantizationScheme::integer_input) would have to pad them.
 ///
 /// Errors: those of find_candidates.
 std::string read_pixels(Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme,
                         const TargetProfile& target);
 
-/// What calibration would find of the bytes: sets their entry, with ValueRange::zero, which no calibrator
-/// knows. Requires: `pixels` came from read_pixels.
+/// Sets the range of the bytes as calibration would find it, with ValueRange::zero, which no calibrator sets.
+/// Requires: `pixels` came from read_pixels.
 void add_pixel_range(const Graph& graph, const std::string& pixels, const PixelGrid& grid,
                      RangeTable& ranges);
 

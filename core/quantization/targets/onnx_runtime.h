@@ -1,5 +1,5 @@
-// What ONNX Runtime makes of a quantized graph by itself, unasked. Every file that is written may be run by
-// it, so all targets share this. Tried operator by operator with version 1.32
+// Changes that ONNX Runtime makes to a quantized graph by itself, unasked. Every file that is written may be
+// run by it, so all targets share this. Tried operator by operator with version 1.32
 // (tests/conformance/operator_forms.py).
 #pragma once
 
