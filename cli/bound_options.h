@@ -19,7 +19,7 @@ struct LabelFlags {
   int64_t offset = 0;
 };
 
-/// `what` says what the command does where the bound is broken: "exit 1 unless".
+/// Adds --min-agreement, --min-sqnr and --max-drop; their help begins with `what`: "exit 1 unless".
 void add_bound_options(CLI::App& app, Bound& bound, const std::string& what);
 void add_label_options(CLI::App& app, LabelFlags& flags);
 

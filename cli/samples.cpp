@@ -62,8 +62,9 @@ PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model,
   return choose_preprocess(model, described ? model : open_model(model, kMinOutputOpset), list, options);
 }
 
-// Images become floats first, also for a model that takes 8-bit pixels (InputCodes turns them into these), and one
-// at a time, also for a model of a fixed batch. Shapes behind the inputs are those of the file no more.
+// Images become floats first, also for a model that takes 8-bit pixels (InputCodes turns them into these),
+// and one at a time, also for a model of a fixed batch. Shapes behind the inputs are those of the file no
+// more.
 Graph for_single_images(const Graph& original) {
   Graph model = original;
   const std::vector<Value> inputs = sample_inputs(original);

@@ -6,9 +6,9 @@
 
 namespace quantize {
 
-/// The names that `wanted` may have been a slip for, the nearest first, at most `most`: those that hold it or
-/// that it holds, then those that differ from it in at most a third of its characters (at least two).
-/// Capitals do not count.
+/// The names of which `wanted` may be a slip, the nearest first, at most `most`: first names that contain
+/// `wanted` or are contained in it, then names that differ from it in at most a third of its characters (at
+/// least two). Case does not count.
 std::vector<std::string> near_names(const std::string& wanted, const std::vector<std::string>& names,
                                     size_t most = 3);
 

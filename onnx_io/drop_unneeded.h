@@ -12,9 +12,9 @@ class GraphProto;
 namespace quantize {
 
 /// Removes the nodes, initializers (dense and sparse) and inputs that no output of the graph depends on.
-/// Nothing but the names of tensors is read, so what goes may be of any kind, or malformed. Never an error: a
-/// name that nothing computes stays to be found by the reader. Returns the inputs that went, but those
-/// without a name or type, those that are listed twice and initializers.
+/// Only the names of tensors are read, so that the removed parts may be of any kind, or malformed. Never an
+/// error: the reader finds a name that nothing computes. Returns the removed inputs, except initializers and
+/// inputs that have no name or type or are listed twice.
 std::vector<UnreadInput> drop_unneeded(onnx::GraphProto& graph);
 
 }  // namespace quantize

@@ -17,8 +17,8 @@ int64_t fixed_batch(const Graph& graph);
 /// The inputs of a model for one sample: those of a fixed batch with a first extent of 1.
 std::vector<Value> sample_inputs(const Graph& graph);
 
-/// The results of row i of a batch: of outputs whose first extent is the batch, else of those
-/// whose second one is, that row; all of others.
+/// The results of row i of a batch: that row of an output whose first extent, or else second extent, is the
+/// batch; any other output whole.
 std::vector<Tensor> row_of(const std::vector<Tensor>& outputs, size_t i, int64_t batch);
 
 /// Cuts the samples of a source, each of a batch of 1 (see sample_inputs), into the batches of a model. The

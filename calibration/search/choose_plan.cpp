@@ -116,8 +116,8 @@ class PlanSearch {
     return in_normal + in_normal * (in_normal * in_normal + 1) / (4 * freedom);
   }
 
-  /// Takes the last steps back until what is left gains on the confirming samples or, where it is only what
-  /// helps on most networks, loses no more than chance explains.
+  /// Takes the last steps back until the others together gain on the confirming samples. Steps of kAnyGain
+  /// alone, which help on most networks, need only lose no more than chance explains.
   void confirm() {
     if (kept_.size() < 2 || pool_.confirming().empty()) return;
     const Validator confirmer(graph_, pool_.confirming(), pool_.set(), options_);

@@ -12,8 +12,8 @@ namespace quantize {
 
 namespace {
 
-// The share of one sample in a comparison. Kept per sample and added up in their order, so that sums do not depend on
-// threads.
+// The share of one sample in a comparison. Kept per sample and added up in their order, so that sums do not
+// depend on threads.
 struct SampleResult {
   std::vector<SampleAgreement> parts;  // empty: the sample was skipped
   std::vector<Deviation> outputs;

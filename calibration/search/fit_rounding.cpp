@@ -90,8 +90,8 @@ class ChannelFitter {
     if (covariance.rows() <= kMostFactored) factor_.emplace(covariance);
   }
 
-  /// The result of coordinate descent from the nearest codes, or of those that pass errors on, where that is
-  /// better. One scale per column of the weights.
+  /// The better result of coordinate descent from two starts: the nearest codes, and codes that make up for
+  /// the errors before them. One scale per column of the weights.
   Eigen::MatrixXi best(const Eigen::MatrixXf& weights, const Eigen::VectorXf& scales) const {
     Fit result = nearest(weights, scales);
     descend(result, scales);

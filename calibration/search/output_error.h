@@ -14,17 +14,18 @@ namespace quantize {
 ///   error = sum over c of noise(c) / deviation(c)  /  sum over c of deviation(c)
 ///
 /// with noise(c) the mean squared error of channel c and deviation(c) the standard deviation of the float
-/// network's over all samples. Channels of one size count as their energies do; those of small size count
-/// more than in the energy of all, which is that of the largest alone, and less than if each were taken
-/// relative to itself, where channels without meaning would count as much as the others. Where no channel
-/// varies, an error counts as a share of the mean energy of a sample; where there is none, as it is.
+/// network's over all samples. Channels of one size count as their energies do. Small channels count more
+/// than in the energy of all channels, which is mostly that of the largest. They count less than if each
+/// error were taken relative to its own channel, by which channels without meaning would count as much as the
+/// others. If no channel varies, an error counts as a share of the mean energy of a sample; if that is 0, as
+/// it is.
 ///
 /// No sample decides alone: one of more than kOutlyingEnergy times the energy of most counts in no deviation,
 /// and its error as if it had the energy of most.
 ///
-/// Probabilities count by their logarithm, those below kLeastProbability as that: the errors of probabilities
-/// themselves are those of the few samples that are hard to tell, and which of two networks has the smaller
-/// ones is chance on as many samples as are held back.
+/// Probabilities count by their logarithm, at least that of kLeastProbability. The errors of probabilities
+/// themselves come from the few samples that are hard to tell, and on as many samples as are held back it is
+/// chance which of two networks has the smaller ones.
 class OutputError {
  public:
   enum class Kind { kNumbers, kProbabilities };

@@ -153,8 +153,8 @@ class Decider {
     });
   }
 
-  /// True if one output has four numbers for each of several anchors at a place, and another of that size some scores
-  /// for each anchor.
+  /// True if one output has four numbers for each of several anchors at a place, and another of that size
+  /// some scores for each anchor.
   bool is_of_anchors(size_t o) const {
     const auto are_both = [](const Shape& boxes, const Shape& scores) {
       const int64_t anchors = boxes[1] / 4;

@@ -95,8 +95,8 @@ bool reaches(float scale, int64_t in, int64_t wanted) {
          std::floor(static_cast<double>(in) * double{scale}) == double{extent};
 }
 
-/// The scale with which a Resize that keeps the aspect ratio reaches the sizes it rounds to; nothing if sizes or
-/// extents are not known, or scales, whose products are rounded down, lead elsewhere.
+/// The scale with which a Resize that keeps the aspect ratio reaches the sizes it rounds to; nothing if sizes
+/// or extents are not known, or scales, whose products are rounded down, lead elsewhere.
 std::optional<float> scale_of_policy(const Graph& graph, const Node& resize,
                                      const std::vector<int64_t>& axes) {
   const Tensor* sizes = graph.constant(resize.input(3));
@@ -150,7 +150,8 @@ int64_t overhang(const WindowAxis& axis) {
   return std::max<int64_t>(axis.start(axis.out - 1) + axis.span() - axis.in, 0);
 }
 
-/// True if the shape inference of ONNX counts one more, below opset 22: a window that starts behind the image.
+/// True if the shape inference of ONNX counts one more, below opset 22: a window that starts behind the
+/// image.
 bool is_miscounted(const WindowAxis& axis) {
   return axis.out * axis.stride < axis.in + axis.pad_begin + axis.pad_end - axis.span() + axis.stride;
 }
@@ -169,8 +170,9 @@ void pad_for_windows(Node& pool, const Window& window) {
   pool.attributes.erase("ceil_mode");
 }
 
-/// Takes ceil_mode away where no window reaches behind the padded input, so that it has no effect, and where one does
-/// on one axis while another axis is miscounted: a runtime refuses a file whose shapes are not those it infers.
+/// Takes ceil_mode away where no window reaches behind the padded input, so that it has no effect, and where
+/// one does on one axis while another axis is miscounted: a runtime refuses a file whose shapes are not those
+/// it infers.
 void drop_ceil_mode(const Graph& graph, Node& pool) {
   const auto& shape = graph.value(pool.inputs[0]).shape;
   if (!shape || pool.int_attribute("ceil_mode", 0) == 0) return;
@@ -184,8 +186,8 @@ void drop_ceil_mode(const Graph& graph, Node& pool) {
     pad_for_windows(pool, window);
 }
 
-/// One matrix of weights, in place of the same with axes of extent 1 in front, where the result's shape does not
-/// come from them. ONNX Runtime takes a scale per column of plain matrices only.
+/// One matrix of weights, in place of the same with axes of extent 1 in front, where the result's shape does
+/// not come from them. ONNX Runtime takes a scale per column of plain matrices only.
 void drop_leading_axes(Graph& graph, Node& product) {
   const Tensor* weights = graph.constant(product.input(1));
   const auto rank = rank_of(graph, product);

@@ -1,5 +1,5 @@
-// The dot products of Armv8.2, for s8 by s8: 128 is taken off the inputs, and what that misses is added to
-// the sums, which wrap, so that the result is exact.
+// The dot products of Armv8.2, for s8 by s8: 128 is subtracted from the inputs, and 128 times the weights is
+// added to the sums. These wrap around, so that the result is exact.
 #include "kernels/neon/plug_conv.h"
 #include "kernels/plug.h"
 

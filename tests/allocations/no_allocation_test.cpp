@@ -31,8 +31,8 @@ std::atomic<size_t> allocations{0};
 
 }  // namespace
 
-// These replace the library's own for the whole test program; new[] and the other forms end up here. Where they are
-// inlined in part, GCC warns that free does not go with new.
+// These replace the library's own for the whole test program; new[] and the other forms end up here. Where
+// they are inlined in part, GCC warns that free does not go with new.
 [[gnu::noinline]] void* operator new(size_t bytes) {
   return allocate(bytes, 0);
 }

@@ -62,8 +62,8 @@ std::optional<std::string> difference(const Tensor& actual, const Tensor& expect
   return std::nullopt;
 }
 
-/// The graph with all inputs but the first, of two at least, turned into constants: shapes, axes and scales must be
-/// known before an Engine runs.
+/// The graph with all inputs but the first, of two at least, turned into constants: shapes, axes and scales
+/// must be known before an Engine runs.
 Graph with_constant_operands(Graph graph, std::vector<Tensor>& inputs) {
   for (size_t i = 1; i < inputs.size(); ++i) graph.value(graph.inputs[i]).initializer = inputs[i];
   graph.inputs = {graph.inputs.front()};

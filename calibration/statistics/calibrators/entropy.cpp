@@ -1,5 +1,5 @@
-// entropy: the clipping that changes the distribution least, by the Kullback-Leibler divergence.
-// Read divergence() in tests/unit/calibration/statistics/calibrators/entropy_test.cpp first: the definition as a
+// entropy: the clipping that changes the distribution least, by the Kullback-Leibler divergence. Read
+// divergence() in tests/unit/calibration/statistics/calibrators/entropy_test.cpp first: the definition as a
 // simple loop, which Search equals. Source of the idea: S. Migacz, 8-bit Inference with TensorRT, GTC 2017.
 #include <algorithm>
 #include <cmath>

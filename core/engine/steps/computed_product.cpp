@@ -24,9 +24,9 @@ constexpr size_t padded(size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-/// sum over k of (a - a_zero) * (b - b_zero). The kernels know no zero point of weights: they get b - b_zero
-/// where all of a matrix's fit in s8, else two taps that both read the row of A, b - 128 and 128 - b_zero, of
-/// which the latter becomes two where s8 cannot hold it.
+/// sum over k of (a - a_zero) * (b - b_zero). The kernels know no zero point of weights. They get b - b_zero
+/// if that fits in s8 for a whole matrix. Otherwise they get two taps that both read the row of A: b - 128,
+/// and 128 - b_zero, which becomes two taps if s8 cannot hold it.
 class ComputedProduct {
  public:
   ComputedProduct(const KernelTable& kernels, const MatMulOperands& shapes, const ScalarParams& a,

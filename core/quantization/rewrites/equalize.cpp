@@ -211,8 +211,8 @@ class Equalizer {
     return known && !range->channel_ranges.empty() ? range : nullptr;
   }
 
-  /// Mean over the readers' output channels of what both roundings add, relative to what the channel varies
-  /// by.
+  /// The noise of both roundings relative to the channel's variance, as the mean over the readers' output
+  /// channels.
   double noise_with(const Reach& reach, const Numbers& factors, double exponent) const {
     double sum = 0, count = 0;
     for (const Reader& reader : reach.readers) {
