@@ -59,7 +59,7 @@ class PlanSearch {
   void warn() {
     if (best_.quality) best_.warnings = doubts_about(*best_.quality);
     if (const auto reason = why_all_float(summarize(best_.planned)))
-      best_.warnings.push_back("nothing is left in int8; what keeps most nodes in float: " + *reason);
+      best_.warnings.push_back("nothing is left in int8; the reason for most nodes in float: " + *reason);
   }
 
   void search() {

@@ -282,7 +282,7 @@ void RangeChooser::decide(const Choice& choice, ValueRange& value) {
   for (size_t c = 1; c < choice.candidates.size(); ++c)
     if (choice.open[c] && choice.candidates[c].error < best->error) best = &choice.candidates[c];
   if (best == &choice.candidates[0]) return;
-  value.method = best->method + ", for the sake of what reads it";
+  value.method = best->method + ", chosen for the nodes that read it";
   value.ranges = {best->range};
 }
 

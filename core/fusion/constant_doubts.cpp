@@ -86,7 +86,7 @@ std::vector<std::string> doubts_about_constants(const Graph& source, bool infini
     else
       doubts.push_back(
           "the model's constant '" + name + "' holds " + fault +
-          "; what is computed of it is not finite and stays in float: check how the model was made");
+          "; results computed from it are not finite and stay in float: check how the model was made");
   }
   return doubts;
 }

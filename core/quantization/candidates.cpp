@@ -56,7 +56,8 @@ std::string type_reason(const Graph& graph, const GraphIndex& index, const Node&
   for (ValueId id : candidate.activations) {
     if (graph.value(id).is_constant()) return "reads the constant '" + graph.value(id).name + "'";
     if (graph.value(id).dtype != DataType::kF32)
-      return "computes on " + std::string(name_of(graph.value(id).dtype));
+      return "its input '" + graph.value(id).name + "' is " + std::string(name_of(graph.value(id).dtype)) +
+             ", not f32";
   }
   for (ValueId id : node.outputs)
     if (id != kNoValue && graph.value(id).dtype != DataType::kF32 &&

@@ -46,13 +46,14 @@ std::string OwnValues::noise_reason(ValueId id, const QuantParams& params) const
   if (scheme_.max_noise >= 1 || find_override(scheme_, name(id)) != nullptr) return "";
   const RoundingNoise::Estimate noise = noise_.estimate(id, params.scale[0]);
   if (noise.share <= scheme_.max_noise) return "";
-  std::string reason = "rounding it to steps of " + number(params.scale[0]) + " would make " +
-                       percent(noise.share) + " of what ";
-  reason += noise.reader == kNoNode
-                ? "its channels hold"
-                : "'" + graph_.nodes[static_cast<size_t>(noise.reader)].name + "' computes";
-  return reason + " noise (limit " + percent(scheme_.max_noise) + "): its narrowest channel spans " +
-         number(noise.narrowest_steps) + " steps";
+  const std::string share = percent(noise.share) + " noise";
+  const std::string effect = noise.reader == kNoNode
+                                 ? "its channels would have " + share
+                                 : "it would add " + share + " to the result of '" +
+                                       graph_.nodes[static_cast<size_t>(noise.reader)].name + "'";
+  return "rounded to steps of " + number(params.scale[0]) + ", " + effect + " (limit " +
+         percent(scheme_.max_noise) + "); its narrowest channel spans " + number(noise.narrowest_steps) +
+         " steps";
 }
 
 /// Range, scale and zero point of one value by itself, or why it stays float.

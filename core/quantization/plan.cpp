@@ -33,8 +33,8 @@ std::string float_reason(const PlannedModel& planned, NodeId node) {
   if (!plan.floats_kept_clamps || own.tail == kNoNode) return "";
   const auto tail = static_cast<size_t>(own.tail);
   if (plan.nodes[tail].placement != Placement::kFloat) return "";
-  return plan.target + " computes in float what feeds '" + graph.nodes[tail].name +
-         "', which stays because " + plan.nodes[tail].reason;
+  return plan.target + " computes the layer before '" + graph.nodes[tail].name + "' in float; '" +
+         graph.nodes[tail].name + "' stays because " + plan.nodes[tail].reason;
 }
 
 PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& scheme) {

@@ -65,7 +65,7 @@ TEST_CASE("choose_ranges: a large channel that nobody weighs is cut off for the 
   const float all = largest(graph);
   const ValueRange value = choose(graph, all, all / 20, all_integer());
   CHECK(value.ranges[0].max == all / 20);
-  CHECK(value.method == "other, for the sake of what reads it");
+  CHECK(value.method == "other, chosen for the nodes that read it");
   REQUIRE(value.candidates.size() == 2);
   CHECK(value.candidates[0].method == "max");
   CHECK(value.candidates[0].range.max == all);
@@ -109,7 +109,7 @@ TEST_CASE("choose_ranges: in front of a function its flat side is cut off") {
   REQUIRE(table.values.at("conv_0_out").ranges[0].min < -20);
   const ValueRange value = choose_ranges(planned, {table}, scheme, 12, sample, {}).values.at("conv_0_out");
   CHECK(value.ranges[0].min == table.values.at("conv_0_out").ranges[0].min / 4);
-  CHECK(value.method == "a quarter (min), max (max), for the sake of what reads it");
+  CHECK(value.method == "a quarter (min), max (max), chosen for the nodes that read it");
 }
 
 TEST_CASE("choose_ranges: an override is not questioned, and threads do not show") {

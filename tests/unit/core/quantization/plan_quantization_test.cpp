@@ -145,9 +145,9 @@ TEST_CASE("plan: a value that is too coarse keeps its makers and readers in floa
   const Planned p = plan_of(b, {even});
   CHECK(p.placement("Conv", 0) == Placement::kFloat);
   CHECK(p.placement("Conv", 1) == Placement::kFloat);
-  CHECK(p.value("conv_0_out").reason.find("of what 'conv_1' computes noise (limit 1 %)") !=
+  CHECK(p.value("conv_0_out").reason.find("noise to the result of 'conv_1' (limit 1 %)") !=
         std::string::npos);
-  CHECK(p.node("Conv", 1).reason.find("its input 'conv_0_out' stays float: rounding it") == 0);
+  CHECK(p.node("Conv", 1).reason.find("its input 'conv_0_out' stays float: rounded to steps") == 0);
 
   QuantizationScheme all;
   all.max_noise = 1;
