@@ -32,11 +32,9 @@ class StorageAssigner {
     int64_t first_channel = 0;
   };
 
-  static const PixelSupport& support(const Graph& graph, const Node& node) {
-    return find_op(graph, node).pixels;
-  }
+  static const PixelSupport& support(const Node& node) { return engine_form_of(node).pixels; }
   bool takes_pixels(const Node& node) const {
-    const PixelSupport& pixels = support(graph_, node);
+    const PixelSupport& pixels = support(node);
     return pixels.takes != nullptr && pixels.takes(graph_, node);
   }
   bool must_be_row_major(ValueId id) const {
@@ -52,7 +50,7 @@ class StorageAssigner {
   void find_wishes() {
     wanted_.assign(graph_.values.size(), false);
     for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
-      if (!takes_pixels(*node) || (support(graph_, *node).follows && !is_wanted(*node))) continue;
+      if (!takes_pixels(*node) || (support(*node).follows && !is_wanted(*node))) continue;
       for (ValueId id : node->inputs)
         if (id != kNoValue) wanted_[static_cast<size_t>(id)] = true;
     }
@@ -66,7 +64,7 @@ class StorageAssigner {
   /// True if `node` is to have its images as pixels.
   bool gets_pixels(const Node& node) const {
     if (!takes_pixels(node)) return false;
-    return !support(graph_, node).follows || is_wanted(node) ||
+    return !support(node).follows || is_wanted(node) ||
            std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return is_pixels(id); });
   }
 
@@ -130,7 +128,7 @@ class StorageAssigner {
   int64_t channels_of(ValueId id) const { return (*graph_.value(id).shape)[1]; }
 
   void find_views(const Node& node, const GraphIndex& index) {
-    const PixelSupport& pixels = support(graph_, node);
+    const PixelSupport& pixels = support(node);
     if (!is_pixels(node.output(0))) return;
     if (pixels.splits) split(node);
     if (pixels.joins != nullptr) join(node, pixels, index);
@@ -204,7 +202,7 @@ class StorageAssigner {
   }
 
   void demand_border(const Node& node) {
-    const PixelSupport& pixels = support(graph_, node);
+    const PixelSupport& pixels = support(node);
     if (pixels.border == nullptr || !is_pixels(node.inputs[0])) return;
     const PixelSupport::Border border = pixels.border(graph_, node);
     Storage& storage = storage_[static_cast<size_t>(node.inputs[0])];

@@ -33,7 +33,8 @@ Step make_step(const Graph& graph, const Node& node, const Node* clamp, const Ke
     context.low = bounds->low;
     context.high = bounds->high;
   }
-  if (def.compile != nullptr) step.function = def.compile(context);
+  if (const EngineForm& form = engine_form_of(node); form.compile != nullptr)
+    step.function = form.compile(context);
   if (!step.function) step.function = split_elementwise(def, context);
   if (!step.function) step.function = def.evaluate;
   if (context.weights_packed) step.inputs[def.weight_input] = kNoValue;
@@ -84,7 +85,7 @@ std::vector<Step> make_steps(Graph& graph, const std::vector<bool>& keep, const 
 }  // namespace
 
 NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& node) {
-  if (!find_op(graph, node).fuses_clamp || node.outputs.size() != 1 || node.outputs[0] == kNoValue)
+  if (!engine_form_of(node).fuses_clamp || node.outputs.size() != 1 || node.outputs[0] == kNoValue)
     return kNoNode;
   return clamp_reading(graph, index, node.outputs[0]);
 }
@@ -146,12 +147,13 @@ std::vector<ValueId> Program::share_places(std::vector<BufferRequest>& requests)
   for (size_t s = 0; s < steps_.size(); ++s) {
     const Step& step = steps_[s];
     const ValueId y = step.outputs[0];
-    const OpDef& def = find_op(graph_, step.node);
-    for (const size_t input : def.keeps_order ? std::vector<size_t>{0} : def.pixels.overwrites) {
+    const bool keeps_order = find_op(graph_, step.node).keeps_order;
+    for (const size_t input :
+         keeps_order ? std::vector<size_t>{0} : engine_form_of(step.node).pixels.overwrites) {
       const ValueId x = input < step.inputs.size() ? step.inputs[input] : kNoValue;
       if (x == kNoValue || own[static_cast<size_t>(x)].bytes == 0 || owners[static_cast<size_t>(y)] != y ||
           own[static_cast<size_t>(x)].last_step != s || reads_twice(step, x) ||
-          !(def.keeps_order ? are_rows(x, y) : lie_alike(x, y)))
+          !(keeps_order ? are_rows(x, y) : lie_alike(x, y)))
         continue;
       const ValueId owner = owners[static_cast<size_t>(x)];
       owners[static_cast<size_t>(y)] = owner;

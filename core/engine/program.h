@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/engine/observer.h"
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
 
 namespace quantize {
 

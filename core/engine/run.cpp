@@ -82,14 +82,14 @@ struct Program::Inference {
                          static_cast<size_t>(thread) * program.scratch_bytes_;
     with_context([&] { return describe(program.graph_, step.node); },
                  [&] {
-                   step.function({.node = step.node,
-                                  .opset = step.opset,
-                                  .kernels = *program.kernels_,
-                                  .inputs = views.inputs,
-                                  .outputs = views.outputs,
-                                  .scratch = {scratch, program.scratch_bytes_},
-                                  .chunk_begin = begin,
-                                  .chunk_end = end});
+                   step.function({{.node = step.node,
+                                   .opset = step.opset,
+                                   .kernels = *program.kernels_,
+                                   .inputs = views.inputs,
+                                   .outputs = views.outputs},
+                                  {scratch, program.scratch_bytes_},
+                                  begin,
+                                  end});
                  });
   }
 

@@ -3,12 +3,12 @@
 
 #include <utility>
 
-#include "core/engine/steps/pixel_elementwise.h"
-#include "core/engine/steps/pixel_steps.h"
 #include "core/error.h"
 #include "core/integer/codes.h"
+#include "core/integer/integer_formulas.h"
 #include "core/ops/conv.h"
 #include "core/ops/support/operands.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -50,11 +50,6 @@ void evaluate(const EvaluateContext& context) {
   kernels_for(Isa::kScalar).table_u8({y, y, 1, size, size, size, table.as<uint8_t>()});
 }
 
-/// Not of a constant image whose result is too large to be folded.
-bool takes_pixels(const Graph& graph, const Node& node) {
-  return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]);
-}
-
 }  // namespace
 
 bool is_fused_conv(const Node& node) {
@@ -87,21 +82,16 @@ Node as_fused_conv(const Node& conv) {
 }
 
 void add_fused_conv(std::vector<OpDef>& ops) {
-  ops.push_back(
-      {.op_type = "FusedConv",
-       .domain = kEngineDomain,
-       .min_opset = 1,
-       .max_opset = 1,
-       .min_inputs = 8,
-       .max_inputs = kFusedConvInputs,
-       .infer = infer,
-       .evaluate = evaluate,
-       .weight_layout = conv_weight_layout,
-       .weight_input = 3,
-       .compile = [](CompileContext& context) -> StepFunction {
-         return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
-       },
-       .pixels = {.takes = takes_pixels, .border = pixel_conv_border, .overwrites = {kFusedConvResidual}}});
+  ops.push_back({.op_type = "FusedConv",
+                 .domain = kEngineDomain,
+                 .min_opset = 1,
+                 .max_opset = 1,
+                 .min_inputs = 8,
+                 .max_inputs = kFusedConvInputs,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .weight_layout = conv_weight_layout,
+                 .weight_input = 3});
 }
 
 }  // namespace quantize

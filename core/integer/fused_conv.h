@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/ops/op.h"
+#include "kernels/integer.h"
 
 namespace quantize {
 
@@ -22,10 +23,6 @@ constexpr size_t kFusedConvResidual = kFusedConvAddition + 2;
 constexpr size_t kFusedConvTable = kFusedConvAddition + 7;
 constexpr size_t kFusedConvInputs = kFusedConvTable + 1;
 
-/// True for a QLinearConv whose image the engine reads as pixels: two spatial axes, u8 image, constant
-/// weights of zero point 0 and constant scales.
-bool is_pixel_conv(const Graph& graph, const Node& node);
-
 /// True for a FusedConv.
 bool is_fused_conv(const Node& node);
 /// True if it looks its result up in a table before it stores it.
@@ -43,11 +40,5 @@ void evaluate_conv_codes(const EvaluateContext& context);
 
 /// The same convolution as a FusedConv whose additional inputs are left out.
 Node as_fused_conv(const Node& conv);
-
-/// PixelSupport::border of both: what the kernel reads outside the image, with the image's zero point.
-PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node);
-
-/// The step of a QLinearConv or FusedConv whose operands lie as pixels.
-StepFunction compile_pixel_conv(CompileContext& context);
 
 }  // namespace quantize

@@ -5,6 +5,7 @@
 
 #include "core/integer/codes.h"
 #include "core/ops/support/require.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 

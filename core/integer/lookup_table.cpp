@@ -1,6 +1,6 @@
 // LookupTable: y = table[x], code by code. The engine makes it of chains of elementwise operators.
-#include "core/engine/steps/pixel_steps.h"
 #include "core/ops/support/element_types.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -21,25 +21,6 @@ void evaluate(const EvaluateContext& context) {
                             static_cast<const uint8_t*>(context.inputs[1].data)});
 }
 
-bool takes_pixels(const Graph& graph, const Node& node) {
-  return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]);
-}
-
-StepFunction compile(CompileContext& context) {
-  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
-  const Storage x = context.storage_of(context.node.inputs[0]),
-                y = context.storage_of(context.node.outputs[0]);
-  const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 16, y.rows());
-  context.chunks = chunks;
-  return [x, y, chunks](const EvaluateContext& run) {
-    const RowRange rows = rows_of(run, y.rows(), chunks);
-    auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
-    look_up_rows(run.kernels, static_cast<const uint8_t*>(run.inputs[0].data), x, y_data, y,
-                 static_cast<const uint8_t*>(run.inputs[1].data), rows);
-    fill_border(y, y_data, rows.begin, rows.end);
-  };
-}
-
 }  // namespace
 
 void add_lookup_table(std::vector<OpDef>& ops) {
@@ -50,9 +31,7 @@ void add_lookup_table(std::vector<OpDef>& ops) {
                  .min_inputs = 2,
                  .max_inputs = 2,
                  .infer = infer,
-                 .evaluate = evaluate,
-                 .compile = compile,
-                 .pixels = {.takes = takes_pixels, .follows = true}});
+                 .evaluate = evaluate});
 }
 
 }  // namespace quantize

@@ -1,6 +1,5 @@
 // MatMulIntegerToFloat of ONNX Runtime: a product of codes whose result is real, plus a bias.
 // Source: onnxruntime ContribOperators, com.microsoft.MatMulIntegerToFloat.
-#include "core/engine/steps/integer_product.h"
 #include "core/error.h"
 #include "core/integer/codes.h"
 #include "core/ops/matmul.h"
@@ -56,22 +55,6 @@ void evaluate(const EvaluateContext& context) {
 }
 
 /// With one constant matrix B, the batches of A are more rows of one product.
-StepFunction compile(CompileContext& context) {
-  const Tensor* b = context.constant(kB);
-  if (b == nullptr || b->shape().size() != 2 || context.shape(kA).size() < 2) return nullptr;
-  return compile_integer_product(context, {.a = kA,
-                                           .constants = {.x_scale = kAScale,
-                                                         .x_zero_point = kAZero,
-                                                         .w = kB,
-                                                         .w_scale = kBScale,
-                                                         .w_zero_point = kBZero,
-                                                         .channels = static_cast<size_t>(b->shape()[1]),
-                                                         .channels_last = true},
-                                           .real_bias = kBias,
-                                           .rows = b->shape()[0],
-                                           .columns = b->shape()[1]});
-}
-
 }  // namespace
 
 void add_matmul_integer_to_float(std::vector<OpDef>& ops) {
@@ -84,7 +67,6 @@ void add_matmul_integer_to_float(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .weight_layout = matmul_weight_layout,
-                 .compile = compile,
                  .code_slots = [](const Node&) {
                    return CodeSlots{{{kA, kAScale, kAZero}, {kB, kBScale, kBZero}}};
                  }});

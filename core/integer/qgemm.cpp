@@ -1,7 +1,5 @@
 // QGemm of ONNX Runtime: y = alpha * op(a) * op(b) + c of codes; without an output scale the result is real.
 // Source: onnxruntime ContribOperators, com.microsoft.QGemm.
-#include "core/engine/steps/integer_product.h"
-#include "core/engine/steps/matrix_product.h"
 #include "core/integer/codes.h"
 #include "core/ops/gemm.h"
 #include "core/ops/support/element_types.h"
@@ -42,16 +40,11 @@ void infer(InferContext& context) {
   context.set_output(0, dtype, Shape{a ? (*a)[trans_a ? 1 : 0] : kUnknownDim, n});
 }
 
-MatrixLayout layout_of(Dims shape, bool transposed) {
-  const MatrixLayout stored = MatrixLayout::row_major(shape[0], shape[1]);
-  return transposed ? stored.transposed() : stored;
-}
-
 void evaluate(const EvaluateContext& context) {
   const TensorView &a_codes = context.inputs[kA], &b_codes = context.inputs[kB], c = context.input(kC);
   const bool trans_b = is_transposed(context.node, "transB");
-  const MatrixLayout a = layout_of(a_codes.shape, is_transposed(context.node, "transA")),
-                     b = layout_of(b_codes.shape, trans_b);
+  const MatrixLayout a = gemm_operand_layout(a_codes.shape, is_transposed(context.node, "transA")),
+                     b = gemm_operand_layout(b_codes.shape, trans_b);
   const ScalarParams a_params = scalar_operand(context, kA + 1);
   const OperandParams b_params = channel_operand(context, kB + 1);
   const auto x = centred_codes(a_codes, {a_params.zero_point}, 1);
@@ -75,28 +68,6 @@ void evaluate(const EvaluateContext& context) {
     }
 }
 
-StepFunction compile(CompileContext& context) {
-  const Tensor* b = context.constant(kB);
-  if (b == nullptr || is_transposed(context.node, "transA") || context.node.float_attribute("alpha", 1) != 1)
-    return nullptr;
-  const MatrixLayout layout = layout_of(b->shape(), is_transposed(context.node, "transB"));
-  const Tensor* c = context.constant(kC);
-  if (c != nullptr && c->size() != layout.columns) return nullptr;  // one number for all columns
-  return compile_integer_product(context,
-                                 {.a = kA,
-                                  .constants = {.x_scale = kA + 1,
-                                                .x_zero_point = kA + 2,
-                                                .w = kB,
-                                                .w_scale = kB + 1,
-                                                .w_zero_point = kB + 2,
-                                                .bias = kC,
-                                                .y_scale = kYScale,
-                                                .channels = static_cast<size_t>(layout.columns),
-                                                .channels_last = !is_transposed(context.node, "transB")},
-                                  .rows = layout.rows,
-                                  .columns = layout.columns});
-}
-
 }  // namespace
 
 void add_qgemm(std::vector<OpDef>& ops) {
@@ -110,7 +81,6 @@ void add_qgemm(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = gemm_weight_layout,
                  .weight_input = kB,
-                 .compile = compile,
                  .code_slots = slots_of});
 }
 

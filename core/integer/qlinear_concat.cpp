@@ -1,6 +1,5 @@
 // QLinearConcat of ONNX Runtime: Concat of codes whose scales may differ from the output's.
 // Source: onnxruntime ContribOperators, com.microsoft.QLinearConcat.
-#include "core/engine/steps/pixel_move.h"
 #include "core/integer/codes.h"
 #include "core/ops/concat.h"
 #include "core/ops/support/operands.h"
@@ -61,8 +60,6 @@ void add_qlinear_concat(std::vector<OpDef>& ops) {
                  .max_inputs = kAnyNumber,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .compile = compile_qlinear_concat,
-                 .pixels = {.takes = takes_pixel_qlinear_concat, .joins = joins_qlinear_concat},
                  .code_slots = slots_of});
 }
 

@@ -1,10 +1,11 @@
 // QLinearConv: a convolution of codes. The sums are integers, multiplied once and rounded once.
-#include "core/engine/steps/pixel_elementwise.h"
 #include "core/integer/codes.h"
 #include "core/integer/fused_conv.h"
+#include "core/integer/integer_formulas.h"
 #include "core/ops/conv.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
+#include "kernels/kernel_table.h"
 #include "kernels/requantize.h"
 
 namespace quantize {
@@ -80,10 +81,6 @@ void add_qlinear_conv(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = conv_weight_layout,
                  .weight_input = kW,
-                 .compile = [](CompileContext& context) -> StepFunction {
-                   return context.is_pixels(context.node.outputs[0]) ? compile_pixel_conv(context) : nullptr;
-                 },
-                 .pixels = {.takes = is_pixel_conv, .border = pixel_conv_border},
                  .code_slots = slots_of});
 }
 

@@ -1,6 +1,4 @@
 // QLinearMatMul: a product of codes, as MatMul with sums of integers.
-#include "core/engine/steps/computed_product.h"
-#include "core/engine/steps/integer_product.h"
 #include "core/integer/codes.h"
 #include "core/ops/matmul.h"
 #include "core/ops/support/operands.h"
@@ -48,24 +46,6 @@ void evaluate(const EvaluateContext& context) {
   }
 }
 
-/// With one constant matrix B, the batches of A are more rows of one product.
-StepFunction compile(CompileContext& context) {
-  const Tensor* b = context.constant(kB);
-  if (b == nullptr) return compile_computed_product(context);
-  if (b->shape().size() != 2 || context.shape(kA).size() < 2) return nullptr;
-  return compile_integer_product(context, {.a = kA,
-                                           .constants = {.x_scale = kA + 1,
-                                                         .x_zero_point = kA + 2,
-                                                         .w = kB,
-                                                         .w_scale = kB + 1,
-                                                         .w_zero_point = kB + 2,
-                                                         .y_scale = kYScale,
-                                                         .channels = static_cast<size_t>(b->shape()[1]),
-                                                         .channels_last = true},
-                                           .rows = b->shape()[0],
-                                           .columns = b->shape()[1]});
-}
-
 }  // namespace
 
 void add_qlinear_matmul(std::vector<OpDef>& ops) {
@@ -79,7 +59,6 @@ void add_qlinear_matmul(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = matmul_weight_layout,
                  .weight_input = kB,
-                 .compile = compile,
                  .code_slots = slots_of});
 }
 

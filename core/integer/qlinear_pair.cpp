@@ -2,8 +2,8 @@
 // Source: onnxruntime ContribOperators, com.microsoft.QLinearAdd and QLinearMul.
 #include <cmath>
 
-#include "core/engine/steps/pixel_elementwise.h"
 #include "core/integer/codes.h"
+#include "core/integer/integer_formulas.h"
 #include "core/ops/support/broadcast.h"
 
 namespace quantize {
@@ -62,8 +62,7 @@ void evaluate_mul(const EvaluateContext& context) {
   });
 }
 
-OpDef pair(const char* op_type, void (*evaluate)(const EvaluateContext&),
-           StepFunction (*compile)(CompileContext&)) {
+OpDef pair(const char* op_type, void (*evaluate)(const EvaluateContext&)) {
   return {.op_type = op_type,
           .domain = "com.microsoft",
           .min_opset = 1,
@@ -72,17 +71,15 @@ OpDef pair(const char* op_type, void (*evaluate)(const EvaluateContext&),
           .max_inputs = 8,
           .infer = infer,
           .evaluate = evaluate,
-          .compile = compile,
           .elementwise = true,
-          .pixels = {.takes = takes_pixel_pair, .follows = true, .overwrites = {kA, kB}},
           .code_slots = slots_of};
 }
 
 }  // namespace
 
 void add_qlinear_pair(std::vector<OpDef>& ops) {
-  ops.push_back(pair("QLinearAdd", evaluate_add, compile_qlinear_add));
-  ops.push_back(pair("QLinearMul", evaluate_mul, compile_qlinear_mul));
+  ops.push_back(pair("QLinearAdd", evaluate_add));
+  ops.push_back(pair("QLinearMul", evaluate_mul));
 }
 
 }  // namespace quantize

@@ -1,8 +1,8 @@
 // QLinearAveragePool and QLinearGlobalAveragePool of ONNX Runtime: means of codes, rounded once.
 // Source: onnxruntime ContribOperators, com.microsoft.
-#include "core/engine/steps/pixel_pool.h"
 #include "core/error.h"
 #include "core/integer/codes.h"
+#include "core/integer/integer_formulas.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/pool.h"
 #include "core/ops/support/require.h"
@@ -82,8 +82,7 @@ void evaluate_global(const EvaluateContext& context) {
   }
 }
 
-OpDef pool(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(const EvaluateContext&),
-           StepFunction (*compile)(CompileContext&)) {
+OpDef pool(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(const EvaluateContext&)) {
   return {.op_type = op_type,
           .domain = "com.microsoft",
           .min_opset = 1,
@@ -92,17 +91,14 @@ OpDef pool(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(c
           .max_inputs = 5,
           .infer = infer,
           .evaluate = evaluate,
-          .compile = compile,
-          .pixels = {.takes = takes_pixel_average_pool},
           .code_slots = slots_of};
 }
 
 }  // namespace
 
 void add_qlinear_pool(std::vector<OpDef>& ops) {
-  ops.push_back(pool("QLinearAveragePool", infer_pool, evaluate_pool, compile_qlinear_average_pool));
-  ops.push_back(
-      pool("QLinearGlobalAveragePool", infer_global, evaluate_global, compile_qlinear_global_average_pool));
+  ops.push_back(pool("QLinearAveragePool", infer_pool, evaluate_pool));
+  ops.push_back(pool("QLinearGlobalAveragePool", infer_global, evaluate_global));
 }
 
 }  // namespace quantize

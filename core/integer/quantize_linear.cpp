@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/engine/steps/pixel_quantize.h"
 #include "core/error.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/quant_params.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -166,12 +166,8 @@ OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evalua
 
 void add_quantize_linear(std::vector<OpDef>& ops) {
   ops.push_back(quantizer("DequantizeLinear", infer_dequantize, evaluate_dequantize));
-  ops.back().compile = compile_dequantize_linear;
-  ops.back().pixels = {.takes = takes_pixel_dequantize, .follows = true};
   ops.back().code_slots = [](const Node&) { return CodeSlots{{{0, 1, 2}}}; };
   ops.push_back(quantizer("QuantizeLinear", infer_quantize, evaluate_quantize));
-  ops.back().compile = compile_quantize_linear;
-  ops.back().pixels = {.takes = takes_pixel_quantize, .follows = true};
   ops.back().code_slots = [](const Node&) { return CodeSlots{{}, 1}; };
 }
 

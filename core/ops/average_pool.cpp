@@ -8,18 +8,7 @@
 
 namespace quantize {
 
-namespace {
-
-void infer(InferContext& context) {
-  require_f32(context);
-  const auto x = context.shape(0);
-  if (!x) return context.set_output(0, context.input(0).dtype, std::nullopt);
-  const Window window = pool_window(context.node, *x);
-  context.set_output(0, context.input(0).dtype, window.output_shape((*x)[0], (*x)[1]));
-}
-
-/// Turns the sums of one channel into averages.
-void divide(const Window& window, bool include_padding, float* y) {
+void divide_by_counts(const Window& window, bool include_padding, float* y) {
   const auto& [d, h, w] = window.axes;
   for (int64_t od = 0; od < d.out; ++od)
     for (int64_t oh = 0; oh < h.out; ++oh) {
@@ -31,6 +20,16 @@ void divide(const Window& window, bool include_padding, float* y) {
     }
 }
 
+namespace {
+
+void infer(InferContext& context) {
+  require_f32(context);
+  const auto x = context.shape(0);
+  if (!x) return context.set_output(0, context.input(0).dtype, std::nullopt);
+  const Window window = pool_window(context.node, *x);
+  context.set_output(0, context.input(0).dtype, window.output_shape((*x)[0], (*x)[1]));
+}
+
 void evaluate(const EvaluateContext& context) {
   const TensorView x = context.inputs[0];
   const Window window = pool_window(context.node, x.shape);
@@ -40,18 +39,8 @@ void evaluate(const EvaluateContext& context) {
   float* y = context.outputs[0].as<float>();
   for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c, image += window.in_size(), y += window.out_size()) {
     pool_channel(window, image, y, row.data(), 0.0f, [](float a, float b) { return a + b; });
-    divide(window, include_padding, y);
+    divide_by_counts(window, include_padding, y);
   }
-}
-
-StepFunction compile(CompileContext& context) {
-  const bool include_padding = context.node.int_attribute("count_include_pad", 0) != 0;
-  return [pool = std::make_shared<const ChannelPool>(context), include_padding](const EvaluateContext& run) {
-    pool->run(run, [&](const float* x, float* y, float* row) {
-      pool_channel(pool->window, x, y, row, 0.0f, [](float a, float b) { return a + b; });
-      divide(pool->window, include_padding, y);
-    });
-  };
 }
 
 }  // namespace
@@ -63,8 +52,7 @@ void add_average_pool(std::vector<OpDef>& ops) {
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kArithmetic,
-                 .compile = compile});
+                 .quantization = QuantizationRule::kArithmetic});
 }
 
 }  // namespace quantize

@@ -3,7 +3,6 @@
 
 #include <cstring>
 
-#include "core/engine/steps/pixel_move.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 
@@ -88,9 +87,7 @@ void add_concat(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kArithmetic,
-                 .moves_data = true,
-                 .compile = compile_concat,
-                 .pixels = {.takes = takes_pixel_concat, .joins = joins_concat}});
+                 .moves_data = true});
 }
 
 }  // namespace quantize

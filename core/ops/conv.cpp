@@ -1,4 +1,4 @@
-// Conv: 1 to 3 spatial axes, groups, dilations, padding; in plain loops. conv_compile.cpp has the fast form.
+// Conv: 1 to 3 spatial axes, groups, dilations, padding; in plain loops.
 #include <string>
 
 #include "core/error.h"
@@ -67,9 +67,7 @@ void add_conv(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = conv_weight_layout,
-                 .compile = compile_conv,
-                 .fuses_clamp = true});
+                 .weight_layout = conv_weight_layout});
 }
 
 }  // namespace quantize

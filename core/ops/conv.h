@@ -1,15 +1,10 @@
-// The common part of Conv and its integer forms: conv.cpp defines the operator, conv_compile.cpp its fast
-// form.
+// The common part of Conv and its integer forms.
 #pragma once
 
 #include "core/ops/op.h"
 #include "core/ops/support/window.h"
 
 namespace quantize {
-
-/// OpDef::compile of Conv: products with a padded image, or depthwise kernels; the clamp behind it is
-/// applied.
-StepFunction compile_conv(CompileContext& context);
 
 /// The output's shape. Errors: Error(kInvalidModel) for operands that do not fit.
 Shape conv_output_shape(const Node& node, Dims x, Dims w, const std::optional<Shape>& bias);

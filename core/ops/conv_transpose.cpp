@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <string>
 
-#include "core/ops/conv_transpose.h"
 #include "core/ops/support/require.h"
 #include "core/ops/support/window.h"
 
@@ -91,9 +90,7 @@ void add_conv_transpose(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = weight_layout,
-                 .compile = compile_conv_transpose,
-                 .fuses_clamp = true});
+                 .weight_layout = weight_layout});
 }
 
 }  // namespace quantize

@@ -1,6 +1,5 @@
 // DepthToSpace and SpaceToDepth: blocks of channels become blocks of pixels and back. Both are a transpose of
 // the tensor seen with the block as axes of its own.
-#include "core/engine/steps/pixel_move.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/strided.h"
 
@@ -92,8 +91,6 @@ OpDef rearrangement(const char* op_type, void (*infer)(InferContext&),
 
 void add_depth_to_space(std::vector<OpDef>& ops) {
   ops.push_back(rearrangement("DepthToSpace", infer_depth_to_space, evaluate_depth_to_space));
-  ops.back().compile = compile_pixel_depth_to_space;
-  ops.back().pixels = {.takes = takes_pixel_depth_to_space};
   ops.push_back(rearrangement("SpaceToDepth", infer_space_to_depth, evaluate_space_to_depth));
 }
 

@@ -1,38 +1,28 @@
 // Gemm: y = alpha * op(a) * op(b) + beta * c.
-#include <algorithm>
-#include <memory>
 #include <string>
 
-#include "core/engine/steps/matrix_product.h"
 #include "core/ops/gemm.h"
 #include "core/ops/support/require.h"
 
 namespace quantize {
 
-namespace {
-
-MatrixLayout layout_of(Dims shape, bool transposed) {
+MatrixLayout gemm_operand_layout(Dims shape, bool transposed) {
   const MatrixLayout stored = MatrixLayout::row_major(shape[0], shape[1]);
   return transposed ? stored.transposed() : stored;
 }
 
-/// The factors, and where the operands lie.
-struct GemmShape {
-  GemmShape(const Node& node, Dims a_shape, Dims b_shape)
-      : a(layout_of(a_shape, node.int_attribute("transA", 0) != 0)),
-        b(layout_of(b_shape, node.int_attribute("transB", 0) != 0)),
-        alpha(node.float_attribute("alpha", 1)),
-        beta(node.float_attribute("beta", 1)) {}
+GemmShape::GemmShape(const Node& node, Dims a_shape, Dims b_shape)
+    : a(gemm_operand_layout(a_shape, node.int_attribute("transA", 0) != 0)),
+      b(gemm_operand_layout(b_shape, node.int_attribute("transB", 0) != 0)),
+      alpha(node.float_attribute("alpha", 1)),
+      beta(node.float_attribute("beta", 1)) {}
 
-  MatrixLayout a, b;
-  float alpha, beta;
-};
-
-/// The element of C that is added to (i, j): C broadcasts from the right.
 int64_t index_of_c(Dims shape, int64_t i, int64_t j) {
   const int64_t rows = shape.size() == 2 ? shape[0] : 1, columns = shape.empty() ? 1 : shape.back();
   return (rows == 1 ? 0 : i) * columns + (columns == 1 ? 0 : j);
 }
+
+namespace {
 
 void infer(InferContext& context) {
   require_f32(context);
@@ -68,56 +58,6 @@ void evaluate(const EvaluateContext& context) {
     }
 }
 
-/// y = clamp(alpha * y + beta * c, low, high): what the kernel could not do on its way.
-void finish(const EvaluateContext& context, float alpha, float beta, float low, float high) {
-  const TensorView c = context.input(2);
-  float* y = context.outputs[0].as<float>();
-  const Dims shape = context.outputs[0].shape;
-  for (int64_t i = 0; i < shape[0]; ++i)
-    for (int64_t j = 0; j < shape[1]; ++j, ++y) {
-      const float addend = c ? beta * c.as<float>()[index_of_c(c.shape, i, j)] : 0.0f;
-      *y = std::min(std::max(alpha * *y + addend, low), high);
-    }
-}
-
-/// With constant B and a constant C that is the same for every row, the usual layer, the kernel does it all.
-StepFunction compile_gemm(CompileContext& context) {
-  const GemmShape shape(context.node, context.shape(0), context.shape(1));
-  const auto product = std::make_shared<MatrixProduct>(context.kernels, shape.a, shape.b);
-  const float low = context.low, high = context.high;
-  const Tensor* b = context.constant(1);
-  const Tensor* c = context.constant(2);
-  if (b != nullptr) product->pack_b(b->data<float>(), 1, shape.alpha);
-  context.scratch_bytes = product->scratch_bytes();
-  const bool has_c = context.node.input(2) != kNoValue;
-  const bool row = c != nullptr && (c->shape().size() < 2 || c->shape()[0] == 1);
-  if (b != nullptr && (row || !has_c)) {
-    std::vector<float> bias(static_cast<size_t>(shape.b.columns), 0.0f);
-    for (size_t j = 0; row && j < bias.size(); ++j)
-      bias[j] = shape.beta * c->data<float>()[index_of_c(c->shape(), 0, static_cast<int64_t>(j))];
-    product->split(context);
-    return [product, bias, low, high](const EvaluateContext& run) {
-      product->run({.a = run.inputs[0].as<float>(),
-                    .c = run.outputs[0].as<float>(),
-                    .column_bias = bias.data(),
-                    .low = low,
-                    .high = high},
-                   run);
-    };
-  }
-  const float alpha = b != nullptr ? 1.0f : shape.alpha;
-  return [product, alpha, beta = shape.beta, low, high](const EvaluateContext& run) {
-    constexpr float kInf = std::numeric_limits<float>::infinity();
-    product->run({.a = run.inputs[0].as<float>(),
-                  .b = run.inputs[1].as<float>(),
-                  .c = run.outputs[0].as<float>(),
-                  .low = -kInf,
-                  .high = kInf},
-                 run.scratch);
-    finish(run, alpha, beta, low, high);
-  };
-}
-
 }  // namespace
 
 std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape) {
@@ -143,9 +83,7 @@ void add_gemm(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = gemm_weight_layout,
-                 .compile = compile_gemm,
-                 .fuses_clamp = true});
+                 .weight_layout = gemm_weight_layout});
 }
 
 }  // namespace quantize

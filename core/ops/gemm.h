@@ -1,9 +1,24 @@
-// The common part of Gemm and QGemm.
+// The common part of Gemm, QGemm and their fast forms.
 #pragma once
 
 #include "core/ops/op.h"
+#include "core/ops/support/matrix_layout.h"
 
 namespace quantize {
+
+/// Where an operand of this row-major shape lies, read transposed or not.
+MatrixLayout gemm_operand_layout(Dims shape, bool transposed);
+
+/// The factors of a Gemm, and where its operands lie.
+struct GemmShape {
+  GemmShape(const Node& node, Dims a_shape, Dims b_shape);
+
+  MatrixLayout a, b;
+  float alpha, beta;
+};
+
+/// The element of C that is added to (i, j): C broadcasts from the right.
+int64_t index_of_c(Dims shape, int64_t i, int64_t j);
 
 /// OpDef::weight_layout of both.
 std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape);

@@ -3,7 +3,6 @@
 #include <string>
 #include <utility>
 
-#include "core/engine/steps/matrix_product.h"
 #include "core/ops/matmul.h"
 #include "core/ops/support/require.h"
 
@@ -64,44 +63,6 @@ void evaluate(const EvaluateContext& context) {
   }
 }
 
-/// Constant B is packed once. If B is one matrix, the batches of A are more rows of one product.
-StepFunction compile_matmul(CompileContext& context) {
-  const MatMulOperands operands = matmul_operands(context.shape(0), context.shape(1));
-  const int64_t k = operands.a.back(), n = operands.b.back();
-  const int64_t b_matrices = element_count(Dims(operands.b).first(operands.b.size() - 2));
-  int64_t batches = element_count(operands.batch), m = operands.a[operands.a.size() - 2];
-  if (b_matrices == 1) m *= std::exchange(batches, 1);
-  const auto product = std::make_shared<MatrixProduct>(context.kernels, MatrixLayout::row_major(m, k),
-                                                       MatrixLayout::row_major(k, n));
-  if (const Tensor* b = context.constant(1)) product->pack_b(b->data<float>(), b_matrices, 1.0f);
-  context.scratch_bytes = product->scratch_bytes();
-  std::vector<std::pair<int64_t, int64_t>> pairs;  // the matrices of A and B that make each of the output
-  for (int64_t i = 0; i < batches; ++i)
-    pairs.emplace_back(matrix_index(operands.batch, operands.a, i),
-                       matrix_index(operands.batch, operands.b, i));
-  if (batches == 1) {
-    product->split(context);
-  } else {
-    const double macs = static_cast<double>(batches) * static_cast<double>(m * n) * static_cast<double>(k);
-    context.chunks = context.chunks_for(batches, macs / 20e3);
-  }
-  return [product, pairs, m, n, k, low = context.low, high = context.high,
-          chunks = context.chunks](const EvaluateContext& run) {
-    const auto operands_at = [&](int64_t i) -> MatrixProduct::Operands {
-      const auto [a, b] = pairs[static_cast<size_t>(i)];
-      return {.a = run.inputs[0].as<float>() + a * m * k,
-              .b = run.inputs[1].as<float>() + b * k * n,
-              .b_index = b,
-              .c = run.outputs[0].as<float>() + i * m * n,
-              .low = low,
-              .high = high};
-    };
-    if (pairs.size() == 1) return product->run(operands_at(0), run);
-    const auto [begin, end] = units_of(run, static_cast<int64_t>(pairs.size()), chunks);
-    for (int64_t i = begin; i < end; ++i) product->run(operands_at(i), run.scratch);
-  };
-}
-
 }  // namespace
 
 std::optional<WeightLayout> matmul_weight_layout(const Node&, Dims shape) {
@@ -126,9 +87,7 @@ void add_matmul(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kWeighted,
-                 .weight_layout = matmul_weight_layout,
-                 .compile = compile_matmul,
-                 .fuses_clamp = true});
+                 .weight_layout = matmul_weight_layout});
 }
 
 }  // namespace quantize

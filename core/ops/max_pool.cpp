@@ -3,7 +3,6 @@
 #include <limits>
 #include <memory>
 
-#include "core/engine/steps/pixel_pool.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/pool.h"
 
@@ -47,17 +46,6 @@ void evaluate(const EvaluateContext& context) {
   }
 }
 
-StepFunction compile(CompileContext& context) {
-  if (StepFunction on_pixels = compile_max_pool(context)) return on_pixels;
-  if (context.graph.value(context.node.inputs[0]).dtype != DataType::kF32) return nullptr;
-  return [pool = std::make_shared<const ChannelPool>(context)](const EvaluateContext& run) {
-    pool->run(run, [&](const float* x, float* y, float* row) {
-      pool_channel(pool->window, x, y, row, std::numeric_limits<float>::lowest(),
-                   [](float a, float b) { return std::max(a, b); });
-    });
-  };
-}
-
 }  // namespace
 
 void add_max_pool(std::vector<OpDef>& ops) {
@@ -68,9 +56,7 @@ void add_max_pool(std::vector<OpDef>& ops) {
                  .max_outputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough,
-                 .compile = compile,
-                 .pixels = {.takes = takes_pixel_max_pool}});
+                 .quantization = QuantizationRule::kPassThrough});
 }
 
 }  // namespace quantize

@@ -1,5 +1,7 @@
 // InstanceNormalization, GroupNormalization and LayerNormalization: (x - mean) / sqrt(variance + epsilon)
 // over a contiguous block, then scale and bias.
+#include "core/ops/normalization.h"
+
 #include <cmath>
 
 #include "core/error.h"
@@ -7,6 +9,7 @@
 #include "core/ops/support/lanes.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/strided.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -146,13 +149,19 @@ LayerBlocks layer_blocks(const Node& node, Dims x) {
   return {normalized, block, block == 0 ? 0 : element_count(x) / block};
 }
 
-void normalize_blocks(const EvaluateContext& context, UnitRange blocks) {
+}  // namespace
+
+int64_t layer_block_count(const Node& node, Dims x) {
+  return layer_blocks(node, x).blocks;
+}
+
+void normalize_layer_blocks(const EvaluateContext& context, int64_t begin, int64_t end) {
   const float epsilon = context.node.float_attribute("epsilon", 1e-5f);
   const auto [normalized, block, all] = layer_blocks(context.node, context.inputs[0].shape);
   std::vector<float> scale_values, bias_values;
   const float* scale = expanded(context.inputs[1], normalized, 1, scale_values);
   const float* bias = expanded(context.input(2), normalized, 0, bias_values);
-  for (int64_t b = blocks.begin; b < blocks.end; ++b) {
+  for (int64_t b = begin; b < end; ++b) {
     const float* from = context.inputs[0].as<float>() + b * block;
     float* to = context.outputs[0].as<float>() + b * block;
     const RowMoments moments =
@@ -163,16 +172,10 @@ void normalize_blocks(const EvaluateContext& context, UnitRange blocks) {
   }
 }
 
-void evaluate_layer(const EvaluateContext& context) {
-  normalize_blocks(context, {0, layer_blocks(context.node, context.inputs[0].shape).blocks});
-}
+namespace {
 
-StepFunction compile_layer(CompileContext& context) {
-  const int64_t blocks = layer_blocks(context.node, context.shape(0)).blocks;
-  const double elements = static_cast<double>(element_count(context.shape(0)));
-  const size_t chunks = context.chunks = context.chunks_for(blocks, elements / 1000);
-  return
-      [blocks, chunks](const EvaluateContext& run) { normalize_blocks(run, units_of(run, blocks, chunks)); };
+void evaluate_layer(const EvaluateContext& context) {
+  normalize_layer_blocks(context, 0, layer_block_count(context.node, context.inputs[0].shape));
 }
 
 OpDef normalization(const char* op_type, int min_opset, size_t min_inputs, size_t max_outputs,
@@ -194,7 +197,6 @@ void add_normalization(std::vector<OpDef>& ops) {
   ops.push_back(normalization("GroupNormalization", 18, 3, 1, infer_group, evaluate_group));
   ops.push_back(normalization("InstanceNormalization", 7, 3, 1, infer_instance, evaluate_instance));
   ops.push_back(normalization("LayerNormalization", 17, 2, 3, infer_layer, evaluate_layer));
-  ops.back().compile = compile_layer;
 }
 
 }  // namespace quantize

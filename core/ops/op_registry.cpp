@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -35,6 +36,11 @@ const OpDef& find_op(const Graph& graph, const Node& node) {
                                              "; export the model with opset 13 to 21");
   throw Error(ErrorKind::kUnsupported,
               "operator " + op + " is not supported; export the model without it, or split it off the model");
+}
+
+void evaluate_reference(const OpDef& def, const Node& node, int64_t opset, std::span<const TensorView> inputs,
+                        std::span<const MutableTensorView> outputs) {
+  def.evaluate({node, opset, kernels_for(Isa::kScalar), inputs, outputs});
 }
 
 bool fills(const Graph& graph, const Node& node) {

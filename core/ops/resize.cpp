@@ -1,17 +1,17 @@
 // Resize and its older form Upsample: the output's shape, then one pass per resized axis.
+#include "core/ops/resize.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "core/engine/steps/pixel_blend.h"
-#include "core/engine/steps/pixel_move.h"
-#include "core/engine/steps/pixel_steps.h"
 #include "core/error.h"
 #include "core/ops/support/convert.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/resample.h"
 #include "core/ops/support/strided.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -245,47 +245,24 @@ void evaluate(const EvaluateContext& context) {
     resize_by_taps(context, options, axes);
 }
 
-/// The node as `evaluate` sees it, as far as it is known before a run: the operands that are constant.
-std::optional<EvaluateContext> constant_operands(const Graph& graph, const Node& node,
-                                                 const KernelTable& kernels,
-                                                 std::vector<TensorView>& inputs) {
-  inputs = {{graph.value(node.inputs[0]).dtype, *graph.value(node.inputs[0]).shape, nullptr}};
-  for (size_t i = 1; i < node.inputs.size(); ++i) {
-    const Tensor* constant = graph.constant(node.inputs[i]);
-    if (constant == nullptr && node.inputs[i] != kNoValue) return std::nullopt;
-    inputs.push_back(constant == nullptr ? TensorView() : constant->view());
-  }
-  return EvaluateContext{node, graph.opset_of(node), kernels, inputs, {}, {}};
-}
-
-/// Images that keep their channels and take each pixel from others.
-bool takes_pixels(const Graph& graph, const Node& node) {
-  if (!resizes_codes(resize_options(node, graph.opset_of(node))) || !is_u8_image(graph, node.inputs[0]) ||
-      !is_u8_image(graph, node.outputs[0]))
-    return false;
-  const Shape &x = *graph.value(node.inputs[0]).shape, &y = *graph.value(node.outputs[0]).shape;
-  std::vector<TensorView> inputs;
-  return x[0] == y[0] && x[1] == y[1] &&
-         constant_operands(graph, node, kernels_for(Isa::kScalar), inputs).has_value();
-}
-
 /// Cubic weights overshoot, and outside the region stands extrapolation_value.
 bool fills(const Node& node, int64_t opset) {
   return !resizes_codes(resize_options(node, opset));
 }
 
-StepFunction compile(CompileContext& context) {
-  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
-  std::vector<TensorView> inputs;
-  const EvaluateContext operands = *constant_operands(context.graph, context.node, context.kernels, inputs);
-  const auto axes = resize_axes(context.node, context.shape(0), request_of(operands));
-  const ResizeOptions options = resize_options(context.node, context.opset);
-  if (options.mode == ResizeOptions::Mode::kLinear)
-    return blend_pixels(context, resize_taps(options, axes[2]), resize_taps(options, axes[3]));
-  return gather_pixels(context, nearest_indices(options, axes[2]), nearest_indices(options, axes[3]));
-}
-
 }  // namespace
+
+std::optional<std::vector<ResizeAxis>> constant_resize_axes(const Graph& graph, const Node& node) {
+  const Shape& x = *graph.value(node.inputs[0]).shape;
+  std::vector<TensorView> inputs{{graph.value(node.inputs[0]).dtype, x, nullptr}};
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    const Tensor* constant = graph.constant(node.inputs[i]);
+    if (constant == nullptr && node.inputs[i] != kNoValue) return std::nullopt;
+    inputs.push_back(constant == nullptr ? TensorView() : constant->view());
+  }
+  return resize_axes(node, x,
+                     request_of({node, graph.opset_of(node), kernels_for(Isa::kScalar), inputs, {}}));
+}
 
 void add_resize(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Resize",
@@ -296,9 +273,7 @@ void add_resize(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
-                 .fills = fills,
-                 .compile = compile,
-                 .pixels = {.takes = takes_pixels}});
+                 .fills = fills});
   ops.push_back({.op_type = "Upsample",
                  .domain = "",
                  .min_opset = 7,
@@ -307,9 +282,7 @@ void add_resize(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
-                 .fills = fills,
-                 .compile = compile,
-                 .pixels = {.takes = takes_pixels}});
+                 .fills = fills});
 }
 
 }  // namespace quantize

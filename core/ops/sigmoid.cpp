@@ -1,5 +1,6 @@
 // Sigmoid: 1 / (1 + exp(-x)).
 #include "core/ops/support/require.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 

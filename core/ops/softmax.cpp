@@ -6,6 +6,7 @@
 #include "core/ops/softmax.h"
 #include "core/ops/support/lanes.h"
 #include "core/ops/support/require.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -61,18 +62,20 @@ void softmax_columns(const KernelTable& kernels, const float* x, float* y, int64
     }
 }
 
-/// The parts that a softmax can be cut into: vectors, or blocks of kColumns vectors side by side.
-int64_t units_of(const SoftmaxExtents& extents) {
+}  // namespace
+
+int64_t softmax_units(const SoftmaxExtents& extents) {
   return extents.inner == 1 ? extents.outer : extents.outer * ((extents.inner + kColumns - 1) / kColumns);
 }
 
-void run(const EvaluateContext& context, const SoftmaxExtents& extents, UnitRange units, bool log) {
+void softmax_part(const EvaluateContext& context, const SoftmaxExtents& extents, int64_t begin, int64_t end,
+                  bool log) {
   const auto [outer, length, inner] = extents;
   const float* x = context.inputs[0].as<float>();
   float* y = context.outputs[0].as<float>();
   if (length == 0) return;
-  const int64_t blocks = units_of(extents) / std::max<int64_t>(outer, 1);
-  for (int64_t unit = units.begin; unit < units.end; ++unit) {
+  const int64_t blocks = softmax_units(extents) / std::max<int64_t>(outer, 1);
+  for (int64_t unit = begin; unit < end; ++unit) {
     if (inner == 1) {
       softmax_row(context.kernels, x + unit * length, y + unit * length, length, log);
       continue;
@@ -82,22 +85,12 @@ void run(const EvaluateContext& context, const SoftmaxExtents& extents, UnitRang
   }
 }
 
+namespace {
+
 template <bool kLog>
 void evaluate(const EvaluateContext& context) {
   const SoftmaxExtents extents = softmax_extents(context.node, context.opset, context.inputs[0].shape);
-  run(context, extents, {0, units_of(extents)}, kLog);
-}
-
-template <bool kLog>
-StepFunction compile(CompileContext& context) {
-  const SoftmaxExtents extents = softmax_extents(context.node, context.opset, context.shape(0));
-  const int64_t units = units_of(extents);
-  const double elements =
-      static_cast<double>(extents.outer * extents.inner) * static_cast<double>(extents.length);
-  const size_t chunks = context.chunks = context.chunks_for(units, elements / 1000);
-  return [extents, units, chunks](const EvaluateContext& call) {
-    run(call, extents, units_of(call, units, chunks), kLog);
-  };
+  softmax_part(context, extents, 0, softmax_units(extents), kLog);
 }
 
 }  // namespace
@@ -108,15 +101,13 @@ void add_softmax(std::vector<OpDef>& ops) {
                  .min_opset = 1,
                  .max_opset = 21,
                  .infer = infer,
-                 .evaluate = evaluate<true>,
-                 .compile = compile<true>});
+                 .evaluate = evaluate<true>});
   ops.push_back({.op_type = "Softmax",
                  .domain = "",
                  .min_opset = 1,
                  .max_opset = 21,
                  .infer = infer,
-                 .evaluate = evaluate<false>,
-                 .compile = compile<false>});
+                 .evaluate = evaluate<false>});
 }
 
 }  // namespace quantize

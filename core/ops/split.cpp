@@ -1,6 +1,5 @@
 // Split: the parts of a tensor along an axis. Their sizes are an attribute up to opset 12, an input from 13;
 // without them all parts are equal, but for a smaller last one where opset 18 allows it.
-#include "core/engine/steps/pixel_move.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/strided.h"
@@ -89,9 +88,7 @@ void add_split(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .quantization = QuantizationRule::kPassThrough,
-                 .moves_data = true,
-                 .compile = compile_split,
-                 .pixels = {.takes = takes_pixel_split, .splits = true}});
+                 .moves_data = true});
 }
 
 }  // namespace quantize

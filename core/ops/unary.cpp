@@ -5,6 +5,7 @@
 #include "core/ops/support/convert.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 

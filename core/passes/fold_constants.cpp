@@ -1,7 +1,7 @@
 // Evaluates what does not depend on the graph's inputs, with the operators' own reference code.
 #include <algorithm>
 
-#include "core/ops/op.h"
+#include "core/ops/op_registry.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -58,7 +58,7 @@ void fold(Graph& graph, const Node& node) {
   }
   const bool empty =
       std::all_of(results.begin(), results.end(), [](const Tensor& result) { return result.size() == 0; });
-  if (!empty) def.evaluate({node, graph.opset_of(node), kernels_for(Isa::kScalar), inputs, outputs, {}});
+  if (!empty) evaluate_reference(def, node, graph.opset_of(node), inputs, outputs);
   for (size_t i = 0; i < results.size(); ++i)
     if (node.outputs[i] != kNoValue) graph.value(node.outputs[i]).initializer = std::move(results[i]);
 }

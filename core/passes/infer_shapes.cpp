@@ -2,7 +2,7 @@
 // the way as far as their elements are known.
 #include <algorithm>
 
-#include "core/ops/op.h"
+#include "core/ops/op_registry.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -92,7 +92,7 @@ std::optional<Shape> evaluate_elements(const OpDef& def, const InferContext& con
   Tensor output(result.dtype, *result.shape);
   if (output.size() == 0) return Shape();
   const MutableTensorView view = output.mutable_view();
-  def.evaluate({context.node, context.opset, kernels_for(Isa::kScalar), inputs, {&view, 1}, {}});
+  evaluate_reference(def, context.node, context.opset, inputs, {&view, 1});
   return output.to_vector<int64_t>();
 }
 

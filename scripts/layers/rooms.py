@@ -27,35 +27,10 @@ ROOMS["tests"] = ["tests", *ROOMS]
 
 # file -> (headers beyond a wall that it includes all the same, why). An entry that is not needed fails the check.
 THROUGH_THE_WALL = {
-    "core/ops/op.h": (["core/engine/storage.h"], "an OpDef says which images its operator takes as pixels"),
     "core/passes/plain_forms.cpp": (["core/integer/integer_forms.h"],
                                     "attributes that change nothing go once, in the one pass over forms"),
     "calibration/statistics/decide_ranges.h": (["core/quantization/scheme.h"], "the scheme names each value's method"),
 }
-
-# The same for the steps that an OpDef names, as it holds both the meaning of an operator and the way it is run fast.
-_STEPS = {
-    "core/ops/concat.cpp": ["pixel_move"],
-    "core/ops/depth_to_space.cpp": ["pixel_move"],
-    "core/ops/gemm.cpp": ["matrix_product"],
-    "core/ops/matmul.cpp": ["matrix_product"],
-    "core/ops/max_pool.cpp": ["pixel_pool"],
-    "core/ops/resize.cpp": ["pixel_blend", "pixel_move", "pixel_steps"],
-    "core/ops/split.cpp": ["pixel_move"],
-    "core/ops/transpose.cpp": ["pixel_steps"],
-    "core/integer/fused_conv.cpp": ["pixel_elementwise", "pixel_steps"],
-    "core/integer/lookup_table.cpp": ["pixel_steps"],
-    "core/integer/matmul_integer_to_float.cpp": ["integer_product"],
-    "core/integer/qgemm.cpp": ["integer_product", "matrix_product"],
-    "core/integer/qlinear_concat.cpp": ["pixel_move"],
-    "core/integer/qlinear_conv.cpp": ["pixel_elementwise"],
-    "core/integer/qlinear_matmul.cpp": ["computed_product", "integer_product"],
-    "core/integer/qlinear_pair.cpp": ["pixel_elementwise"],
-    "core/integer/qlinear_pool.cpp": ["pixel_pool"],
-    "core/integer/quantize_linear.cpp": ["pixel_quantize"],
-}
-for _file, _steps in _STEPS.items():
-    THROUGH_THE_WALL[_file] = ([f"core/engine/steps/{step}.h" for step in _steps], "an OpDef names its step")
 
 # third-party header prefix -> paths (folders or files) that may include it
 THIRD_PARTY = {

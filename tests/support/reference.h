@@ -1,9 +1,12 @@
 // Calls the reference of an operator, which the engine leaves aside where there is a compiled form.
 #pragma once
 
+#include <algorithm>
+
 #include "core/graph.h"
 #include "core/ops/op.h"
 #include "core/passes/passes.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize::test {
 
@@ -25,7 +28,7 @@ inline Tensor evaluate_reference(Graph graph, const std::vector<Tensor>& inputs)
   const Value& value = graph.value(node.outputs[0]);
   Tensor output(value.dtype, value.shape.value());
   const MutableTensorView outputs[] = {output.mutable_view()};
-  find_op(graph, node).evaluate({node, graph.opset(), best_kernels(), views, outputs, {}});
+  find_op(graph, node).evaluate({node, graph.opset(), best_kernels(), views, outputs});
   return output;
 }
 

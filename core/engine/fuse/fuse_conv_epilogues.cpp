@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/engine/fuse/fuse_integer.h"
+#include "core/engine/steps/pixel_conv.h"
 #include "core/integer/fused_conv.h"
 #include "core/passes/passes.h"
 

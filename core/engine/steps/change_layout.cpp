@@ -26,7 +26,7 @@ StepFunction compile_to_row_major(CompileContext& context) {
   if (!context.is_pixels(context.node.inputs[0])) return nullptr;
   const Storage x = context.storage_of(context.node.inputs[0]);
   context.chunks = layout_chunks(x);
-  return [x, chunks = context.chunks](const EvaluateContext& run) {
+  return [x, chunks = context.chunks](const StepContext& run) {
     const auto* pixels = static_cast<const uint8_t*>(run.inputs[0].data);
     auto* planes = static_cast<uint8_t*>(run.outputs[0].data);
     for_each_pixel_run(x, rows_of(run, x.rows(), chunks), [&](const PlaneRun& at) {
@@ -40,7 +40,7 @@ StepFunction compile_to_pixels(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return nullptr;
   const Storage y = context.storage_of(context.node.outputs[0]);
   context.chunks = layout_chunks(y);
-  return [y, chunks = context.chunks](const EvaluateContext& run) {
+  return [y, chunks = context.chunks](const StepContext& run) {
     const auto* planes = static_cast<const uint8_t*>(run.inputs[0].data);
     auto* pixels = static_cast<uint8_t*>(run.outputs[0].data);
     const RowRange rows = rows_of(run, y.rows(), chunks);
@@ -52,21 +52,25 @@ StepFunction compile_to_pixels(CompileContext& context) {
   };
 }
 
-OpDef layout_op(const char* op_type, StepFunction (*compile)(CompileContext&)) {
+OpDef layout_op(const char* op_type) {
   return {.op_type = op_type,
           .domain = kEngineDomain,
           .min_opset = 1,
           .max_opset = 1,
           .infer = infer,
-          .evaluate = evaluate,
-          .compile = compile};
+          .evaluate = evaluate};
 }
 
 }  // namespace
 
 void add_change_layout(std::vector<OpDef>& ops) {
-  ops.push_back(layout_op("ToPixels", compile_to_pixels));
-  ops.push_back(layout_op("ToRowMajor", compile_to_row_major));
+  ops.push_back(layout_op("ToPixels"));
+  ops.push_back(layout_op("ToRowMajor"));
+}
+
+void add_change_layout_steps(std::vector<EngineForm>& forms) {
+  forms.push_back({.op_type = "ToPixels", .domain = kEngineDomain, .compile = compile_to_pixels});
+  forms.push_back({.op_type = "ToRowMajor", .domain = kEngineDomain, .compile = compile_to_row_major});
 }
 
 }  // namespace quantize

@@ -61,7 +61,7 @@ class ComputedProduct {
     context.scratch_bytes = weight_bytes() + bias_bytes() + packed_bytes_;
   }
 
-  void run(const EvaluateContext& context) const {
+  void run(const StepContext& context) const {
     const UnitRange units = units_of(context, batches_ * parts_, chunks_);
     int64_t packed = -1;
     for (int64_t unit = units.begin; unit < units.end; ++unit) {
@@ -83,7 +83,7 @@ class ComputedProduct {
     return {n(), taps, k(), codes, {bias, multiplier_.data(), zero_point_.data(), low_.data(), high_.data()}};
   }
 
-  void pack(const EvaluateContext& context, int64_t matrix) const {
+  void pack(const StepContext& context, int64_t matrix) const {
     auto* codes = reinterpret_cast<uint8_t*>(context.scratch.data());
     auto* bias = reinterpret_cast<int32_t*>(codes + weight_bytes());
     const size_t depth = k(), columns = n(), size = depth * columns;
@@ -115,7 +115,7 @@ class ComputedProduct {
     return {least, most};
   }
 
-  void multiply(const EvaluateContext& context, int64_t batch, int64_t first, int64_t last) const {
+  void multiply(const StepContext& context, int64_t batch, int64_t first, int64_t last) const {
     const auto row_of = [&](int64_t matrix) { return static_cast<size_t>(matrix * rows_ + first); };
     ConvU8S8 call;
     call.packed = packed(context);
@@ -131,7 +131,7 @@ class ComputedProduct {
     context.kernels.conv_u8s8(call);
   }
 
-  void* packed(const EvaluateContext& context) const {
+  void* packed(const StepContext& context) const {
     return context.scratch.data() + weight_bytes() + bias_bytes();
   }
 
@@ -167,7 +167,7 @@ StepFunction compile_computed_product(CompileContext& context) {
   const auto product =
       std::make_shared<ComputedProduct>(context.kernels, shapes, scalar(*a), scalar(*b), scalar(*y));
   product->split(context);
-  return [product](const EvaluateContext& run) { product->run(run); };
+  return [product](const StepContext& run) { product->run(run); };
 }
 
 }  // namespace quantize

@@ -1,7 +1,7 @@
 // Products of two computed matrices of codes: attention, the fast form of QLinearMatMul without constants.
 #pragma once
 
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
 
 namespace quantize {
 

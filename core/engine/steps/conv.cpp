@@ -4,7 +4,7 @@
 
 #include "core/engine/steps/matrix_product.h"
 #include "core/engine/steps/padded_image.h"
-#include "core/ops/conv.h"
+#include "core/ops/support/window.h"
 
 namespace quantize {
 
@@ -35,8 +35,8 @@ struct DenseConv {
   explicit DenseConv(CompileContext& context);
   void split(CompileContext& context);
   void pack_weights(const KernelTable& kernels, const float* weights, float* packed) const;
-  void run(const EvaluateContext& context) const;
-  void run_blocks(const EvaluateContext& context, GemmF32 product, int64_t part, int64_t first,
+  void run(const StepContext& context) const;
+  void run_blocks(const StepContext& context, GemmF32 product, int64_t part, int64_t first,
                   int64_t last) const;
 
   ConvShape shape;
@@ -103,7 +103,7 @@ void DenseConv::pack_weights(const KernelTable& kernels, const float* weights, f
     pack_gemm_a_f32(kernels, gemm.m, gemm.k, weights, gemm.k, 1, target);
 }
 
-void DenseConv::run(const EvaluateContext& context) const {
+void DenseConv::run(const StepContext& context) const {
   auto* padded = reinterpret_cast<float*>(context.scratch.data());
   const float* weights = nullptr;
   if (packed) {
@@ -123,7 +123,7 @@ void DenseConv::run(const EvaluateContext& context) const {
 }
 
 /// The blocks [first, last) of one group of one image.
-void DenseConv::run_blocks(const EvaluateContext& context, GemmF32 product, int64_t part, int64_t first,
+void DenseConv::run_blocks(const StepContext& context, GemmF32 product, int64_t part, int64_t first,
                            int64_t last) const {
   const auto cut = [&](bool cuts, int64_t units, int64_t block) {
     return cuts ? units * block / blocks : (block == first ? 0 : units);
@@ -159,7 +159,7 @@ void DenseConv::run_blocks(const EvaluateContext& context, GemmF32 product, int6
 }
 
 /// One channel at a time, with the kernel made for it.
-void run_depthwise(const ConvShape& shape, size_t chunks, const EvaluateContext& context) {
+void run_depthwise(const ConvShape& shape, size_t chunks, const StepContext& context) {
   const WindowAxis &h = shape.window.height(), &w = shape.window.width();
   const TensorView bias = context.input(2);
   DepthwiseF32 call;
@@ -195,7 +195,7 @@ StepFunction compile_depthwise(const ConvShape& shape, CompileContext& context) 
   const double macs = static_cast<double>(channels) * static_cast<double>(shape.out_size) *
                       static_cast<double>(shape.window.kernel_size());
   const size_t chunks = context.chunks = context.chunks_for(channels, macs / 15e3);
-  return [shape, chunks](const EvaluateContext& run) { run_depthwise(shape, chunks, run); };
+  return [shape, chunks](const StepContext& run) { run_depthwise(shape, chunks, run); };
 }
 
 /// A kernel as large as its image makes one output per channel: a row times a matrix.
@@ -206,7 +206,7 @@ StepFunction compile_vector_conv(const ConvShape& shape, CompileContext& context
                                       MatrixLayout::row_major(shape.outputs, k).transposed());
   product->pack_b(context.constant(1)->data<float>(), 1, 1.0f);
   product->split(context);
-  return [product, low = shape.low, high = shape.high](const EvaluateContext& run) {
+  return [product, low = shape.low, high = shape.high](const StepContext& run) {
     const TensorView bias = run.input(2);
     product->run({.a = run.inputs[0].as<float>(),
                   .c = run.outputs[0].as<float>(),
@@ -217,8 +217,6 @@ StepFunction compile_vector_conv(const ConvShape& shape, CompileContext& context
   };
 }
 
-}  // namespace
-
 StepFunction compile_conv(CompileContext& context) {
   const ConvShape shape(context);
   const bool whole = shape.out_size == 1 && shape.in_size == shape.window.kernel_size() && shape.group == 1 &&
@@ -228,7 +226,12 @@ StepFunction compile_conv(CompileContext& context) {
       shape.window.depth().in == 1 && shape.window.depth().kernel == 1 && shape.window.depth().out == 1;
   if (shape.channels == 1 && shape.group > 1 && flat) return compile_depthwise(shape, context);
   const auto conv = std::make_shared<const DenseConv>(context);
-  return [conv](const EvaluateContext& run) { conv->run(run); };
+  return [conv](const StepContext& run) { conv->run(run); };
 }
 
+}  // namespace
+
+void add_conv_steps(std::vector<EngineForm>& forms) {
+  forms.push_back({.op_type = "Conv", .domain = "", .compile = compile_conv, .fuses_clamp = true});
+}
 }  // namespace quantize

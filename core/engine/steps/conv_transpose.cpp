@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/ops/conv_transpose.h"
+#include "core/engine/steps/step.h"
 #include "core/ops/support/window.h"
 
 namespace quantize {
@@ -16,7 +16,7 @@ constexpr int64_t kBlockFloats = 256 * 1024;
 struct TransposedConv {
   explicit TransposedConv(CompileContext& context);
   void pack_weights(const KernelTable& kernels, const float* weights, float* target) const;
-  void run(const EvaluateContext& context) const;
+  void run(const StepContext& context) const;
   void add_taps(const float* products, float* y) const;
 
   Window window;  // `in` is the output image, `out` the input image
@@ -73,7 +73,7 @@ void TransposedConv::pack_weights(const KernelTable& kernels, const float* weigh
                       static_cast<size_t>(outputs * taps), target);
 }
 
-void TransposedConv::run(const EvaluateContext& context) const {
+void TransposedConv::run(const StepContext& context) const {
   auto* products = reinterpret_cast<float*>(context.scratch.data());
   const float* weights = packed ? packed.data<float>() : products + product_floats;
   if (!packed) pack_weights(context.kernels, context.inputs[1].as<float>(), products + product_floats);
@@ -124,11 +124,15 @@ void TransposedConv::add_taps(const float* products, float* y) const {
       }
 }
 
-}  // namespace
-
 StepFunction compile_conv_transpose(CompileContext& context) {
   const auto conv = std::make_shared<const TransposedConv>(context);
-  return [conv](const EvaluateContext& run) { conv->run(run); };
+  return [conv](const StepContext& run) { conv->run(run); };
 }
 
+}  // namespace
+
+void add_conv_transpose_steps(std::vector<EngineForm>& forms) {
+  forms.push_back(
+      {.op_type = "ConvTranspose", .domain = "", .compile = compile_conv_transpose, .fuses_clamp = true});
+}
 }  // namespace quantize

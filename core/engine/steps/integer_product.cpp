@@ -10,7 +10,7 @@ namespace quantize {
 namespace {
 
 struct ProductStep {
-  void run(const EvaluateContext& context) const {
+  void run(const StepContext& context) const {
     ConvU8S8 call;
     const int32_t tap_offset = 0;
     call.tap_offsets = &tap_offset;
@@ -85,7 +85,7 @@ StepFunction compile_integer_product(CompileContext& context, const IntegerProdu
   step->chunk_columns = (panels + step->chunks - 1) / step->chunks * panel;
   context.chunks = step->chunks;
   context.weights_packed = true;
-  return [step](const EvaluateContext& run) { step->run(run); };
+  return [step](const StepContext& run) { step->run(run); };
 }
 
 }  // namespace quantize

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/engine/steps/packed_conv.h"
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
 
 namespace quantize {
 

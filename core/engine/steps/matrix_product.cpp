@@ -65,7 +65,7 @@ void MatrixProduct::run(const Operands& operands, std::span<std::byte> scratch) 
   run(operands, Block{0, a_.rows, 0, b_.columns}, scratch);
 }
 
-void MatrixProduct::run(const Operands& operands, const EvaluateContext& context) const {
+void MatrixProduct::run(const Operands& operands, const StepContext& context) const {
   const auto cut = [&](int64_t extent, size_t tile) {
     const auto size = static_cast<int64_t>(tile);
     const UnitRange range = units_of(context, (extent + size - 1) / size, chunks_);

@@ -1,17 +1,10 @@
 // Products of matrices by gemm_f32, for Gemm and MatMul: who is packed when, and where.
 #pragma once
 
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
+#include "core/ops/support/matrix_layout.h"
 
 namespace quantize {
-
-/// Where a matrix lies in memory: element (i, j) at i * row_stride + j * column_stride.
-struct MatrixLayout {
-  int64_t rows = 0, columns = 0, row_stride = 0, column_stride = 0;
-
-  static MatrixLayout row_major(int64_t rows, int64_t columns) { return {rows, columns, columns, 1}; }
-  MatrixLayout transposed() const { return {columns, rows, column_stride, row_stride}; }
-};
 
 /// C = clamp(factor * A * B + bias, low, high), C row-major. Made once per Program; run may be called by
 /// several threads.
@@ -40,7 +33,7 @@ class MatrixProduct {
   /// All of the product.
   void run(const Operands& operands, std::span<std::byte> scratch) const;
   /// The chunks that `context` names, after split().
-  void run(const Operands& operands, const EvaluateContext& context) const;
+  void run(const Operands& operands, const StepContext& context) const;
 
  private:
   /// A part of C.

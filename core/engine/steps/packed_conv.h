@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
 
 namespace quantize {
 

@@ -16,12 +16,11 @@ void add_scaled(const T* x, int64_t n, float weight, float* y) {
 }
 
 struct BlendPixels {
-  void run(const EvaluateContext& context) const;
+  void run(const StepContext& context) const;
   /// One input row as reals: the mean of the rows that output row `row` of an image reads.
   void blend_rows(const uint8_t* image, size_t row, float* blended) const;
   /// One row of the output from that.
-  void blend_columns(const EvaluateContext& context, const float* blended, float* pixel,
-                     uint8_t* y_row) const;
+  void blend_columns(const StepContext& context, const float* blended, float* pixel, uint8_t* y_row) const;
 
   size_t reals() const { return static_cast<size_t>(x.width * x.channels + y.channels); }
 
@@ -44,7 +43,7 @@ void BlendPixels::blend_rows(const uint8_t* image, size_t row, float* blended) c
   }
 }
 
-void BlendPixels::blend_columns(const EvaluateContext& context, const float* blended, float* pixel,
+void BlendPixels::blend_columns(const StepContext& context, const float* blended, float* pixel,
                                 uint8_t* y_row) const {
   for (size_t j = 0; j + 1 < columns.begin.size(); ++j, y_row += y.pixel_stride) {
     std::fill_n(pixel, y.channels, 0.0f);
@@ -54,7 +53,7 @@ void BlendPixels::blend_columns(const EvaluateContext& context, const float* ble
   }
 }
 
-void BlendPixels::run(const EvaluateContext& context) const {
+void BlendPixels::run(const StepContext& context) const {
   const RowRange range = rows_of(context, y.rows(), chunks);
   const auto* x_data = static_cast<const uint8_t*>(context.inputs[0].data);
   auto* y_data = static_cast<uint8_t*>(context.outputs[0].data);
@@ -74,7 +73,7 @@ StepFunction blend_pixels(CompileContext& context, Taps rows, Taps columns) {
   const double reals = static_cast<double>(blend.y.rows()) * static_cast<double>(blend.reals());
   blend.chunks = context.chunks = chunk_count(2 * reals, blend.y.rows());
   context.scratch_bytes = blend.reals() * sizeof(float);
-  return [blend = std::move(blend)](const EvaluateContext& run) { blend.run(run); };
+  return [blend = std::move(blend)](const StepContext& run) { blend.run(run); };
 }
 
 }  // namespace quantize

@@ -1,7 +1,7 @@
 // Pixels that are means of others: Resize in its mode linear.
 #pragma once
 
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
 #include "core/ops/support/resample.h"
 
 namespace quantize {

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/engine/steps/pixel_conv.h"
+
 #include "core/engine/steps/packed_conv.h"
-#include "core/engine/steps/pixel_elementwise.h"
 #include "core/engine/steps/pixel_steps.h"
 #include "core/integer/fused_conv.h"
-#include "core/integer/quantized_operand.h"
+#include "core/integer/integer_formulas.h"
 #include "core/ops/support/window.h"
 
 namespace quantize {
@@ -34,7 +35,7 @@ ConvOperands operands_of(const Node& conv, const Tensor& weights) {
 struct ConvEpilogue {
   explicit ConvEpilogue(const CompileContext& context);
   /// That of the output row at `y_offset` of this residual and image.
-  EpilogueU8 at(const EvaluateContext& run, int64_t row) const;
+  EpilogueU8 at(const StepContext& run, int64_t row) const;
 
   EpilogueU8 fixed;
   Storage residual;
@@ -66,7 +67,7 @@ ConvEpilogue::ConvEpilogue(const CompileContext& context) {
   fixed.b_row_stride = residual.row_stride;
 }
 
-EpilogueU8 ConvEpilogue::at(const EvaluateContext& run, int64_t row) const {
+EpilogueU8 ConvEpilogue::at(const StepContext& run, int64_t row) const {
   EpilogueU8 result = fixed;
   if (adds)
     result.b = static_cast<const uint8_t*>(run.inputs[kFusedConvResidual].data) + residual.row_offset(row);
@@ -80,7 +81,7 @@ struct ConvFunction {
   /// Calls convolve(first row, rows) for blocks of `rows` rows, which writes their reals to `reals`, [row]
   /// [pixel][channel], and makes codes of channels [begin, end) of them, with the residual of `epilogue`.
   template <typename Convolve>
-  void run(const EvaluateContext& run, const EpilogueU8& epilogue, uint8_t* y, size_t rows, size_t begin,
+  void run(const StepContext& run, const EpilogueU8& epilogue, uint8_t* y, size_t rows, size_t begin,
            size_t end, Convolve convolve) const;
 
   std::optional<Function> function;
@@ -107,7 +108,7 @@ ConvFunction::ConvFunction(CompileContext& context, const Storage& output)
 }
 
 template <typename Convolve>
-void ConvFunction::run(const EvaluateContext& run, const EpilogueU8& epilogue, uint8_t* to, size_t rows,
+void ConvFunction::run(const StepContext& run, const EpilogueU8& epilogue, uint8_t* to, size_t rows,
                        size_t begin, size_t end, Convolve convolve) const {
   auto* reals = reinterpret_cast<float*>(run.scratch.data());
   FunctionU8 call{.function = *function,
@@ -144,14 +145,14 @@ struct PixelConv {
         table(context.constant(kFusedConvTable) == nullptr ? Tensor() : *context.constant(kFusedConvTable)) {}
 
   /// The first byte that output row `row` of an image reads.
-  const uint8_t* x_row(const EvaluateContext& run, int64_t image, int64_t row) const {
+  const uint8_t* x_row(const StepContext& run, int64_t image, int64_t row) const {
     const auto* data = static_cast<const uint8_t*>(run.inputs[kX].data);
     const int64_t offset = image * static_cast<int64_t>(x.image_stride) +
                            window.height().start(row) * static_cast<int64_t>(x.row_stride) +
                            window.width().start(0) * static_cast<int64_t>(x.pixel_stride);
     return data + offset;
   }
-  uint8_t* y_data(const EvaluateContext& run) const { return static_cast<uint8_t*>(run.outputs[0].data); }
+  uint8_t* y_data(const StepContext& run) const { return static_cast<uint8_t*>(run.outputs[0].data); }
 
   Window window;
   Storage x, y;
@@ -166,8 +167,8 @@ struct DenseConv : PixelConv {
   void lay_out_taps(int64_t channels);
   void find_row_taps();
   std::vector<int8_t> group_weights(const ConvConstants& all, size_t group) const;
-  void run(const EvaluateContext& context) const;
-  void run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const;
+  void run(const StepContext& context) const;
+  void run_block(const StepContext& context, int64_t image, int64_t row, ConvU8S8 call) const;
   void run_groups(const KernelTable& kernels, ConvU8S8 call) const;
 
   size_t groups, group_channels, group_outputs;
@@ -241,7 +242,7 @@ std::vector<int8_t> DenseConv::group_weights(const ConvConstants& all, size_t gr
   return result;
 }
 
-void DenseConv::run(const EvaluateContext& context) const {
+void DenseConv::run(const StepContext& context) const {
   ConvU8S8 call;
   call.tap_offsets = tap_offsets.data();
   call.x_pixel_stride = static_cast<size_t>(window.width().stride) * x.pixel_stride;
@@ -265,7 +266,7 @@ void DenseConv::run(const EvaluateContext& context) const {
   if (!by_channels || context.chunk_begin == 0) fill_border(y, y_data(context), rows.begin, rows.end);
 }
 
-void DenseConv::run_block(const EvaluateContext& context, int64_t image, int64_t row, ConvU8S8 call) const {
+void DenseConv::run_block(const StepContext& context, int64_t image, int64_t row, ConvU8S8 call) const {
   call.x = x_row(context, image, row);
   call.y = y_data(context) + y.row_offset(image * y.height + row);
   if (call.channel_begin >= call.channel_end) return;
@@ -302,7 +303,7 @@ void DenseConv::run_groups(const KernelTable& kernels, ConvU8S8 call) const {
 
 struct DepthwiseConv : PixelConv {
   explicit DepthwiseConv(CompileContext& context);
-  void run(const EvaluateContext& context) const;
+  void run(const StepContext& context) const;
 
   Tensor packed;
 };
@@ -320,7 +321,7 @@ DepthwiseConv::DepthwiseConv(CompileContext& context) : PixelConv(context) {
   context.weights_packed = true;
 }
 
-void DepthwiseConv::run(const EvaluateContext& context) const {
+void DepthwiseConv::run(const StepContext& context) const {
   const WindowAxis &h = window.height(), &w = window.width();
   DepthwiseU8S8 call;
   call.packed = packed.bytes();
@@ -361,18 +362,15 @@ void DepthwiseConv::run(const EvaluateContext& context) const {
 template <typename Conv>
 StepFunction step_of(CompileContext& context) {
   const auto conv = std::make_shared<const Conv>(context);
-  return [conv](const EvaluateContext& run) { conv->run(run); };
+  return [conv](const StepContext& run) { conv->run(run); };
 }
 
-}  // namespace
-
-bool is_pixel_conv(const Graph& graph, const Node& node) {
-  if (node.op_type != "QLinearConv") return false;
-  const Tensor* weights = graph.constant(node.input(kW));
-  return weights != nullptr && weights->shape().size() == 4 && is_u8_image(graph, node.inputs[kX]) &&
-         is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(node, *weights));
+/// Not of a constant image whose result is too large to be folded.
+bool takes_fused_conv(const Graph& graph, const Node& node) {
+  return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]);
 }
 
+/// What the kernel reads outside the image, with the image's zero point.
 PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node) {
   const Window window = conv_window(node, *graph.value(node.inputs[kX]).shape,
                                     graph.value(node.inputs[kW]).initializer.shape());
@@ -385,8 +383,31 @@ PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node) {
 }
 
 StepFunction compile_pixel_conv(CompileContext& context) {
+  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
   return is_depthwise(context.node, context.shape(kW)) ? step_of<DepthwiseConv>(context)
                                                        : step_of<DenseConv>(context);
+}
+
+}  // namespace
+
+bool is_pixel_conv(const Graph& graph, const Node& node) {
+  if (node.op_type != "QLinearConv") return false;
+  const Tensor* weights = graph.constant(node.input(kW));
+  return weights != nullptr && weights->shape().size() == 4 && is_u8_image(graph, node.inputs[kX]) &&
+         is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(node, *weights));
+}
+
+void add_pixel_conv_steps(std::vector<EngineForm>& forms) {
+  forms.push_back(
+      {.op_type = "FusedConv",
+       .domain = kEngineDomain,
+       .compile = compile_pixel_conv,
+       .pixels = {
+           .takes = takes_fused_conv, .border = pixel_conv_border, .overwrites = {kFusedConvResidual}}});
+  forms.push_back({.op_type = "QLinearConv",
+                   .domain = "",
+                   .compile = compile_pixel_conv,
+                   .pixels = {.takes = is_pixel_conv, .border = pixel_conv_border}});
 }
 
 }  // namespace quantize

@@ -1,10 +1,6 @@
-// QLinearAdd, QLinearMul and LookupTable on pixels.
-#include "core/engine/steps/pixel_elementwise.h"
-
-#include <cstring>
-
+// QLinearAdd and QLinearMul on pixels.
 #include "core/engine/steps/pixel_steps.h"
-#include "core/integer/quantized_operand.h"
+#include "core/integer/integer_formulas.h"
 
 namespace quantize {
 
@@ -47,7 +43,7 @@ struct PixelPair {
 
   /// Calls body(a, b, y, bytes) for all runs of the rows in question, then fills y's border.
   template <typename Body>
-  void for_each(const EvaluateContext& run, Body body) const {
+  void for_each(const StepContext& run, Body body) const {
     const auto* a_data = static_cast<const uint8_t*>(run.inputs[kA].data);
     const auto* b_data = static_cast<const uint8_t*>(run.inputs[kB].data);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
@@ -84,7 +80,7 @@ StepFunction compile_row_major_add(CompileContext& context) {
       node.inputs.size() == 8 && a.dtype == DataType::kU8 && b.dtype == DataType::kU8 && a.shape == b.shape;
   for (size_t scale : {kA + 1, kB + 1, kYScale}) plain = plain && has_scalar_params(graph, node, scale);
   if (!plain) return nullptr;
-  return [call = add_call(graph, node)](const EvaluateContext& run) {
+  return [call = add_call(graph, node)](const StepContext& run) {
     AddU8 block = call;
     block.a = run.inputs[kA].as<uint8_t>();
     block.b = run.inputs[kB].as<uint8_t>();
@@ -94,57 +90,30 @@ StepFunction compile_row_major_add(CompileContext& context) {
   };
 }
 
-}  // namespace
-
-AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
-  AddU8 form;
-  form.a_ratio = a.scale / y.scale;
-  form.b_ratio = b.scale / y.scale;
-  form.offset = static_cast<float>(y.zero_point) - (form.a_ratio * static_cast<float>(a.zero_point) +
-                                                    form.b_ratio * static_cast<float>(b.zero_point));
-  return form;
-}
-
-AddU8 join_form(const ScalarParams& b, const ScalarParams& y) {
-  AddU8 form;
-  form.b_ratio = b.scale / y.scale;
-  form.offset = static_cast<float>(y.zero_point) - form.b_ratio * static_cast<float>(b.zero_point);
-  return form;
-}
-
-MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
-  MulU8 form;
-  form.a_zero_point = a.zero_point;
-  form.b_zero_point = b.zero_point;
-  form.multiplier = (a.scale * b.scale) / y.scale;
-  form.zero_point = y.zero_point;
-  return form;
-}
-
+/// Computed u8 images of one shape, or one of them a vector [N or 1, C, 1, 1]; constant scales.
 bool takes_pixel_pair(const Graph& graph, const Node& node) {
   return pairing_of(graph, node) != Pairing::kNone;
 }
 
 StepFunction compile_qlinear_add(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return compile_row_major_add(context);
-  return
-      [pair = PixelPair(context), call = add_call(context.graph, context.node)](const EvaluateContext& run) {
-        pair.for_each(run, [&](const uint8_t* a, const uint8_t* b, uint8_t* y, size_t bytes) {
-          AddU8 block = call;
-          block.a = a;
-          block.b = b;
-          block.y = y;
-          block.n = bytes;
-          run.kernels.add_u8(block);
-        });
-      };
+  return [pair = PixelPair(context), call = add_call(context.graph, context.node)](const StepContext& run) {
+    pair.for_each(run, [&](const uint8_t* a, const uint8_t* b, uint8_t* y, size_t bytes) {
+      AddU8 block = call;
+      block.a = a;
+      block.b = b;
+      block.y = y;
+      block.n = bytes;
+      run.kernels.add_u8(block);
+    });
+  };
 }
 
 StepFunction compile_qlinear_mul(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return nullptr;
   const auto params = [&](size_t scale) { return scalar_params(context.graph, context.node, scale); };
   const MulU8 call = mul_form(params(kA + 1), params(kB + 1), params(kYScale));
-  return [pair = PixelPair(context), call](const EvaluateContext& run) {
+  return [pair = PixelPair(context), call](const StepContext& run) {
     pair.for_each(run, [&](const uint8_t* a_run, const uint8_t* b_run, uint8_t* y_run, size_t bytes) {
       MulU8 block = call;
       block.a = a_run;
@@ -154,6 +123,20 @@ StepFunction compile_qlinear_mul(CompileContext& context) {
       run.kernels.mul_u8(block);
     });
   };
+}
+
+}  // namespace
+
+void add_pixel_elementwise_steps(std::vector<EngineForm>& forms) {
+  const PixelSupport pair_pixels = {.takes = takes_pixel_pair, .follows = true, .overwrites = {kA, kB}};
+  forms.push_back({.op_type = "QLinearAdd",
+                   .domain = "com.microsoft",
+                   .compile = compile_qlinear_add,
+                   .pixels = pair_pixels});
+  forms.push_back({.op_type = "QLinearMul",
+                   .domain = "com.microsoft",
+                   .compile = compile_qlinear_mul,
+                   .pixels = pair_pixels});
 }
 
 }  // namespace quantize

@@ -1,4 +1,5 @@
-// Moving pixels.
+// Concat, QLinearConcat, Split and DepthToSpace, which only move pixels. Inputs of the output's scale are written in
+// place by whoever computes them; the others are copied, code by code through a table where the scales differ.
 #include "core/engine/steps/pixel_move.h"
 
 #include <cstring>
@@ -34,7 +35,7 @@ StepFunction copy_pieces(CompileContext& context, std::vector<Piece> pieces) {
   const size_t chunks =
       pieces.empty() ? 1 : chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
   context.chunks = chunks;
-  return [y, chunks, pieces = std::move(pieces)](const EvaluateContext& run) {
+  return [y, chunks, pieces = std::move(pieces)](const StepContext& run) {
     const RowRange rows = rows_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for (const Piece& piece : pieces) {
@@ -53,14 +54,14 @@ StepFunction copy_pieces(CompileContext& context, std::vector<Piece> pieces) {
 
 /// DepthToSpace: the channels of an input pixel are those of the pixels of a block, one after the other.
 struct SpreadPixels {
-  void run(const EvaluateContext& context) const;
+  void run(const StepContext& context) const;
 
   Storage x, y;
   int64_t block;
   size_t chunks;  // of the input's rows
 };
 
-void SpreadPixels::run(const EvaluateContext& context) const {
+void SpreadPixels::run(const StepContext& context) const {
   const RowRange rows = rows_of(context, x.rows(), chunks);
   const auto bytes = static_cast<size_t>(y.channels);
   auto* y_data = static_cast<uint8_t*>(context.outputs[0].data);
@@ -118,7 +119,7 @@ StepFunction compile_concat_rows(CompileContext& context) {
           requantize_table(scalar_params(graph, node, i + 1), scalar_params(graph, node, 0));
   }
   const auto pitch = static_cast<size_t>(extent_product(y, axis, y.size()));
-  return [pieces = std::move(pieces), outer, pitch](const EvaluateContext& run) {
+  return [pieces = std::move(pieces), outer, pitch](const StepContext& run) {
     auto* to = static_cast<uint8_t*>(run.outputs[0].data);
     for (const RowPiece& piece : pieces) {
       const auto* from = static_cast<const uint8_t*>(run.inputs[piece.input].data);
@@ -132,8 +133,6 @@ StepFunction compile_concat_rows(CompileContext& context) {
   };
 }
 
-}  // namespace
-
 bool takes_pixel_depth_to_space(const Graph& graph, const Node& node) {
   return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]) &&
          node.string_attribute("mode", "DCR") == "DCR";
@@ -146,7 +145,7 @@ StepFunction compile_pixel_depth_to_space(CompileContext& context) {
   const Storage& x = spread.x;
   spread.chunks = context.chunks =
       chunk_count(static_cast<double>(x.rows() * x.width * x.channels) / 8, x.rows());
-  return [spread](const EvaluateContext& run) { spread.run(run); };
+  return [spread](const StepContext& run) { spread.run(run); };
 }
 
 bool takes_pixel_concat(const Graph& graph, const Node& node) {
@@ -205,15 +204,17 @@ bool takes_pixel_split(const Graph& graph, const Node& node) {
 
 StepFunction compile_split(CompileContext& context) {
   if (!context.is_pixels(context.node.inputs[0])) return nullptr;
-  return [](const EvaluateContext&) {};  // the outputs are where they belong
+  return [](const StepContext&) {};  // the outputs are where they belong
 }
+
+}  // namespace
 
 StepFunction gather_pixels(CompileContext& context, std::vector<int64_t> rows, std::vector<int64_t> columns) {
   const Storage x = context.storage_of(context.node.inputs[0]),
                 y = context.storage_of(context.node.outputs[0]);
   const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
   context.chunks = chunks;
-  return [x, y, chunks, rows = std::move(rows), columns = std::move(columns)](const EvaluateContext& run) {
+  return [x, y, chunks, rows = std::move(rows), columns = std::move(columns)](const StepContext& run) {
     const RowRange range = rows_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for (int64_t r = range.begin; r < range.end; ++r) {
@@ -227,6 +228,25 @@ StepFunction gather_pixels(CompileContext& context, std::vector<int64_t> rows, s
     }
     fill_border(y, y_data, range.begin, range.end);
   };
+}
+
+void add_pixel_move_steps(std::vector<EngineForm>& forms) {
+  forms.push_back({.op_type = "Concat",
+                   .domain = "",
+                   .compile = compile_concat,
+                   .pixels = {.takes = takes_pixel_concat, .joins = joins_concat}});
+  forms.push_back({.op_type = "DepthToSpace",
+                   .domain = "",
+                   .compile = compile_pixel_depth_to_space,
+                   .pixels = {.takes = takes_pixel_depth_to_space}});
+  forms.push_back({.op_type = "QLinearConcat",
+                   .domain = "com.microsoft",
+                   .compile = compile_qlinear_concat,
+                   .pixels = {.takes = takes_pixel_qlinear_concat, .joins = joins_qlinear_concat}});
+  forms.push_back({.op_type = "Split",
+                   .domain = "",
+                   .compile = compile_split,
+                   .pixels = {.takes = takes_pixel_split, .splits = true}});
 }
 
 }  // namespace quantize

@@ -5,7 +5,7 @@
 
 #include "core/engine/steps/pixel_steps.h"
 #include "core/integer/exact_sums.h"
-#include "core/integer/quantized_operand.h"
+#include "core/integer/integer_formulas.h"
 
 namespace quantize {
 
@@ -28,7 +28,7 @@ struct PixelPool {
 
   /// Calls body(part of the window inside the image, output row and column) for the rows in question.
   template <typename Body>
-  void run(const EvaluateContext& context, Body body) const {
+  void run(const StepContext& context, Body body) const {
     const auto* x_data = static_cast<const uint8_t*>(context.inputs[0].data);
     auto* y_data = static_cast<uint8_t*>(context.outputs[0].data);
     const RowRange rows = rows_of(context, y.rows(), chunks);
@@ -67,31 +67,10 @@ struct PixelPool {
   size_t chunks;
 };
 
-}  // namespace
-
-float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t count) {
-  return count > 0 ? x.scale / (y.scale * static_cast<float>(count)) : 0.0f;
-}
-
-int64_t qlinear_divisor(const WindowAxis& axis, int64_t o, bool with_padding) {
-  return with_padding ? axis.kernel : counted_taps(axis, o, false);
-}
-
-bool takes_pixel_max_pool(const Graph& graph, const Node& node) {
-  return is_image_to_image(graph, node);
-}
-
-bool takes_pixel_average_pool(const Graph& graph, const Node& node) {
+/// Constant scales, and sums that fit.
+bool takes_average_pool(const Graph& graph, const Node& node) {
   return is_image_to_image(graph, node) && has_scalar_params(graph, node, 1) &&
          has_scalar_params(graph, node, 3) && bound_of_pool(node, *graph.value(node.inputs[0]).shape).fits();
-}
-
-StepFunction compile_max_pool(CompileContext& context) {
-  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
-  const Window window = pool_window(context.node, context.shape(0));
-  return [pool = PixelPool(context, window)](const EvaluateContext& run) {
-    pool.run(run, [&](const PoolU8& call, int64_t, int64_t) { run.kernels.max_pool_u8(call); });
-  };
 }
 
 StepFunction compile_qlinear_average_pool(CompileContext& context) {
@@ -100,7 +79,7 @@ StepFunction compile_qlinear_average_pool(CompileContext& context) {
   const ScalarParams x = scalar_params(context.graph, context.node, 1),
                      y = scalar_params(context.graph, context.node, 3);
   const bool with_padding = context.node.int_attribute("count_include_pad", 0) != 0;
-  return [pool = PixelPool(context, window), x, y, with_padding](const EvaluateContext& run) {
+  return [pool = PixelPool(context, window), x, y, with_padding](const StepContext& run) {
     pool.run(run, [&](PoolU8 call, int64_t row, int64_t column) {
       const int64_t count = qlinear_divisor(pool.window.height(), row, with_padding) *
                             qlinear_divisor(pool.window.width(), column, with_padding);
@@ -127,7 +106,7 @@ StepFunction compile_qlinear_global_average_pool(CompileContext& context) {
   call.offset = -static_cast<int32_t>(x.height * x.width) * x_params.zero_point;
   call.multiplier = mean_multiplier(x_params, y_params, x.height * x.width);
   call.zero_point = y_params.zero_point;
-  return [call, x, y](const EvaluateContext& run) {
+  return [call, x, y](const StepContext& run) {
     PoolU8 image = call;
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for (int64_t i = 0; i < x.images; ++i) {
@@ -137,6 +116,31 @@ StepFunction compile_qlinear_global_average_pool(CompileContext& context) {
     }
     fill_border(y, y_data, 0, y.rows());
   };
+}
+
+}  // namespace
+
+bool takes_pixel_max_pool(const Graph& graph, const Node& node) {
+  return is_image_to_image(graph, node);
+}
+
+StepFunction compile_pixel_max_pool(CompileContext& context) {
+  if (!context.is_pixels(context.node.outputs[0])) return nullptr;
+  const Window window = pool_window(context.node, context.shape(0));
+  return [pool = PixelPool(context, window)](const StepContext& run) {
+    pool.run(run, [&](const PoolU8& call, int64_t, int64_t) { run.kernels.max_pool_u8(call); });
+  };
+}
+
+void add_pixel_pool_steps(std::vector<EngineForm>& forms) {
+  forms.push_back({.op_type = "QLinearAveragePool",
+                   .domain = "com.microsoft",
+                   .compile = compile_qlinear_average_pool,
+                   .pixels = {.takes = takes_average_pool}});
+  forms.push_back({.op_type = "QLinearGlobalAveragePool",
+                   .domain = "com.microsoft",
+                   .compile = compile_qlinear_global_average_pool,
+                   .pixels = {.takes = takes_average_pool}});
 }
 
 }  // namespace quantize

@@ -1,6 +1,4 @@
 // Between planes of floats and pixels of u8.
-#include "core/engine/steps/pixel_quantize.h"
-
 #include <algorithm>
 
 #include "core/engine/steps/pixel_steps.h"
@@ -74,7 +72,7 @@ StepFunction compile_dequantize_rows(CompileContext& context) {
   const auto size = static_cast<size_t>(element_count(context.output_shape()));
   const size_t chunks = element_chunks(size);
   context.chunks = chunks;
-  return [params, size, chunks](const EvaluateContext& run) {
+  return [params, size, chunks](const StepContext& run) {
     const size_t begin = run.chunk_begin * size / chunks, end = run.chunk_end * size / chunks;
     run.kernels.dequantize_u8_f32(run.inputs[0].as<uint8_t>() + begin, end - begin, params.scale,
                                   params.zero_point, run.outputs[0].as<float>() + begin);
@@ -95,7 +93,7 @@ StepFunction compile_quantize_rows(CompileContext& context) {
   const auto size = static_cast<size_t>(element_count(context.output_shape()));
   const size_t chunks = element_chunks(size);
   context.chunks = chunks;
-  return [params, size, chunks](const EvaluateContext& run) {
+  return [params, size, chunks](const StepContext& run) {
     const size_t begin = run.chunk_begin * size / chunks, count = run.chunk_end * size / chunks - begin;
     const float* x = run.inputs[0].as<float>() + begin;
     uint8_t* y = run.outputs[0].as<uint8_t>() + begin;
@@ -106,8 +104,7 @@ StepFunction compile_quantize_rows(CompileContext& context) {
   };
 }
 
-}  // namespace
-
+/// An f32 image that becomes a u8 one, constant scale and zero point per tensor or channel.
 bool takes_pixel_quantize(const Graph& graph, const Node& node) {
   if (!is_u8_image(graph, node.outputs[0]) || graph.value(node.inputs[0]).dtype != DataType::kF32)
     return false;
@@ -127,7 +124,7 @@ StepFunction compile_quantize_linear(CompileContext& context) {
   const OperandParams params = *constant_params(context.graph, context.node, 1);
   const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 2, y.rows());
   context.chunks = chunks;
-  return [y, params, chunks](const EvaluateContext& run) {
+  return [y, params, chunks](const StepContext& run) {
     const RowRange rows = rows_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for_each_pixel_run(y, rows, [&](const PlaneRun& at) {
@@ -151,12 +148,25 @@ StepFunction compile_dequantize_linear(CompileContext& context) {
   const ScalarParams params = scalar_params(context.graph, context.node, 1);
   const size_t chunks = chunk_count(static_cast<double>(x.rows() * x.width * x.channels) / 2, x.rows());
   context.chunks = chunks;
-  return [x, params, chunks](const EvaluateContext& run) {
+  return [x, params, chunks](const StepContext& run) {
     const auto* from = static_cast<const uint8_t*>(run.inputs[0].data);
     for_each_pixel_run(x, rows_of(run, x.rows(), chunks), [&](const PlaneRun& at) {
       dequantize_run(run.kernels, from + at.pixels, x, at, params, run.outputs[0].as<float>() + at.planes);
     });
   };
+}
+
+}  // namespace
+
+void add_pixel_quantize_steps(std::vector<EngineForm>& forms) {
+  forms.push_back({.op_type = "DequantizeLinear",
+                   .domain = "",
+                   .compile = compile_dequantize_linear,
+                   .pixels = {.takes = takes_pixel_dequantize, .follows = true}});
+  forms.push_back({.op_type = "QuantizeLinear",
+                   .domain = "",
+                   .compile = compile_quantize_linear,
+                   .pixels = {.takes = takes_pixel_quantize, .follows = true}});
 }
 
 }  // namespace quantize

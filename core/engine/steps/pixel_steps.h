@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
 
 namespace quantize {
 
@@ -16,7 +16,7 @@ struct RowRange {
 };
 
 /// The rows that the chunks of `run` cover, of `chunks` equal parts.
-inline RowRange rows_of(const EvaluateContext& run, int64_t rows, size_t chunks) {
+inline RowRange rows_of(const StepContext& run, int64_t rows, size_t chunks) {
   const auto bound = [&](size_t chunk) {
     return static_cast<int64_t>(chunk * static_cast<size_t>(rows) / chunks);
   };

@@ -11,7 +11,7 @@ constexpr size_t kMaxRank = 8, kMaxInputs = 4;
 constexpr int64_t kUnit = 64;  // elements: no two threads write to one cache line
 
 struct Elementwise {
-  void run(const EvaluateContext& context) const;
+  void run(const StepContext& context) const;
 
   void (*evaluate)(const EvaluateContext&) = nullptr;
   int64_t size = 0, units = 0;
@@ -19,7 +19,7 @@ struct Elementwise {
 };
 
 /// The operator sees shapes of the same rank whose last extent alone is not 1.
-void Elementwise::run(const EvaluateContext& context) const {
+void Elementwise::run(const StepContext& context) const {
   const UnitRange range = units_of(context, units, chunks);
   const int64_t begin = range.begin * kUnit, end = std::min(range.end * kUnit, size);
   const MutableTensorView& y = context.outputs[0];
@@ -41,8 +41,7 @@ void Elementwise::run(const EvaluateContext& context) const {
             .opset = context.opset,
             .kernels = context.kernels,
             .inputs = std::span(inputs).first(context.inputs.size()),
-            .outputs = std::span(&output, 1),
-            .scratch = context.scratch});
+            .outputs = std::span(&output, 1)});
 }
 
 }  // namespace
@@ -60,7 +59,7 @@ StepFunction split_elementwise(const OpDef& def, CompileContext& context) {
   step.chunks = context.chunks_for(step.units, static_cast<double>(step.size) / 1000);
   if (step.chunks == 1) return nullptr;
   context.chunks = step.chunks;
-  return [step](const EvaluateContext& run) { step.run(run); };
+  return [step](const StepContext& run) { step.run(run); };
 }
 
 }  // namespace quantize

@@ -1,7 +1,7 @@
 // Element-wise steps without a compiled form, shared by threads.
 #pragma once
 
-#include "core/ops/op.h"
+#include "core/engine/steps/step.h"
 
 namespace quantize {
 

@@ -37,30 +37,8 @@ void pool_channel(const Window& window, const T* x, T* y, T* row, T start, Combi
     }
 }
 
-/// A pool over f32 channels, compiled: the window is decoded, threads share the channels.
-struct ChannelPool {
-  explicit ChannelPool(CompileContext& context)
-      : window(pool_window(context.node, context.shape(0))),
-        channels(context.shape(0)[0] * context.shape(0)[1]) {
-    const double taps = static_cast<double>(channels * window.out_size()) *
-                        static_cast<double>(window.height().kernel + window.width().kernel);
-    chunks = context.chunks = context.chunks_for(channels, taps / 2000);
-    context.scratch_bytes = static_cast<size_t>(window.width().in) * sizeof(float);
-  }
-
-  /// Calls channel(x, y, row) for the channels of one call; `row` holds width().in floats.
-  template <typename Channel>
-  void run(const EvaluateContext& context, Channel channel) const {
-    const UnitRange range = units_of(context, channels, chunks);
-    for (int64_t c = range.begin; c < range.end; ++c)
-      channel(context.inputs[0].as<float>() + c * window.in_size(),
-              context.outputs[0].as<float>() + c * window.out_size(),
-              reinterpret_cast<float*>(context.scratch.data()));
-  }
-
-  Window window;
-  int64_t channels;
-  size_t chunks = 1;
-};
+/// Turns the sums of all windows of one channel into averages. Padding counts in the divisor if
+/// `include_padding`.
+void divide_by_counts(const Window& window, bool include_padding, float* y);
 
 }  // namespace quantize

@@ -5,6 +5,7 @@
 
 #include "calibration/statistics/calibrate.h"
 #include "calibration/statistics/statistics_collector.h"
+#include "core/engine/steps/step.h"
 #include "core/error.h"
 #include "core/passes/passes.h"
 #include "tests/support/graph_builder.h"
@@ -48,7 +49,7 @@ TEST_CASE("Every float value is observed but those fused away") {
   std::vector<std::string> names;
   for (const auto& [name, value] : table.values) names.push_back(name);
   std::vector<std::string> expected{"conv_2_out", "flatten_3_out", "gemm_4_out", "relu_1_out", "x"};
-  if (!find_op(graph, graph.nodes[0]).fuses_clamp) expected.insert(expected.begin(), "conv_0_out");
+  if (!engine_form_of(graph.nodes[0]).fuses_clamp) expected.insert(expected.begin(), "conv_0_out");
   CHECK(names == expected);
   CHECK(table.samples == 3);
   CHECK(table.values.at("x").samples == 3);

@@ -1,0 +1,109 @@
+// The fast forms of Gemm and MatMul, on MatrixProduct.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "core/engine/steps/matrix_product.h"
+#include "core/ops/gemm.h"
+#include "core/ops/matmul.h"
+
+namespace quantize {
+
+namespace {
+
+/// y = clamp(alpha * y + beta * c, low, high): what the kernel could not do on its way.
+void finish(const StepContext& context, float alpha, float beta, float low, float high) {
+  const TensorView c = context.input(2);
+  float* y = context.outputs[0].as<float>();
+  const Dims shape = context.outputs[0].shape;
+  for (int64_t i = 0; i < shape[0]; ++i)
+    for (int64_t j = 0; j < shape[1]; ++j, ++y) {
+      const float addend = c ? beta * c.as<float>()[index_of_c(c.shape, i, j)] : 0.0f;
+      *y = std::min(std::max(alpha * *y + addend, low), high);
+    }
+}
+
+/// With constant B and a constant C that is the same for every row, the usual layer, the kernel does it all.
+StepFunction compile_gemm(CompileContext& context) {
+  const GemmShape shape(context.node, context.shape(0), context.shape(1));
+  const auto product = std::make_shared<MatrixProduct>(context.kernels, shape.a, shape.b);
+  const float low = context.low, high = context.high;
+  const Tensor* b = context.constant(1);
+  const Tensor* c = context.constant(2);
+  if (b != nullptr) product->pack_b(b->data<float>(), 1, shape.alpha);
+  context.scratch_bytes = product->scratch_bytes();
+  const bool has_c = context.node.input(2) != kNoValue;
+  const bool row = c != nullptr && (c->shape().size() < 2 || c->shape()[0] == 1);
+  if (b != nullptr && (row || !has_c)) {
+    std::vector<float> bias(static_cast<size_t>(shape.b.columns), 0.0f);
+    for (size_t j = 0; row && j < bias.size(); ++j)
+      bias[j] = shape.beta * c->data<float>()[index_of_c(c->shape(), 0, static_cast<int64_t>(j))];
+    product->split(context);
+    return [product, bias, low, high](const StepContext& run) {
+      product->run({.a = run.inputs[0].as<float>(),
+                    .c = run.outputs[0].as<float>(),
+                    .column_bias = bias.data(),
+                    .low = low,
+                    .high = high},
+                   run);
+    };
+  }
+  const float alpha = b != nullptr ? 1.0f : shape.alpha;
+  return [product, alpha, beta = shape.beta, low, high](const StepContext& run) {
+    constexpr float kInf = std::numeric_limits<float>::infinity();
+    product->run({.a = run.inputs[0].as<float>(),
+                  .b = run.inputs[1].as<float>(),
+                  .c = run.outputs[0].as<float>(),
+                  .low = -kInf,
+                  .high = kInf},
+                 run.scratch);
+    finish(run, alpha, beta, low, high);
+  };
+}
+
+/// Constant B is packed once. If B is one matrix, the batches of A are more rows of one product.
+StepFunction compile_matmul(CompileContext& context) {
+  const MatMulOperands operands = matmul_operands(context.shape(0), context.shape(1));
+  const int64_t k = operands.a.back(), n = operands.b.back();
+  const int64_t b_matrices = element_count(Dims(operands.b).first(operands.b.size() - 2));
+  int64_t batches = element_count(operands.batch), m = operands.a[operands.a.size() - 2];
+  if (b_matrices == 1) m *= std::exchange(batches, 1);
+  const auto product = std::make_shared<MatrixProduct>(context.kernels, MatrixLayout::row_major(m, k),
+                                                       MatrixLayout::row_major(k, n));
+  if (const Tensor* b = context.constant(1)) product->pack_b(b->data<float>(), b_matrices, 1.0f);
+  context.scratch_bytes = product->scratch_bytes();
+  std::vector<std::pair<int64_t, int64_t>> pairs;  // the matrices of A and B that make each of the output
+  for (int64_t i = 0; i < batches; ++i)
+    pairs.emplace_back(matrix_index(operands.batch, operands.a, i),
+                       matrix_index(operands.batch, operands.b, i));
+  if (batches == 1) {
+    product->split(context);
+  } else {
+    const double macs = static_cast<double>(batches) * static_cast<double>(m * n) * static_cast<double>(k);
+    context.chunks = context.chunks_for(batches, macs / 20e3);
+  }
+  return [product, pairs, m, n, k, low = context.low, high = context.high,
+          chunks = context.chunks](const StepContext& run) {
+    const auto operands_at = [&](int64_t i) -> MatrixProduct::Operands {
+      const auto [a, b] = pairs[static_cast<size_t>(i)];
+      return {.a = run.inputs[0].as<float>() + a * m * k,
+              .b = run.inputs[1].as<float>() + b * k * n,
+              .b_index = b,
+              .c = run.outputs[0].as<float>() + i * m * n,
+              .low = low,
+              .high = high};
+    };
+    if (pairs.size() == 1) return product->run(operands_at(0), run);
+    const auto [begin, end] = units_of(run, static_cast<int64_t>(pairs.size()), chunks);
+    for (int64_t i = begin; i < end; ++i) product->run(operands_at(i), run.scratch);
+  };
+}
+
+}  // namespace
+
+void add_float_matmul_steps(std::vector<EngineForm>& forms) {
+  forms.push_back({.op_type = "Gemm", .domain = "", .compile = compile_gemm, .fuses_clamp = true});
+  forms.push_back({.op_type = "MatMul", .domain = "", .compile = compile_matmul, .fuses_clamp = true});
+}
+
+}  // namespace quantize
