@@ -2,8 +2,8 @@
 #include <map>
 #include <utility>
 
+#include "core/integer/forms.h"
 #include "core/integer/lowering.h"
-#include "core/ops/op.h"
 
 namespace quantize {
 
@@ -14,9 +14,7 @@ class ZeroPointWriter {
   explicit ZeroPointWriter(Graph& graph) : graph_(graph) {}
 
   void complete(Node& node) {
-    const OpDef* def = try_find_op(graph_, node);
-    if (def == nullptr || def->code_slots == nullptr) return;
-    const CodeSlots slots = def->code_slots(node);
+    const CodeSlots slots = slots_of(node);
     for (const CodeOperand& operand : slots.operands)
       complete(node, node.input(operand.codes), operand.scale, operand.zero_point);
     if (slots.y_scale != kAnyNumber) complete(node, node.output(0), slots.y_scale, slots.y_scale + 1);

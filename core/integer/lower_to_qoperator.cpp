@@ -2,11 +2,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
 #include "core/integer/exact_sums.h"
+#include "core/integer/forms.h"
 #include "core/integer/fused_conv.h"
-#include "core/integer/integer_forms.h"
 #include "core/integer/islands.h"
 #include "core/integer/lowering.h"
 #include "core/integer/transposed_phases.h"
@@ -40,8 +39,8 @@ class QOperatorLowering {
     for (size_t n = 0; n < count; ++n) {
       const Node node = graph_.nodes[n];
       if (!keeps_meaning_on_codes(node)) continue;
-      if (const auto form = kForms.find(node.op_type); form != kForms.end() && node.domain.empty())
-        (this->*form->second)(node, static_cast<NodeId>(n));
+      if (const IntegerForm* form = integer_form_of(node))
+        lower(node, static_cast<NodeId>(n), *form);
       else if (moves_codes(node))
         lower_move(node, static_cast<NodeId>(n));
     }
@@ -58,12 +57,30 @@ class QOperatorLowering {
   }
 
  private:
-  using Form = void (QOperatorLowering::*)(const Node&, NodeId);
-  static const std::map<std::string, Form> kForms;
+  void lower(const Node& node, NodeId place, const IntegerForm& form) {
+    switch (form.shape) {
+      case IslandShape::kConv:
+        return lower_conv(node, place);
+      case IslandShape::kConvTranspose:
+        return lower_conv_transpose(node, place);
+      case IslandShape::kGemm:
+        return lower_gemm(node, place);
+      case IslandShape::kMatMul:
+        return lower_matmul(node, place);
+      case IslandShape::kPair:
+        return lower_pair(node, place, form);
+      case IslandShape::kConcat:
+        return lower_concat(node, place);
+      case IslandShape::kFunction:
+        return lower_function(node, place, form);
+      case IslandShape::kNone:
+        break;
+    }
+  }
 
   // Putting operators on codes in the place of islands ------------------------------------------------------
 
-  Node make_node(const Node& original, const char* op_type, const char* domain) {
+  Node make_node(const Node& original, std::string_view op_type, std::string_view domain) {
     Node node;
     node.op_type = op_type;
     node.domain = domain;
@@ -118,7 +135,7 @@ class QOperatorLowering {
     std::erase_if(graph_.nodes, [](const Node& node) { return node.outputs.empty(); });
   }
 
-  // One function per form -----------------------------------------------------------------------------------
+  // One function per shape ----------------------------------------------------------------------------------
 
   /// The bias as s32 codes of scale x_scale * w_scale; nothing if it cannot be said so.
   std::optional<ValueId> bias(ValueId id, const Codes& x, const Codes& w, int64_t channels) {
@@ -322,11 +339,11 @@ class QOperatorLowering {
     dropped_[static_cast<size_t>(place)] = true;
   }
 
-  void lower_pair(const Node& pair, NodeId place) {
+  void lower_pair(const Node& pair, NodeId place, const IntegerForm& form) {
     const auto a = islands_.operand(pair.inputs[0]), b = islands_.operand(pair.inputs[1]);
     const auto y = a && b ? islands_.result(pair.outputs[0]) : std::nullopt;
     if (!y) return;
-    Node node = make_node(pair, pair.op_type == "Add" ? "QLinearAdd" : "QLinearMul", kMicrosoft);
+    Node node = make_node(pair, form.op_type, form.domain);
     append(node, *a);
     append(node, *b);
     append_params(node, y->y);
@@ -348,13 +365,13 @@ class QOperatorLowering {
     replace(place, std::move(node), *y);
   }
 
-  /// Operators of one input whose integer form is called QLinear<name>.
-  void lower_function(const Node& function, NodeId place) {
+  /// Operators of one input.
+  void lower_function(const Node& function, NodeId place, const IntegerForm& form) {
     const auto x = islands_.operand(function.inputs[0]);
     const auto y = x ? islands_.result(function.outputs[0]) : std::nullopt;
     if (!y) return;
-    Node node = make_node(function, ("QLinear" + function.op_type).c_str(), kMicrosoft);
-    if (function.op_type == "Softmax") node.attributes["opset"] = graph_.opset();
+    Node node = make_node(function, form.op_type, form.domain);
+    if (form.names_opset) node.attributes["opset"] = graph_.opset();
     append(node, *x);
     append_params(node, y->y);
     replace(place, std::move(node), *y);
@@ -401,21 +418,6 @@ class QOperatorLowering {
   std::vector<bool> dropped_;
   std::vector<std::vector<Node>> replacements_;  // per node: what stands there instead
   bool uses_microsoft_ = false;
-};
-
-const std::map<std::string, QOperatorLowering::Form> QOperatorLowering::kForms = {
-    {"Add", &QOperatorLowering::lower_pair},
-    {"AveragePool", &QOperatorLowering::lower_function},
-    {"Concat", &QOperatorLowering::lower_concat},
-    {"Conv", &QOperatorLowering::lower_conv},
-    {"ConvTranspose", &QOperatorLowering::lower_conv_transpose},
-    {"Gemm", &QOperatorLowering::lower_gemm},
-    {"GlobalAveragePool", &QOperatorLowering::lower_function},
-    {"LeakyRelu", &QOperatorLowering::lower_function},
-    {"MatMul", &QOperatorLowering::lower_matmul},
-    {"Mul", &QOperatorLowering::lower_pair},
-    {"Sigmoid", &QOperatorLowering::lower_function},
-    {"Softmax", &QOperatorLowering::lower_function},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Source: onnxruntime ContribOperators, com.microsoft.MatMulIntegerToFloat.
 #include "core/error.h"
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/ops/matmul.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
@@ -67,9 +68,7 @@ void add_matmul_integer_to_float(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .weight_layout = matmul_weight_layout,
-                 .code_slots = [](const Node&) {
-                   return CodeSlots{{{kA, kAScale, kAZero}, {kB, kBScale, kBZero}}};
-                 }});
+                 .code_slots = slots_of});
 }
 
 }  // namespace quantize

@@ -1,22 +1,12 @@
 // Following Q and DQ.
 #include "core/integer/model_facts.h"
 
+#include "core/integer/forms.h"
 #include "core/integer/quantized_operand.h"
-#include "core/ops/op.h"
 
 namespace quantize {
 
 namespace {
-
-bool is_integer_operator(const std::string& op_type) {
-  return op_type.starts_with("QLinear") || op_type == "QGemm" || op_type.ends_with("Integer") ||
-         op_type == "MatMulIntegerToFloat";
-}
-
-// True for a product of codes whose result is no code.
-bool is_real(const Node& node) {
-  return node.op_type == "MatMulIntegerToFloat" || (node.op_type == "QGemm" && node.input(7) == kNoValue);
-}
 
 bool reads_dequantized_only(const Graph& graph, const GraphIndex& index, const Node& node) {
   bool any = false;
@@ -52,11 +42,12 @@ QuantizationFacts quantization_facts(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op_type == "Constant") continue;
     const bool quantizes = node.op_type == "QuantizeLinear", dequantizes = node.op_type == "DequantizeLinear";
-    const bool integer = is_integer_operator(node.op_type);
+    const bool integer = is_integer_operator(node);
     const bool moves =
         !dequantizes && node.input(0) != kNoValue && codes[static_cast<size_t>(node.inputs[0])];
     for (const ValueId id : node.outputs)
-      if (id != kNoValue) codes[static_cast<size_t>(id)] = quantizes || moves || (integer && !is_real(node));
+      if (id != kNoValue)
+        codes[static_cast<size_t>(id)] = quantizes || moves || (integer && !makes_reals(node));
     qdq |= quantizes || dequantizes;
     if (quantizes || dequantizes) continue;
     integer_operators |= integer;
@@ -80,9 +71,7 @@ std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id) {
   const GraphIndex index(graph);
   for (const GraphIndex::Use& use : index.uses(id)) {
     const Node& node = graph.nodes[static_cast<size_t>(use.node)];
-    const OpDef* def = try_find_op(graph, node);
-    if (def == nullptr || def->code_slots == nullptr) continue;
-    for (const CodeOperand& operand : def->code_slots(node).operands) {
+    for (const CodeOperand& operand : slots_of(node).operands) {
       const auto read = constant_params(graph, node, operand.scale, operand.zero_point);
       if (operand.codes != use.input || !read) continue;
       QuantParams params;

@@ -1,6 +1,7 @@
 // QGemm of ONNX Runtime: y = alpha * op(a) * op(b) + c of codes; without an output scale the result is real.
 // Source: onnxruntime ContribOperators, com.microsoft.QGemm.
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/ops/gemm.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
@@ -12,11 +13,6 @@ namespace {
 
 constexpr std::array kBiasTypes{DataType::kS32};
 enum : size_t { kA = 0, kB = 3, kC = 6, kYScale = 7 };
-
-CodeSlots slots_of(const Node& node) {
-  return {{{kA, kA + 1, kA + 2}, {kB, kB + 1, kB + 2}},
-          node.input(kYScale) == kNoValue ? kAnyNumber : kYScale};
-}
 
 bool is_transposed(const Node& node, const char* attribute) {
   return node.int_attribute(attribute, 0) != 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/quant_params.h"
 
 namespace quantize {
@@ -11,10 +12,6 @@ namespace quantize {
 namespace {
 
 enum : size_t { kX = 0, kYScale = 3 };
-
-CodeSlots slots_of(const Node&) {
-  return {{{kX, kX + 1, kX + 2}}, kYScale};
-}
 
 void infer(InferContext& context) {
   require_codes(context, kX);

@@ -1,6 +1,7 @@
 // QLinearConcat of ONNX Runtime: Concat of codes whose scales may differ from the output's.
 // Source: onnxruntime ContribOperators, com.microsoft.QLinearConcat.
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/ops/concat.h"
 #include "core/ops/support/operands.h"
 #include "core/quant_params.h"
@@ -10,12 +11,6 @@ namespace quantize {
 namespace {
 
 constexpr size_t kYScale = 0, kFirst = 2;  // then triples: codes, scale, zero point
-
-CodeSlots slots_of(const Node& node) {
-  CodeSlots slots{{}, kYScale};
-  for (size_t i = kFirst; i < node.inputs.size(); i += 3) slots.operands.push_back({i, i + 1, i + 2});
-  return slots;
-}
 
 void infer(InferContext& context) {
   if ((context.input_count() - kFirst) % 3 != 0) invalid_model("the inputs do not come in threes");

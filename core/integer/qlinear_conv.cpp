@@ -1,5 +1,6 @@
 // QLinearConv: a convolution of codes. The sums are integers, multiplied once and rounded once.
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/integer/fused_conv.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/conv.h"
@@ -14,10 +15,6 @@ namespace {
 
 constexpr std::array kBiasTypes{DataType::kS32};
 enum : size_t { kX = 0, kW = 3, kYScale = 6, kBias = 8 };
-
-CodeSlots slots_of(const Node&) {
-  return {{{kX, kX + 1, kX + 2}, {kW, kW + 1, kW + 2}}, kYScale};
-}
 
 void infer(InferContext& context) {
   require_codes(context, kX);

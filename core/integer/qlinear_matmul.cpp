@@ -1,5 +1,6 @@
 // QLinearMatMul: a product of codes, as MatMul with sums of integers.
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/ops/matmul.h"
 #include "core/ops/support/operands.h"
 
@@ -8,10 +9,6 @@ namespace quantize {
 namespace {
 
 enum : size_t { kA = 0, kB = 3, kYScale = 6 };
-
-CodeSlots slots_of(const Node&) {
-  return {{{kA, kA + 1, kA + 2}, {kB, kB + 1, kB + 2}}, kYScale};
-}
 
 void infer(InferContext& context) {
   require_codes(context, kA);

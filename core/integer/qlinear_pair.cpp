@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/support/broadcast.h"
 
@@ -11,10 +12,6 @@ namespace quantize {
 namespace {
 
 enum : size_t { kA = 0, kB = 3, kYScale = 6 };
-
-CodeSlots slots_of(const Node&) {
-  return {{{kA, kA + 1, kA + 2}, {kB, kB + 1, kB + 2}}, kYScale};
-}
 
 void infer(InferContext& context) {
   require_codes(context, kA);

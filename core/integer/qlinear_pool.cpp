@@ -2,6 +2,7 @@
 // Source: onnxruntime ContribOperators, com.microsoft.
 #include "core/error.h"
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/pool.h"
@@ -12,10 +13,6 @@ namespace quantize {
 namespace {
 
 enum : size_t { kX = 0, kYScale = 3 };
-
-CodeSlots slots_of(const Node&) {
-  return {{{kX, kX + 1, kX + 2}}, kYScale};
-}
 
 void require_channels_first(const InferContext& context) {
   if (context.node.int_attribute("channels_last", 0) != 0)

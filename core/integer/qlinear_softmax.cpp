@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/support/operands.h"
 #include "kernels/kernel_table.h"
@@ -54,9 +55,7 @@ void add_qlinear_softmax(std::vector<OpDef>& ops) {
                  .max_inputs = 5,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .code_slots = [](const Node&) {
-                   return CodeSlots{{{kX, kX + 1, kX + 2}}, kYScale};
-                 }});
+                 .code_slots = slots_of});
 }
 
 }  // namespace quantize

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/integer/forms.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/quant_params.h"
@@ -159,16 +160,15 @@ OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evalua
           .max_inputs = 3,
           .infer = infer,
           .evaluate = evaluate,
-          .elementwise = true};
+          .elementwise = true,
+          .code_slots = slots_of};
 }
 
 }  // namespace
 
 void add_quantize_linear(std::vector<OpDef>& ops) {
   ops.push_back(quantizer("DequantizeLinear", infer_dequantize, evaluate_dequantize));
-  ops.back().code_slots = [](const Node&) { return CodeSlots{{{0, 1, 2}}}; };
   ops.push_back(quantizer("QuantizeLinear", infer_quantize, evaluate_quantize));
-  ops.back().code_slots = [](const Node&) { return CodeSlots{{}, 1}; };
 }
 
 }  // namespace quantize

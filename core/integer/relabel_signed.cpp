@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/integer/forms.h"
 #include "core/integer/lowering.h"
 #include "core/ops/op.h"
 
@@ -18,8 +19,8 @@ struct ZeroPoints {
 
 /// nullopt: nothing is known of the operator.
 std::optional<ZeroPoints> zero_points_of(const Graph& graph, const Node& node) {
-  if (const OpDef& def = find_op(graph, node); def.code_slots != nullptr) {
-    const CodeSlots slots = def.code_slots(node);
+  const CodeSlots slots = slots_of(node);
+  if (!slots.operands.empty() || slots.y_scale != kAnyNumber) {
     ZeroPoints result;
     for (const CodeOperand& operand : slots.operands) result.of_input[operand.codes] = operand.zero_point;
     if (slots.y_scale != kAnyNumber) result.of_output = slots.y_scale + 1;

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/integer/integer_forms.h"
+#include "core/integer/forms.h"
 #include "core/ops/op.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/window.h"

@@ -2,7 +2,7 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/integer/integer_forms.h"
+#include "core/integer/forms.h"
 #include "core/quantization/target.h"
 
 namespace quantize {

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
-#include "core/integer/integer_forms.h"
+#include "core/integer/forms.h"
 #include "core/integer/lowering.h"
 #include "core/ops/op.h"
 #include "core/passes/passes.h"
