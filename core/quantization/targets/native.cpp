@@ -40,6 +40,7 @@ constexpr IntegerOperator kOperators[] = {
     {.op_type = "Selu"},
     {.op_type = "Sigmoid"},
     {.op_type = "Softplus"},
+    {.op_type = "Softsign"},
     {.op_type = "Tanh"},
 
     {.op_type = "DepthToSpace"},
