@@ -9,7 +9,7 @@
 
 namespace quantize {
 
-/// What a TensorProto says about where its bytes are.
+/// The place of a tensor's bytes, as its TensorProto names it.
 struct ExternalData {
   std::string location;            // relative to the model's folder
   uint64_t offset = 0;             // bytes

@@ -44,7 +44,7 @@ class StorageAssigner {
   }
   bool is_pixels(ValueId id) const { return id != kNoValue && pixels_[static_cast<size_t>(id)]; }
 
-  // Layout changes ------------------------------------------------------------------------------------------
+  // Changes of layout.
 
   /// Finds the images that a node wants as pixels for its own work, not only because it can take them so.
   void find_wishes() {
@@ -123,7 +123,7 @@ class StorageAssigner {
     return graph_.add_value(value.name + suffix, value.dtype, value.shape);
   }
 
-  // Views ---------------------------------------------------------------------------------------------------
+  // Values that are channels of another.
 
   int64_t channels_of(ValueId id) const { return (*graph_.value(id).shape)[1]; }
 
@@ -181,7 +181,7 @@ class StorageAssigner {
     return channels == channels_of(whole);
   }
 
-  // Places --------------------------------------------------------------------------------------------------
+  // The place of each value.
 
   void place_in_root(ValueId id) {
     Storage& storage = storage_[static_cast<size_t>(id)];

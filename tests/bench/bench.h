@@ -1,4 +1,4 @@
-// What the benchmarks share: one name that says it all to scripts/bench_table.py, and random operands.
+// Common parts of the benchmarks: one name that tells scripts/bench_table.py all, and random operands.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace quantize::bench {
 
-/// What a benchmark does per call: multiply-accumulates of codes or of reals, or bytes read and written.
+/// The work of a benchmark per call: multiply-accumulates of codes or of reals, or bytes read and written.
 struct Work {
   double amount;
   const char* unit;

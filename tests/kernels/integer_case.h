@@ -84,7 +84,7 @@ class AlignedBytes {
   uint8_t* data_;
 };
 
-/// What follows the sums: nothing, a residual, a table, or both; or a residual that joins them, alone or
+/// The work behind the sums: nothing, a residual, a table, or both; or a residual that joins them, alone or
 /// with a table.
 constexpr int kEpilogues = 6;
 struct TestEpilogue {

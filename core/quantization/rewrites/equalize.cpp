@@ -89,7 +89,7 @@ class Equalizer {
     apply(node, *layout, reach, *factors, best);
   }
 
-  // What can be scaled --------------------------------------------------------------------------------------
+  // Finding tensors whose channels can be scaled.
 
   const Tensor* float_constant(ValueId id) const {
     const Tensor* tensor = graph_.constant(id);
@@ -179,7 +179,7 @@ class Equalizer {
            y->size() == 2 && (*y)[1] == (*x)[1];
   }
 
-  // By how much ---------------------------------------------------------------------------------------------
+  // Choosing the factors.
 
   /// Per channel, how often it fits into half of the range of all that the tensor is quantized with.
   std::optional<Numbers> factors_of(ValueId value, const Reach& reach, double high, int64_t channels) const {
@@ -254,7 +254,7 @@ class Equalizer {
                                            (12 * signal));
   }
 
-  // Doing it ------------------------------------------------------------------------------------------------
+  // Scaling the weights.
 
   void apply(const Node& node, const WeightLayout& layout, const Reach& reach, const Numbers& factors,
              double exponent) {

@@ -1,4 +1,4 @@
-// What is written is what was read, and files are never half-written.
+// A saved model equals the one that was read, and files are never half-written.
 #include "tests/unit/onnx_io/model_files.h"
 
 using namespace quantize;

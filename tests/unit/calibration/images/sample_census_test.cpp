@@ -1,4 +1,4 @@
-// What is said of samples that are odd, alike, blank or few, and that nothing is said of ordinary ones.
+// Warnings of samples that are odd, alike, blank or few, and none of ordinary ones.
 #include "calibration/images/sample_census.h"
 
 #include <catch2/catch.hpp>
@@ -21,7 +21,7 @@ Tensor sample(size_t i) {
   return test::random_tensor({1, 3, 8, 8}, static_cast<uint32_t>(i + 1));
 }
 
-/// What is said of samples of one input; the outputs are the inputs.
+/// Warnings of samples of one input; the outputs are the inputs.
 std::vector<std::string> warnings_of(const std::vector<Tensor>& samples) {
   SampleCensus census;
   for (size_t i = samples.size(); i-- > 0;) census.add(i, {samples[i]}, {samples[i]});

@@ -1,4 +1,4 @@
-// What work needs, counted before it begins.
+// The cost of work, counted before it begins.
 #include "calibration/statistics/budget.h"
 
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-// What holds for every calibrator and every type.
+// Properties of every calibrator and every type.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>

@@ -11,7 +11,7 @@ using test::GraphBuilder;
 
 namespace {
 
-/// What stands behind the graph's input.
+/// The function behind the graph's input.
 std::optional<FunctionPattern> behind_input(GraphBuilder& b, std::vector<ValueId> outputs) {
   Graph graph = b.build(std::move(outputs));
   infer_shapes(graph);

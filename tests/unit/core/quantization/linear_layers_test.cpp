@@ -36,7 +36,7 @@ struct Result {
   size_t products = 0;          // of integers
 };
 
-/// What quantization with a kind of correction makes of a graph with static shapes.
+/// The quantized form of a graph with static shapes, with one kind of correction.
 Result quantized(const Graph& graph, BiasCorrection correction, int weight_bits = 8) {
   QuantizationScheme scheme;
   scheme.bias_correction = correction;

@@ -1,4 +1,4 @@
-// What is planned as float between integer layers stays float: in the plan, in the QDQ graph, in the int8
+// Nodes planned as float between integer layers stay float: in the plan, in the QDQ graph, in the int8
 // graph and in our engine.
 #include "core/quantization/plan_shields.h"
 
