@@ -18,18 +18,19 @@ void infer(InferContext& context) {
   context.set_output(0, context.input(0).dtype, context.shape(0));
 }
 
-size_t layout_chunks(const Storage& pixels) {
-  return chunk_count(static_cast<double>(pixels.rows() * pixels.width * pixels.channels) / 8, pixels.rows());
+size_t layout_chunks(const CompileContext& context, const Storage& pixels) {
+  return context.cut(kFineChunks, static_cast<double>(pixels.rows() * pixels.width * pixels.channels) / 8,
+                     pixels.rows());
 }
 
 StepFunction compile_to_row_major(CompileContext& context) {
   if (!context.is_pixels(context.node.inputs[0])) return nullptr;
   const Storage x = context.storage_of(context.node.inputs[0]);
-  context.chunks = layout_chunks(x);
+  context.chunks = layout_chunks(context, x);
   return [x, chunks = context.chunks](const StepContext& run) {
     const auto* pixels = static_cast<const uint8_t*>(run.inputs[0].data);
     auto* planes = static_cast<uint8_t*>(run.outputs[0].data);
-    for_each_pixel_run(x, rows_of(run, x.rows(), chunks), [&](const PlaneRun& at) {
+    for_each_pixel_run(x, units_of(run, x.rows(), chunks), [&](const PlaneRun& at) {
       run.kernels.transpose_u8(pixels + at.pixels, at.count, static_cast<size_t>(x.channels), x.pixel_stride,
                                planes + at.planes, at.plane_stride);
     });
@@ -39,11 +40,11 @@ StepFunction compile_to_row_major(CompileContext& context) {
 StepFunction compile_to_pixels(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return nullptr;
   const Storage y = context.storage_of(context.node.outputs[0]);
-  context.chunks = layout_chunks(y);
+  context.chunks = layout_chunks(context, y);
   return [y, chunks = context.chunks](const StepContext& run) {
     const auto* planes = static_cast<const uint8_t*>(run.inputs[0].data);
     auto* pixels = static_cast<uint8_t*>(run.outputs[0].data);
-    const RowRange rows = rows_of(run, y.rows(), chunks);
+    const UnitRange rows = units_of(run, y.rows(), chunks);
     for_each_pixel_run(y, rows, [&](const PlaneRun& at) {
       run.kernels.transpose_u8(planes + at.planes, static_cast<size_t>(y.channels), at.count, at.plane_stride,
                                pixels + at.pixels, y.pixel_stride);

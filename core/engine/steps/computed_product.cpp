@@ -57,7 +57,7 @@ class ComputedProduct {
     const double each =
         product_nanoseconds(context.kernels, columns * static_cast<double>(k()), rows, rows * columns);
     context.chunks = chunks_ =
-        context.chunks_for(batches_ * parts_, static_cast<double>(batches_) * each / 1e3);
+        context.cut(kCoarseChunks, static_cast<double>(batches_) * each, batches_ * parts_);
     context.scratch_bytes = weight_bytes() + bias_bytes() + packed_bytes_;
   }
 

@@ -93,7 +93,7 @@ void DenseConv::split(CompileContext& context) {
   const int64_t units = std::max<int64_t>(cut_rows ? std::min(rows, tiles) : panels, 1);
   const double macs = static_cast<double>(gemm.m) * static_cast<double>(gemm.k) *
                       static_cast<double>(shape.out_size) * static_cast<double>(parts);
-  const auto wanted = static_cast<int64_t>(context.chunks_for(parts * units, macs / 50e3));
+  const auto wanted = static_cast<int64_t>(context.cut(kCoarseChunks, macs / 50, parts * units));
   blocks = std::clamp<int64_t>((wanted + parts - 1) / std::max<int64_t>(parts, 1), 1, units);
   chunks = context.chunks = wanted == 1 ? 1 : static_cast<size_t>(parts * blocks);
 }
@@ -194,7 +194,7 @@ StepFunction compile_depthwise(const ConvShape& shape, CompileContext& context) 
   const int64_t channels = shape.images * shape.group * shape.outputs;
   const double macs = static_cast<double>(channels) * static_cast<double>(shape.out_size) *
                       static_cast<double>(shape.window.kernel_size());
-  const size_t chunks = context.chunks = context.chunks_for(channels, macs / 15e3);
+  const size_t chunks = context.chunks = context.cut(kCoarseChunks, macs / 15, channels);
   return [shape, chunks](const StepContext& run) { run_depthwise(shape, chunks, run); };
 }
 

@@ -43,7 +43,8 @@ TransposedConv::TransposedConv(CompileContext& context)
       std::clamp<int64_t>(kBlockFloats / std::max<int64_t>(per_channel, 1), 1, std::max<int64_t>(outputs, 1));
   const auto macs = static_cast<double>(images * group * channels) * static_cast<double>(outputs) *
                     static_cast<double>(per_channel);
-  if (context.constant(1) != nullptr) chunks = context.chunks_for(images * group * outputs, macs / 50e3);
+  if (context.constant(1) != nullptr)
+    chunks = context.cut(kCoarseChunks, macs / 50, images * group * outputs);
   if (chunks > 1)
     block = std::min(block, std::max<int64_t>(1, images * group * outputs / static_cast<int64_t>(chunks)));
   blocks = (outputs + block - 1) / block;

@@ -80,7 +80,7 @@ StepFunction compile_matmul(CompileContext& context) {
     product->split(context);
   } else {
     const double macs = static_cast<double>(batches) * static_cast<double>(m * n) * static_cast<double>(k);
-    context.chunks = context.chunks_for(batches, macs / 20e3);
+    context.chunks = context.cut(kCoarseChunks, macs / 20, batches);
   }
   return [product, pairs, m, n, k, low = context.low, high = context.high,
           chunks = context.chunks](const StepContext& run) {

@@ -17,7 +17,7 @@ struct ChannelPool {
         channels(context.shape(0)[0] * context.shape(0)[1]) {
     const double taps = static_cast<double>(channels * window.out_size()) *
                         static_cast<double>(window.height().kernel + window.width().kernel);
-    chunks = context.chunks = context.chunks_for(channels, taps / 2000);
+    chunks = context.chunks = context.cut(kCoarseChunks, taps / 2, channels);
     context.scratch_bytes = static_cast<size_t>(window.width().in) * sizeof(float);
   }
 

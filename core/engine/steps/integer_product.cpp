@@ -79,7 +79,8 @@ StepFunction compile_integer_product(CompileContext& context, const IntegerProdu
   step->by_columns = panels > step->rows / 8;
   step->block_rows = context.kernels.conv_u8s8_pixels;
   step->blocks = static_cast<int64_t>((step->rows + step->block_rows - 1) / step->block_rows);
-  step->chunks = chunk_count(
+  step->chunks = context.cut(
+      kFineChunks,
       product_nanoseconds(context.kernels, columns * static_cast<double>(step->depth), rows, rows * columns),
       step->by_columns ? static_cast<int64_t>(panels) : step->blocks);
   step->chunk_columns = (panels + step->chunks - 1) / step->chunks * panel;

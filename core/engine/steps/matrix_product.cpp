@@ -58,7 +58,7 @@ void MatrixProduct::split(CompileContext& context) {
   cut_rows_ = rows >= columns;
   const double macs =
       static_cast<double>(a_.rows) * static_cast<double>(a_.columns) * static_cast<double>(b_.columns);
-  chunks_ = context.chunks = context.chunks_for(std::max(rows, columns), macs / 20e3);
+  chunks_ = context.chunks = context.cut(kCoarseChunks, macs / 20, std::max(rows, columns));
 }
 
 void MatrixProduct::run(const Operands& operands, std::span<std::byte> scratch) const {

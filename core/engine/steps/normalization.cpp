@@ -11,7 +11,7 @@ namespace {
 StepFunction compile_layer(CompileContext& context) {
   const int64_t blocks = layer_block_count(context.node, context.shape(0));
   const double elements = static_cast<double>(element_count(context.shape(0)));
-  const size_t chunks = context.chunks = context.chunks_for(blocks, elements / 1000);
+  const size_t chunks = context.chunks = context.cut(kCoarseChunks, elements, blocks);
   return [blocks, chunks](const StepContext& run) {
     const auto [begin, end] = units_of(run, blocks, chunks);
     normalize_layer_blocks(run, begin, end);

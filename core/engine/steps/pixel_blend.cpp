@@ -54,7 +54,7 @@ void BlendPixels::blend_columns(const StepContext& context, const float* blended
 }
 
 void BlendPixels::run(const StepContext& context) const {
-  const RowRange range = rows_of(context, y.rows(), chunks);
+  const UnitRange range = units_of(context, y.rows(), chunks);
   const auto* x_data = static_cast<const uint8_t*>(context.inputs[0].data);
   auto* y_data = static_cast<uint8_t*>(context.outputs[0].data);
   auto* blended = reinterpret_cast<float*>(context.scratch.data());
@@ -71,7 +71,7 @@ StepFunction blend_pixels(CompileContext& context, Taps rows, Taps columns) {
   BlendPixels blend{context.storage_of(context.node.inputs[0]), context.storage_of(context.node.outputs[0]),
                     std::move(rows), std::move(columns)};
   const double reals = static_cast<double>(blend.y.rows()) * static_cast<double>(blend.reals());
-  blend.chunks = context.chunks = chunk_count(2 * reals, blend.y.rows());
+  blend.chunks = context.chunks = context.cut(kFineChunks, 2 * reals, blend.y.rows());
   context.scratch_bytes = blend.reals() * sizeof(float);
   return [blend = std::move(blend)](const StepContext& run) { blend.run(run); };
 }

@@ -198,7 +198,8 @@ DenseConv::DenseConv(CompileContext& context)
   const size_t panel = std::max<size_t>(context.kernels.conv_u8s8_panel, 64);
   const size_t panels = (group_outputs + panel - 1) / panel;
   const int64_t blocks = y.rows() * y.width / static_cast<int64_t>(context.kernels.conv_u8s8_pixels);
-  chunks = chunk_count(
+  chunks = context.cut(
+      kFineChunks,
       product_nanoseconds(context.kernels, weights, pixels, pixels * static_cast<double>(y.channels)),
       by_channels ? static_cast<int64_t>(panels) : std::min(y.rows(), blocks));
   chunk_channels = (panels + chunks - 1) / chunks * panel;
@@ -251,12 +252,12 @@ void DenseConv::run(const StepContext& context) const {
   call.y_row_stride = y.row_stride;
   call.width = static_cast<size_t>(y.width);
   call.channel_end = group_outputs;
-  RowRange rows{0, y.rows()};
+  UnitRange rows{0, y.rows()};
   if (by_channels) {
     call.channel_begin = std::min(context.chunk_begin * chunk_channels, group_outputs);
     call.channel_end = std::min(context.chunk_end * chunk_channels, group_outputs);
   } else {
-    rows = rows_of(context, y.rows(), chunks);
+    rows = units_of(context, y.rows(), chunks);
   }
   for_each_image(rows, y.height, [&](int64_t image, int64_t row, int64_t count) {
     call.rows = static_cast<size_t>(count);
@@ -316,7 +317,7 @@ DepthwiseConv::DepthwiseConv(CompileContext& context) : PixelConv(context) {
   packed = Tensor(DataType::kU8, {static_cast<int64_t>(context.kernels.depthwise_u8s8_bytes(source))});
   context.kernels.depthwise_u8s8_pack(source, packed.mutable_bytes());
   const double macs = static_cast<double>(all.weights.size()) * static_cast<double>(y.rows() * y.width);
-  chunks = chunk_count(macs / 30, y.rows());
+  chunks = context.cut(kFineChunks, macs / 30, y.rows());
   context.chunks = chunks;
   context.weights_packed = true;
 }
@@ -334,7 +335,7 @@ void DepthwiseConv::run(const StepContext& context) const {
   call.y_pixel_stride = y.pixel_stride;
   call.y_row_stride = y.row_stride;
   call.width = static_cast<size_t>(y.width);
-  const RowRange rows = rows_of(context, y.rows(), chunks);
+  const UnitRange rows = units_of(context, y.rows(), chunks);
   for_each_image(rows, y.height, [&](int64_t image, int64_t row, int64_t count) {
     call.rows = static_cast<size_t>(count);
     call.x = x_row(context, image, row);

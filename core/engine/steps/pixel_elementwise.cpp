@@ -37,7 +37,7 @@ struct PixelPair {
         b(context.storage_of(context.node.inputs[kB])),
         y(context.storage_of(context.node.outputs[0])) {
     dense = pairing == Pairing::kSameShape && is_dense(a) && is_dense(b) && is_dense(y);
-    chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
+    chunks = context.cut(kFineChunks, static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
     context.chunks = chunks;
   }
 
@@ -47,7 +47,7 @@ struct PixelPair {
     const auto* a_data = static_cast<const uint8_t*>(run.inputs[kA].data);
     const auto* b_data = static_cast<const uint8_t*>(run.inputs[kB].data);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
-    const RowRange rows = rows_of(run, y.rows(), chunks);
+    const UnitRange rows = units_of(run, y.rows(), chunks);
     for_each_run(rows, y, dense, [&](const PixelRun& at) {
       body(a_data + offset(a, at, pairing == Pairing::kPerChannelFirst),
            b_data + offset(b, at, pairing == Pairing::kPerChannel), y_data + at.at(y), at.bytes);

@@ -33,10 +33,12 @@ StepFunction copy_pieces(CompileContext& context, std::vector<Piece> pieces) {
     return piece.x.root == y.root && piece.x.offset == y.offset + piece.offset;
   });
   const size_t chunks =
-      pieces.empty() ? 1 : chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
+      pieces.empty()
+          ? 1
+          : context.cut(kFineChunks, static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
   context.chunks = chunks;
   return [y, chunks, pieces = std::move(pieces)](const StepContext& run) {
-    const RowRange rows = rows_of(run, y.rows(), chunks);
+    const UnitRange rows = units_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for (const Piece& piece : pieces) {
       const auto* x_data = static_cast<const uint8_t*>(run.inputs[piece.input].data);
@@ -62,7 +64,7 @@ struct SpreadPixels {
 };
 
 void SpreadPixels::run(const StepContext& context) const {
-  const RowRange rows = rows_of(context, x.rows(), chunks);
+  const UnitRange rows = units_of(context, x.rows(), chunks);
   const auto bytes = static_cast<size_t>(y.channels);
   auto* y_data = static_cast<uint8_t*>(context.outputs[0].data);
   for (int64_t r = rows.begin; r < rows.end; ++r)
@@ -144,7 +146,7 @@ StepFunction compile_pixel_depth_to_space(CompileContext& context) {
                       context.node.int_attribute("blocksize", 1), 1};
   const Storage& x = spread.x;
   spread.chunks = context.chunks =
-      chunk_count(static_cast<double>(x.rows() * x.width * x.channels) / 8, x.rows());
+      context.cut(kFineChunks, static_cast<double>(x.rows() * x.width * x.channels) / 8, x.rows());
   return [spread](const StepContext& run) { spread.run(run); };
 }
 
@@ -212,10 +214,11 @@ StepFunction compile_split(CompileContext& context) {
 StepFunction gather_pixels(CompileContext& context, std::vector<int64_t> rows, std::vector<int64_t> columns) {
   const Storage x = context.storage_of(context.node.inputs[0]),
                 y = context.storage_of(context.node.outputs[0]);
-  const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
+  const size_t chunks =
+      context.cut(kFineChunks, static_cast<double>(y.rows() * y.width * y.channels) / 8, y.rows());
   context.chunks = chunks;
   return [x, y, chunks, rows = std::move(rows), columns = std::move(columns)](const StepContext& run) {
-    const RowRange range = rows_of(run, y.rows(), chunks);
+    const UnitRange range = units_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for (int64_t r = range.begin; r < range.end; ++r) {
       const uint8_t* from = static_cast<const uint8_t*>(run.inputs[0].data) +

@@ -22,7 +22,7 @@ struct PixelPool {
         x(context.storage_of(context.node.inputs[0])),
         y(context.storage_of(context.node.outputs[0])) {
     const double bytes = static_cast<double>(y.rows() * y.width * y.channels * window.kernel_size());
-    chunks = chunk_count(bytes / 16, y.rows());
+    chunks = context.cut(kFineChunks, bytes / 16, y.rows());
     context.chunks = chunks;
   }
 
@@ -31,7 +31,7 @@ struct PixelPool {
   void run(const StepContext& context, Body body) const {
     const auto* x_data = static_cast<const uint8_t*>(context.inputs[0].data);
     auto* y_data = static_cast<uint8_t*>(context.outputs[0].data);
-    const RowRange rows = rows_of(context, y.rows(), chunks);
+    const UnitRange rows = units_of(context, y.rows(), chunks);
     for (int64_t r = rows.begin; r < rows.end; ++r)
       for (int64_t column = 0; column < y.width; ++column) {
         PoolU8 call = inside(r % y.height, column);

@@ -59,8 +59,8 @@ void dequantize_run(const KernelTable& kernels, const uint8_t* pixels, const Sto
 }
 
 /// How many chunks an elementwise step on `size` elements makes.
-size_t element_chunks(size_t size) {
-  return chunk_count(static_cast<double>(size) / 8, static_cast<int64_t>(size / 64));
+size_t element_chunks(const CompileContext& context, size_t size) {
+  return context.cut(kFineChunks, static_cast<double>(size) / 8, static_cast<int64_t>(size / 64));
 }
 
 /// u8 codes of one scale, row-major.
@@ -70,7 +70,7 @@ StepFunction compile_dequantize_rows(CompileContext& context) {
     return nullptr;
   const ScalarParams params = scalar_params(context.graph, context.node, 1);
   const auto size = static_cast<size_t>(element_count(context.output_shape()));
-  const size_t chunks = element_chunks(size);
+  const size_t chunks = element_chunks(context, size);
   context.chunks = chunks;
   return [params, size, chunks](const StepContext& run) {
     const size_t begin = run.chunk_begin * size / chunks, end = run.chunk_end * size / chunks;
@@ -91,7 +91,7 @@ StepFunction compile_quantize_rows(CompileContext& context) {
     return nullptr;
   const ScalarParams params = scalar_params(context.graph, context.node, 1);
   const auto size = static_cast<size_t>(element_count(context.output_shape()));
-  const size_t chunks = element_chunks(size);
+  const size_t chunks = element_chunks(context, size);
   context.chunks = chunks;
   return [params, size, chunks](const StepContext& run) {
     const size_t begin = run.chunk_begin * size / chunks, count = run.chunk_end * size / chunks - begin;
@@ -122,10 +122,11 @@ StepFunction compile_quantize_linear(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return compile_quantize_rows(context);
   const Storage y = context.storage_of(context.node.outputs[0]);
   const OperandParams params = *constant_params(context.graph, context.node, 1);
-  const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 2, y.rows());
+  const size_t chunks =
+      context.cut(kFineChunks, static_cast<double>(y.rows() * y.width * y.channels) / 2, y.rows());
   context.chunks = chunks;
   return [y, params, chunks](const StepContext& run) {
-    const RowRange rows = rows_of(run, y.rows(), chunks);
+    const UnitRange rows = units_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     for_each_pixel_run(y, rows, [&](const PlaneRun& at) {
       const float* x = run.inputs[0].as<float>() + at.planes;
@@ -146,11 +147,12 @@ StepFunction compile_dequantize_linear(CompileContext& context) {
   if (!context.is_pixels(context.node.inputs[0])) return compile_dequantize_rows(context);
   const Storage x = context.storage_of(context.node.inputs[0]);
   const ScalarParams params = scalar_params(context.graph, context.node, 1);
-  const size_t chunks = chunk_count(static_cast<double>(x.rows() * x.width * x.channels) / 2, x.rows());
+  const size_t chunks =
+      context.cut(kFineChunks, static_cast<double>(x.rows() * x.width * x.channels) / 2, x.rows());
   context.chunks = chunks;
   return [x, params, chunks](const StepContext& run) {
     const auto* from = static_cast<const uint8_t*>(run.inputs[0].data);
-    for_each_pixel_run(x, rows_of(run, x.rows(), chunks), [&](const PlaneRun& at) {
+    for_each_pixel_run(x, units_of(run, x.rows(), chunks), [&](const PlaneRun& at) {
       dequantize_run(run.kernels, from + at.pixels, x, at, params, run.outputs[0].as<float>() + at.planes);
     });
   };

@@ -10,7 +10,7 @@ bool is_u8_image(const Graph& graph, ValueId id) {
 }
 
 void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
-                  const Storage& y, const uint8_t* table, RowRange rows) {
+                  const Storage& y, const uint8_t* table, UnitRange rows) {
   TableU8 call;
   call.rows = static_cast<size_t>(x.width);
   call.n = static_cast<size_t>(x.channels);

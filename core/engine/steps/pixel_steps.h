@@ -1,4 +1,4 @@
-// The common part of the steps on pixels: which rows a chunk is, and how many chunks are worth their barrier.
+// The common part of the steps on pixels: which values lie so, how long products take, walks over rows.
 #pragma once
 
 #include <algorithm>
@@ -10,27 +10,6 @@ namespace quantize {
 /// True for a computed u8 tensor of four axes: what may lie as pixels.
 bool is_u8_image(const Graph& graph, ValueId id);
 
-/// Rows [begin, end) of all images of a tensor.
-struct RowRange {
-  int64_t begin, end;
-};
-
-/// The rows that the chunks of `run` cover, of `chunks` equal parts.
-inline RowRange rows_of(const StepContext& run, int64_t rows, size_t chunks) {
-  const auto bound = [&](size_t chunk) {
-    return static_cast<int64_t>(chunk * static_cast<size_t>(rows) / chunks);
-  };
-  return {bound(run.chunk_begin), bound(run.chunk_end)};
-}
-
-/// How many parts to make of a step: none smaller than about five microseconds, so that the claim is cheap
-/// beside it, and at most sixteen. `nanoseconds`: an estimate for the whole step on one thread.
-inline size_t chunk_count(double nanoseconds, int64_t parts) {
-  const double wanted = std::min(16.0, nanoseconds / 5000.0);
-  return static_cast<size_t>(
-      std::clamp<int64_t>(static_cast<int64_t>(wanted), 1, std::max<int64_t>(parts, 1)));
-}
-
 /// About how long one thread takes for products of `weights` weights with `pixels` pixels each and for making
 /// codes of the sums. A nanosecond brings ten bytes of weights, or makes eight codes.
 inline double product_nanoseconds(const KernelTable& kernels, double weights, double pixels, double codes) {
@@ -39,7 +18,7 @@ inline double product_nanoseconds(const KernelTable& kernels, double weights, do
 
 /// Calls body(image, first row in it, rows) for the parts of a range that lie in one image.
 template <typename Body>
-void for_each_image(RowRange range, int64_t height, Body body) {
+void for_each_image(UnitRange range, int64_t height, Body body) {
   for (int64_t begin = range.begin; begin < range.end;) {
     const int64_t image = begin / height, end = std::min(range.end, (image + 1) * height);
     body(image, begin - image * height, end - begin);
@@ -60,7 +39,7 @@ struct PixelRun {
 /// Calls body(PixelRun) for all bytes of some rows: whole rows if `dense`, that is if no operand leaves a gap
 /// between its pixels, else pixel by pixel.
 template <typename Body>
-void for_each_run(RowRange rows, const Storage& y, bool dense, Body body) {
+void for_each_run(UnitRange rows, const Storage& y, bool dense, Body body) {
   const auto channels = static_cast<size_t>(y.channels);
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     if (dense) {
@@ -82,7 +61,7 @@ struct PlaneRun {
 /// Calls body(PlaneRun) for all pixels of some rows: row by row, or all rows of an image at once if there is
 /// no border between them.
 template <typename Body>
-void for_each_pixel_run(const Storage& storage, RowRange range, Body body) {
+void for_each_pixel_run(const Storage& storage, UnitRange range, Body body) {
   const auto width = static_cast<size_t>(storage.width), channels = static_cast<size_t>(storage.channels),
              plane = static_cast<size_t>(storage.height) * width;
   const bool gapless = storage.row_stride == width * storage.pixel_stride;
@@ -97,7 +76,7 @@ void for_each_pixel_run(const Storage& storage, RowRange range, Body body) {
 
 /// y = table[x] for all codes of some rows of x; y has as many channels or more.
 void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
-                  const Storage& y, const uint8_t* table, RowRange rows);
+                  const Storage& y, const uint8_t* table, UnitRange rows);
 
 /// True if nothing lies between the pixels of a row.
 inline bool is_dense(const Storage& storage) {

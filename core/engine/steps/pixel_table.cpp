@@ -13,10 +13,11 @@ StepFunction compile_table(CompileContext& context) {
   if (!context.is_pixels(context.node.outputs[0])) return nullptr;
   const Storage x = context.storage_of(context.node.inputs[0]),
                 y = context.storage_of(context.node.outputs[0]);
-  const size_t chunks = chunk_count(static_cast<double>(y.rows() * y.width * y.channels) / 16, y.rows());
+  const size_t chunks =
+      context.cut(kFineChunks, static_cast<double>(y.rows() * y.width * y.channels) / 16, y.rows());
   context.chunks = chunks;
   return [x, y, chunks](const StepContext& run) {
-    const RowRange rows = rows_of(run, y.rows(), chunks);
+    const UnitRange rows = units_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
     look_up_rows(run.kernels, static_cast<const uint8_t*>(run.inputs[0].data), x, y_data, y,
                  static_cast<const uint8_t*>(run.inputs[1].data), rows);

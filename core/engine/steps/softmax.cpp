@@ -14,7 +14,7 @@ StepFunction compile_softmax(CompileContext& context) {
   const int64_t units = softmax_units(extents);
   const double elements =
       static_cast<double>(extents.outer * extents.inner) * static_cast<double>(extents.length);
-  const size_t chunks = context.chunks = context.chunks_for(units, elements / 1000);
+  const size_t chunks = context.chunks = context.cut(kCoarseChunks, elements, units);
   return [extents, units, chunks](const StepContext& call) {
     const auto [begin, end] = units_of(call, units, chunks);
     softmax_part(call, extents, begin, end, kLog);
@@ -67,7 +67,7 @@ StepFunction compile_qlinear_softmax(CompileContext& context) {
   const auto length = static_cast<size_t>(step.extents.length);
   if (step.extents.inner != 1 && length > kSoftmaxMostRows) return nullptr;
   const double codes = static_cast<double>(element_count(context.shape(kX)));
-  context.chunks = step.chunks = context.chunks_for(step.units(), codes / 2000);
+  context.chunks = step.chunks = context.cut(kCoarseChunks, codes / 2, step.units());
   context.scratch_bytes = length * (step.extents.inner == 1 ? 1 : kSoftmaxColumns) * sizeof(float);
   return [step](const StepContext& run) { step.run(run); };
 }

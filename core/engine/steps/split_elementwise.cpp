@@ -56,7 +56,7 @@ StepFunction split_elementwise(const OpDef& def, CompileContext& context) {
       return nullptr;
   Elementwise step{def.evaluate, element_count(shape)};
   step.units = (step.size + kUnit - 1) / kUnit;
-  step.chunks = context.chunks_for(step.units, static_cast<double>(step.size) / 1000);
+  step.chunks = context.cut(kCoarseChunks, static_cast<double>(step.size), step.units);
   if (step.chunks == 1) return nullptr;
   context.chunks = step.chunks;
   return [step](const StepContext& run) { step.run(run); };

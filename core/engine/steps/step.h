@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "core/engine/chunks.h"
 #include "core/engine/storage.h"
 #include "core/ops/op.h"
 #include "kernels/kernel_table.h"
@@ -39,11 +40,9 @@ struct CompileContext {
   bool weights_packed = false;
   std::span<const Storage> storage = {};  // how each value lies in memory; empty: all row-major
 
-  /// A number of chunks for a step that takes one thread about `microseconds` and can be cut into `units`
-  /// equal parts: enough that threads can help each other out, each worth being handed over.
-  size_t chunks_for(int64_t units, double microseconds) const {
-    const double most = std::min({static_cast<double>(units), microseconds / 10, 6.0 * threads});
-    return threads <= 1 || most < 2 ? 1 : static_cast<size_t>(most);
+  /// The number of chunks by the one rule (core/engine/chunks.h).
+  size_t cut(const ChunkLimits& limits, double nanoseconds, int64_t units) const {
+    return chunk_count(limits, nanoseconds, units, threads);
   }
 
   const Shape& shape(size_t input) const { return *graph.value(node.inputs[input]).shape; }
@@ -54,15 +53,9 @@ struct CompileContext {
   bool is_pixels(ValueId id) const { return !storage.empty() && id != kNoValue && storage_of(id).pixels; }
 };
 
-/// The part of `units` that [chunk_begin, chunk_end) of `chunks` stands for.
-struct UnitRange {
-  int64_t begin, end;
-};
+/// The part of `units` that the call is to do, of a step of so many chunks.
 inline UnitRange units_of(const StepContext& context, int64_t units, size_t chunks) {
-  const auto at = [&](size_t chunk) {
-    return units * static_cast<int64_t>(chunk) / static_cast<int64_t>(chunks);
-  };
-  return {at(context.chunk_begin), at(context.chunk_end)};
+  return units_of_chunks(context.chunk_begin, context.chunk_end, units, chunks);
 }
 
 /// A compiled operator: attributes decoded, weights packed. Must be safe to call from several threads.

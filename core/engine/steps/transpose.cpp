@@ -63,7 +63,7 @@ StepFunction compile_transpose(CompileContext& context) {
       StridedLoop(outer, {from, steps}), static_cast<size_t>(extents[i]), static_cast<size_t>(extents[j]),
       static_cast<size_t>(from[i]), static_cast<size_t>(steps[j])});
   step->chunks = context.chunks =
-      chunk_count(static_cast<double>(element_count(*y.shape)) / 8, step->blocks());
+      context.cut(kFineChunks, static_cast<double>(element_count(*y.shape)) / 8, step->blocks());
   return [step](const StepContext& run) { step->run(run); };
 }
 
