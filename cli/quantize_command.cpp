@@ -30,6 +30,7 @@
 #include "core/integer/lowering.h"
 #include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
+#include "core/quantization/check_scheme.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/plan_quantization.h"
@@ -329,7 +330,7 @@ Graph make_ready(const QuantizeFlags& flags, const Graph& source, Console& conso
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
                                const Progress progress = console.progress("preparing the model");
-                               return open_model(source, kMinOutputOpset);
+                               return open_model(source, find_target(target_of(flags)).opsets.lowest);
                              });
   check_memory(graph, flags.engine.thread_count(), flags.engine);
   done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
@@ -348,7 +349,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   check_bound(flags.bound, flags.labels, console.diagnostics);
   check_flags(flags);
   claim_outputs(flags, console);
-  QuantizationScheme scheme = make_scheme(flags.scheme);
+  QuantizationScheme scheme = make_scheme(flags.scheme, find_target(target_of(flags)));
   scheme.integer_input = flags.input_type == "u8";
 
   const Graph source = open_source(flags, console);

@@ -267,6 +267,7 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
                {"exclude", scheme.exclude},
                {"op_types", scheme.op_types},
                {"exclude_op_types", scheme.exclude_op_types}};
+  if (scheme.weights.dtype != DataType::kS8) json["weight_type"] = name_of(scheme.weights.dtype);
   if (scheme.method == "percentile") json["percentile"] = scheme.percentile;
   std::vector<std::string> overridden;
   for (const auto& [value, settings] : scheme.overrides) overridden.push_back(value);

@@ -13,7 +13,6 @@
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/quantization/node_selection.h"
-#include "core/quantization/target.h"
 
 namespace quantize {
 
@@ -100,6 +99,11 @@ BiasCorrection bias_correction(const SchemeFlags& flags) {
   return measured ? BiasCorrection::kMeasured : BiasCorrection::kClosedForm;
 }
 
+std::optional<DataType> type_of(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text == "u8" ? DataType::kU8 : DataType::kS8;
+}
+
 std::map<std::string, ValueOverride> load_overrides(const std::string& path) {
   const std::string text = read_text(path);
   return with_context([&] { return path; }, [&] { return parse_overrides(text); });
@@ -134,12 +138,19 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags, const std::string& au
   choice("--equalize", flags.equalize, {"auto", "on", "off"},
          "brings the channels of a tensor to one size: ");
   app.add_option("--weight-bits", scheme.weights.num_bits,
-                 "bits of a weight's code, which is held as s8 (default 8)")
+                 "bits of a weight's code; fewer than 8 with s8 alone (default 8)")
       ->type_name("N")
       ->check(whole_number(2, 8))
       ->group(kGroup);
   choice("--weights", flags.weights, {"per-channel", "per-tensor"}, "scales of weights: ");
-  choice("--activations", flags.activations, {"u8", "s8"}, "type of activations: ");
+  const auto element_type = [&](const char* name, std::string& value, const char* meaning) {
+    app.add_option(name, value, std::string(meaning) + ": u8, s8 (default: the target's)")
+        ->type_name("TYPE")
+        ->check(one_of({"u8", "s8"}))
+        ->group(kGroup);
+  };
+  element_type("--activations", flags.activations, "type of activations");
+  element_type("--weight-type", flags.weight_type, "type of weights");
   app.add_flag("--symmetric", flags.symmetric, "activations with the zero point in the middle of their type")
       ->group(kGroup);
   app.add_flag("--reduce-range", flags.reduce_range, "7-bit weights, for CPUs whose 8-bit products saturate")
@@ -189,7 +200,7 @@ void add_target_option(CLI::App& app, std::string& target, const std::string& ot
       ->group(kGroup);
 }
 
-QuantizationScheme make_scheme(const SchemeFlags& flags) {
+QuantizationScheme make_scheme(const SchemeFlags& flags, const TargetProfile& target) {
   QuantizationScheme scheme = flags.scheme;
   if (flags.weight_rounding == "fitted" && flags.bias_correction == "off")
     throw Error(ErrorKind::kInvalidArgument,
@@ -207,8 +218,10 @@ QuantizationScheme make_scheme(const SchemeFlags& flags) {
                        scheme.bias_correction != BiasCorrection::kOff);
   scheme.weight_rounding = fitted ? WeightRounding::kFitted : WeightRounding::kNearest;
   scheme.per_channel_weights = flags.weights == "per-channel";
-  scheme.activations.dtype = flags.activations == "u8" ? DataType::kU8 : DataType::kS8;
-  scheme.activations.symmetric = flags.symmetric;
+  const TypePair& types = target.choose_types(type_of(flags.activations), type_of(flags.weight_type));
+  scheme.activations.dtype = types.activation;
+  scheme.activations.symmetric = flags.symmetric || types.symmetric;
+  scheme.weights.dtype = types.weight;
   if (flags.reduce_range) scheme.weights.num_bits = std::min(scheme.weights.num_bits, 7);
   NodeSelection{scheme};  // refuses what is no regular expression before the model is read
   if (!flags.overrides.empty()) scheme.overrides = load_overrides(flags.overrides);

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "core/quantization/scheme.h"
+#include "core/quantization/target.h"
 
 namespace quantize {
 
@@ -12,7 +13,8 @@ namespace quantize {
 struct SchemeFlags {
   QuantizationScheme scheme;  // filled directly where the text is the value
   std::string bias_correction = "auto", weight_rounding = "auto", equalize = "auto", weights = "per-channel",
-              activations = "u8", overrides;
+              overrides;
+  std::string activations, weight_type;  // empty: the target's
   std::vector<std::string> without;
   bool symmetric = false, reduce_range = false;
 };
@@ -26,9 +28,9 @@ std::string search_steps_text();
 void add_target_option(CLI::App& app, std::string& target, const std::string& otherwise);
 
 /// The scheme that the options describe.
-/// Errors: Error(kInvalidArgument) for a regular expression or an override that is none, and for options that
-/// contradict each other; Error(kIo) if the overrides cannot be read.
-QuantizationScheme make_scheme(const SchemeFlags& flags);
+/// Errors: Error(kInvalidArgument) for a regular expression, an operator type or an override that makes no
+/// sense, or types that the target does not multiply; Error(kIo) if the overrides cannot be read.
+QuantizationScheme make_scheme(const SchemeFlags& flags, const TargetProfile& target);
 
 /// Reads --overrides: {"value name": {"min":, "max":, "amax":, "scale_amax":, "num_bits":, "unsigned":,
 /// "axis":, "narrow_range":, "method":, "enabled":}}. Errors: Error(kInvalidArgument) naming the value and

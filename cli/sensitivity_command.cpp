@@ -13,6 +13,7 @@
 #include "cli/scheme_options.h"
 #include "cli/text.h"
 #include "core/passes/passes.h"
+#include "core/quantization/check_scheme.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"
 
@@ -97,14 +98,14 @@ void warn_of_unused(const SchemeFlags& flags, Diagnostics& diagnostics) {
 }
 
 Report sensitivity(const SensitivityFlags& flags, Console& console) {
-  QuantizationScheme scheme = make_scheme(flags.scheme);
+  const TargetProfile& target = find_target(flags.target);
+  QuantizationScheme scheme = make_scheme(flags.scheme, target);
   warn_of_unused(flags.scheme, console.diagnostics);
   if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
-  const TargetProfile& target = find_target(flags.target);
   const Graph source = load_model(flags.model, flags.input_shapes, flags.engine);
   check_is_float(source);
   const Graph graph =
-      with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
+      with_context([&] { return flags.model; }, [&] { return open_model(source, target.opsets.lowest); });
   check_memory(graph, flags.engine.thread_count(), flags.engine);
   console.explain(flags.model + ": " + format_plural(source.nodes.size(), "node") + ", prepared " +
                   std::to_string(graph.nodes.size()));

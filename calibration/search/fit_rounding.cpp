@@ -86,7 +86,10 @@ struct Fit {
 class ChannelFitter {
  public:
   ChannelFitter(const Matrix& covariance, const QuantParams& params, const KernelTable& kernels)
-      : covariance_(covariance), kernels_(kernels), lowest_(params.quant_min), highest_(params.quant_max) {
+      : covariance_(covariance),
+        kernels_(kernels),
+        lowest_(params.quant_min - params.zero_point[0]),
+        highest_(params.quant_max - params.zero_point[0]) {
     if (covariance.rows() <= kMostFactored) factor_.emplace(covariance);
   }
 
@@ -199,6 +202,7 @@ FitCost fit_cost(const WeightLayout& layout, size_t rows) {
 Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
                     const LayerRows& rows, const KernelTable& kernels, int threads) {
   Tensor result = quantize_tensor(weights, params);
+  auto* const bytes = static_cast<uint8_t*>(result.mutable_bytes());  // of s8 and of u8 codes
   const int64_t size = layout.inputs * layout.taps;
   const auto fit_group = [&](int64_t group, int threads_inside) {
     const Matrix inputs = covariance(rows, static_cast<size_t>(group), size, kernels, threads_inside);
@@ -219,7 +223,7 @@ Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const Weig
       const Eigen::MatrixXi codes = fitter.best(exact, scales);
       for (int64_t o = 0; o < count; ++o)
         for (int64_t k = 0; k < size; ++k)
-          result.mutable_data<int8_t>()[place(k, o)] = static_cast<int8_t>(codes(k, o));
+          bytes[place(k, o)] = static_cast<uint8_t>(codes(k, o) + params.zero_point[0]);
     });
   };
   if (layout.groups == 1)

@@ -32,7 +32,7 @@ struct LayerRows {
 /// 4 bits, they took SqueezeNet from 77 to 38 % agreement: they clip weights whose inputs are rarely large.
 ///
 /// Shapes:   weights as `layout` describes them, params per tensor or per output channel along
-///           layout.channel_axis; zero point 0.
+///           layout.channel_axis, s8 or u8; one zero point for all.
 /// Result:   type and shape of quantize_tensor(weights, params). The same for any number of threads;
 ///           levels round the sums differently.
 /// Source:   the objective of Nagel et al., Up or Down? Adaptive Rounding (2020), and of Frantar et al., GPTQ

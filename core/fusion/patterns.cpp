@@ -67,11 +67,20 @@ std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphInd
   return ImageAddition{use.node, other};
 }
 
-bool has_distinct_taps(const Graph& graph, const Node& node) {
-  if (!node.domain.empty() || node.op_type != "Conv") return false;
+bool is_image_conv(const Graph& graph, const Node& node) {
+  if (node.op_type != "Conv" || !node.domain.empty()) return false;
   const auto& weights = graph.value(node.inputs[1]).shape;
-  if (!weights || weights->size() != 4 || !is_static(*weights)) return false;
-  const Window window = conv_window(node, Shape{1, 1, kUnknownDim, kUnknownDim}, *weights);
+  return weights && weights->size() == 4 && is_static(*weights);
+}
+
+bool is_depthwise_image_conv(const Graph& graph, const Node& node) {
+  return is_image_conv(graph, node) && is_depthwise(node, *graph.value(node.inputs[1]).shape);
+}
+
+bool has_distinct_taps(const Graph& graph, const Node& node) {
+  if (!is_image_conv(graph, node)) return false;
+  const Window window =
+      conv_window(node, Shape{1, 1, kUnknownDim, kUnknownDim}, *graph.value(node.inputs[1]).shape);
   const auto is_pointwise = [](const WindowAxis& axis) {
     return axis.kernel == 1 && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
   };

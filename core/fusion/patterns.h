@@ -60,8 +60,14 @@ bool is_row(const Tensor& tensor, int64_t columns);
 /// them; nothing for any other shape.
 std::optional<std::vector<float>> row_of(const Tensor& tensor, int64_t columns);
 
-/// True for a 2-D Conv whose taps do not all read the same elements: one that has a kernel larger than 1x1, a
-/// stride or padding.
+/// True for a Conv of two spatial axes whose weights have a known shape.
+bool is_image_conv(const Graph& graph, const Node& node);
+
+/// True for such a one of which output channel c reads input channel c alone.
+bool is_depthwise_image_conv(const Graph& graph, const Node& node);
+
+/// True for an image convolution whose taps do not all read the same elements: one that has a kernel larger than
+/// 1x1, a stride or padding.
 bool has_distinct_taps(const Graph& graph, const Node& node);
 
 /// The statistics that a BatchNormalization learned of its input in training, per channel (axis 1).

@@ -33,8 +33,9 @@ struct WeightLayout {
   int64_t offset(int64_t o, int64_t i) const {
     return o / outputs * group_stride + o % outputs * output_stride + i * input_stride;
   }
-  /// True if every output channel reads one input channel alone, so that channels do not mix.
-  bool depthwise() const { return inputs == 1 && groups > 1; }
+  /// True if every output channel reads one of several input channels alone. (Of a depthwise convolution
+  /// it is the one of its number: is_depthwise_image_conv.)
+  bool keeps_channels_apart() const { return inputs == 1 && groups > 1; }
 };
 
 }  // namespace quantize

@@ -86,7 +86,7 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
   else
     candidate.float_reason = excluded;
   if (!candidate || kernel == nullptr) return candidate;
-  candidate.float_output = kernel->float_output;
+  candidate.kernel = kernel;
   if (candidate.rule == QuantizationRule::kArithmetic)
     candidate.activations = node.inputs;
   else

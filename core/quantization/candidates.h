@@ -15,10 +15,10 @@ namespace quantize {
 struct Candidate {
   std::string float_reason;  // why it cannot become integer; empty: it can
   QuantizationRule rule = QuantizationRule::kFloat;
-  bool is_excluded = false;            // the user does not want it quantized
-  bool float_output = false;           // may return reals
-  std::vector<ValueId> activations;    // the inputs that must be integers
-  std::optional<WeightLayout> layout;  // for kWeighted
+  bool is_excluded = false;                 // the user does not want it quantized
+  const IntegerOperator* kernel = nullptr;  // of the target; nullptr where the node cannot become integer
+  std::vector<ValueId> activations;         // the inputs that must be integers
+  std::optional<WeightLayout> layout;       // for kWeighted
 
   explicit operator bool() const { return float_reason.empty(); }
 };

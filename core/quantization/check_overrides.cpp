@@ -45,7 +45,7 @@ void check_activation(const Value& value, const QuantizationScheme& scheme, cons
   if (specific.axis)
     refuse("target " + std::string(target.name) + " takes one scale per activation; leave out 'axis'");
   const DataType type = activation_type(scheme, value.name).dtype;
-  if (!target.multiplies(type, scheme.weights.dtype))
+  if (target.find_types(type, scheme.weights.dtype) == nullptr)
     refuse("target " + std::string(target.name) + " does not multiply " + std::string(name_of(type)) +
            " by " + std::string(name_of(scheme.weights.dtype)) + "; leave out 'unsigned'");
 }

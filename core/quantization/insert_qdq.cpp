@@ -108,8 +108,7 @@ class QdqInserter {
     if (plan_.nodes[static_cast<size_t>(number)].behind_barrier)
       node.inputs[0] = behind_barrier(node.inputs[0]);
     result_.nodes.push_back(node);
-    for (ValueId id : node.outputs)
-      if (id != kNoValue && planned(id).params) quantize_beside(id);
+    quantize_results(node);
   }
 
   void insert_integer(const Node& original, const PlannedNode& plan) {
@@ -117,19 +116,34 @@ class QdqInserter {
     for (size_t i = 0; i < node.inputs.size(); ++i)
       if (node.inputs[i] != kNoValue && !(plan.weights && i > 0))
         node.inputs[i] = integer_operand(node.inputs[i]);
+    if (plan.returns_reals) {
+      push_layer(std::move(node), original, plan);
+      quantize_results(original);
+      return;
+    }
     std::vector<ValueId> finals = original.outputs;
     if (absorbed(plan.tail)) finals[0] = source_.nodes[static_cast<size_t>(plan.tail)].output(0);
     for (size_t i = 0; i < finals.size(); ++i)
       if (finals[i] != kNoValue && finals[i] == node.outputs[i] && planned(finals[i]).params)
         node.outputs[i] = add_like(finals[i], "_unrounded");
-    if (plan.weights)
-      insert_weighted(node, original, *plan.weights);
-    else
-      result_.nodes.push_back(node);
+    push_layer(node, original, plan);
     for (size_t i = 0; i < finals.size(); ++i)
       if (finals[i] != kNoValue && planned(finals[i]).params)
         quantize_pair(has_channel_scales(original, finals[i]) ? shielded(node.outputs[i]) : node.outputs[i],
                       finals[i], finals[i]);
+  }
+
+  void push_layer(Node node, const Node& original, const PlannedNode& plan) {
+    if (plan.weights)
+      insert_weighted(std::move(node), original, *plan.weights);
+    else
+      result_.nodes.push_back(std::move(node));
+  }
+
+  /// Q and DQ of reals that a node returns, for those of its readers that are integer.
+  void quantize_results(const Node& node) {
+    for (ValueId id : node.outputs)
+      if (id != kNoValue && planned(id).params) quantize_beside(id);
   }
 
   /// True for a convolution of scales per channel, which runtimes that know QLinearConv would take for one.
@@ -159,13 +173,15 @@ class QdqInserter {
     } else if (weights.bias_add != kNoNode) {
       corrected_adds_[weights.bias_add] = &weights;
       result_.nodes.push_back(std::move(node));
-    } else if (!weights.bias_input) {
+    } else if (weights.bias_place == BiasPlace::kBehind) {
       insert_bias_add(std::move(node), weights);
     } else {
       node.inputs.resize(3, kNoValue);
       const ValueId bias = original.input(2);
-      node.inputs[2] = quantized_bias(bias == kNoValue ? weight_name + "_bias" : name_of_value(bias),
-                                      *planned(original.inputs[0]).params, weights);
+      const std::string name = bias == kNoValue ? weight_name + "_bias" : name_of_value(bias);
+      node.inputs[2] = weights.bias_place == BiasPlace::kReals
+                           ? result_.add_constant(name + "_corrected", real_bias(weights))
+                           : quantized_bias(name, *planned(original.inputs[0]).params, weights);
       result_.nodes.push_back(std::move(node));
     }
   }
@@ -377,7 +393,11 @@ void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, con
     const NodeId dequantize = index.producer(layer.inputs[1]);
     qdq.value(qdq.nodes[static_cast<size_t>(dequantize)].inputs[0]).initializer = *weights.codes;
   }
-  if (weights.bias_input) {
+  if (weights.bias_place == BiasPlace::kReals) {
+    qdq.value(layer.inputs[2]).initializer = real_bias(weights);
+    return;
+  }
+  if (weights.bias_place == BiasPlace::kCodes) {
     const NodeId dequantize = index.producer(layer.inputs[2]);
     const ValueId codes = qdq.nodes[static_cast<size_t>(dequantize)].inputs[0];
     qdq.value(codes).initializer = bias_codes(weights, input);

@@ -5,8 +5,6 @@
 #include <cstdio>
 
 #include "core/error.h"
-#include "core/integer/fused_conv.h"
-#include "core/passes/passes.h"
 #include "core/quantization/channel_scales.h"
 
 namespace quantize {
@@ -103,24 +101,24 @@ const PlannedValue& OwnValues::of(ValueId id) {
   return *value;
 }
 
-/// True if the target can hold the value with a scale per channel: a convolution makes it, and only depthwise
-/// ones read it.
+/// True if the target can hold the value with a scale per channel: an operator that can write them makes it,
+/// and only such as can read them read it.
 bool OwnValues::has_channel_scales(ValueId id) const {
   const QuantType type = activation_type(scheme_, name(id));
   const ValueRange* measured = ranges_.find(name(id));
-  if (!target_.has_channel_scales || type.dtype != DataType::kU8 || type.num_bits != 8 || is_result(id) ||
+  const ChannelScales* scales = target_.channel_scales;
+  if (scales == nullptr || type.dtype != scales->codes || type.num_bits != 8 || is_result(id) ||
       find_override(scheme_, name(id)) != nullptr || measured->channel_ranges.empty() ||
       measured->channel_axis != 1)
     return false;
   NodeId before = index_.producer(id);
   if (before != kNoNode && tails_.before(before) != kNoNode) before = tails_.before(before);
-  if (before == kNoNode || !is_image_conv(graph_, graph_.nodes[static_cast<size_t>(before)]) ||
+  if (before == kNoNode || !scales->writes(graph_, graph_.nodes[static_cast<size_t>(before)]) ||
       !candidates_[static_cast<size_t>(before)] || tails_.addition(before))
     return false;
   return std::all_of(index_.uses(id).begin(), index_.uses(id).end(), [&](const GraphIndex::Use& use) {
-    const Node& reader = graph_.nodes[static_cast<size_t>(use.node)];
-    return use.input == 0 && candidates_[static_cast<size_t>(use.node)] && is_image_conv(graph_, reader) &&
-           is_depthwise(reader, *graph_.value(reader.inputs[1]).shape);
+    return use.input == 0 && candidates_[static_cast<size_t>(use.node)] &&
+           scales->reads(graph_, graph_.nodes[static_cast<size_t>(use.node)]);
   });
 }
 

@@ -18,7 +18,7 @@ Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights) {
 SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, const WeightLayout& layout,
                        const QuantParams& input) {
   std::vector<double> bias;
-  if (planned.bias_input)
+  if (planned.bias_place == BiasPlace::kCodes)
     for (size_t c = 0; c < planned.bias.size(); ++c)
       bias.push_back(planned.bias[c] / double{bias_scale(planned.params, input, c)});
   const SumBound simple = bound_of_any_codes(layout, bias);

@@ -30,6 +30,13 @@ struct PlannedValue {
   bool shielded = false;
 };
 
+/// What takes the bias of a layer.
+enum class BiasPlace {
+  kCodes,   // the operator, as s32 codes
+  kReals,   // the operator, as reals
+  kBehind,  // an Add behind it, as reals
+};
+
 /// The weights and the bias of an integer Conv, ConvTranspose, Gemm or MatMul.
 struct PlannedWeights {
   QuantParams params;
@@ -40,8 +47,8 @@ struct PlannedWeights {
   std::vector<double> bias = {};
   /// The part of the bias that corrects it, in real units; empty: none.
   std::vector<double> shift = {};
-  bool bias_input = true;  // the operator takes the bias itself
-  /// Else: the Add behind that adds it in place of its own constant; kNoNode: one has to be added.
+  BiasPlace bias_place = BiasPlace::kCodes;
+  /// For kBehind: the Add that adds it in place of its own constant; kNoNode: one has to be added.
   NodeId bias_add = kNoNode;
 };
 
@@ -63,6 +70,8 @@ struct PlannedNode {
   /// in place of the node's own: a Relu or Clip (absorbed, or kept if the range does not imply it), the last
   /// node of a function, or an Add, which may have a tail, too.
   NodeId tail = kNoNode;
+  /// True for an integer node behind which no QuantizeLinear stands: its own readers round what they read.
+  bool returns_reals = false;
   /// True if a barrier stands before it: TargetProfile::mislays.
   bool behind_barrier = false;
 };
@@ -70,8 +79,7 @@ struct PlannedNode {
 /// Per value and per node of the graph it was made for, by id.
 struct QuantizationPlan {
   std::string target;
-  /// True if the runtime computes the layer before a kept Relu or Clip in float (no
-  /// TargetProfile::clamps_codes).
+  /// The runtime computes in float what feeds a Relu or Clip that stays: FusedPart::kClamp is no fusion of it.
   bool floats_kept_clamps = false;
   std::vector<PlannedValue> values;
   std::vector<PlannedNode> nodes;

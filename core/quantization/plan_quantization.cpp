@@ -11,11 +11,11 @@
 #include "core/ops/macs.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
-#include "core/quantization/check_overrides.h"
-#include "core/quantization/concat_scales.h"
+#include "core/quantization/check_scheme.h"
 #include "core/quantization/own_values.h"
 #include "core/quantization/plan_shields.h"
 #include "core/quantization/quantize_weights.h"
+#include "core/quantization/shared_scales.h"
 #include "core/quantization/tails.h"
 
 namespace quantize {
@@ -44,7 +44,7 @@ class Planner {
         own_(graph, index_, ranges, scheme, target, candidates_, tails_),
         integer_(graph.values.size(), false) {
     plan_.target = target.name;
-    plan_.floats_kept_clamps = !target.clamps_codes;
+    plan_.floats_kept_clamps = !target.fuses(FusedPart::kClamp);
     plan_.values.resize(graph.values.size());
     plan_.nodes.resize(graph.nodes.size());
   }
@@ -55,15 +55,16 @@ class Planner {
       integer_[at(id)] = graph_.value(id).dtype == DataType::kF32 && own(id).params;
     for (NodeId n = 0; n < node_count(); ++n) decide_in_order(n);
     for (NodeId n = node_count() - 1; n >= 0; --n) take_back(n);
-    share_concat_scales(graph_, index_, scheme_, plan_);
+    refuse(share_scales(graph_, index_, scheme_, candidates_, plan_));
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
     plan_shields(graph_, index_, target_, plan_);
     return std::move(plan_);
   }
 
-  /// The layers of the plan that was made whose sums could leave s32, and by how much.
-  const Reasons& overflows() const { return overflows_; }
+  /// The nodes that the plan has in integers and that must not be, and why: sums that could leave s32, scales
+  /// that cannot be shared.
+  const Reasons& refused() const { return refused_; }
 
  private:
   static size_t at(int32_t id) { return static_cast<size_t>(id); }
@@ -72,6 +73,10 @@ class Planner {
   bool is_integer(NodeId n) const { return plan_.nodes[at(n)].placement == Placement::kInteger; }
 
   const PlannedValue& own(ValueId id) { return own_.of(id); }
+  /// What the value is held as, or would be by itself. Requires: one of the two.
+  const QuantParams& params_of(ValueId id) {
+    return plan_.values[at(id)].params ? *plan_.values[at(id)].params : *own(id).params;
+  }
   /// True for the bytes of an image: see read_pixels.
   bool is_bytes(ValueId id) const {
     const ValueRange* range = ranges_.find(name(id));
@@ -84,6 +89,7 @@ class Planner {
   std::string inputs_reason(const Candidate& candidate);
   std::string pass_through(NodeId n);
   std::string compute(NodeId n);
+  bool takes_part(FusedPart part, NodeId n, DataType codes) const;
   bool fuses_function(NodeId n);
   void plan_function(NodeId n);
   bool joins_residual(NodeId n);
@@ -92,6 +98,7 @@ class Planner {
   bool some_candidate_reads(ValueId id) const;
   bool some_integer_reads(ValueId id) const;
 
+  void refuse(const Reasons& reasons) { refused_.insert(reasons.begin(), reasons.end()); }
   void take_back(NodeId n);
   /// The node that computes the value, its tails left out.
   NodeId maker(ValueId id) const {
@@ -117,7 +124,7 @@ class Planner {
   const Tails tails_;
   OwnValues own_;
   std::vector<bool> integer_;  // computed in integers, or an input that can be
-  Reasons overflows_;
+  Reasons refused_;
   QuantizationPlan plan_;
 };
 
@@ -149,6 +156,12 @@ std::string Planner::inputs_reason(const Candidate& candidate) {
   return "";
 }
 
+/// True if codes of this type may take part where the target applies this behind the node.
+bool Planner::takes_part(FusedPart part, NodeId n, DataType codes) const {
+  const Fusion* fusion = target_.find_fusion(part, graph_, graph_.nodes[at(n)]);
+  return fusion != nullptr && fusion->codes.value_or(codes) == codes;
+}
+
 /// True if the function behind a convolution is to stand before its rounding: not where its result is one of
 /// the network's, since of those small differences count that a rounding behind a Sigmoid would take. A table
 /// of codes is faster, so it stays that where rounding twice does little: the first rounding adds (first step
@@ -159,8 +172,8 @@ bool Planner::fuses_function(NodeId n) {
   if (!function) return false;
   const ValueId pre = graph_.nodes[at(n)].outputs[0],
                 output = graph_.nodes[at(function->nodes.back())].outputs[0];
-  if (activation_type(scheme_, name(output)).dtype != DataType::kU8 || own_.is_result(output) ||
-      !some_candidate_reads(output) || !own(output).params)
+  if (!takes_part(FusedPart::kFunction, n, activation_type(scheme_, name(output)).dtype) ||
+      own_.is_result(output) || !some_candidate_reads(output) || !own(output).params)
     return false;
   if (!own(pre).params || !own(output).params->per_tensor()) return true;
   const float step = own(output).params->scale[0];
@@ -174,7 +187,8 @@ bool Planner::joins_residual(NodeId n) {
   if (!addition || !integer_[at(addition->other)]) return false;
   const auto fits = [&](ValueId id) {
     const PlannedValue& value = plan_.values[at(id)].params ? plan_.values[at(id)] : own(id);
-    return value.params && value.params->dtype == DataType::kU8 && value.params->per_tensor();
+    return value.params && takes_part(FusedPart::kResidual, n, value.params->dtype) &&
+           value.params->per_tensor();
   };
   const NodeId clamp = tails_.clamp(addition->add);
   const ValueId sum = graph_.nodes[at(clamp == kNoNode ? addition->add : clamp)].outputs[0];
@@ -225,20 +239,21 @@ std::string Planner::compute(NodeId n) {
     last = tails_.clamp(add) == kNoNode ? add : tails_.clamp(add);
   }
   const ValueId output = graph_.nodes[at(last == kNoNode ? n : last)].outputs[0];
-  const bool reals = candidate.float_output && (!own(output).params || !some_candidate_reads(output));
-  if (reals) return "";
+  if (candidate.layout)
+    for (ValueId input : candidate.activations)
+      if (target_.find_types(params_of(input).dtype, scheme_.weights.dtype, candidate.kernel) == nullptr)
+        return std::string(target_.name) + " does not multiply the type of its input by that of its weights";
+  plan_.nodes[at(n)].returns_reals = candidate.kernel->output == OutputForm::kReals;
+  if (plan_.nodes[at(n)].returns_reals || (candidate.kernel->output == OutputForm::kCodesOrReals &&
+                                           (!own(output).params || !some_candidate_reads(output))))
+    return "";
   if (candidate.rule != QuantizationRule::kWeighted && own_.is_result(output))
     return "computes results, which are not rounded once more";
   const PlannedValue& value = own(output);
   if (!value.params) return "its output '" + name(output) + "' stays float: " + value.reason;
-  for (ValueId input : candidate.activations) {
-    const QuantParams& params =
-        plan_.values[at(input)].params ? *plan_.values[at(input)].params : *own(input).params;
-    if (params.dtype != value.params->dtype)
+  for (ValueId input : candidate.activations)
+    if (params_of(input).dtype != value.params->dtype)
       return "its input '" + name(input) + "' is of another integer type than its output";
-    if (candidate.layout && !target_.multiplies(params.dtype, scheme_.weights.dtype))
-      return std::string(target_.name) + " does not multiply the type of its input by that of its weights";
-  }
   plan_.values[at(output)] = value;
   integer_[at(output)] = true;
   plan_.nodes[at(n)].tail = tail;
@@ -314,7 +329,7 @@ bool Planner::could_be_real(ValueId id) const {
   if (producer == kNoNode || plan_.nodes[at(last)].placement == Placement::kFloat || !is_integer(producer))
     return true;
   const Candidate& candidate = candidates_[at(producer)];
-  if (candidate.rule == QuantizationRule::kWeighted) return candidate.float_output;
+  if (candidate.rule == QuantizationRule::kWeighted) return candidate.kernel->output != OutputForm::kCodes;
   return std::all_of(candidate.activations.begin(), candidate.activations.end(),
                      [&](ValueId input) { return could_be_real(input); });
 }
@@ -329,7 +344,7 @@ void Planner::take_back(NodeId n) {
   for (ValueId output : outputs)
     if (output != kNoValue && some_integer_reads(output)) return;
   const bool weighted = candidate.rule == QuantizationRule::kWeighted;
-  if (weighted && !candidate.float_output) return;
+  if (weighted && candidate.kernel->output == OutputForm::kCodes) return;
   if (!weighted && !std::all_of(candidate.activations.begin(), candidate.activations.end(),
                                 [&](ValueId input) { return could_be_real(input); }))
     return;
@@ -358,9 +373,12 @@ std::optional<ColumnAddend> Planner::find_bias_add(NodeId n) const {
 /// The bias that the operator takes itself.
 void Planner::plan_bias(NodeId n, PlannedWeights& planned) const {
   const Node& node = graph_.nodes[at(n)];
-  planned.bias_input = find_op(graph_, node).max_inputs > 2;
+  const bool has_input = find_op(graph_, node).max_inputs > 2;
+  planned.bias_place = !has_input                         ? BiasPlace::kBehind
+                       : target_.bias == BiasForm::kReals ? BiasPlace::kReals
+                                                          : BiasPlace::kCodes;
   const Tensor* bias = graph_.constant(node.input(2));
-  if (!planned.bias_input || bias == nullptr) return;
+  if (!has_input || bias == nullptr) return;
   const auto row = row_of(*bias, candidates_[at(n)].layout->output_channels());
   planned.bias.assign(row->begin(), row->end());
 }
@@ -372,11 +390,13 @@ void Planner::plan_weights(NodeId n) {
   PlannedWeights planned;
   plan_bias(n, planned);
   const ValueId input = node.inputs[0];
-  planned.params = choose_weight_params(weights, layout, planned.bias, *plan_.values[at(input)].params,
-                                        scheme_, find_override(scheme_, name(node.inputs[1])));
+  const bool in_codes = planned.bias_place == BiasPlace::kCodes;
+  planned.params = choose_weight_params(weights, layout, in_codes ? planned.bias : std::vector<double>{},
+                                        *plan_.values[at(input)].params, scheme_,
+                                        find_override(scheme_, name(node.inputs[1])));
   const auto bound = [&] { return bound_of_sums(planned, weights, layout, *plan_.values[at(input)].params); };
   if (!bound().fits()) {
-    overflows_[n] = "its sums could leave s32: " + bound().text();
+    refused_[n] = "its sums could leave s32: " + bound().text();
     return;
   }
   const bool corrects = scheme_.bias_correction != BiasCorrection::kOff;
@@ -385,7 +405,7 @@ void Planner::plan_weights(NodeId n) {
     const InputMeans means = corrects ? input_means(graph_, node, layout, ranges_)
                                       : InputMeans{1, ranges_.find(name(input))->zero};
     std::vector<double> shift = bias_shift(weights, planned, layout, means, means);
-    if (!shift.empty() && !planned.bias_input) {
+    if (!shift.empty() && planned.bias_place == BiasPlace::kBehind) {
       // The shift goes into the Add behind, if there is one: what it added is part of the bias then.
       if (const auto addend = find_bias_add(n)) {
         planned.bias_add = index_.uses(node.outputs[0])[0].node;
@@ -434,22 +454,13 @@ void Planner::finish_value(ValueId id) {
 
 }  // namespace
 
-void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target) {
-  const DataType activation = scheme.activations.dtype, weight = scheme.weights.dtype;
-  if (!target.multiplies(activation, weight))
-    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + " does not multiply " +
-                                                 std::string(name_of(activation)) + " by " +
-                                                 std::string(name_of(weight)));
-  check_overrides(graph, scheme, target);
-}
-
 PlannedModel plan_quantization(const Graph& graph, const RangeTable& ranges, const QuantizationScheme& scheme,
                                const TargetProfile& target) {
   for (Reasons reasons;;) {
     Planner planner(graph, ranges, scheme, target, reasons);
     QuantizationPlan plan = planner.run();
-    if (planner.overflows().empty()) return {graph, std::move(plan)};
-    reasons.insert(planner.overflows().begin(), planner.overflows().end());
+    if (planner.refused().empty()) return {graph, std::move(plan)};
+    reasons.insert(planner.refused().begin(), planner.refused().end());
   }
 }
 

@@ -8,10 +8,6 @@
 
 namespace quantize {
 
-/// Errors: Error(kInvalidArgument) for options that contradict the target, and for an override of a value
-/// that the graph does not have or the target has no such form of.
-void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target);
-
 /// Plans the quantization of a prepared graph.
 ///
 /// A node becomes integer if the target has an integer kernel for it, its activations and (unless the target

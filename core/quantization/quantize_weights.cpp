@@ -22,6 +22,7 @@ QuantType weight_type(const QuantizationScheme& scheme, const ValueOverride* spe
   if (specific->is_unsigned && *specific->is_unsigned != (type.dtype == DataType::kU8))
     throw Error(ErrorKind::kInvalidArgument,
                 "weights are held as " + std::string(name_of(type.dtype)) + "; leave out 'unsigned'");
+  check_weight_type(type);
   return type;
 }
 
@@ -56,6 +57,11 @@ std::vector<Range> weight_ranges(const Tensor& weights, const WeightLayout& layo
 }
 
 }  // namespace
+
+void check_weight_type(const QuantType& type) {
+  if (type.dtype == DataType::kU8 && type.num_bits < 8)
+    throw Error(ErrorKind::kInvalidArgument, "weights of fewer than 8 bits are held as s8, not as u8");
+}
 
 float bias_scale(const QuantParams& weights, const QuantParams& input, size_t channel) {
   return input.scale_of(channel) * weights.scale_of(channel);

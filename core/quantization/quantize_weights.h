@@ -9,6 +9,10 @@
 
 namespace quantize {
 
+/// Errors: Error(kInvalidArgument) for u8 of fewer than 8 bits, whose zero point is not 128: kernels of
+/// integers take that one alone.
+void check_weight_type(const QuantType& type);
+
 /// Scale of the s32 bias of output channel o: the float product of the scales of input and weights, as
 /// runtimes compute it. The input has one, or one per output channel where a convolution is depthwise.
 float bias_scale(const QuantParams& weights, const QuantParams& input, size_t channel);

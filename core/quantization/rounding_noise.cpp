@@ -239,7 +239,7 @@ void Propagation::visit(NodeId id) {
       layout && x != nullptr && static_cast<int64_t>(x->size()) == layout->input_channels() &&
       static_cast<int64_t>(x->axis) == layout->input_axis_of(shape(node.inputs[0]).size());
   if (multiplies) {
-    if (!layout->depthwise()) return mix(id, *layout, *x);
+    if (!layout->keeps_channels_apart()) return mix(id, *layout, *x);
     Channels y{.axis = x->axis, .share = {}, .power = {}};
     for (int64_t o = 0; o < layout->output_channels(); ++o) {
       y.share.push_back(x->share[static_cast<size_t>(layout->first_input(o))]);

@@ -14,12 +14,6 @@ bool implies(const QuantParams& params, const Clamp& clamp) {
   return true;
 }
 
-bool is_image_conv(const Graph& graph, const Node& node) {
-  if (node.op_type != "Conv" || !node.domain.empty()) return false;
-  const auto& weights = graph.value(node.inputs[1]).shape;
-  return weights && weights->size() == 4 && is_static(*weights);
-}
-
 Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
              const TargetProfile& target)
     : clamps_(graph.nodes.size(), kNoNode),
@@ -32,10 +26,12 @@ Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Cand
     clamps_[n] = clamp_reading(graph, index, graph.nodes[n].outputs[0]);
     if (clamps_[n] != kNoNode) {
       before_[static_cast<size_t>(clamps_[n])] = node;
-    } else if (is_image_conv(graph, graph.nodes[n])) {
-      if (target.fuses_functions) find_function(graph, index, candidates, node);
-      if (target.joins_residuals) find_addition(graph, index, candidates, node);
+      continue;
     }
+    if (target.find_fusion(FusedPart::kFunction, graph, graph.nodes[n]) != nullptr)
+      find_function(graph, index, candidates, node);
+    if (target.find_fusion(FusedPart::kResidual, graph, graph.nodes[n]) != nullptr)
+      find_addition(graph, index, candidates, node);
   }
 }
 

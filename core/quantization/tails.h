@@ -15,15 +15,12 @@ namespace quantize {
 /// True if the codes in use already keep every value inside the clamp.
 bool implies(const QuantParams& params, const Clamp& clamp);
 
-/// True for a Conv of two spatial axes.
-bool is_image_conv(const Graph& graph, const Node& node);
-
 /// A tail of a node is the clamp, activation function or residual addition that alone reads its result. A
 /// runtime can apply it before it rounds. This class finds the tails of every node.
 class Tails {
  public:
-  /// Finds a clamp behind each candidate; behind a convolution of images also a function and an addition, if
-  /// the target applies them and the user excludes no part of them.
+  /// Finds a clamp behind each candidate; else a function and an addition, if the target can apply them
+  /// (TargetProfile::find_fusion) and the user excludes no part of them.
   Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
         const TargetProfile& target);
 

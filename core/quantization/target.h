@@ -1,7 +1,8 @@
-// The operators, types and fusions of one runtime. Data: a runtime is one file under targets/ and one line in
-// targets/all_targets.cpp.
+// What one runtime wants of a quantized model. Data: a runtime is one file under targets/ and one line in
+// targets/all_targets.cpp. Read TargetProfile first.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,16 +12,40 @@
 
 namespace quantize {
 
-/// An operator that the runtime computes on 8-bit integers.
+/// A property of a node; nullptr where a table has one: every node has it.
+using NodeTest = bool (*)(const Graph& graph, const Node& node);
+
+/// Element types that the runtime multiplies.
+struct TypePair {
+  DataType activation, weight;
+  /// True if it wants the zero point of activations in the middle of the codes.
+  bool symmetric = false;
+};
+
+/// What an integer operator returns, and so where QuantizeLinear stands.
+enum class OutputForm {
+  kCodes,         // codes: QuantizeLinear stands behind it
+  kCodesOrReals,  // codes where QuantizeLinear stands behind it, else reals
+  kReals,         // reals: QuantizeLinear stands in front of the operators that read them
+};
+
+/// Whether an operator that computes has one scale for its inputs and its output. (An operator that moves
+/// elements always has.)
+enum class ScaleSharing {
+  kNone,        // each its own
+  kWhereAlone,  // its own for an input that others read too; the other inputs take the output's
+  kAlways,      // one for all; where that cannot be, the operator stays float
+};
+
+/// An operator that the runtime computes on 8-bit integers: DequantizeLinear stands in front of it. Of several
+/// entries for one operator the first that fits a node holds.
 struct IntegerOperator {
   const char* op_type;
-  /// True if its output may stay float: the runtime multiplies integers and returns reals.
-  bool float_output = false;
-  /// Only where this attribute has this value, or is left out; nullptr: always.
-  const char* attribute = nullptr;
-  const char* attribute_value = nullptr;
-  /// Only where this is true; nullptr: always.
-  bool (*fits)(const Graph& graph, const Node& node) = nullptr;
+  OutputForm output = OutputForm::kCodes;
+  ScaleSharing scales = ScaleSharing::kNone;
+  NodeTest fits = nullptr;
+  /// What it multiplies, if not all that the runtime does.
+  std::span<const TypePair> type_pairs = {};
 };
 
 /// A float operator that the runtime computes on codes by itself, where DequantizeLinear stands before all
@@ -32,37 +57,62 @@ struct UnaskedFusion {
   bool rounds_constants = false;
 };
 
-/// Element types that the runtime multiplies.
-struct TypePair {
-  DataType activation, weight;
+/// What a runtime may apply to the reals that an integer operator computes, before it rounds them.
+enum class FusedPart {
+  kClamp,     // a Relu or Clip. Without it, what feeds one that the range does not imply is computed in float
+  kFunction,  // any Function of kernels/integer.h
+  kResidual,  // the addition of another image
+};
+struct Fusion {
+  FusedPart part;
+  NodeTest behind = nullptr;           // the operators that do so
+  std::optional<DataType> codes = {};  // the type of all codes that take part; nothing: any
 };
 
-/// One runtime: operators, types and fusions that it computes on integers.
+/// Activations with a scale per channel (axis 1): what may write and what may read them, and their type.
+struct ChannelScales {
+  NodeTest writes = nullptr, reads = nullptr;
+  DataType codes = DataType::kU8;
+};
+
+/// How the runtime takes the bias of an operator that has an input for it.
+enum class BiasForm {
+  kCodes,  // s32 of scale x_scale * w_scale, behind DequantizeLinear
+  kReals,  // f32
+};
+
+/// Opsets of a model, both ends included.
+struct OpsetRange {
+  int64_t lowest, highest;
+};
+
+/// One runtime. Spans and strings live as long as the program.
 struct TargetProfile {
   const char* name;
-  const char* description;  // for help texts
-  std::span<const IntegerOperator> operators;
-  std::span<const TypePair> type_pairs;
-  /// Float operators that the runtime computes on codes unless a shield stands before their Q (insert_qdq).
+  const char* description;                     // for help texts
+  std::span<const IntegerOperator> operators;  // all others are computed in float
+  std::span<const TypePair> type_pairs;        // the first is taken where the user asks for none
+  OpsetRange opsets;
+  BiasForm bias = BiasForm::kCodes;
+  std::span<const Fusion> fusions = {};
+  const ChannelScales* channel_scales = nullptr;  // nullptr: one scale per activation
+  /// What is not to be computed in float unless it is shielded (insert_qdq).
   std::span<const UnaskedFusion> unasked_fusions = {};
-  /// True for a form that the runtime computes wrongly or refuses where it turns images to another layout:
-  /// such a node stays float, behind a barrier (insert_qdq). nullptr: there is none.
-  bool (*mislays)(const Graph& graph, const Node& node) = nullptr;
-  /// True if a Conv of two spatial axes and u8 applies any Function of kernels/integer.h to its reals before
-  /// it rounds them.
-  bool fuses_functions = false;
-  /// True if its integer operators clamp their codes: then a Relu or Clip that the range does not imply costs
-  /// nothing. Otherwise the layer before such a clamp is computed in float.
-  bool clamps_codes = false;
-  /// True if such a Conv adds a residual to its reals before it rounds them.
-  bool joins_residuals = false;
-  /// True if such a Conv may write a scale per channel, and a depthwise one may read it.
-  bool has_channel_scales = false;
+  /// Forms that the runtime computes wrongly or refuses where it turns images to another layout: such a node
+  /// stays float, behind a barrier (insert_qdq). nullptr: there is none.
+  NodeTest mislays = nullptr;
 
   /// The entry for this node, or nullptr: the runtime computes it in float.
   const IntegerOperator* find(const Graph& graph, const Node& node) const;
   const UnaskedFusion* find_unasked(const Node& node) const;
-  bool multiplies(DataType activation, DataType weight) const;
+  /// The entry for a part behind this integer node, or nullptr: the runtime rounds before it.
+  const Fusion* find_fusion(FusedPart part, const Graph& graph, const Node& node) const;
+  /// True if some integer operator applies the part.
+  bool fuses(FusedPart part) const;
+  /// The entry for these types, of all operators or of one; nullptr: it does not multiply them.
+  const TypePair* find_types(DataType activation, DataType weight, const IntegerOperator* by = nullptr) const;
+  /// The first entry with these types; nothing: any. Errors: Error(kInvalidArgument) listing what there is.
+  const TypePair& choose_types(std::optional<DataType> activation, std::optional<DataType> weight) const;
 };
 
 /// Every target. Defined in targets/all_targets.cpp: the one line to add.

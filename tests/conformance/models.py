@@ -1,4 +1,6 @@
 """What the scripts beside this one share: small models, calls of the program, sessions of ONNX Runtime, signal to noise."""
+import functools
+import re
 import subprocess
 from pathlib import Path
 
@@ -40,6 +42,13 @@ def call(program, *words):
     if done.returncode != 0:
         raise RuntimeError(f"exit {done.returncode}: {done.stderr.strip()}")
     return done.stdout
+
+
+@functools.cache
+def targets(program):
+    """The targets that the program has: what it lists where it is asked for another."""
+    done = subprocess.run([program, "model.onnx", "--target", "?"], capture_output=True, text=True, check=False)
+    return re.search(r"none of ([^;]+)", done.stderr)[1].split(", ")
 
 
 def sqnr(reference, candidate):

@@ -23,13 +23,12 @@ import onnx
 from onnx import helper
 
 from form_table import CHANNELS, all_forms, node
-from models import LEVELS, call, save, save_samples, session, sqnr
+from models import LEVELS, call, save, save_samples, session, sqnr, targets
 
 EXTENTS = {3: [1, 3, 40], 4: [1, 3, 16, 16], 5: [1, 3, 8, 6, 8]}
 CALIBRATED, JUDGED = 8, 2
 AGREEMENT = 40          # decibels between the two engines: single codes may round to the other side
 SHARED = 24             # forms in one model
-VARIANTS = list(itertools.product(("qdq", "int8"), ("ort-x86", "native"), (False, True)))
 
 
 def weights(random, *shape):
@@ -141,14 +140,14 @@ def try_variant(network, variant):
 
 
 def try_model(job):
-    forms, folder = job
+    forms, folder, variants = job
     try:
         network = Network(forms, folder)
     except Exception as error:
         if len(forms) == 1:
             return [(f"{forms[0][1].label}, opset {forms[0][0]}", f"FP32: {' '.join(str(error).split())[:300]}", (np.nan,) * 3)]
-        return [result for i, form in enumerate(forms) for result in try_model(([form], f"{folder}_{i}"))]
-    return [result for variant in VARIANTS for result in try_variant(network, variant)]
+        return [result for i, form in enumerate(forms) for result in try_model(([form], f"{folder}_{i}", variants))]
+    return [result for variant in variants for result in try_variant(network, variant)]
 
 
 def main():
@@ -160,7 +159,8 @@ def main():
     os.environ["QUANTIZE"] = options.program
     forms = [form for form in all_forms() if options.only in form.label]
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ProcessPoolExecutor(2) as pool:
-        jobs = [(group, f"{options.keep or folder}/{i}") for i, group in enumerate(split_by_model(forms))]
+        variants = list(itertools.product(("qdq", "int8"), targets(options.program), (False, True)))
+        jobs = [(group, f"{options.keep or folder}/{i}", variants) for i, group in enumerate(split_by_model(forms))]
         results = [result for part in pool.map(try_model, jobs) for result in part]
     failures = [result for result in results if result[1]]
     for label, fault, figures in results if options.only else failures:

@@ -33,6 +33,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from drawn_pieces import draw_genes, grow
+from models import targets
 
 SAMPLES = 20                 # enough for the search to hold some back
 TESTED = 3                   # of them, to compare engines on
@@ -46,14 +47,17 @@ CODES_OF_NO_STANDARD = ONE_CODE_APART | {"Resize"}
 UNSTEADY = {"Ceil", "Floor", "Round", "Sign", "ThresholdedRelu", "Reciprocal", "Pow", "Exp", "Log", "Greater", "Less"}  # where a small error may become a large one
 
 CHEAP = ["--method", "mse"]
-FORMS = [("qdq ort-x86", ["--format", "qdq", "--target", "ort-x86", *CHEAP]),
-         ("int8 ort-x86", ["--format", "int8", "--target", "ort-x86", *CHEAP]),
-         ("qdq native", ["--format", "qdq", "--target", "native", *CHEAP]),
-         ("int8 native", ["--format", "int8", "--target", "native", *CHEAP]),
-         ("qdq, search", ["--format", "qdq"]),
+FORMS = [("qdq, search", ["--format", "qdq"]),
          ("int8, search", ["--format", "int8"]),
          ("qdq, half in float", ["--format", "qdq", *CHEAP]),
          ("int8, half in float", ["--format", "int8", *CHEAP])]
+
+
+def every_target(program):
+    """The files of each target, by a method."""
+    return [(f"{form} {target}", ["--format", form, "--target", target, *CHEAP]) for target in targets(program) for form in ("qdq", "int8")]
+
+
 FOREIGN = [("foreign QDQ", QuantFormat.QDQ, {}), ("foreign QDQ per channel", QuantFormat.QDQ, {"per_channel": True}),
            ("foreign QOperator", QuantFormat.QOperator, {}), ("foreign s8", QuantFormat.QDQ, {"activation_type": QuantType.QInt8})]
 
@@ -332,12 +336,12 @@ class Trial:
 
     def checks(self, seed, everything):
         """The checks to make, as functions by name: all of them, or a choice that changes with the seed."""
-        forms = [(n, lambda n=n, w=w: self.check_form(n, w)) for n, w in FORMS]
+        by_target, forms = ([(n, lambda n=n, w=w: self.check_form(n, w)) for n, w in table] for table in (every_target(self.program), FORMS))
         foreign = [(n, lambda n=n, f=f, o=o: self.check_foreign(n, f, o)) for n, f, o in FOREIGN]
         if not everything:
-            forms = [forms[seed % 4], forms[4 + seed // 4 % 4]]
+            by_target, forms = [by_target[seed % len(by_target)]], [forms[seed // len(by_target) % len(forms)]]
             foreign = [foreign[seed // 3 % 4]] if seed % 3 == 0 else []
-        return [("FP32", self.check_float), *forms, *foreign]
+        return [("FP32", self.check_float), *by_target, *forms, *foreign]
 
 
 class Samples(CalibrationDataReader):

@@ -1,5 +1,6 @@
 // Our own engine, and the files of integer operators it shares with ONNX Runtime: what either of the two
 // computes on codes. Functions of one code need no operator of their own: the engine makes tables of them.
+#include "core/fusion/patterns.h"
 #include "core/integer/transposed_phases.h"
 #include "core/ops/support/resample.h"
 #include "core/quantization/targets/onnx_runtime.h"
@@ -21,12 +22,12 @@ bool has_codes(const Graph& graph, const Node& resize) {
 constexpr IntegerOperator kOperators[] = {
     {.op_type = "Conv"},
     {.op_type = "ConvTranspose", .fits = has_phases},
-    {.op_type = "Gemm", .float_output = true},
-    {.op_type = "MatMul", .float_output = true},
+    {.op_type = "Gemm", .output = OutputForm::kCodesOrReals},
+    {.op_type = "MatMul", .output = OutputForm::kCodesOrReals},
 
     {.op_type = "Add"},
     {.op_type = "AveragePool"},
-    {.op_type = "Concat"},
+    {.op_type = "Concat", .scales = ScaleSharing::kWhereAlone},
     {.op_type = "GlobalAveragePool"},
     {.op_type = "Mul"},
 
@@ -59,6 +60,14 @@ constexpr IntegerOperator kOperators[] = {
 constexpr TypePair kTypePairs[] = {
     {DataType::kU8, DataType::kS8}, {DataType::kU8, DataType::kU8}, {DataType::kS8, DataType::kS8}};
 
+constexpr Fusion kFusions[] = {
+    {.part = FusedPart::kClamp},
+    {.part = FusedPart::kFunction, .behind = is_image_conv, .codes = DataType::kU8},
+    {.part = FusedPart::kResidual, .behind = is_image_conv, .codes = DataType::kU8},
+};
+
+constexpr ChannelScales kChannelScales = {.writes = is_image_conv, .reads = is_depthwise_image_conv};
+
 }  // namespace
 
 extern const TargetProfile kNative;
@@ -66,11 +75,10 @@ const TargetProfile kNative{.name = "native",
                             .description = "the engine of this program",
                             .operators = kOperators,
                             .type_pairs = kTypePairs,
+                            .opsets = kOnnxRuntimeOpsets,
+                            .fusions = kFusions,
+                            .channel_scales = &kChannelScales,
                             .unasked_fusions = kOnnxRuntimeFusions,
-                            .mislays = onnx_runtime_mislays,
-                            .fuses_functions = true,
-                            .clamps_codes = true,
-                            .joins_residuals = true,
-                            .has_channel_scales = true};
+                            .mislays = onnx_runtime_mislays};
 
 }  // namespace quantize

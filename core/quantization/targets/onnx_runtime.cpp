@@ -2,6 +2,10 @@
 
 namespace quantize {
 
+bool resizes_by_nearest(const Graph&, const Node& resize) {
+  return resize.string_attribute("mode", "nearest") == "nearest";
+}
+
 bool onnx_runtime_mislays(const Graph&, const Node& node) {
   if (!node.domain.empty()) return false;
   if (node.op_type == "Pad") return node.input(3) != kNoValue;

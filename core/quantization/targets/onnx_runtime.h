@@ -1,11 +1,39 @@
-// Changes that ONNX Runtime makes to a quantized graph by itself, unasked. Every file that is written may be
-// run by it, so all targets share this. Tried operator by operator with version 1.32
+// What ONNX Runtime's CPU provider computes on codes, asked and unasked. Every file that is written may be run
+// by it, so all targets share the second table. Tried operator by operator with version 1.32
 // (tests/conformance/operator_forms.py).
 #pragma once
 
 #include "core/quantization/target.h"
 
 namespace quantize {
+
+bool resizes_by_nearest(const Graph& graph, const Node& resize);
+
+/// The operators that its QDQ selectors fuse.
+inline constexpr IntegerOperator kOnnxRuntimeOperators[] = {
+    {.op_type = "Conv"},
+    {.op_type = "Gemm", .output = OutputForm::kCodesOrReals},
+    {.op_type = "MatMul", .output = OutputForm::kCodesOrReals},
+
+    {.op_type = "Add"},
+    {.op_type = "AveragePool"},
+    {.op_type = "Concat", .scales = ScaleSharing::kWhereAlone},
+    {.op_type = "GlobalAveragePool"},
+    {.op_type = "LeakyRelu"},
+    {.op_type = "Mul"},
+    {.op_type = "Sigmoid"},
+
+    {.op_type = "Flatten"},
+    {.op_type = "Gather"},
+    {.op_type = "MaxPool"},
+    {.op_type = "Reshape"},
+    {.op_type = "Resize", .fits = resizes_by_nearest},
+    {.op_type = "Slice"},
+    {.op_type = "Split"},
+    {.op_type = "Squeeze"},
+    {.op_type = "Transpose"},
+    {.op_type = "Unsqueeze"},
+};
 
 /// Float operators that it computes on codes where they stand between DequantizeLinear and QuantizeLinear.
 /// Those that move elements are left out: it takes them only if both have the same scale, and then nothing
@@ -26,6 +54,9 @@ inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
     {.op_type = "Softmax"},
     {.op_type = "Where", .rounds_constants = true},
 };
+
+/// The opsets of the files that this program reads, all of which it knows.
+inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 21};
 
 /// True for forms that its layout optimizer spoils: it lays the images between two integer convolutions with
 /// their channels last, where `axes` stay what they were, and a cubic interpolation is of the wrong axes or

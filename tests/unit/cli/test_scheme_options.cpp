@@ -62,18 +62,41 @@ TEST_CASE("An override that makes no sense names the value, the key and what it 
   CHECK_THAT(failure(R"({"a": {"enabled": 0}})"), Contains("true or false"));
 }
 
+TEST_CASE("Types that are not asked for are the target's") {
+  const TargetProfile& target = find_target("ort-x86");
+  SchemeFlags flags;
+  CHECK(make_scheme(flags, target).activations.dtype == DataType::kU8);
+  CHECK(make_scheme(flags, target).weights.dtype == DataType::kS8);
+  flags.weight_type = "u8";
+  CHECK(make_scheme(flags, target).activations.dtype == DataType::kU8);
+  CHECK(make_scheme(flags, target).weights.dtype == DataType::kU8);
+  flags.weight_type = "s8";
+  flags.activations = "s8";
+  CHECK(make_scheme(flags, target).activations.dtype == DataType::kS8);
+  flags.weight_type = "u8";
+  CHECK_THROWS_WITH(make_scheme(flags, target),
+                    Catch::Matchers::Contains("does not multiply s8 activations by u8 weights") &&
+                        Catch::Matchers::Contains("u8 activations by s8 weights"));
+
+  static constexpr TypePair kSymmetric[] = {{DataType::kS8, DataType::kS8, true}};
+  TargetProfile symmetric = target;
+  symmetric.type_pairs = kSymmetric;
+  CHECK(make_scheme({}, symmetric).activations.symmetric);
+  CHECK(make_scheme({}, symmetric).activations.dtype == DataType::kS8);
+}
+
 TEST_CASE("Flags become a scheme") {
   SchemeFlags flags;
   flags.weights = "per-tensor";
   flags.activations = "s8";
   flags.symmetric = flags.reduce_range = true;
   flags.bias_correction = "off";
-  const QuantizationScheme scheme = make_scheme(flags);
+  const QuantizationScheme scheme = make_scheme(flags, find_target("ort-x86"));
   CHECK_FALSE(scheme.per_channel_weights);
   CHECK(scheme.activations.dtype == DataType::kS8);
   CHECK(scheme.activations.symmetric);
   CHECK(scheme.weights.num_bits == 7);
   CHECK(scheme.bias_correction == BiasCorrection::kOff);
   flags.scheme.exclude = {"conv("};
-  CHECK_THROWS_WITH(make_scheme(flags), Catch::Matchers::Contains("conv("));
+  CHECK_THROWS_WITH(make_scheme(flags, find_target("ort-x86")), Catch::Matchers::Contains("conv("));
 }

@@ -95,6 +95,20 @@ TEST_CASE("Fitted rounding never does worse than the nearest codes, and takes ne
   }
 }
 
+TEST_CASE("Fitted rounding: codes of u8 are those of s8 and their zero point") {
+  Case c = make_case(2, 3, 4, 9, 8);
+  const std::vector<int> codes =
+      fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1).to_vector<int>();
+  c.params.dtype = DataType::kU8;
+  for (int32_t& zero : c.params.zero_point) zero = 128;
+  c.params.quant_min += 128;
+  c.params.quant_max += 128;
+  std::vector<int> shifted =
+      fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1).to_vector<int>();
+  for (int& code : shifted) code -= 128;
+  CHECK(shifted == codes);
+}
+
 TEST_CASE("Fitted rounding comes close to the best of all choices") {
   const Case c = make_case(1, 4, 10, 1, 3);
   const Tensor fitted = fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1);

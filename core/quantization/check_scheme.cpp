@@ -1,0 +1,27 @@
+// What a target can do, against what is asked of it.
+#include "core/quantization/check_scheme.h"
+
+#include <string>
+
+#include "core/error.h"
+#include "core/quantization/check_overrides.h"
+#include "core/quantization/quantize_weights.h"
+
+namespace quantize {
+
+void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target) {
+  const TypePair& types = target.choose_types(scheme.activations.dtype, scheme.weights.dtype);
+  if (types.symmetric && !scheme.activations.symmetric)
+    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name +
+                                                 " wants the zero point of activations in the middle of "
+                                                 "their codes; ask for symmetric activations");
+  if (graph.opset() < target.opsets.lowest || graph.opset() > target.opsets.highest)
+    throw Error(ErrorKind::kUnsupported, std::string("target ") + target.name + " takes models of opset " +
+                                             std::to_string(target.opsets.lowest) + " to " +
+                                             std::to_string(target.opsets.highest) + "; this one has opset " +
+                                             std::to_string(graph.opset()));
+  check_weight_type(scheme.weights);
+  check_overrides(graph, scheme, target);
+}
+
+}  // namespace quantize
