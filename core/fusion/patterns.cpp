@@ -67,10 +67,32 @@ std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphInd
   return ImageAddition{use.node, other};
 }
 
+CodeLimits clamp_codes(const Clamp& clamp, float scale, int32_t zero_point, CodeLimits codes) {
+  return {quantize_value(clamp.low, scale, zero_point, codes.low, codes.high),
+          quantize_value(clamp.high, scale, zero_point, codes.low, codes.high)};
+}
+
+bool cuts_codes(const Clamp& clamp, const std::vector<float>& scale, const std::vector<int32_t>& zero_point,
+                CodeLimits codes) {
+  for (size_t c = 0; c < scale.size(); ++c) {
+    const CodeLimits left = clamp_codes(clamp, scale[c], zero_point[c], codes);
+    if (left.low > codes.low || left.high < codes.high) return true;
+  }
+  return false;
+}
+
+bool cuts_codes(const Clamp& clamp, const QuantParams& params) {
+  return cuts_codes(clamp, params.scale, params.zero_point, {params.quant_min, params.quant_max});
+}
+
 bool is_image_conv(const Graph& graph, const Node& node) {
   if (node.op_type != "Conv" || !node.domain.empty()) return false;
   const auto& weights = graph.value(node.inputs[1]).shape;
   return weights && weights->size() == 4 && is_static(*weights);
+}
+
+bool is_depthwise(const Node& conv, Dims weights) {
+  return weights[1] == 1 && weights[0] == conv.int_attribute("group", 1);
 }
 
 bool is_depthwise_image_conv(const Graph& graph, const Node& node) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/quant_params.h"
 
 namespace quantize {
 
@@ -12,6 +13,21 @@ namespace quantize {
 struct Clamp {
   float low, high;  // -inf or +inf where the node has no bound
 };
+
+/// The smallest and the largest code of some.
+struct CodeLimits {
+  int32_t low, high;
+};
+
+/// The codes that a clamp leaves of `codes`: to clamp reals and then to round them is to round them and then
+/// to clamp their codes to these.
+CodeLimits clamp_codes(const Clamp& clamp, float scale, int32_t zero_point, CodeLimits codes);
+
+/// True if it leaves out some of them, of any channel. Requires: as many zero points as scales.
+bool cuts_codes(const Clamp& clamp, const std::vector<float>& scale, const std::vector<int32_t>& zero_point,
+                CodeLimits codes);
+/// The same for the codes in use.
+bool cuts_codes(const Clamp& clamp, const QuantParams& params);
 
 /// True for a constant of one element and no more axes than `x`: an element-wise operator applies it to every
 /// element of x and keeps its shape. With more axes the result would have them, too; where the rank of x is
@@ -63,7 +79,11 @@ std::optional<std::vector<float>> row_of(const Tensor& tensor, int64_t columns);
 /// True for a Conv of two spatial axes whose weights have a known shape.
 bool is_image_conv(const Graph& graph, const Node& node);
 
-/// True for such a one of which output channel c reads input channel c alone.
+/// True if each output channel of a convolution reads the one input channel of its number.
+/// Shapes: weights [outputs, inputs of one group, ...].
+bool is_depthwise(const Node& conv, Dims weights);
+
+/// True for an image convolution that is depthwise.
 bool is_depthwise_image_conv(const Graph& graph, const Node& node);
 
 /// True for an image convolution whose taps do not all read the same elements: one that has a kernel larger than

@@ -69,10 +69,6 @@ std::optional<Function> function_of(const Node& conv) {
   return static_cast<Function>(conv.int_attribute("function", 0));
 }
 
-bool is_depthwise(const Node& conv, Dims weights) {
-  return weights[1] == 1 && weights[0] == conv.int_attribute("group", 1);
-}
-
 Node as_fused_conv(const Node& conv) {
   Node fused = conv;
   fused.op_type = "FusedConv";

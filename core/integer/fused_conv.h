@@ -32,9 +32,6 @@ bool joins_residual(const Node& conv);
 /// The function that it applies before it rounds.
 std::optional<Function> function_of(const Node& conv);
 
-/// True if each output channel reads the one input channel of its number.
-bool is_depthwise(const Node& conv, Dims weights);
-
 /// The reference of QLinearConv and of what FusedConv is before additions and tables.
 void evaluate_conv_codes(const EvaluateContext& context);
 

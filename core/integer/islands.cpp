@@ -18,17 +18,6 @@ bool is_quantize(const Node& node) {
   return node.op_type == "QuantizeLinear" && node.domain.empty();
 }
 
-/// True if some u8 code is out of the clamp's reach.
-bool cuts_codes(const OperandParams& params, const Clamp& clamp) {
-  for (size_t c = 0; c < params.scale.size(); ++c) {
-    const auto code = [&](float real) {
-      return quantize_value(real, params.scale[c], params.zero_point[c], 0, 255);
-    };
-    if (code(clamp.low) > 0 || code(clamp.high) < 255) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 bool Islands::is_kept(ValueId id) const {
@@ -142,7 +131,8 @@ std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) 
   found.absorbed.push_back(index_.uses(id)[0].node);
   const Node& node = graph_.nodes[static_cast<size_t>(found.absorbed.back())];
   const auto y = is_quantize(node) ? codes_of(node, node.outputs[0]) : std::nullopt;
-  if (!y || !fits_fused_conv(*y, found.residual ? 1 : channels) || (clamp && cuts_codes(y->params, *clamp)))
+  if (!y || !fits_fused_conv(*y, found.residual ? 1 : channels) ||
+      (clamp && cuts_codes(*clamp, y->params.scale, y->params.zero_point, {0, 255})))
     return std::nullopt;
   found.y = *y;
   return found;
@@ -151,13 +141,11 @@ std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) 
 /// A clamp of reals before rounding is one of codes after it. It is left out where no code is cut off.
 void Islands::set_limits(IslandResult& found, const Clamp& clamp) {
   const bool is_signed = graph_.value(found.y.zero_point).dtype == DataType::kS8;
-  const int32_t lowest = is_signed ? -128 : 0, highest = is_signed ? 127 : 255;
-  const auto code = [&](float real) {
-    return quantize_value(real, found.y.params.scale[0], found.y.params.zero_point[0], lowest, highest);
-  };
-  found.low = code(clamp.low);
-  found.high = code(clamp.high);
-  if (found.low > lowest || found.high < highest)
+  const CodeLimits all = is_signed ? CodeLimits{-128, 127} : CodeLimits{0, 255};
+  const CodeLimits left = clamp_codes(clamp, found.y.params.scale[0], found.y.params.zero_point[0], all);
+  found.low = left.low;
+  found.high = left.high;
+  if (left.low > all.low || left.high < all.high)
     found.unclamped =
         graph_.add_value(graph_.value(found.y.codes).name + "_unclamped",
                          graph_.value(found.y.zero_point).dtype, graph_.value(found.y.codes).shape);

@@ -34,7 +34,7 @@ struct WeightLayout {
     return o / outputs * group_stride + o % outputs * output_stride + i * input_stride;
   }
   /// True if every output channel reads one of several input channels alone. (Of a depthwise convolution
-  /// it is the one of its number: is_depthwise_image_conv.)
+  /// it is the one of its number: is_depthwise.)
   bool keeps_channels_apart() const { return inputs == 1 && groups > 1; }
 };
 

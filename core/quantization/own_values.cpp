@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/error.h"
+#include "core/passes/passes.h"
 #include "core/quantization/channel_scales.h"
 
 namespace quantize {

@@ -193,7 +193,7 @@ bool Planner::joins_residual(NodeId n) {
   const NodeId clamp = tails_.clamp(addition->add);
   const ValueId sum = graph_.nodes[at(clamp == kNoNode ? addition->add : clamp)].outputs[0];
   if (!fits(addition->other) || !fits(sum) || !some_candidate_reads(sum)) return false;
-  return clamp == kNoNode || implies(*own(sum).params, *constant_clamp(graph_, graph_.nodes[at(clamp)]));
+  return clamp == kNoNode || !cuts_codes(*constant_clamp(graph_, graph_.nodes[at(clamp)]), *own(sum).params);
 }
 
 bool Planner::some_candidate_reads(ValueId id) const {
@@ -287,7 +287,7 @@ void Planner::plan_clamp(NodeId n, const QuantParams& params) {
   const NodeId id = tails_.clamp(n);
   PlannedNode& clamp = plan_.nodes[at(id)];
   const std::string& output = name(graph_.nodes[at(id)].outputs[0]);
-  if (implies(params, *constant_clamp(graph_, graph_.nodes[at(id)]))) {
+  if (!cuts_codes(*constant_clamp(graph_, graph_.nodes[at(id)]), params)) {
     clamp.placement = Placement::kAbsorbed;
     clamp.reason = "implied by the range of '" + output + "'";
   } else {

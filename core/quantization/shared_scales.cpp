@@ -92,7 +92,7 @@ class SharedScales {
         own.quant_max != params.quant_max)
       return false;
     return planned(producer).placement != Placement::kAbsorbed ||
-           implies(params, *constant_clamp(graph_, graph_.nodes[static_cast<size_t>(producer)]));
+           !cuts_codes(*constant_clamp(graph_, graph_.nodes[static_cast<size_t>(producer)]), params);
   }
 
   /// True if only this node reads the value, or what hands its codes on within the group.

@@ -4,16 +4,6 @@
 
 namespace quantize {
 
-bool implies(const QuantParams& params, const Clamp& clamp) {
-  for (size_t c = 0; c < params.scale.size(); ++c) {
-    const float scale = params.scale[c];
-    const float low = dequantize_value(params.quant_min, scale, params.zero_point[c]);
-    const float high = dequantize_value(params.quant_max, scale, params.zero_point[c]);
-    if (!(low > clamp.low - scale / 2 && high < clamp.high + scale / 2)) return false;
-  }
-  return true;
-}
-
 Tails::Tails(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
              const TargetProfile& target)
     : clamps_(graph.nodes.size(), kNoNode),

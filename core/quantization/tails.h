@@ -12,9 +12,6 @@
 
 namespace quantize {
 
-/// True if the codes in use already keep every value inside the clamp.
-bool implies(const QuantParams& params, const Clamp& clamp);
-
 /// A tail of a node is the clamp, activation function or residual addition that alone reads its result. A
 /// runtime can apply it before it rounds. This class finds the tails of every node.
 class Tails {

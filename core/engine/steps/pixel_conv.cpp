@@ -7,6 +7,7 @@
 
 #include "core/engine/steps/packed_conv.h"
 #include "core/engine/steps/pixel_steps.h"
+#include "core/fusion/patterns.h"
 #include "core/integer/fused_conv.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/support/window.h"

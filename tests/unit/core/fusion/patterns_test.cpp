@@ -2,7 +2,10 @@
 #include "core/fusion/patterns.h"
 #include "core/passes/passes.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
 
 #include "tests/support/graph_builder.h"
 
@@ -47,4 +50,54 @@ TEST_CASE("results have no layer of weights behind them", "[patterns]") {
   CHECK(!result[static_cast<size_t>(features)]);
   CHECK(result[static_cast<size_t>(last)]);
   CHECK(result[static_cast<size_t>(pooled)]);
+}
+
+TEST_CASE("a clamp before rounding is one of codes behind it", "[patterns]") {
+  const auto draw = [next = uint32_t{0}](float low, float high) mutable {
+    return test::random_tensor({1}, ++next, low, high).data<float>()[0];
+  };
+  for (int trial = 0; trial < 200; ++trial) {
+    const float scale = std::exp2(draw(-6, 2));
+    const auto zero_point = static_cast<int32_t>(draw(-128, 127));
+    const CodeLimits all = trial % 3 == 0 ? CodeLimits{-127, 127} : CodeLimits{-128, 127};
+    // Every third clamp ends in the middle of two codes.
+    const float low = trial % 3 == 1 ? std::floor(draw(-20, 0)) * scale + scale / 2 : scale * draw(-20, 0);
+    const Clamp clamp{low, trial % 5 == 0 ? std::numeric_limits<float>::infinity() : scale * draw(0, 300)};
+    const CodeLimits left = clamp_codes(clamp, scale, zero_point, all);
+    bool cuts = false;
+    for (int i = 0; i < 200; ++i) {
+      const float x = scale * draw(-300, 300);
+      const auto code = [&](float real) {
+        return quantize_value(real, scale, zero_point, all.low, all.high);
+      };
+      const int32_t clamped = code(std::clamp(x, clamp.low, clamp.high));
+      CHECK(clamped == std::clamp(code(x), left.low, left.high));
+      cuts = cuts || clamped != code(x);
+    }
+    if (cuts) CHECK(cuts_codes(clamp, {scale}, {zero_point}, all));
+    if (left.low == all.low && left.high == all.high)
+      CHECK_FALSE(cuts_codes(clamp, {.dtype = DataType::kS8,
+                                     .scale = {scale},
+                                     .zero_point = {zero_point},
+                                     .axis = {},
+                                     .quant_min = all.low,
+                                     .quant_max = all.high}));
+  }
+}
+
+TEST_CASE("depthwise: each output channel reads the input channel of its number", "[patterns]") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 4, 8, 8});
+  const auto conv = [&](ValueId input, const Shape& weights, int64_t group) {
+    return b.node("Conv", {input, b.random("w", weights)}, {{"group", group}});
+  };
+  const ValueId apart = conv(x, {4, 1, 3, 3}, 4), doubled = conv(x, {8, 1, 3, 3}, 4),
+                dense = conv(x, {4, 4, 1, 1}, 1);
+  const ValueId row = conv(b.input("row", {1, 4, 8}), {4, 1, 3}, 4);
+  const Graph graph = b.build({apart, doubled, dense, row});
+  const std::vector<bool> depthwise = {true, false, false, false}, image = {true, true, true, false};
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    CHECK(is_depthwise_image_conv(graph, graph.nodes[n]) == depthwise[n]);
+    CHECK(is_image_conv(graph, graph.nodes[n]) == image[n]);
+  }
 }
