@@ -24,6 +24,16 @@ struct RangeCandidate {
   double error = 0;  // of the results of the value's readers, as a share of their energy
 };
 
+/// A value of whole numbers of [0, 255], of which preprocessing made the image, per channel:
+///
+///   image = scale * (byte - zero)
+///
+/// A zero need not be whole.
+struct ImageBytes {
+  std::string image;  // the name of its value
+  std::vector<double> scale, zero;
+};
+
 /// One value's entry. Keyed by name: names survive the passes, ids do not.
 struct ValueRange {
   /// One, or one per channel.
@@ -36,8 +46,8 @@ struct ValueRange {
   std::vector<Range> channel_ranges;
   /// NaN and infinite elements seen: such a value stays float.
   uint64_t non_finite = 0;
-  /// Of an image's bytes, made by read_pixels, the one that stands for 0, per channel: need not be whole.
-  std::vector<double> zero;
+  /// For the bytes of an image: see read_pixels.
+  std::optional<ImageBytes> bytes = {};
   /// Which calibrator decided: goes into the plan.
   std::string method;
   /// The ranges that were compared, if any; that of the method first.

@@ -82,8 +82,7 @@ class QdqInserter {
       if (node.placement == Placement::kFloat) insert_float(source_.nodes[n], static_cast<NodeId>(n));
       if (node.placement == Placement::kInteger) insert_integer(source_.nodes[n], node);
       if (node.placement == Placement::kFused) insert_fused(source_.nodes[n], node);
-      if (node.placement == Placement::kAbsorbed && source_.nodes[n].op_type == "BatchNormalization")
-        insert_bytes(source_.nodes[n]);
+      if (node.placement == Placement::kAbsorbed) insert_made_of(source_.nodes[n].output(0));
     }
     return std::move(result_);
   }
@@ -240,23 +239,17 @@ class QdqInserter {
     quantize_pair(planned(id).shielded ? shielded(id) : id, result, id);
   }
 
-  /// The codes of x / scale + zero, which `affine` computes (see read_pixels), made of x itself.
-  void insert_bytes(const Node& affine) {
-    const ValueId bytes = affine.outputs[0];
-    const QuantParams& params = *planned(bytes).params;
-    std::vector<float> scale;
-    std::vector<int32_t> zero_point;
-    for (const float factor : source_.constant(affine.inputs[1])->to_vector<float>())
-      scale.push_back(params.scale[0] / factor);
-    for (const float zero : source_.constant(affine.inputs[2])->to_vector<float>())
-      zero_point.push_back(static_cast<int32_t>(std::nearbyint(zero / params.scale[0])) +
-                           params.zero_point[0]);
-    const ScaleIds from =
-        add_scales(name_of_value(affine.inputs[0]), scale, tensor_of(params.dtype, zero_point, false), false);
-    const ValueId result = add_like(bytes, "_dequantized");
-    dequantized_[static_cast<size_t>(bytes)] = result;
-    const ValueId codes = push_quantize(affine.inputs[0], from, 1, bytes);
-    push_dequantize(codes, shared_scales(bytes), std::nullopt, result);
+  /// Codes that are made of another value, if these are.
+  void insert_made_of(ValueId id) {
+    const std::optional<MadeOf>& made_of = planned(id).made_of;
+    if (!made_of) return;
+    const QuantParams& params = made_of->params;
+    const ScaleIds from = add_scales(name_of_value(made_of->value), params.scale,
+                                     tensor_of(params.dtype, params.zero_point, false), false);
+    const ValueId result = add_like(id, "_dequantized");
+    dequantized_[static_cast<size_t>(id)] = result;
+    const ValueId codes = push_quantize(made_of->value, from, params.axis, id);
+    push_dequantize(codes, shared_scales(id), std::nullopt, result);
   }
 
   /// The same value behind a Max that changes nothing, so that the runtime does not see a pattern to

@@ -16,12 +16,20 @@
 
 namespace quantize {
 
+/// Codes that are made of another value than the one they are planned for: those of `value` by `params`.
+struct MadeOf {
+  ValueId value = kNoValue;
+  QuantParams params;
+};
+
 /// One activation.
 struct PlannedValue {
   /// How it is held in integers; nothing: it stays float.
   std::optional<QuantParams> params;
   Range range;                // what params hold
   ValueId source = kNoValue;  // the value whose range and params it shares; itself if it has its own
+  /// Set if the codes are the bytes of an image (read_pixels): what computes the value is not needed then.
+  std::optional<MadeOf> made_of = {};
   /// Where the range comes from, or why the value stays float.
   std::string reason;
   std::vector<RangeCandidate> candidates = {};  // what the range was compared with, itself included
@@ -56,7 +64,7 @@ struct PlannedWeights {
 enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
-  kAbsorbed,  // removed: a Relu or Clip that its output's range implies, or the maker of bytes (read_pixels)
+  kAbsorbed,  // removed: a Relu or Clip that its output's range implies, or what PlannedValue::made_of replaces
   kFused,     // part of a function or addition that the integer node before it applies before it rounds
 };
 

@@ -77,10 +77,10 @@ class Planner {
   const QuantParams& params_of(ValueId id) {
     return plan_.values[at(id)].params ? *plan_.values[at(id)].params : *own(id).params;
   }
-  /// True for the bytes of an image: see read_pixels.
-  bool is_bytes(ValueId id) const {
+  /// What the value is if it holds the bytes of an image; else nullptr.
+  const ImageBytes* bytes_of(ValueId id) const {
     const ValueRange* range = ranges_.find(name(id));
-    return range != nullptr && !range->zero.empty();
+    return range != nullptr && range->bytes ? &*range->bytes : nullptr;
   }
   PlannedValue shared(ValueId id, ValueId source, NodeId through);
 
@@ -113,6 +113,7 @@ class Planner {
   void plan_weights(NodeId n);
   std::optional<ColumnAddend> find_bias_add(NodeId n) const;
   void plan_bias(NodeId n, PlannedWeights& planned) const;
+  void make_of_image(ValueId id, const ImageBytes& bytes);
   void finish_value(ValueId id);
 
   const Graph& graph_;
@@ -400,10 +401,10 @@ void Planner::plan_weights(NodeId n) {
     return;
   }
   const bool corrects = scheme_.bias_correction != BiasCorrection::kOff;
-  if (corrects || is_bytes(input)) {
+  if (corrects || bytes_of(input) != nullptr) {
     // The byte that stands for 0 is taken back by the bias, so that one always makes up for the rounding.
-    const InputMeans means = corrects ? input_means(graph_, node, layout, ranges_)
-                                      : InputMeans{1, ranges_.find(name(input))->zero};
+    const InputMeans means =
+        corrects ? input_means(graph_, node, layout, ranges_) : InputMeans{1, bytes_of(input)->zero};
     std::vector<double> shift = bias_shift(weights, planned, layout, means, means);
     if (!shift.empty() && planned.bias_place == BiasPlace::kBehind) {
       // The shift goes into the Add behind, if there is one: what it added is part of the bias then.
@@ -424,6 +425,25 @@ void Planner::finish_node(NodeId n) {
     with_context([&] { return describe(graph_, graph_.nodes[at(n)]); }, [&] { plan_weights(n); });
 }
 
+/// The codes of image / scale + zero are had of the image itself, with a scale and zero point per channel.
+void Planner::make_of_image(ValueId id, const ImageBytes& bytes) {
+  const QuantParams& params = *plan_.values[at(id)].params;
+  MadeOf made{graph_.find_value(bytes.image), params};
+  made.params.axis = 1;
+  made.params.scale.clear();
+  made.params.zero_point.clear();
+  for (const double scale : bytes.scale)
+    made.params.scale.push_back(params.scale[0] / static_cast<float>(1 / scale));
+  for (const double zero : bytes.zero)
+    made.params.zero_point.push_back(
+        static_cast<int32_t>(std::nearbyint(static_cast<float>(zero) / params.scale[0])) +
+        params.zero_point[0]);
+  plan_.values[at(id)].made_of = std::move(made);
+  PlannedNode& affine = plan_.nodes[at(index_.producer(id))];
+  affine.placement = Placement::kAbsorbed;
+  affine.reason = "done by the scales and zero points of '" + name(id) + "'";
+}
+
 /// A value keeps its scale only if an integer operator reads it or makes it.
 void Planner::finish_value(ValueId id) {
   PlannedValue& value = plan_.values[at(id)];
@@ -437,11 +457,7 @@ void Planner::finish_value(ValueId id) {
                     (producer != kNoNode && planned_output(graph_, plan_, producer) == id) ||
                     (producer != kNoNode && candidates_[at(producer)].rule == QuantizationRule::kPassThrough);
   if (used && value.params) {
-    if (is_bytes(id)) {
-      PlannedNode& affine = plan_.nodes[at(index_.producer(id))];
-      affine.placement = Placement::kAbsorbed;
-      affine.reason = "done by the scales and zero points of '" + name(id) + "'";
-    }
+    if (const ImageBytes* bytes = bytes_of(id)) make_of_image(id, *bytes);
     return;
   }
   value = {};

@@ -150,7 +150,9 @@ void add_pixel_range(const Graph& graph, const std::string& pixels, const PixelG
   ValueRange range;
   range.method = "the bytes of the image";
   range.ranges = {{0, 255}};
-  range.zero = grid.zero;
+  const ValueId bytes = graph.find_value(pixels);
+  const NodeId affine = GraphIndex(graph).producer(bytes);
+  range.bytes = {graph.value(graph.nodes[static_cast<size_t>(affine)].inputs[0]).name, grid.scale, grid.zero};
   range.non_finite = reals == nullptr ? 0 : reals->non_finite;
   range.channel_ranges.assign(grid.scale.size(), {0, 255});
   for (size_t c = 0; c < grid.scale.size(); ++c) {
@@ -158,7 +160,6 @@ void add_pixel_range(const Graph& graph, const std::string& pixels, const PixelG
     range.channel_mean.push_back(grid.zero[c] + (known ? reals->channel_mean[c] / grid.scale[c] : 0));
   }
   ranges.values[pixels] = std::move(range);
-  const ValueId bytes = graph.find_value(pixels);
   for (const Node& node : graph.nodes)  // its means are those of the reals
     if (node.input(0) == bytes) ranges.tap_means.erase(graph.value(node.outputs[0]).name);
 }

@@ -35,7 +35,7 @@ namespace quantize {
 std::string read_pixels(Graph& graph, const PixelGrid& grid, const QuantizationScheme& scheme,
                         const TargetProfile& target);
 
-/// Sets the range of the bytes as calibration would find it, with ValueRange::zero, which no calibrator sets.
+/// Sets the range of the bytes as calibration would find it, with ValueRange::bytes, which no calibrator sets.
 /// Requires: `pixels` came from read_pixels.
 void add_pixel_range(const Graph& graph, const std::string& pixels, const PixelGrid& grid,
                      RangeTable& ranges);
