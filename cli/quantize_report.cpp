@@ -62,10 +62,9 @@ Json float_nodes_json(const PlannedModel& planned, const QuantizationScheme& sch
   Json list = Json::array();
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
-    const std::string reason = float_reason(planned, static_cast<NodeId>(n));
-    const bool is_float = plan.nodes[n].placement == Placement::kFloat || !reason.empty();
-    if (is_float && !scheme.added_nodes.contains(node.name))
-      list.push_back({{"name", node.name}, {"op_type", source_op_type(scheme, node)}, {"reason", reason}});
+    const auto reason = float_reason(planned, static_cast<NodeId>(n));
+    if (reason && !scheme.added_nodes.contains(node.name))
+      list.push_back({{"name", node.name}, {"op_type", source_op_type(scheme, node)}, {"reason", *reason}});
   }
   return list;
 }

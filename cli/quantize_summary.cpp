@@ -130,23 +130,17 @@ std::string left_out_text(const ChosenPlan& chosen) {
 
 // Reasons that differ in the names they quote are one: 'name', ... stands for all.
 std::map<std::string, size_t> without_names(const std::map<std::string, size_t>& reasons) {
-  std::map<std::string, std::pair<std::string, size_t>> groups;  // what is outside the quotes -> first, nodes
+  std::map<std::string, std::pair<std::string, size_t>> groups;  // cause -> first, nodes
   std::map<std::string, size_t> result;
   for (const auto& [reason, nodes] : reasons) {
-    std::string frame;
-    bool quoted = false;
-    for (char c : reason) {
-      if (c == '\'') quoted = !quoted;
-      if (!quoted) frame += c;
-    }
-    auto [group, is_first] = groups.try_emplace(frame, reason, 0);
+    auto [group, is_first] = groups.try_emplace(cause_of(reason), reason, 0);
     std::string& text = group->second.first;
     if (const size_t end = text.rfind('\'');
         !is_first && end != std::string::npos && text.find("', ...") == std::string::npos)
       text.insert(end + 1, ", ...");
     group->second.second += nodes;
   }
-  for (const auto& [frame, group] : groups) result[group.first] += group.second;
+  for (const auto& [cause, group] : groups) result[group.first] += group.second;
   return result;
 }
 

@@ -17,7 +17,7 @@ bool all_finite(const Tensor& tensor) {
   return std::all_of(x, x + tensor.size(), [](float v) { return std::isfinite(v); });
 }
 
-std::string weighted_reason(const Graph& graph, const Node& node, const OpDef& def, Candidate& candidate) {
+FloatReason weighted_reason(const Graph& graph, const Node& node, const OpDef& def, Candidate& candidate) {
   const Tensor* weights = graph.constant(node.input(1));
   if (weights == nullptr)
     return graph.value(node.inputs[0]).is_constant()
@@ -32,26 +32,26 @@ std::string weighted_reason(const Graph& graph, const Node& node, const OpDef& d
   if (node.int_attribute("transA", 0) != 0) return "transposes its activations (transA)";
   if (node.float_attribute("alpha", 1) != 1 || node.float_attribute("beta", 1) != 1)
     return "scales its product or bias (alpha, beta)";
-  if (node.input(2) == kNoValue) return "";
+  if (node.input(2) == kNoValue) return std::nullopt;
   const Tensor* bias = graph.constant(node.input(2));
   if (bias == nullptr) return "its bias is computed";
   if (bias->dtype() != DataType::kF32 || !row_of(*bias, candidate.layout->output_channels()))
     return "its bias differs between rows";
   if (!all_finite(*bias)) return "its bias is not finite";
-  return "";
+  return std::nullopt;
 }
 
-/// Why a pool's sums of codes could be too large; empty: they cannot, or it is no pool.
-std::string pool_reason(const Graph& graph, const Node& node) {
-  if (node.op_type != "AveragePool" && node.op_type != "GlobalAveragePool") return "";
+/// Why a pool's sums of codes could be too large; nothing: they cannot, or it is no pool.
+FloatReason pool_reason(const Graph& graph, const Node& node) {
+  if (node.op_type != "AveragePool" && node.op_type != "GlobalAveragePool") return std::nullopt;
   const auto& shape = graph.value(node.inputs[0]).shape;
   const SumBound bound = bound_of_pool(node, shape ? Dims(*shape) : Dims());
-  return bound.fits() ? ""
-                      : "its sums could leave s32: it adds up " +
-                            std::to_string(static_cast<uint64_t>(bound.codes)) + " codes";
+  if (bound.fits()) return std::nullopt;
+  return "its sums could leave s32: it adds up " + std::to_string(static_cast<uint64_t>(bound.codes)) +
+         " codes";
 }
 
-std::string type_reason(const Graph& graph, const GraphIndex& index, const Node& node,
+FloatReason type_reason(const Graph& graph, const GraphIndex& index, const Node& node,
                         const Candidate& candidate) {
   for (ValueId id : candidate.activations) {
     if (graph.value(id).is_constant()) return "reads the constant '" + graph.value(id).name + "'";
@@ -63,7 +63,7 @@ std::string type_reason(const Graph& graph, const GraphIndex& index, const Node&
     if (id != kNoValue && graph.value(id).dtype != DataType::kF32 &&
         (index.is_output(id) || !index.uses(id).empty()))
       return "has an output of type " + std::string(name_of(graph.value(id).dtype));
-  return "";
+  return std::nullopt;
 }
 
 bool weights_disabled(const Graph& graph, const Node& node, const QuantizationScheme& scheme) {
@@ -77,8 +77,8 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
   const OpDef& def = find_op(graph, node);
   candidate.rule = quantization_of(graph, node);
   const IntegerOperator* kernel = target.find(graph, node);
-  const std::string excluded = selection.reason(node);
-  candidate.is_excluded = !excluded.empty();
+  const FloatReason excluded = selection.reason(node);
+  candidate.is_excluded = excluded.has_value();
   if (candidate.rule == QuantizationRule::kActivation)
     candidate.float_reason = "stands behind no integer operator that could absorb it";
   else if (kernel == nullptr || candidate.rule == QuantizationRule::kFloat)

@@ -1,6 +1,7 @@
 // Which nodes could become integer by what they are, whatever their ranges.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,16 +12,19 @@
 
 namespace quantize {
 
+/// Why something stays float, for people to read; nothing: it need not. No decision reads the text.
+using FloatReason = std::optional<std::string>;
+
 /// A node as quantization sees it.
 struct Candidate {
-  std::string float_reason;  // why it cannot become integer; empty: it can
+  FloatReason float_reason;  // why it cannot become integer
   QuantizationRule rule = QuantizationRule::kFloat;
   bool is_excluded = false;                 // the user does not want it quantized
   const IntegerOperator* kernel = nullptr;  // of the target; nullptr where the node cannot become integer
   std::vector<ValueId> activations;         // the inputs that must be integers
   std::optional<WeightLayout> layout;       // for kWeighted
 
-  explicit operator bool() const { return float_reason.empty(); }
+  explicit operator bool() const { return !float_reason; }
 };
 
 /// Looks at every node: operator, constants, types, the user's choice of nodes.

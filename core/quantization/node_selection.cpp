@@ -155,7 +155,7 @@ NodeSelection::NodeSelection(const QuantizationScheme& scheme)
       exclude_(compile("--exclude", scheme.exclude)),
       scheme_(scheme) {}
 
-std::string NodeSelection::reason(const Node& node) const {
+std::optional<std::string> NodeSelection::reason(const Node& node) const {
   if (!include_.empty() && !matches(include_, node.name)) return "not among the nodes to include";
   if (matches(exclude_, node.name)) return "excluded by its name";
   if (scheme_.float_nodes.contains(node.name)) return "in float to meet the bound on the loss";
@@ -165,7 +165,8 @@ std::string NodeSelection::reason(const Node& node) const {
   };
   if (!scheme_.op_types.empty() && !listed(scheme_.op_types))
     return "not among the operator types to quantize";
-  return listed(scheme_.exclude_op_types) ? "excluded by its operator type" : "";
+  if (listed(scheme_.exclude_op_types)) return "excluded by its operator type";
+  return std::nullopt;
 }
 
 std::vector<Selector> resolve_selectors(const Graph& source, const Graph& prepared,

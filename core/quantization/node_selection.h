@@ -1,6 +1,7 @@
 // Which nodes the user wants quantized: --include, --exclude, --op-types, --exclude-op-types.
 #pragma once
 
+#include <optional>
 #include <regex>
 #include <string>
 #include <vector>
@@ -16,8 +17,8 @@ class NodeSelection {
   /// Errors: Error(kInvalidArgument) for a regular expression that is none, or an empty one.
   explicit NodeSelection(const QuantizationScheme& scheme);
 
-  /// Why the user does not want the node quantized; empty: the user does.
-  std::string reason(const Node& node) const;
+  /// Why the user does not want the node quantized; nothing: the user does.
+  std::optional<std::string> reason(const Node& node) const;
 
  private:
   std::vector<std::regex> include_, exclude_;

@@ -40,11 +40,11 @@ OwnValues::OwnValues(const Graph& graph, const GraphIndex& index, const RangeTab
       result_(find_results(graph, index)),
       own_(graph.values.size()) {}
 
-/// Why rounding the value costs too much; empty if it does not.
-std::string OwnValues::noise_reason(ValueId id, const QuantParams& params) const {
-  if (scheme_.max_noise >= 1 || find_override(scheme_, name(id)) != nullptr) return "";
+/// Why rounding the value costs too much; nothing: it does not.
+FloatReason OwnValues::noise_reason(ValueId id, const QuantParams& params) const {
+  if (scheme_.max_noise >= 1 || find_override(scheme_, name(id)) != nullptr) return std::nullopt;
   const RoundingNoise::Estimate noise = noise_.estimate(id, params.scale[0]);
-  if (noise.share <= scheme_.max_noise) return "";
+  if (noise.share <= scheme_.max_noise) return std::nullopt;
   const std::string share = percent(noise.share) + " noise";
   const std::string effect = noise.reader == kNoNode
                                  ? "its channels would have " + share
@@ -55,22 +55,28 @@ std::string OwnValues::noise_reason(ValueId id, const QuantParams& params) const
          " steps";
 }
 
+/// Why no scale can be had of what calibration saw of the value; nothing: it can.
+FloatReason OwnValues::range_reason(ValueId id) const {
+  const ValueRange* measured = ranges_.find(name(id));
+  const ValueOverride* specific = find_override(scheme_, name(id));
+  if (specific != nullptr && specific->enabled && !*specific->enabled) return "left in float by its override";
+  if (measured == nullptr) return "calibration saw nothing of it";
+  if (measured->non_finite != 0)
+    return std::to_string(measured->non_finite) + " of its elements were NaN or infinite in calibration";
+  if (measured->ranges.empty()) return "calibration found no range for it";
+  return std::nullopt;
+}
+
 /// Range, scale and zero point of one value by itself, or why it stays float.
 PlannedValue OwnValues::decide(ValueId id) const {
   PlannedValue value;
   value.source = id;
+  if (const FloatReason reason = range_reason(id)) {
+    value.reason = *reason;
+    return value;
+  }
   const ValueRange* measured = ranges_.find(name(id));
   const ValueOverride* specific = find_override(scheme_, name(id));
-  if (specific != nullptr && specific->enabled && !*specific->enabled)
-    value.reason = "left in float by its override";
-  else if (measured == nullptr)
-    value.reason = "calibration saw nothing of it";
-  else if (measured->non_finite != 0)
-    value.reason =
-        std::to_string(measured->non_finite) + " of its elements were NaN or infinite in calibration";
-  else if (measured->ranges.empty())
-    value.reason = "calibration found no range for it";
-  if (!value.reason.empty() || measured == nullptr) return value;
 
   // The largest of the results are what is read of them: they are not clipped to spare the others some
   // rounding.
@@ -84,15 +90,15 @@ PlannedValue OwnValues::decide(ValueId id) const {
   }
   value.candidates = measured->candidates;
   value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
-  const std::string noise = noise_reason(id, *value.params);
-  if (noise.empty()) return value;
+  const FloatReason noise = noise_reason(id, *value.params);
+  if (!noise) return value;
   if (has_channel_scales(id)) {
     value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
-    value.reason = "a scale per channel, as only depthwise convolutions read it: " + noise;
+    value.reason = "a scale per channel, as only depthwise convolutions read it: " + *noise;
     return value;
   }
   value.params.reset();
-  value.reason = noise;
+  value.reason = *noise;
   return value;
 }
 

@@ -28,14 +28,15 @@ class OwnValues {
   /// The decision, if somebody asked for it before; else nothing.
   const std::optional<PlannedValue>& decided(ValueId id) const { return own_[static_cast<size_t>(id)]; }
 
-  /// The reason if rounding the value to its own scale costs too much; else empty.
-  std::string noise_reason(ValueId id, const QuantParams& params) const;
+  /// The reason if rounding the value to its own scale costs too much; nothing: it does not.
+  FloatReason noise_reason(ValueId id, const QuantParams& params) const;
   /// The share of noise in what is computed from the value if it is rounded to steps of `step`.
   double noise_share(ValueId id, float step) const { return noise_.estimate(id, step).share; }
   /// See find_results.
   bool is_result(ValueId id) const { return result_[static_cast<size_t>(id)]; }
 
  private:
+  FloatReason range_reason(ValueId id) const;
   PlannedValue decide(ValueId id) const;
   bool has_channel_scales(ValueId id) const;
   const std::string& name(ValueId id) const { return graph_.value(id).name; }

@@ -26,13 +26,13 @@ SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, con
   return bound_of_sums(weight_codes(planned, weights), planned.params.zero_point, layout, bias);
 }
 
-std::string float_reason(const PlannedModel& planned, NodeId node) {
+std::optional<std::string> float_reason(const PlannedModel& planned, NodeId node) {
   const auto& [graph, plan] = planned;
   const PlannedNode& own = plan.nodes[static_cast<size_t>(node)];
   if (own.placement == Placement::kFloat) return own.reason;
-  if (!plan.floats_kept_clamps || own.tail == kNoNode) return "";
+  if (!plan.floats_kept_clamps || own.tail == kNoNode) return std::nullopt;
   const auto tail = static_cast<size_t>(own.tail);
-  if (plan.nodes[tail].placement != Placement::kFloat) return "";
+  if (plan.nodes[tail].placement != Placement::kFloat) return std::nullopt;
   return plan.target + " computes the layer before '" + graph.nodes[tail].name + "' in float; '" +
          graph.nodes[tail].name + "' stays because " + plan.nodes[tail].reason;
 }
@@ -42,34 +42,37 @@ PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& sch
   PlanSummary summary;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const PlannedNode& node = plan.nodes[n];
-    const std::string reason = float_reason(planned, static_cast<NodeId>(n));
-    const bool is_integer = reason.empty() && node.placement != Placement::kFloat;
+    const auto reason = float_reason(planned, static_cast<NodeId>(n));
+    const bool is_integer = !reason;
     summary.macs += node.macs;
     if (is_integer) summary.integer_macs += node.macs;
     if (!is_integer && node.placement != Placement::kFloat) ++summary.kept_clamps;
     if (scheme.added_nodes.contains(graph.nodes[n].name)) continue;
     PlanSummary::Count& count = summary.by_op_type[source_op_type(scheme, graph.nodes[n])];
     ++(is_integer ? count.integer : count.floating);
-    if (!is_integer) ++count.reasons[reason];
+    if (!is_integer) ++count.reasons[*reason];
   }
   return summary;
 }
 
+std::string cause_of(const std::string& reason) {
+  std::string cause;
+  bool quoted = false;
+  for (const char c : reason) {
+    quoted = quoted != (c == '\'');
+    if (!quoted) cause += c;
+  }
+  return cause;
+}
+
 std::optional<std::string> why_all_float(const PlanSummary& summary) {
-  std::map<std::string, std::pair<size_t, std::string>>
-      shared;  // outside quotes -> nodes, the first such reason
+  std::map<std::string, std::pair<size_t, std::string>> shared;  // cause -> nodes, the first such reason
   const std::pair<size_t, std::string>* most = nullptr;
   size_t integer = 0;
   for (const auto& [op_type, count] : summary.by_op_type) {
     integer += count.integer;
     for (const auto& [reason, nodes] : count.reasons) {
-      std::string frame;
-      bool quoted = false;
-      for (const char c : reason) {
-        quoted = quoted != (c == '\'');
-        if (!quoted) frame += c;
-      }
-      auto& group = shared.try_emplace(frame, 0, reason).first->second;
+      auto& group = shared.try_emplace(cause_of(reason), 0, reason).first->second;
       group.first += nodes;
       if (most == nullptr || group.first > most->first) most = &group;
     }

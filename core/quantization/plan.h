@@ -113,8 +113,8 @@ SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, con
                        const QuantParams& input);
 
 /// The reason for which the runtime computes a node in float: the node's own, or the kept Relu or Clip behind
-/// it (floats_kept_clamps). Empty: the node computes on integers.
-std::string float_reason(const PlannedModel& planned, NodeId node);
+/// it (floats_kept_clamps). Nothing: the node computes on integers.
+std::optional<std::string> float_reason(const PlannedModel& planned, NodeId node);
 
 /// The summary of a plan, for reports.
 struct PlanSummary {
@@ -127,6 +127,9 @@ struct PlanSummary {
   uint64_t macs = 0, integer_macs = 0;
 };
 PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& scheme = {});
+
+/// A reason without the names that it quotes: the same for all nodes that stay float for one cause.
+std::string cause_of(const std::string& reason);
 
 /// Why nothing is left in integers: the reason that most float nodes share, whatever values it names. Nothing
 /// if some multiplication is in integers or, in a graph without any, some node.

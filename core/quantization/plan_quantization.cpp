@@ -42,7 +42,8 @@ class Planner {
         candidates_(candidates_but(reasons, find_candidates(graph, index_, scheme, target))),
         tails_(graph, index_, candidates_, target),
         own_(graph, index_, ranges, scheme, target, candidates_, tails_),
-        integer_(graph.values.size(), false) {
+        integer_(graph.values.size(), false),
+        decided_(graph.nodes.size(), false) {
     plan_.target = target.name;
     plan_.floats_kept_clamps = !target.fuses(FusedPart::kClamp);
     plan_.values.resize(graph.values.size());
@@ -86,9 +87,9 @@ class Planner {
 
   void decide_in_order(NodeId n);
   void decide(NodeId n);
-  std::string inputs_reason(const Candidate& candidate);
-  std::string pass_through(NodeId n);
-  std::string compute(NodeId n);
+  FloatReason inputs_reason(const Candidate& candidate);
+  FloatReason pass_through(NodeId n);
+  FloatReason compute(NodeId n);
   bool takes_part(FusedPart part, NodeId n, DataType codes) const;
   bool fuses_function(NodeId n);
   void plan_function(NodeId n);
@@ -124,7 +125,8 @@ class Planner {
   const std::vector<Candidate> candidates_;
   const Tails tails_;
   OwnValues own_;
-  std::vector<bool> integer_;  // computed in integers, or an input that can be
+  std::vector<bool> integer_;  // per value: computed in integers, or an input that can be
+  std::vector<bool> decided_;  // per node
   Reasons refused_;
   QuantizationPlan plan_;
 };
@@ -137,16 +139,15 @@ PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
     value.params.reset();
     return value;
   }
-  const std::string noise = own_.noise_reason(id, *value.params);
-  value.reason = noise.empty() ? "scale of '" + name(value.source) + "', handed on by '" +
-                                     graph_.nodes[at(through)].name + "'"
-                               : noise;
-  if (!noise.empty()) value.params.reset();
+  const FloatReason noise = own_.noise_reason(id, *value.params);
+  value.reason = noise.value_or("scale of '" + name(value.source) + "', handed on by '" +
+                                graph_.nodes[at(through)].name + "'");
+  if (noise) value.params.reset();
   return value;
 }
 
-/// Why an input keeps the node in float; empty: none does.
-std::string Planner::inputs_reason(const Candidate& candidate) {
+/// Why an input keeps the node in float.
+FloatReason Planner::inputs_reason(const Candidate& candidate) {
   for (ValueId id : candidate.activations) {
     const bool multiplies = candidate.rule == QuantizationRule::kWeighted;
     if (plan_.values[at(id)].params) continue;
@@ -154,7 +155,7 @@ std::string Planner::inputs_reason(const Candidate& candidate) {
     if (!value.params) return "its input '" + name(id) + "' stays float: " + value.reason;
     if (!multiplies && !integer_[at(id)]) return "its input '" + name(id) + "' is computed in float";
   }
-  return "";
+  return std::nullopt;
 }
 
 /// True if codes of this type may take part where the target applies this behind the node.
@@ -211,7 +212,7 @@ bool Planner::some_integer_reads(ValueId id) const {
 }
 
 /// Plans the outputs of a node that moves elements. Returns why it stays float, or nothing.
-std::string Planner::pass_through(NodeId n) {
+FloatReason Planner::pass_through(NodeId n) {
   const Node& node = graph_.nodes[at(n)];
   const ValueId source = candidates_[at(n)].activations[0];
   std::vector<std::pair<ValueId, PlannedValue>> outputs;
@@ -225,11 +226,11 @@ std::string Planner::pass_through(NodeId n) {
     plan_.values[at(output)] = std::move(value);
     integer_[at(output)] = true;
   }
-  return "";
+  return std::nullopt;
 }
 
 /// Plans the output of a node that computes. Returns why it stays float, or nothing.
-std::string Planner::compute(NodeId n) {
+FloatReason Planner::compute(NodeId n) {
   const Candidate& candidate = candidates_[at(n)];
   const bool adds = joins_residual(n),
              has_function = adds ? tails_.function(n).has_value() : fuses_function(n);
@@ -247,7 +248,7 @@ std::string Planner::compute(NodeId n) {
   plan_.nodes[at(n)].returns_reals = candidate.kernel->output == OutputForm::kReals;
   if (plan_.nodes[at(n)].returns_reals || (candidate.kernel->output == OutputForm::kCodesOrReals &&
                                            (!own(output).params || !some_candidate_reads(output))))
-    return "";
+    return std::nullopt;
   if (candidate.rule != QuantizationRule::kWeighted && own_.is_result(output))
     return "computes results, which are not rounded once more";
   const PlannedValue& value = own(output);
@@ -263,11 +264,12 @@ std::string Planner::compute(NodeId n) {
     plan_addition(n);
   else if (tail != kNoNode && !has_function)
     plan_clamp(n, *value.params);
-  return "";
+  return std::nullopt;
 }
 
 void Planner::plan_function(NodeId n) {
   for (NodeId part : tails_.function(n)->nodes) {
+    decided_[at(part)] = true;
     plan_.nodes[at(part)].placement = Placement::kFused;
     plan_.nodes[at(part)].reason = "applied by '" + graph_.nodes[at(n)].name + "' before it rounds";
   }
@@ -276,6 +278,7 @@ void Planner::plan_function(NodeId n) {
 void Planner::plan_addition(NodeId n) {
   const ImageAddition& addition = *tails_.addition(n);
   PlannedNode& add = plan_.nodes[at(addition.add)];
+  decided_[at(addition.add)] = true;
   add.placement = Placement::kFused;
   add.reason = "added by '" + graph_.nodes[at(n)].name + "' before it rounds";
   add.tail = tails_.clamp(addition.add);
@@ -287,6 +290,7 @@ void Planner::plan_addition(NodeId n) {
 void Planner::plan_clamp(NodeId n, const QuantParams& params) {
   const NodeId id = tails_.clamp(n);
   PlannedNode& clamp = plan_.nodes[at(id)];
+  decided_[at(id)] = true;
   const std::string& output = name(graph_.nodes[at(id)].outputs[0]);
   if (!cuts_codes(*constant_clamp(graph_, graph_.nodes[at(id)]), params)) {
     clamp.placement = Placement::kAbsorbed;
@@ -311,12 +315,15 @@ void Planner::decide(NodeId n) {
   PlannedNode& planned = plan_.nodes[at(n)];
   const Candidate& candidate = candidates_[at(n)];
   planned.macs = macs_of(graph_, graph_.nodes[at(n)]);
-  if (!planned.reason.empty()) return;  // a clamp or function that the node before has dealt with
-  planned.reason = candidate.float_reason;
-  if (planned.reason.empty()) planned.reason = inputs_reason(candidate);
-  if (planned.reason.empty())
-    planned.reason = candidate.rule == QuantizationRule::kPassThrough ? pass_through(n) : compute(n);
-  if (!planned.reason.empty()) return;
+  if (decided_[at(n)]) return;  // a clamp or function that the node before has dealt with
+  FloatReason reason = candidate.float_reason;
+  if (!reason) reason = inputs_reason(candidate);
+  if (!reason) reason = candidate.rule == QuantizationRule::kPassThrough ? pass_through(n) : compute(n);
+  decided_[at(n)] = true;
+  if (reason) {
+    planned.reason = *reason;
+    return;
+  }
   planned.placement = Placement::kInteger;
   planned.reason = std::string("integer kernel of ") + target_.name;
   for (ValueId id : candidate.activations)

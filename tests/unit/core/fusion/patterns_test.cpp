@@ -53,7 +53,7 @@ TEST_CASE("results have no layer of weights behind them", "[patterns]") {
 }
 
 TEST_CASE("a clamp before rounding is one of codes behind it", "[patterns]") {
-  const auto draw = [next = uint32_t{0}](float low, float high) mutable {
+  auto draw = [next = uint32_t{0}](float low, float high) mutable {
     return test::random_tensor({1}, ++next, low, high).data<float>()[0];
   };
   for (int trial = 0; trial < 200; ++trial) {
