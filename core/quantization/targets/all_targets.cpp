@@ -1,85 +1,23 @@
-// The list of all targets: one line each.
-#include <algorithm>
-
-#include "core/error.h"
-#include "core/integer/forms.h"
+// The list of all targets: one line each. A file targets/<name>.cpp defines its constant.
 #include "core/quantization/target.h"
+
+// clang-format off
+#define QUANTIZE_ALL_TARGETS(X) \
+  X(kOrtX86) \
+  X(kNative)
+// clang-format on
 
 namespace quantize {
 
-namespace {
-
-std::string text_of(DataType type) {
-  return std::string(name_of(type));
-}
-
-}  // namespace
-
-extern const TargetProfile kNative;
-extern const TargetProfile kOrtX86;
+#define QUANTIZE_DECLARE(target) extern const TargetProfile target;
+QUANTIZE_ALL_TARGETS(QUANTIZE_DECLARE)
+#undef QUANTIZE_DECLARE
 
 std::span<const TargetProfile* const> all_targets() {
-  static constexpr const TargetProfile* kTargets[] = {&kOrtX86, &kNative};
+#define QUANTIZE_ENTRY(target) &target,
+  static constexpr const TargetProfile* kTargets[] = {QUANTIZE_ALL_TARGETS(QUANTIZE_ENTRY)};
+#undef QUANTIZE_ENTRY
   return kTargets;
-}
-
-const TargetProfile& find_target(const std::string& name) {
-  std::string names;
-  for (const TargetProfile* target : all_targets()) {
-    if (name == target->name) return *target;
-    names += std::string(names.empty() ? "" : ", ") + target->name;
-  }
-  throw Error(ErrorKind::kInvalidArgument, "there is no target '" + name + "'; the targets are: " + names);
-}
-
-const IntegerOperator* TargetProfile::find(const Graph& graph, const Node& node) const {
-  if (!node.domain.empty() || !keeps_meaning_on_codes(node) || (mislays != nullptr && mislays(graph, node)))
-    return nullptr;
-  for (const IntegerOperator& candidate : operators)
-    if (node.op_type == candidate.op_type && (candidate.fits == nullptr || candidate.fits(graph, node)))
-      return &candidate;
-  return nullptr;
-}
-
-const UnaskedFusion* TargetProfile::find_unasked(const Node& node) const {
-  if (!node.domain.empty()) return nullptr;
-  for (const UnaskedFusion& fusion : unasked_fusions)
-    if (node.op_type == fusion.op_type) return &fusion;
-  return nullptr;
-}
-
-const Fusion* TargetProfile::find_fusion(FusedPart part, const Graph& graph, const Node& node) const {
-  for (const Fusion& fusion : fusions)
-    if (fusion.part == part && (fusion.behind == nullptr || fusion.behind(graph, node))) return &fusion;
-  return nullptr;
-}
-
-bool TargetProfile::fuses(FusedPart part) const {
-  return std::any_of(fusions.begin(), fusions.end(),
-                     [&](const Fusion& fusion) { return fusion.part == part; });
-}
-
-const TypePair* TargetProfile::find_types(DataType activation, DataType weight,
-                                          const IntegerOperator* by) const {
-  for (const TypePair& pair : by == nullptr || by->type_pairs.empty() ? type_pairs : by->type_pairs)
-    if (pair.activation == activation && pair.weight == weight) return &pair;
-  return nullptr;
-}
-
-const TypePair& TargetProfile::choose_types(std::optional<DataType> activation,
-                                            std::optional<DataType> weight) const {
-  std::string known;
-  for (const TypePair& pair : type_pairs) {
-    if (activation.value_or(pair.activation) == pair.activation &&
-        weight.value_or(pair.weight) == pair.weight)
-      return pair;
-    known += (known.empty() ? "" : ", ") + text_of(pair.activation) + " activations by " +
-             text_of(pair.weight) + " weights";
-  }
-  throw Error(ErrorKind::kInvalidArgument, std::string("target ") + name + " does not multiply " +
-                                               (activation ? text_of(*activation) : "any") +
-                                               " activations by " + (weight ? text_of(*weight) : "any") +
-                                               " weights; it multiplies " + known);
 }
 
 }  // namespace quantize
