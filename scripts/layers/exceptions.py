@@ -11,12 +11,9 @@ OPERATOR_NAMES = {
     "core/engine/fuse/fuse_functions.cpp": 1,
     "core/engine/steps/pixel_conv.cpp": 1,
     "core/quantization/candidates.cpp": 2,
-    "core/quantization/concat_scales.cpp": 1,
-    "core/quantization/insert_qdq.cpp": 2,
+    "core/quantization/insert_qdq.cpp": 1,
     "core/quantization/plan_shields.cpp": 2,
     "core/quantization/rewrites/equalize.cpp": 11,
-    "core/quantization/rewrites/read_pixels.cpp": 1,
-    "core/quantization/tails.cpp": 1,
     "core/quantization/targets/onnx_runtime.cpp": 2,
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/fusion/patterns.h"
 #include "core/quantization/candidates.h"
 
 namespace quantize {
@@ -50,9 +51,9 @@ NodeId first_conv(const Graph& graph, const PixelGrid& grid, const QuantizationS
     return kNoNode;
   const NodeId n = index.uses(x)[0].node;
   const Node& conv = graph.nodes[static_cast<size_t>(n)];
-  if (conv.op_type != "Conv" || !conv.domain.empty() || index.uses(x)[0].input != 0) return kNoNode;
+  if (!is_image_conv(graph, conv) || index.uses(x)[0].input != 0) return kNoNode;
   const Tensor *w = graph.constant(conv.inputs[1]), *b = graph.constant(conv.input(2));
-  const bool is_plain = w != nullptr && w->dtype() == DataType::kF32 && w->shape().size() == 4 &&
+  const bool is_plain = w != nullptr && w->dtype() == DataType::kF32 &&
                         (b != nullptr || conv.input(2) == kNoValue) && conv.int_attribute("group", 1) == 1 &&
                         pads_of(conv).size() == 4 && conv.string_attribute("auto_pad", "NOTSET") == "NOTSET";
   const bool is_free = find_override(scheme, graph.value(x).name) == nullptr &&

@@ -7,6 +7,7 @@
 
 namespace quantize {
 
+/// True for a Resize that copies elements.
 bool resizes_by_nearest(const Graph& graph, const Node& resize);
 
 /// The operators that its QDQ selectors fuse.
