@@ -50,6 +50,8 @@ struct ValueRange {
   std::optional<ImageBytes> bytes = {};
   /// Which calibrator decided: goes into the plan.
   std::string method;
+  /// True if choose_ranges took another range than the first table has.
+  bool by_readers = false;
   /// The ranges that were compared, if any; that of the method first.
   std::vector<RangeCandidate> candidates;
 };

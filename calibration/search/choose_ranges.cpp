@@ -281,7 +281,8 @@ void RangeChooser::decide(const Choice& choice, ValueRange& value) {
   const RangeCandidate* best = &choice.candidates[0];
   for (size_t c = 1; c < choice.candidates.size(); ++c)
     if (choice.open[c] && choice.candidates[c].error < best->error) best = &choice.candidates[c];
-  if (best == &choice.candidates[0]) return;
+  value.by_readers = best != &choice.candidates[0];
+  if (!value.by_readers) return;
   value.method = best->method + ", chosen for the nodes that read it";
   value.ranges = {best->range};
 }

@@ -40,10 +40,8 @@ SearchStep single_ranges() {
             const std::vector<RangeTable> tables = tables_to_choose_from(state);
             RangeTable chosen = choose_ranges(state.planned, tables, maker.scheme(), maker.fitted_count(),
                                               maker.loader(), maker.options());
-            const auto changed =
-                std::count_if(chosen.values.begin(), chosen.values.end(), [&](const auto& value) {
-                  return value.second.method != tables[0].find(value.first)->method;
-                });
+            const auto changed = std::count_if(chosen.values.begin(), chosen.values.end(),
+                                               [](const auto& value) { return value.second.by_readers; });
             if (changed == 0) return std::nullopt;
             Recipe recipe = state.recipe;
             recipe.by_readers = true;
