@@ -4,6 +4,7 @@
 // clang-format off
 #define QUANTIZE_ALL_TARGETS(X) \
   X(kOrtX86) \
+  X(kOrtArm) \
   X(kNative)
 // clang-format on
 
