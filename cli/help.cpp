@@ -44,7 +44,7 @@ std::string usage_line(const CLI::App& app, const Command& command, bool is_defa
       line += (option->get_snames().empty() ? " --" + option->get_lnames().front()
                                             : " -" + option->get_snames().front()) +
               " " + type_of(*option);
-  return line + command.usual + " [options]\n";
+  return line + command.usual + " [options; --help-all lists all]\n";
 }
 
 bool is_in_example(const CLI::Option& option, const Command& command) {
@@ -58,9 +58,9 @@ bool is_on_first_screen(const CLI::Option& option, const Command& command) {
   return option.get_positional() || option.get_group() == kMainOptions || is_in_example(option, command);
 }
 
-// "More: --a --b ... (--help-all)", broken into lines.
+// "More: --a --b ...", broken into lines.
 std::string remaining_names(const CLI::App& app, const Command& command) {
-  std::string text, line = "More (--help-all):";
+  std::string text, line = "More:";
   for (const CLI::Option* option : app.get_options()) {
     if (is_on_first_screen(*option, command)) continue;
     if (option == app.get_help_ptr() || option == app.get_help_all_ptr()) continue;

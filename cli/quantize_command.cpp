@@ -77,9 +77,6 @@ std::string target_of(const QuantizeFlags& flags) {
 
 // Everything that can be wrong with the options is said before the long work starts.
 void check_flags(const QuantizeFlags& flags) {
-  if (flags.input_type == "u8" && flags.scheme.activations != "u8")
-    throw Error(ErrorKind::kInvalidArgument,
-                "--input-type u8 takes u8 activations; leave out --activations s8");
   if (flags.bound && flags.samples.path.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 "--min-agreement, --min-sqnr and --max-drop are measured on images; give --calib");
@@ -351,6 +348,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   claim_outputs(flags, console);
   QuantizationScheme scheme = make_scheme(flags.scheme, find_target(target_of(flags)));
   scheme.integer_input = flags.input_type == "u8";
+  if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
+    throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
 
   const Graph source = open_source(flags, console);
   const Graph graph = make_ready(flags, source, console);

@@ -64,7 +64,7 @@ struct PlannedWeights {
 enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
-  kAbsorbed,  // removed: a Relu or Clip that its output's range implies, or what PlannedValue::made_of replaces
+  kAbsorbed,  // removed: a clamp that its output implies, or what PlannedValue::made_of replaces
   kFused,     // part of a function or addition that the integer node before it applies before it rounds
 };
 

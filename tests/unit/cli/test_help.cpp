@@ -26,15 +26,16 @@ TEST_CASE("Help shows main options with their meaning and the others by name") {
   app.add_option("--rare", text, "seldom used")->type_name("N")->group("Other");
   const std::string first = help_text(app, kCommands[0], kCommands, false);
   CHECK(first ==
-        "Makes a thing.\n\n  quantize a.onnx\n\nUsage: quantize MODEL.onnx [options]\n"
+        "Makes a thing.\n\n  quantize a.onnx\n\nUsage: quantize MODEL.onnx [options; --help-all lists all]\n"
         "  MODEL.onnx              the model\n"
         "  -o, --output FILE       where to\n"
-        "More (--help-all): --rare\n"
+        "More: --rare\n"
         "Commands, each with its own --help:\n"
         "  look        looks at a thing\n");
   const std::string all = help_text(app, kCommands[1], kCommands, true);
   CHECK(all ==
-        "looks at a thing\n\n  quantize look a.onnx\n\nUsage: quantize look MODEL.onnx [options]\n"
+        "looks at a thing\n\n  quantize look a.onnx\n\nUsage: quantize look MODEL.onnx [options; --help-all "
+        "lists all]\n"
         "  MODEL.onnx              the model\n"
         "  -o, --output FILE       where to\n"
         "\nOther:\n"
