@@ -5,6 +5,7 @@
 
 #include "calibration/search/correct_bias.h"
 #include "calibration/statistics/budget.h"
+#include "calibration/statistics/calibrator.h"
 #include "calibration/statistics/decide_ranges.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
@@ -64,17 +65,14 @@ std::vector<std::string> names(const ChosenPlan& chosen) {
 TEST_CASE("choose_plan: auto tries every method, each from the best so far") {
   const ChosenPlan chosen = choose(scheme_of("auto", 4), images(8));
   CHECK(chosen.held_back == 8);
-  std::vector<std::string> expected = {"ranges by mse, biases corrected",
-                                       "no bias correction",
-                                       "ranges by max",
-                                       "ranges by mean",
-                                       "ranges by entropy",
-                                       "ranges by percentile",
-                                       "fitted weights",
-                                       "measured bias",
-                                       "ranges by max without corrections"};
-  REQUIRE(chosen.steps.size() > 6);
-  if (!chosen.steps[6].kept) expected.insert(expected.end() - 1, "fitted weights and measured bias");
+  std::vector<std::string> expected = {"ranges by mse, biases corrected", "no bias correction"};
+  for (const Calibrator* calibrator : all_calibrators())
+    if (calibrator->name() != std::string(kFallbackMethod)) expected.push_back(ranges_by(calibrator->name()));
+  const size_t fitted = expected.size();
+  for (const char* step : {"fitted weights", "measured bias", "ranges by max without corrections"})
+    expected.push_back(step);
+  REQUIRE(chosen.steps.size() > fitted);
+  if (!chosen.steps[fitted].kept) expected.insert(expected.end() - 1, "fitted weights and measured bias");
   CHECK(names(chosen) == expected);
   CHECK(expected.size() <= all_search_steps().size());  // equalization is another
   std::optional<double> best;
@@ -205,7 +203,7 @@ TEST_CASE("choose_plan: bias correction that is off is not tried") {
   scheme.bias_correction = BiasCorrection::kOff;
   const ChosenPlan chosen = choose(scheme, images(8));
   CHECK(chosen.recipe.bias_correction == BiasCorrection::kOff);
-  CHECK(chosen.steps.size() == 6);
+  CHECK(chosen.steps.size() == all_calibrators().size() + 1);  // ranges, and those by max without corrections
 }
 
 TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for") {
@@ -229,9 +227,10 @@ TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for
   scheme.max_noise = 1;
   scheme.equalization = Equalization::kTried;
   const ChosenPlan tried = choose_for(scheme, images(8));
-  CHECK(names(tried)[6] == "equalized channels");
-  CHECK(tried.steps[6].changed == size_t{1});
-  CHECK(tried.steps[6].kept);
+  const PlanStep& step = tried.steps[all_calibrators().size() + 1];
+  CHECK(step.name == "equalized channels");
+  CHECK(step.changed == size_t{1});
+  CHECK(step.kept);
   CHECK(tried.recipe.equalized);
   const auto has_equalized = [](const ChosenPlan& chosen) {
     return chosen.planned.graph.find_value("relu_1_out_equalized") != kNoValue;

@@ -46,7 +46,6 @@ bool same(const Range& a, const Range& b) {
 TEST_CASE("Calibrators are found by name") {
   for (const char* name : {"max", "mean", "entropy", "percentile", "mse"})
     CHECK(find_calibrator(name).name() == std::string(name));
-  CHECK(all_calibrators().size() == 5);
   CHECK_THROWS_WITH(find_calibrator("kl"), Catch::Contains("'kl'") && Catch::Contains("entropy"));
 }
 
