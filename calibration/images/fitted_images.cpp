@@ -1,20 +1,45 @@
 #include "calibration/images/fitted_images.h"
 
+#include <algorithm>
+
 namespace quantize {
+
+namespace {
+
+constexpr size_t kBlockBytes = size_t{8} << 20;
+
+}  // namespace
 
 FittedImages::FittedImages(size_t count, size_t budget) : images_(count), left_(budget) {}
 
-std::shared_ptr<const FittedImage> FittedImages::find(size_t i) const {
+std::optional<FittedImage> FittedImages::find(size_t i) const {
   const std::lock_guard lock(mutex_);
-  return images_[i];
+  if (!images_[i]) return std::nullopt;
+  FittedImage image = images_[i]->frame;
+  image.image.pixels.assign(images_[i]->pixels, images_[i]->pixels + images_[i]->bytes);
+  return image;
 }
 
-void FittedImages::keep(size_t i, std::shared_ptr<const FittedImage> image) {
+void FittedImages::keep(size_t i, const FittedImage& image) {
+  const std::vector<uint8_t>& pixels = image.image.pixels;
   const std::lock_guard lock(mutex_);
-  const size_t bytes = image->image.pixels.size();
-  if (images_[i] || bytes > left_) return;
-  left_ -= bytes;
-  images_[i] = std::move(image);
+  if (images_[i] || pixels.size() > left_) return;
+  left_ -= pixels.size();
+  uint8_t* place = take(pixels.size());
+  std::copy(pixels.begin(), pixels.end(), place);
+  FittedImage frame{
+      {image.image.width, image.image.height, image.image.channels, {}}, image.left, image.top, image.size};
+  images_[i] = Kept{std::move(frame), place, pixels.size()};
+}
+
+/// Room in the last block, or in a new one. An image larger than a block gets one of its own.
+uint8_t* FittedImages::take(size_t bytes) {
+  if (bytes > left_in_block_) {
+    left_in_block_ = std::max(bytes, kBlockBytes);
+    blocks_.push_back(std::make_unique_for_overwrite<uint8_t[]>(left_in_block_));
+  }
+  left_in_block_ -= bytes;
+  return blocks_.back().get() + left_in_block_;
 }
 
 }  // namespace quantize

@@ -3,30 +3,43 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "calibration/images/preprocess.h"
 
 namespace quantize {
 
-/// Keeps images as they were fitted to the model, 3 bytes a pixel, so that each is decoded once however many passes
-/// there are: the first ones that come, as many as the budget holds. The others are decoded again. Thread-safe.
+/// Keeps images as they were fitted to the model, 3 bytes a pixel, so that each is decoded once however many
+/// passes there are: the first ones that come, as many as the budget holds. The others are decoded again.
+/// Thread-safe.
 class FittedImages {
  public:
   /// `count` samples; `budget` in bytes.
   explicit FittedImages(size_t count, size_t budget = kKeptImageBytes);
 
-  /// Image i, or nullptr.
-  std::shared_ptr<const FittedImage> find(size_t i) const;
-  /// Keeps image i if there is room for it.
-  void keep(size_t i, std::shared_ptr<const FittedImage> image);
+  /// A copy of image i, or nothing.
+  std::optional<FittedImage> find(size_t i) const;
+  /// Keeps a copy of image i if there is room for it.
+  void keep(size_t i, const FittedImage& image);
 
   static constexpr size_t kKeptImageBytes = size_t{128} << 20;  // 891 images of 224 x 224 in colour
 
  private:
+  struct Kept {
+    FittedImage frame;  // without its pixels
+    const uint8_t* pixels = nullptr;
+    size_t bytes = 0;
+  };
+  uint8_t* take(size_t bytes);
+
   mutable std::mutex mutex_;
-  std::vector<std::shared_ptr<const FittedImage>> images_;
-  size_t left_;  // bytes
+  std::vector<std::optional<Kept>> images_;
+  size_t left_;  // of the budget, in bytes
+  /// Pixels lie side by side in blocks: among the memory that decoding takes and gives back, they took three
+  /// times their size (256 photographs, MobileNetV2, `--method mse`: 213 MB in all, 110 in blocks).
+  std::vector<std::unique_ptr<uint8_t[]>> blocks_;
+  size_t left_in_block_ = 0;
 };
 
 }  // namespace quantize

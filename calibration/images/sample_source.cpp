@@ -64,14 +64,14 @@ std::optional<std::vector<Tensor>> SampleSource::load(size_t i) {
 
 Tensor SampleSource::load_image(size_t i) {
   const Sample::Part& part = list_.samples[i].parts[0];
-  std::shared_ptr<const FittedImage> fitted = fitted_.find(i);
+  std::optional<FittedImage> fitted = fitted_.find(i);
   if (!fitted) {
     const std::vector<uint8_t> bytes = part.bytes();
-    fitted = std::make_shared<const FittedImage>(fit_image(decode_image(bytes), *preprocess_));
+    fitted = fit_image(decode_image(bytes), *preprocess_);
     Hash content;
     content.add_bytes(bytes.data(), bytes.size());
     set_content(i, content);
-    fitted_.keep(i, fitted);
+    fitted_.keep(i, *fitted);
   }
   Tensor tensor = to_tensor(*fitted, *preprocess_);
   check_fits(part.file, tensor.dtype(), tensor.shape(), inputs_[0]);
