@@ -194,7 +194,7 @@ class MainJob(Case):
         self.assertNotRegex(text, "Gemm|Flatten")
 
     def test_every_method_target_type_and_granularity(self):
-        for method in ("max", "mean", "entropy", "percentile", "mse"):
+        for method in ("max", "mean", "entropy", "percentile", "mse", "l2"):
             self.quantize("--method", method, "-o", f"{method}.onnx")
         self.quantize("--weights", "per-tensor", "--activations", "s8", "--symmetric", "--reduce-range",
                       "--bias-correction", "off", "-o", "other.onnx")
@@ -238,7 +238,7 @@ class MainJob(Case):
             self.assertEqual(step["before"], best)
             self.assertEqual(set(step["after"]), {"sqnr_db", "median_sqnr_db", "agreement"})
             best = step["after"] if step["kept"] or step["taken_back"] else best
-        self.assertIn(report["method"], ("max", "mean", "entropy", "percentile", "mse"))
+        self.assertIn(report["method"], ("max", "mean", "entropy", "percentile", "mse", "l2"))
         chosen = '{"method":"%s","bias_correction":"%s"' % (report["method"], report["bias_correction"])
         metadata = (self.folder / "a.onnx").read_bytes()
         self.assertTrue(chosen.encode() in metadata, chosen)

@@ -10,7 +10,7 @@ namespace quantize {
 std::span<const Calibrator* const> all_calibrators() {
   static const Calibrator* const list[] = {
       &max_calibrator(),        &mean_calibrator(), &entropy_calibrator(),
-      &percentile_calibrator(), &mse_calibrator(),
+      &percentile_calibrator(), &mse_calibrator(),  &l2_calibrator(),
   };
   return list;
 }

@@ -11,6 +11,7 @@ const Calibrator& mean_calibrator();
 const Calibrator& percentile_calibrator();
 const Calibrator& entropy_calibrator();
 const Calibrator& mse_calibrator();
+const Calibrator& l2_calibrator();
 
 /// The steps of a type: how many lie above and below zero where its zero point is fixed, and how many in all.
 struct Steps {
