@@ -16,29 +16,20 @@ namespace quantize {
 
 namespace {
 
-struct Level {
-  Isa isa, base;  // whose table the level plugs into
-  const char* name;
-  void (*plug)(KernelTable&);
-};
-
-// Ascending; a base stands before what builds on it.
-constexpr Level kLevels[] = {
-    {Isa::kScalar, Isa::kScalar, "scalar", plug_scalar},
 #if defined(__x86_64__)
-    {Isa::kAvx2, Isa::kScalar, "avx2", plug_avx2},
-    {Isa::kAvxVnni, Isa::kAvx2, "avxvnni", plug_avxvnni},
-    {Isa::kAvx512, Isa::kAvx2, "avx512", plug_avx512},
-    {Isa::kAvx512Vnni, Isa::kAvx512, "avx512vnni", plug_avx512vnni},
-    {Isa::kAmx, Isa::kAvx512Vnni, "amx", plug_amx},
-#elif defined(__aarch64__)
-    {Isa::kNeon, Isa::kScalar, "neon", plug_neon},
-    {Isa::kNeonDot, Isa::kNeon, "neondot", plug_neondot},
-    {Isa::kNeonI8mm, Isa::kNeonDot, "neoni8mm", plug_neoni8mm},
-#endif
-};
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
-#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+bool has_avx512_vnni() {
+  return __builtin_cpu_supports("avx512vnni");
+}
+
 /// Bit 4 of EAX, leaf 7, subleaf 1; not every compiler's __builtin_cpu_supports knows its name.
 bool has_avx_vnni() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -55,9 +46,44 @@ bool has_amx() {
   return may_use;
 }
 #elif defined(__aarch64__)
-// Of Linux's asm/hwcap.h, some of whose versions are too old to have them.
-constexpr unsigned long kDotProducts = 1ul << 20, kMixedDotProducts2 = 1ul << 13;
+bool has_neon() {
+  return true;
+}
+
+// Bits of Linux's asm/hwcap.h, some of whose versions are too old to have them.
+bool has_dot_products() {
+  return (getauxval(AT_HWCAP) & 1ul << 20) != 0;
+}
+
+bool has_matrix_products() {
+  return (getauxval(AT_HWCAP2) & 1ul << 13) != 0;
+}
 #endif
+
+struct Level {
+  Isa isa, base;  // whose table the level plugs into
+  const char* name;
+  void (*plug)(KernelTable&);
+  bool (*detect)();  // what it needs beside its base
+};
+
+#define QUANTIZE_LEVEL(isa, base, name, detect, flags) {Isa::isa, Isa::base, #name, plug_##name, detect},
+#if defined(__x86_64__)
+#define X86_LEVEL QUANTIZE_LEVEL
+#define ARM_LEVEL(...)
+#elif defined(__aarch64__)
+#define X86_LEVEL(...)
+#define ARM_LEVEL QUANTIZE_LEVEL
+#else
+#define X86_LEVEL(...)
+#define ARM_LEVEL(...)
+#endif
+
+// Ascending; a base stands before what builds on it.
+constexpr Level kLevels[] = {
+    {Isa::kScalar, Isa::kScalar, "scalar", plug_scalar, [] { return true; }},
+#include "kernels/levels.def"
+};
 
 }  // namespace
 
@@ -77,33 +103,9 @@ bool parse_isa(const char* name, Isa& isa) {
 }
 
 bool cpu_supports(Isa isa) {
-  switch (isa) {
-    case Isa::kScalar:
-      return true;
-#if defined(__x86_64__)
-    case Isa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case Isa::kAvxVnni:
-      return cpu_supports(Isa::kAvx2) && has_avx_vnni();
-    case Isa::kAvx512:
-      return cpu_supports(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
-             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl");
-    case Isa::kAvx512Vnni:
-      return cpu_supports(Isa::kAvx512) && __builtin_cpu_supports("avx512vnni");
-    case Isa::kAmx:
-      return cpu_supports(Isa::kAvx512Vnni) && has_amx();
-#elif defined(__aarch64__)
-    case Isa::kNeon:
-      return true;
-    case Isa::kNeonDot:
-      return (getauxval(AT_HWCAP) & kDotProducts) != 0;
-    case Isa::kNeonI8mm:
-      return cpu_supports(Isa::kNeonDot) && (getauxval(AT_HWCAP2) & kMixedDotProducts2) != 0;
-#endif
-    default:
-      return false;
-  }
+  for (const Level& level : kLevels)
+    if (level.isa == isa) return (level.base == isa || cpu_supports(level.base)) && level.detect();
+  return false;
 }
 
 std::vector<Isa> supported_isas() {

@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 
-LEVELS = ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx")
-ARM_LEVELS = ("scalar", "neon", "neondot", "neoni8mm")
+from levels import ARM_LEVELS, X86_LEVELS
+
 EMULATOR = ("qemu-aarch64", "-cpu", "max", "-L", "/usr/aarch64-linux-gnu")
 THREADS = (1, 2, 3, 7)
 
@@ -75,7 +75,7 @@ def main():
             folder = pathlib.Path(folder)
             write_noise(folder / "noise.npy", input_shape(options.program, model, options.size))
             print(model)
-            for level in LEVELS:
+            for level in X86_LEVELS:
                 hashes |= print_level(level, [options.program], model, level, folder)
             for level in ARM_LEVELS if options.arm else ():
                 hashes |= print_level("Arm " + level, [*EMULATOR, options.arm], model, level, folder)

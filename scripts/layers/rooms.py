@@ -1,4 +1,5 @@
 """The rooms of the program and the walls between them, as data. The order goes from the bottom to the top."""
+from levels import LEVEL_FOLDERS
 
 # room -> rooms that its files may include. A file belongs to the room with the longest path that it stands below.
 ROOMS = {
@@ -54,8 +55,7 @@ THIRD_PARTY = {
 # Headers of kernels that other rooms may see in their own headers; the rest is for .cpp files.
 PUBLIC_KERNEL_HEADERS = {"kernels/integer.h", "kernels/kernel_table.h", "kernels/isa.h"}
 
-ISA_FOLDERS = ("kernels/avx2/", "kernels/avxvnni/", "kernels/avx512/", "kernels/avx512vnni/", "kernels/amx/", "kernels/neon/",
-               "kernels/neondot/", "kernels/neoni8mm/", "kernels/simd/")
+ISA_FOLDERS = (*LEVEL_FOLDERS, "kernels/simd/")
 ISA_HEADERS = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h", "kernels/integer.h", "kernels/kernel_table.h",
                "kernels/plug.h"}
 
