@@ -36,7 +36,7 @@ def write_noise(path, shape):
 
 def input_shape(program, model, size):
     found = json.loads(subprocess.run([program, "inspect", model, "--json"], check=True, capture_output=True).stdout)
-    (entry,) = found["inputs"]
+    (entry,) = found["inputs"].values()
     return [n if isinstance(n, int) else 1 if axis < 2 else size for axis, n in enumerate(entry["shape"])]
 
 
