@@ -16,4 +16,4 @@ ctest --preset aarch64 --parallel "$(nproc)"
 # names cover everything, and take several times as long.
 cmake --preset asan-ubsan
 cmake --build --preset asan-ubsan --target test_onnx_io test_fuzz
-ctest --preset asan-ubsan --parallel "$(nproc)" -R '^test_(onnx_io|fuzz): '
+ctest --preset asan-ubsan --parallel "$(nproc)" -R '^test_(onnx_io|fuzz):'

@@ -16,11 +16,12 @@ bool counts_overhang(const Node& pool) {
 }
 
 std::vector<IntegerForm> list_forms() {
-  const CodeSlots one{{{0, 1, 2}}, 3}, two{{{0, 1, 2}, {3, 4, 5}}, 6};
+  const CodeSlots reads{{{0, 1, 2}}}, makes{{}, 1}, one{{{0, 1, 2}}, 3}, two{{{0, 1, 2}, {3, 4, 5}}, 6},
+      gemm{two.operands, 7}, to_float{{{0, 2, 4}, {1, 3, 5}}}, behind_result{{{2, 3, 4}}, 0};
   using enum IslandShape;
   return {
-      {"DequantizeLinear", "", {{{0, 1, 2}}}},
-      {"QuantizeLinear", "", {{}, 1}},
+      {"DequantizeLinear", "", reads},
+      {"QuantizeLinear", "", makes},
 
       {"QLinearConv",
        "",
@@ -37,13 +38,13 @@ std::vector<IntegerForm> list_forms() {
        kConvTranspose,
        {"auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads",
         "strides"}},
-      {"QGemm", kMicrosoft, {two.operands, 7}, 0, "Gemm", kGemm, {"alpha", "transA", "transB"}},
+      {"QGemm", kMicrosoft, gemm, 0, "Gemm", kGemm, {"alpha", "transA", "transB"}},
       {"QLinearMatMul", "", two, 0, "MatMul", kMatMul},
-      {"MatMulIntegerToFloat", kMicrosoft, {{{0, 2, 4}, {1, 3, 5}}}, 0, "MatMul", kMatMul},
+      {"MatMulIntegerToFloat", kMicrosoft, to_float, 0, "MatMul", kMatMul},
 
       {"QLinearAdd", kMicrosoft, two, 0, "Add", kPair},
       {"QLinearMul", kMicrosoft, two, 0, "Mul", kPair},
-      {"QLinearConcat", kMicrosoft, {{{2, 3, 4}}, 0}, 3, "Concat", kConcat, {"axis"}},
+      {"QLinearConcat", kMicrosoft, behind_result, 3, "Concat", kConcat, {"axis"}},
 
       {"QLinearAveragePool",
        kMicrosoft,
