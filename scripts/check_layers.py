@@ -48,6 +48,7 @@ def complaints(tree):
             yield from code.operator_names(name, text)
             yield from code.contracts(name, text)
     yield from includes.unused_exceptions(sources)
+    yield from code.names_used_twice(tree)
     yield from code.unused_exceptions(tree)
 
 

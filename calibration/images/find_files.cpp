@@ -119,7 +119,7 @@ class Walk {
 
   void leave_out(const std::string& kind, const fs::path& path) { count(found_.left_out[kind], path); }
 
-  static void count(LeftOut& files, const fs::path& path) {
+  static void count(LeftOutFiles& files, const fs::path& path) {
     if (files.count == 0 || path < files.first) files.first = path;
     ++files.count;
   }

@@ -18,7 +18,7 @@ struct FoundFile {
 };
 
 /// Several files that were passed over for one reason.
-struct LeftOut {
+struct LeftOutFiles {
   size_t count = 0;
   std::filesystem::path first;
 };
@@ -28,8 +28,8 @@ struct FoundFiles {
   std::vector<FoundFile> images, tensors;  // sorted by path
   /// Pictures and videos of formats that are not read, by FileFinding::name; FIFOs, sockets, devices, broken
   /// links, links to a folder above and unreadable files by such words.
-  std::map<std::string, LeftOut> left_out;
-  LeftOut others;  // no pictures and no tensors
+  std::map<std::string, LeftOutFiles> left_out;
+  LeftOutFiles others;  // no pictures and no tensors
 };
 
 /// Looks through a folder and the folders in it.

@@ -195,7 +195,7 @@ void keep_one_kind(FoundFiles& found, size_t inputs) {
   std::vector<FoundFile>& others = found.images.empty() || inputs != 1 ? found.images : found.tensors;
   if (found.images.empty() || found.tensors.empty()) return;
   for (const FoundFile& file : others) {
-    LeftOut& left_out = found.left_out[ending_of(file.path)];
+    LeftOutFiles& left_out = found.left_out[ending_of(file.path)];
     if (left_out.count++ == 0) left_out.first = file.path;
   }
   others.clear();

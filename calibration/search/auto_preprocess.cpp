@@ -94,7 +94,8 @@ Preprocess fit(const std::string& name, const Situation& situation) {
   return preprocess;
 }
 
-Candidate with_numbers(const std::string& name, const PixelNumbers& numbers, const Situation& situation) {
+PreprocessCandidate with_numbers(const std::string& name, const PixelNumbers& numbers,
+                                 const Situation& situation) {
   Preprocess preprocess = fit("unit", situation);
   preprocess.scale = numbers.scale;
   preprocess.mean = numbers.mean;
@@ -156,7 +157,8 @@ Evidence evidence_of(const Clue& clue, const Candidates& candidates) {
   Evidence evidence{clue.text, {}, clue.numbers.has_value()};
   if (!clue.numbers) return evidence;
   const std::string wanted = clue.numbers->preset.empty() ? "the metadata's numbers" : clue.numbers->preset;
-  for (const Candidate& each : candidates) evidence.support.push_back(each.name == wanted ? 0 : -kByTheFile);
+  for (const PreprocessCandidate& each : candidates)
+    evidence.support.push_back(each.name == wanted ? 0 : -kByTheFile);
   return evidence;
 }
 

@@ -13,11 +13,11 @@
 namespace quantize {
 
 /// A preprocessing that may be the right one.
-struct Candidate {
+struct PreprocessCandidate {
   std::string name;  // a preset's, or what to call it in a sentence
   Preprocess preprocess;
 };
-using Candidates = std::vector<Candidate>;
+using Candidates = std::vector<PreprocessCandidate>;
 
 /// The verdict of one measurement on the candidates.
 struct Evidence {

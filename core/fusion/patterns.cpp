@@ -67,15 +67,15 @@ std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphInd
   return ImageAddition{use.node, other};
 }
 
-CodeLimits clamp_codes(const Clamp& clamp, float scale, int32_t zero_point, CodeLimits codes) {
+CodeRange clamp_codes(const Clamp& clamp, float scale, int32_t zero_point, CodeRange codes) {
   return {quantize_value(clamp.low, scale, zero_point, codes.low, codes.high),
           quantize_value(clamp.high, scale, zero_point, codes.low, codes.high)};
 }
 
 bool cuts_codes(const Clamp& clamp, const std::vector<float>& scale, const std::vector<int32_t>& zero_point,
-                CodeLimits codes) {
+                CodeRange codes) {
   for (size_t c = 0; c < scale.size(); ++c) {
-    const CodeLimits left = clamp_codes(clamp, scale[c], zero_point[c], codes);
+    const CodeRange left = clamp_codes(clamp, scale[c], zero_point[c], codes);
     if (left.low > codes.low || left.high < codes.high) return true;
   }
   return false;

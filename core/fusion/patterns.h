@@ -15,17 +15,17 @@ struct Clamp {
 };
 
 /// The smallest and the largest code of some.
-struct CodeLimits {
+struct CodeRange {
   int32_t low, high;
 };
 
 /// The codes that a clamp leaves of `codes`: to clamp reals and then to round them is to round them and then
 /// to clamp their codes to these.
-CodeLimits clamp_codes(const Clamp& clamp, float scale, int32_t zero_point, CodeLimits codes);
+CodeRange clamp_codes(const Clamp& clamp, float scale, int32_t zero_point, CodeRange codes);
 
 /// True if it leaves out some of them, of any channel. Requires: as many zero points as scales.
 bool cuts_codes(const Clamp& clamp, const std::vector<float>& scale, const std::vector<int32_t>& zero_point,
-                CodeLimits codes);
+                CodeRange codes);
 /// The same for the codes in use.
 bool cuts_codes(const Clamp& clamp, const QuantParams& params);
 

@@ -141,8 +141,8 @@ std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) 
 /// A clamp of reals before rounding is one of codes after it. It is left out where no code is cut off.
 void Islands::set_limits(IslandResult& found, const Clamp& clamp) {
   const bool is_signed = graph_.value(found.y.zero_point).dtype == DataType::kS8;
-  const CodeLimits all = is_signed ? CodeLimits{-128, 127} : CodeLimits{0, 255};
-  const CodeLimits left = clamp_codes(clamp, found.y.params.scale[0], found.y.params.zero_point[0], all);
+  const CodeRange all = is_signed ? CodeRange{-128, 127} : CodeRange{0, 255};
+  const CodeRange left = clamp_codes(clamp, found.y.params.scale[0], found.y.params.zero_point[0], all);
   found.low = left.low;
   found.high = left.high;
   if (left.low > all.low || left.high < all.high)

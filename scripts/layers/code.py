@@ -60,6 +60,21 @@ def contracts(name, source):
         yield f"{name}:{line}: '{text[:60]}' has no comment that says what it promises"
 
 
+TYPE = re.compile(r"^(?:struct|class|enum class) (\w+)[^;]*\{", re.MULTILINE)
+
+
+def names_used_twice(tree):
+    """Types of one name in two headers: a program that links both mixes their functions up, and no compiler tells."""
+    owners = {}
+    for name, text in sorted(tree.items()):
+        if not name.endswith(".h") or name.startswith(("kernels/", "tests/")):  # where types stand in anonymous namespaces
+            continue
+        for found in TYPE.finditer(text):
+            first = owners.setdefault(found.group(1), name)
+            if first != name:
+                yield f"{name}: type {found.group(1)} has the name of another in {first}; rename one"
+
+
 def unused_exceptions(tree):
     """Exceptions whose file is gone or whose function follows the rule by now."""
     for name in OPERATOR_NAMES:

@@ -25,6 +25,11 @@ class Planted(unittest.TestCase):
     def passes(self, files):
         self.assertEqual(complaints(files), [])
 
+    def test_types_of_one_name(self):
+        text = "// A file.\n/// A thing.\nstruct Thing {\n  int x;\n};\n"
+        self.reports({"core/a.h": text, "calibration/images/b.h": text}, "Thing", "core/a.h", "calibration/images/b.h")
+        self.passes({"core/a.h": text, "core/b.h": text.replace("Thing", "Other")})
+
     def test_include_through_a_wall(self):
         walls = {"core/tensor.cpp": "core/ops/op.h", "core/ops/relu.cpp": "core/integer/codes.h",
                  "core/ops/tanh.cpp": "core/engine/steps/conv.h", "core/passes/fold.cpp": "core/fusion/patterns.h",

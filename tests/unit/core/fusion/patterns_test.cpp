@@ -59,11 +59,11 @@ TEST_CASE("a clamp before rounding is one of codes behind it", "[patterns]") {
   for (int trial = 0; trial < 200; ++trial) {
     const float scale = std::exp2(draw(-6, 2));
     const auto zero_point = static_cast<int32_t>(draw(-128, 127));
-    const CodeLimits all = trial % 3 == 0 ? CodeLimits{-127, 127} : CodeLimits{-128, 127};
+    const CodeRange all = trial % 3 == 0 ? CodeRange{-127, 127} : CodeRange{-128, 127};
     // Every third clamp ends in the middle of two codes.
     const float low = trial % 3 == 1 ? std::floor(draw(-20, 0)) * scale + scale / 2 : scale * draw(-20, 0);
     const Clamp clamp{low, trial % 5 == 0 ? std::numeric_limits<float>::infinity() : scale * draw(0, 300)};
-    const CodeLimits left = clamp_codes(clamp, scale, zero_point, all);
+    const CodeRange left = clamp_codes(clamp, scale, zero_point, all);
     bool cuts = false;
     for (int i = 0; i < 200; ++i) {
       const float x = scale * draw(-300, 300);
