@@ -11,9 +11,8 @@ cmake --preset aarch64
 cmake --build --preset aarch64
 ctest --preset aarch64 --parallel "$(nproc)"
 
-# AddressSanitizer and UndefinedBehaviorSanitizer on what comes from elsewhere: the reader of model files, thousands of damaged
-# ones among them, and the passes that they go through: about eight minutes of one core. The same commands without targets and
-# names cover everything, and take several times as long.
+# AddressSanitizer and UndefinedBehaviorSanitizer on the unit tests of core, of calibration and of the reader of model files, with
+# thousands of damaged ones. The same commands without targets and names cover everything, and take longer.
 cmake --preset asan-ubsan
-cmake --build --preset asan-ubsan --target test_onnx_io test_fuzz
-ctest --preset asan-ubsan --parallel "$(nproc)" -R '^test_(onnx_io|fuzz):'
+cmake --build --preset asan-ubsan --target test_core test_calibration test_onnx_io test_fuzz
+ctest --preset asan-ubsan --parallel "$(nproc)" -R '^test_(core|calibration|onnx_io|fuzz):'
