@@ -186,6 +186,18 @@ size_t confirming_of(size_t held_back, size_t count) {
   return std::min({held_back, (count - held_back) / 3, kMost});
 }
 
+// What --max-memory leaves for optional work. Errors: those of check_memory.
+uint64_t spare_memory(const QuantizeFlags& flags, const Graph& graph) {
+  return max_memory(flags.engine.max_memory) - check_memory(graph, flags.engine.thread_count(), flags.engine);
+}
+
+// A search passes over its images up to ten times and keeps them decoded; 128 MiB are 891 images of 224 x 224.
+size_t kept_image_bytes(const QuantizeFlags& flags, const Graph& graph) {
+  constexpr uint64_t kMost = uint64_t{128} << 20;
+  if (flags.scheme.scheme.method != kAutoMethod) return 0;
+  return static_cast<size_t>(std::min(kMost, spare_memory(flags, graph) / 4));
+}
+
 Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
   Learned learned;
   const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
@@ -199,8 +211,9 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   Graph described = source;
   for (const auto& [key, text] : preprocessing_in(learned.statistics)) described.info.metadata[key] = text;
   if (!flags.labels.file.empty()) learned.labels = read_labels(flags.labels.file, flags.labels.offset);
-  learned.samples.reset(
-      new Samples(open_samples(flags.samples, described, flags.engine, console, learned.labels)));
+  SampleFlags wanted = flags.samples;
+  wanted.kept_image_bytes = kept_image_bytes(flags, graph);
+  learned.samples.reset(new Samples(open_samples(wanted, described, flags.engine, console, learned.labels)));
   Samples& samples = *learned.samples;
   warn_of_unmatched_labels(flags.labels.file, learned.labels, samples.source.found(), console.diagnostics);
   if (flags.bound.max_drop) check_some_labelled(flags.labels.file, learned.labels, samples.source);
@@ -245,10 +258,8 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
   CalibrateOptions options;
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
-  // The rest of --max-memory is for optional work.
   options.budget.bytes =
-      std::min(Budget::kMostBytes, max_memory(flags.engine.max_memory) -
-                                       check_memory(graph, flags.engine.thread_count(), flags.engine));
+      std::min(Budget::kMostBytes, spare_memory(flags, graph) - kept_image_bytes(flags, graph));
   Progress progress = console.progress("trying");  // how many there will be is not known
   options.progress = [&](size_t tried) { progress.update(tried, 0); };
   return choose_plan(graph, learned.statistics, scheme, target, samples, flags.bound, options);

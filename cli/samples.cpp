@@ -47,6 +47,7 @@ SampleOptions sample_options(const SampleFlags& flags) {
     throw Error(ErrorKind::kInvalidArgument,
                 "--seed chooses at random as many samples as --samples says; give both");
   options.max_bad_images = flags.max_bad_images;
+  options.kept_image_bytes = flags.kept_image_bytes;
   if (!flags.shard.empty()) parse_shard(flags.shard, options);
   options.load_tensor_proto = load_tensor_proto;
   return options;

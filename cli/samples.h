@@ -26,6 +26,7 @@ struct SampleFlags {
   bool first = false;  // --samples takes the first ones: who runs a model reads one result after the other
   std::string shard;
   std::optional<size_t> max_bad_images;
+  size_t kept_image_bytes = 0;  // not an option: see SampleOptions
 };
 
 /// Adds all of them; `path_required` is false where a statistics file or an INPUT can stand for the path.

@@ -13,11 +13,14 @@ constexpr size_t kBlockBytes = size_t{8} << 20;
 FittedImages::FittedImages(size_t count, size_t budget) : images_(count), left_(budget) {}
 
 std::optional<FittedImage> FittedImages::find(size_t i) const {
-  const std::lock_guard lock(mutex_);
-  if (!images_[i]) return std::nullopt;
-  FittedImage image = images_[i]->frame;
-  image.image.pixels.assign(images_[i]->pixels, images_[i]->pixels + images_[i]->bytes);
-  return image;
+  std::optional<Kept> kept;
+  {
+    const std::lock_guard lock(mutex_);
+    kept = images_[i];
+  }
+  if (!kept) return std::nullopt;
+  kept->frame.image.pixels.assign(kept->pixels, kept->pixels + kept->bytes);
+  return std::move(kept->frame);
 }
 
 void FittedImages::keep(size_t i, const FittedImage& image) {

@@ -10,20 +10,17 @@
 
 namespace quantize {
 
-/// Keeps images as they were fitted to the model, 3 bytes a pixel, so that each is decoded once however many
-/// passes there are: the first ones that come, as many as the budget holds. The others are decoded again.
-/// Thread-safe.
+/// Keeps images as they were fitted to the model, 3 bytes a pixel, so that several passes decode each once: the
+/// first ones that come, as many as the budget holds. The others are decoded again. Thread-safe.
 class FittedImages {
  public:
   /// `count` samples; `budget` in bytes.
-  explicit FittedImages(size_t count, size_t budget = kKeptImageBytes);
+  FittedImages(size_t count, size_t budget);
 
   /// A copy of image i, or nothing.
   std::optional<FittedImage> find(size_t i) const;
   /// Keeps a copy of image i if there is room for it.
   void keep(size_t i, const FittedImage& image);
-
-  static constexpr size_t kKeptImageBytes = size_t{128} << 20;  // 891 images of 224 x 224 in colour
 
  private:
   struct Kept {

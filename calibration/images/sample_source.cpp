@@ -32,7 +32,7 @@ SampleSource::SampleSource(std::vector<Value> inputs, SampleOptions options, Sam
       options_(std::move(options)),
       list_(std::move(list)),
       preprocess_(std::move(preprocess)),
-      fitted_(list_.images ? list_.samples.size() : 0),
+      fitted_(list_.samples.size(), options_.kept_image_bytes),
       contents_(list_.samples.size()) {
   if (list_.images && !preprocess_) throw Error(ErrorKind::kInternal, "images need preprocessing");
 }

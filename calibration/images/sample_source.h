@@ -23,6 +23,7 @@ namespace quantize {
 struct SampleOptions : SampleChoice {
   std::string path;                      // a directory, or one file, pipe or device
   std::optional<size_t> max_bad_images;  // default: 1 % of the images found, at least 1
+  size_t kept_image_bytes = 0;           // of decoded images, for commands that pass over them several times
   /// Reads a .pb file: calibration does not know protobuf.
   std::function<Tensor(const std::string& path)> load_tensor_proto;
 };

@@ -9,34 +9,46 @@ namespace quantize {
 
 namespace {
 
-/// The numbers of an output as rows, whichever axis they lie along; those of one sample behind another's.
-class Rows {
+/// The places of the rows of an output, whichever axis they lie along; the rows of one sample follow another's.
+class RowPlaces {
  public:
-  Rows(const Tensor& output, bool rows_last)
-      : values_(output.to_vector<double>()),
-        of_sample_(static_cast<size_t>(output.shape()[rows_last ? 2 : 1])),
-        columns_(static_cast<size_t>(output.shape()[rows_last ? 1 : 2])),
-        count_(static_cast<size_t>(output.shape()[0]) * of_sample_),
+  RowPlaces(const Shape& shape, bool rows_last)
+      : of_sample_(static_cast<size_t>(shape[rows_last ? 2 : 1])),
+        columns_(static_cast<size_t>(shape[rows_last ? 1 : 2])),
+        count_(static_cast<size_t>(shape[0]) * of_sample_),
         rows_last_(rows_last) {}
 
   size_t count() const { return count_; }
   size_t columns() const { return columns_; }
-  double at(size_t row, size_t column) const { return values_[place(row, column)]; }
-  size_t place(size_t row, size_t column) const {
+  size_t of(size_t row, size_t column) const {
     if (!rows_last_) return row * columns_ + column;
     return (row / of_sample_ * columns_ + column) * of_sample_ + row % of_sample_;
   }
+
+ private:
+  size_t of_sample_, columns_, count_;
+  bool rows_last_;
+};
+
+/// The numbers of an output as rows.
+class Rows {
+ public:
+  Rows(const Tensor& output, bool rows_last)
+      : values_(output.to_vector<double>()), places_(output.shape(), rows_last) {}
+
+  size_t count() const { return places_.count(); }
+  size_t columns() const { return places_.columns(); }
+  double at(size_t row, size_t column) const { return values_[places_.of(row, column)]; }
   template <typename Condition>
   bool all(Condition holds) const {
-    for (size_t row = 0; row < count_; ++row)
+    for (size_t row = 0; row < count(); ++row)
       if (!holds(row)) return false;
     return true;
   }
 
  private:
   std::vector<double> values_;
-  size_t of_sample_, columns_, count_;
-  bool rows_last_;
+  RowPlaces places_;
 };
 
 bool are_corners(const Rows& rows) {
@@ -201,10 +213,10 @@ Tensor in_rows(const std::vector<bool>& noticed, bool rows_last, const Tensor& r
                const Tensor& candidate) {
   auto values = reference.to_vector<float>();
   const auto others = candidate.to_vector<float>();
-  const Rows rows(reference, rows_last);
-  for (size_t row = 0; row < rows.count(); ++row)
-    for (size_t column = 0; noticed[row] && column < rows.columns(); ++column)
-      values[rows.place(row, column)] = others[rows.place(row, column)];
+  const RowPlaces places(reference.shape(), rows_last);
+  for (size_t row = 0; row < places.count(); ++row)
+    for (size_t column = 0; noticed[row] && column < places.columns(); ++column)
+      values[places.of(row, column)] = others[places.of(row, column)];
   return Tensor::of(reference.shape(), values);
 }
 

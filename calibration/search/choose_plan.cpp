@@ -16,17 +16,13 @@ using Clock = std::chrono::steady_clock;
 
 class PlanSearch {
  public:
-  PlanSearch(const Graph& graph, const SamplePool& pool, PlanMaker& maker, const CalibrateOptions& options)
-      : graph_(graph),
+  PlanSearch(const SamplePool& pool, PlanMaker& maker, const std::function<void(size_t)>& progress)
+      : graph_(maker.graph_of({})),
         scheme_(maker.scheme()),
         pool_(pool),
         maker_(maker),
-        options_(options),
-        progress_(options.progress) {
-    options_.progress = {};  // that of the search counts what was tried
-    options_.budget = budget();
-    maker.set_options(options_);
-  }
+        options_(maker.options()),
+        progress_(progress) {}
 
   ChosenPlan run(const Bound& bound) {
     const Validator validator(graph_, pool_.held_back(), pool_.set(), options_);
@@ -45,16 +41,6 @@ class PlanSearch {
 
  private:
   bool is_auto() const { return scheme_.method == kAutoMethod; }
-
-  /// The search may fit weights for as long as all the rest takes; who asks for fitted weights by name gets
-  /// them at any price but memory.
-  Budget budget() const {
-    const size_t trials = all_search_steps().size() + 1;
-    const uint64_t rest = macs_of(graph_) * (pool_.set().count + trials * pool_.held_back().size());
-    Budget budget = options_.budget;
-    budget.macs = is_auto() ? std::max(rest, Budget::kLeastMacs) : std::numeric_limits<uint64_t>::max();
-    return budget;
-  }
 
   void warn() {
     if (best_.quality) best_.warnings = doubts_about(*best_.quality);
@@ -188,13 +174,21 @@ class PlanSearch {
   const QuantizationScheme& scheme_;
   const SamplePool& pool_;
   PlanMaker& maker_;
-  CalibrateOptions options_;
-  const std::function<void(size_t)> progress_;
+  const CalibrateOptions& options_;
+  const std::function<void(size_t)>& progress_;  // told how many networks were tried
   size_t trials_ = 0;
   std::vector<Kept> kept_;
   const Validator* validator_ = nullptr;
   ChosenPlan best_;
 };
+
+/// The search may fit weights for as long as all the rest takes; who asks for fitted weights by name gets them
+/// at any price but memory.
+uint64_t macs_to_spend(const Graph& graph, const SamplePool& pool, bool searches) {
+  if (!searches) return std::numeric_limits<uint64_t>::max();
+  const size_t trials = all_search_steps().size() + 1;
+  return std::max(macs_of(graph) * (pool.set().count + trials * pool.held_back().size()), Budget::kLeastMacs);
+}
 
 }  // namespace
 
@@ -203,8 +197,10 @@ ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
                        const SampleSet& samples, const Bound& bound, const CalibrateOptions& options) {
   const bool searches = scheme.method == kAutoMethod;
   const SamplePool pool(samples, searches || bound, searches);
-  PlanMaker maker(graph, statistics, scheme, target, pool);
-  return PlanSearch(maker.graph_of({}), pool, maker, options).run(bound);
+  CalibrateOptions of_steps = options;
+  of_steps.budget.macs = macs_to_spend(graph, pool, searches);
+  PlanMaker maker(graph, statistics, scheme, target, pool, of_steps);
+  return PlanSearch(pool, maker, options.progress).run(bound);
 }
 
 }  // namespace quantize

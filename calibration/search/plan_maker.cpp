@@ -35,8 +35,14 @@ std::string ranges_by(const std::string& method) {
 }
 
 PlanMaker::PlanMaker(const Graph& graph, const StatisticsTable& statistics, const QuantizationScheme& scheme,
-                     const TargetProfile& target, const SamplePool& pool)
-    : graph_(graph), statistics_(statistics), scheme_(scheme), target_(target), pool_(pool) {
+                     const TargetProfile& target, const SamplePool& pool, const CalibrateOptions& options)
+    : graph_(graph),
+      statistics_(statistics),
+      scheme_(scheme),
+      target_(target),
+      pool_(pool),
+      options_(options) {
+  options_.progress = {};
   if (statistics.preprocessing.empty()) return;
   grid_ = pixel_grid(parse_preprocess(statistics.preprocessing));
   if (grid_) bytes_ = read_pixels(graph_, *grid_, scheme, target);

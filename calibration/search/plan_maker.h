@@ -30,13 +30,11 @@ std::string ranges_by(const std::string& method);
 /// equalized graph, fitted weights.
 class PlanMaker {
  public:
-  /// The references must outlive this object. If the statistics say how images were preprocessed, the graph's
+  /// The references must outlive this object. `options`: budget of the work that a step may add; its progress
+  /// is not told anything. If the statistics say how images were preprocessed, the graph's
   /// first convolution reads their bytes, where that loses less (read_pixels).
   PlanMaker(const Graph& graph, const StatisticsTable& statistics, const QuantizationScheme& scheme,
-            const TargetProfile& target, const SamplePool& pool);
-
-  /// `options.progress` is not told anything. Budget: of the work that a step may add.
-  void set_options(const CalibrateOptions& options) { options_ = options; }
+            const TargetProfile& target, const SamplePool& pool, const CalibrateOptions& options);
 
   /// Plans what the recipe says; these nodes, by name, stay in float beside those of the scheme.
   /// Errors: those of decide_ranges, plan_quantization, correct_bias, and of the recipe's adjustments.

@@ -7,7 +7,7 @@
 
 namespace quantize {
 
-/// What bounds the number of chunks of a step.
+/// The bounds on the number of chunks of a step.
 struct ChunkLimits {
   double least_nanoseconds;  // of a chunk on one thread: less is not worth being claimed
   int most_per_thread;       // enough that threads can help each other out; 0: no bound
@@ -25,8 +25,9 @@ constexpr ChunkLimits kFineChunks{.least_nanoseconds = 5'000, .most_per_thread =
 inline size_t chunk_count(const ChunkLimits& limits, double nanoseconds, int64_t units, int threads) {
   if (threads <= 1) return 1;
   double count = std::min(static_cast<double>(units), nanoseconds / limits.least_nanoseconds);
-  if (limits.most_per_thread != 0) count = std::min(count, double{1} * limits.most_per_thread * threads);
-  if (limits.most != 0) count = std::min(count, double{1} * limits.most);
+  if (limits.most_per_thread != 0)
+    count = std::min(count, static_cast<double>(limits.most_per_thread) * threads);
+  if (limits.most != 0) count = std::min(count, static_cast<double>(limits.most));
   return count < 2 ? 1 : static_cast<size_t>(count);
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kMicrosoft = "com.microsoft";
 
-/// What ceil_mode adds behind the padding counts in the divisor of QLinearAveragePool where the padding does.
+/// True if the divisor of QLinearAveragePool counts places behind the padding, which ceil_mode has added.
 bool counts_overhang(const Node& pool) {
   return pool.int_attribute("ceil_mode", 0) != 0 && pool.int_attribute("count_include_pad", 0) != 0;
 }

@@ -1,4 +1,5 @@
-// What the reference of an integer operator and its fast step compute alike before they read a code.
+// Formulas that the reference of an integer operator and its fast step share: constants that are computed before a
+// code is read.
 #pragma once
 
 #include "core/integer/quantized_operand.h"
@@ -23,7 +24,7 @@ float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t coun
 /// it is.
 int64_t qlinear_divisor(const WindowAxis& axis, int64_t o, bool with_padding);
 
-/// What QLinearSoftmax works along: it means what Softmax means in the opset that its attribute names.
+/// The axes that QLinearSoftmax works along: those of Softmax in the opset that its attribute names.
 /// Errors: those of softmax_extents.
 SoftmaxExtents qlinear_softmax_extents(const Node& node, Dims x);
 

@@ -1,4 +1,4 @@
-// What LayerNormalization can be cut into.
+// LayerNormalization in blocks that can be computed apart.
 #pragma once
 
 #include "core/ops/op.h"

@@ -1,4 +1,4 @@
-// What a Resize or Upsample asks for, as far as it is known before a run.
+// The options of a Resize or Upsample, as far as they are known before a run.
 #pragma once
 
 #include <optional>

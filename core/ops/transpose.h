@@ -1,4 +1,4 @@
-// What Transpose means by its attribute.
+// The permutation that a Transpose stands for.
 #pragma once
 
 #include <vector>

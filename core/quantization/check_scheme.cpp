@@ -1,4 +1,4 @@
-// What a target can do, against what is asked of it.
+// The scheme, checked against the abilities of the target.
 #include "core/quantization/check_scheme.h"
 
 #include <string>

@@ -38,7 +38,7 @@ struct PlannedValue {
   bool shielded = false;
 };
 
-/// What takes the bias of a layer.
+/// The operator that adds the bias of a layer, and its form.
 enum class BiasPlace {
   kCodes,   // the operator, as s32 codes
   kReals,   // the operator, as reals

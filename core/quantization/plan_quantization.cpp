@@ -74,11 +74,12 @@ class Planner {
   bool is_integer(NodeId n) const { return plan_.nodes[at(n)].placement == Placement::kInteger; }
 
   const PlannedValue& own(ValueId id) { return own_.of(id); }
-  /// What the value is held as, or would be by itself. Requires: one of the two.
+  /// The parameters of the value: as planned, else those that it would have by itself. Requires: it has one of
+  /// the two.
   const QuantParams& params_of(ValueId id) {
     return plan_.values[at(id)].params ? *plan_.values[at(id)].params : *own(id).params;
   }
-  /// What the value is if it holds the bytes of an image; else nullptr.
+  /// The description of the image's bytes that the value holds; nullptr if it holds none.
   const ImageBytes* bytes_of(ValueId id) const {
     const ValueRange* range = ranges_.find(name(id));
     return range != nullptr && range->bytes ? &*range->bytes : nullptr;

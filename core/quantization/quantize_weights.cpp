@@ -60,7 +60,9 @@ std::vector<Range> weight_ranges(const Tensor& weights, const WeightLayout& layo
 
 void check_weight_type(const QuantType& type) {
   if (type.dtype == DataType::kU8 && type.num_bits < 8)
-    throw Error(ErrorKind::kInvalidArgument, "weights of fewer than 8 bits are held as s8, not as u8");
+    throw Error(ErrorKind::kInvalidArgument,
+                "weights of fewer than 8 bits are held as s8, not as u8; leave out the u8 type of weights, "
+                "or ask for 8 bits");
 }
 
 float bias_scale(const QuantParams& weights, const QuantParams& input, size_t channel) {

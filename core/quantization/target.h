@@ -1,4 +1,4 @@
-// What one runtime wants of a quantized model. Data: a runtime is one file under targets/ and one line in
+// The wishes of one runtime for a quantized model. Data: a runtime is one file under targets/ and one line in
 // targets/all_targets.cpp. Read TargetProfile first.
 #pragma once
 
@@ -22,7 +22,7 @@ struct TypePair {
   bool symmetric = false;
 };
 
-/// What an integer operator returns, and so where QuantizeLinear stands.
+/// The result of an integer operator, which decides where QuantizeLinear stands.
 enum class OutputForm {
   kCodes,         // codes: QuantizeLinear stands behind it
   kCodesOrReals,  // codes where QuantizeLinear stands behind it, else reals
@@ -44,7 +44,7 @@ struct IntegerOperator {
   OutputForm output = OutputForm::kCodes;
   ScaleSharing scales = ScaleSharing::kNone;
   NodeTest fits = nullptr;
-  /// What it multiplies, if not all that the runtime does.
+  /// The types that it multiplies; empty: those of the runtime.
   std::span<const TypePair> type_pairs = {};
 };
 
@@ -57,7 +57,7 @@ struct UnaskedFusion {
   bool rounds_constants = false;
 };
 
-/// What a runtime may apply to the reals that an integer operator computes, before it rounds them.
+/// A function that a runtime may apply to the reals of an integer operator before it rounds them.
 enum class FusedPart {
   kClamp,     // a Relu or Clip. Without it, what feeds one that the range does not imply is computed in float
   kFunction,  // any Function of kernels/integer.h
@@ -96,7 +96,7 @@ struct TargetProfile {
   BiasForm bias = BiasForm::kCodes;
   std::span<const Fusion> fusions = {};
   const ChannelScales* channel_scales = nullptr;  // nullptr: one scale per activation
-  /// What is not to be computed in float unless it is shielded (insert_qdq).
+  /// Operators that are computed in float only behind a shield (insert_qdq).
   std::span<const UnaskedFusion> unasked_fusions = {};
   /// Forms that the runtime computes wrongly or refuses where it turns images to another layout: such a node
   /// stays float, behind a barrier (insert_qdq). nullptr: there is none.

@@ -1,4 +1,4 @@
-// What the kernel tests share: a body runs for every level this CPU has; random numbers are the same
+// Shared by the kernel tests: a body runs for every level this CPU has; random numbers are the same
 // everywhere.
 #pragma once
 

@@ -372,7 +372,7 @@ bool takes_fused_conv(const Graph& graph, const Node& node) {
   return is_u8_image(graph, node.inputs[0]) && is_u8_image(graph, node.outputs[0]);
 }
 
-/// What the kernel reads outside the image, with the image's zero point.
+/// The border that the kernel reads outside the image: codes of the image's zero point.
 PixelSupport::Border pixel_conv_border(const Graph& graph, const Node& node) {
   const Window window = conv_window(node, *graph.value(node.inputs[kX]).shape,
                                     graph.value(node.inputs[kW]).initializer.shape());

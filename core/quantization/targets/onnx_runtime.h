@@ -1,4 +1,4 @@
-// What ONNX Runtime's CPU provider computes on codes, asked and unasked. Every file that is written may be run
+// The operators that ONNX Runtime's CPU provider computes on codes, asked and unasked. Every file that is written may be run
 // by it, so all targets share the second table. Tried operator by operator with version 1.32
 // (tests/conformance/operator_forms.py).
 #pragma once
@@ -63,5 +63,17 @@ inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 21};
 /// their channels last, where `axes` stay what they were, and a cubic interpolation is of the wrong axes or
 /// refused.
 bool onnx_runtime_mislays(const Graph& graph, const Node& node);
+
+/// Its profile on one kind of processor: these share all but the types that are fast.
+constexpr TargetProfile onnx_runtime_on(const char* name, const char* description,
+                                        std::span<const TypePair> type_pairs) {
+  return {.name = name,
+          .description = description,
+          .operators = kOnnxRuntimeOperators,
+          .type_pairs = type_pairs,
+          .opsets = kOnnxRuntimeOpsets,
+          .unasked_fusions = kOnnxRuntimeFusions,
+          .mislays = onnx_runtime_mislays};
+}
 
 }  // namespace quantize

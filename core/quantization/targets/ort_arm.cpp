@@ -13,12 +13,7 @@ constexpr TypePair kTypePairs[] = {
 }  // namespace
 
 extern const TargetProfile kOrtArm;
-const TargetProfile kOrtArm{.name = "ort-arm",
-                            .description = "ONNX Runtime, CPU provider, 64-bit Arm",
-                            .operators = kOnnxRuntimeOperators,
-                            .type_pairs = kTypePairs,
-                            .opsets = kOnnxRuntimeOpsets,
-                            .unasked_fusions = kOnnxRuntimeFusions,
-                            .mislays = onnx_runtime_mislays};
+const TargetProfile kOrtArm =
+    onnx_runtime_on("ort-arm", "ONNX Runtime, CPU provider, 64-bit Arm", kTypePairs);
 
 }  // namespace quantize

@@ -12,12 +12,6 @@ constexpr TypePair kTypePairs[] = {
 }  // namespace
 
 extern const TargetProfile kOrtX86;
-const TargetProfile kOrtX86{.name = "ort-x86",
-                            .description = "ONNX Runtime, CPU provider, x86-64",
-                            .operators = kOnnxRuntimeOperators,
-                            .type_pairs = kTypePairs,
-                            .opsets = kOnnxRuntimeOpsets,
-                            .unasked_fusions = kOnnxRuntimeFusions,
-                            .mislays = onnx_runtime_mislays};
+const TargetProfile kOrtX86 = onnx_runtime_on("ort-x86", "ONNX Runtime, CPU provider, x86-64", kTypePairs);
 
 }  // namespace quantize

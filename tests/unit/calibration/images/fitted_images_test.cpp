@@ -36,7 +36,7 @@ TEST_CASE("FittedImages: the first that fit into the budget are kept") {
   CHECK(images.find(2)->size.width == 6);
 }
 
-TEST_CASE("A sample of images is decoded once") {
+TEST_CASE("A sample of images is decoded once where images are kept") {
   const test::TemporaryFolder folder;
   std::filesystem::copy_file(test::golden_image("420.jpg"), folder.path() / "a.jpg");
   Value input;
@@ -45,6 +45,7 @@ TEST_CASE("A sample of images is decoded once") {
   input.shape = Shape{1, 3, 8, 8};
   SampleOptions options;
   options.path = folder.path().string();
+  options.kept_image_bytes = 1000;
   SampleSource source({input}, options, list_samples({input}, options),
                       preset("unit", image_input_of(input)));
   const auto first = source.load(0);
@@ -58,7 +59,7 @@ TEST_CASE("A sample of images is decoded once") {
 }
 
 TEST_CASE("FittedImages: an image comes back as it was, also one larger than a block") {
-  FittedImages images(3);
+  FittedImages images(3, size_t{16} << 20);
   FittedImage large{make_image(2000, 1500, 3), 3, -2, {1400, 1700}}, small = image_of(5);
   for (size_t k = 0; k < large.image.pixels.size(); ++k)
     large.image.pixels[k] = static_cast<uint8_t>(k % 251);

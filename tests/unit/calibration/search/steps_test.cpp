@@ -52,7 +52,7 @@ TEST_CASE("PlanMaker: adjustments change the finished plan, one after the other"
   const SamplePool pool(set, false, false);
   const QuantizationScheme scheme;
   const StatisticsTable statistics = calibrate(graph, 4, sample, {});
-  PlanMaker maker(graph, statistics, scheme, find_target("native"), pool);
+  PlanMaker maker(graph, statistics, scheme, find_target("native"), pool, {});
   std::vector<std::string> applied;
   Recipe recipe{.method = "max"};
   for (const std::string name : {"first", "second"})

@@ -1,4 +1,4 @@
-// What a TargetProfile can say beside what the targets of the program say: each on a target made for it.
+// Wishes that a TargetProfile can state and no target of the program has: each on a target made for it.
 #include "core/quantization/target.h"
 
 #include <algorithm>
