@@ -181,6 +181,7 @@ StatisticsTable calibrate(const Graph& model, SampleSource& source, const Engine
   options.threads = engine.thread_count();
   options.kernels = &engine.kernels();
   options.preprocessing = source.fingerprint();
+  options.order = {source.first(), static_cast<uint64_t>(batches.batch())};
   options.progress = [&](size_t done) { progress.update(done, batches.count()); };
   const auto load = [&](size_t i) -> std::optional<std::vector<Tensor>> {
     std::optional<Batches::Batch> batch = batches.load(i);

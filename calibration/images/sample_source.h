@@ -88,6 +88,8 @@ class SampleSource {
                std::optional<Preprocess> preprocess);
 
   size_t count() const { return list_.samples.size(); }
+  /// The position of the first sample among those of all shards.
+  uint64_t first() const { return list_.first; }
   /// All that there are, also those that were not chosen.
   const std::vector<Sample>& found() const { return list_.whole; }
   const std::string& name(size_t i) const { return list_.samples[i].name; }

@@ -16,14 +16,16 @@ namespace {
 /// Hands the values of one sample on and keeps the names of those that are not finite.
 class SampleObserver : public ExecutionObserver {
  public:
-  SampleObserver(const Graph& graph, StatisticsCollector& collector) : graph_(graph), collector_(collector) {}
+  SampleObserver(const Graph& graph, uint64_t position, StatisticsCollector& collector)
+      : graph_(graph), position_(position), collector_(collector) {}
   void on_value(ValueId id, const TensorView& value) override {
-    if (!collector_.add(id, value)) non_finite.push_back(graph_.value(id).name);
+    if (!collector_.add(position_, id, value)) non_finite.push_back(graph_.value(id).name);
   }
   std::vector<std::string> non_finite;
 
  private:
   const Graph& graph_;
+  const uint64_t position_;
   StatisticsCollector& collector_;
 };
 
@@ -39,7 +41,7 @@ std::map<size_t, std::vector<std::string>> run_once(const Graph& graph, size_t c
   size_t done = 0;
   parallel_for(count, options.threads, [&](size_t i, int) {
     const auto sample = load(i);
-    SampleObserver observer(graph, collector);
+    SampleObserver observer(graph, options.order.first + i * options.order.step, collector);
     if (sample) {
       const std::vector<Tensor> outputs = engine.run(*sample, &observer);
       if (options.census != nullptr) options.census->add(i, *sample, outputs);

@@ -18,11 +18,18 @@ using SampleLoader = std::function<std::optional<std::vector<Tensor>>(size_t i)>
 /// exception that it throws ends the run.
 using SampleRejecter = std::function<void(size_t i, const std::string& reason)>;
 
+/// The positions of a run's samples in the order of all samples, those of other shards included: sample i of the
+/// run stands at first + i * step.
+struct SampleOrder {
+  uint64_t first = 0, step = 1;
+};
+
 /// Options of a run over samples: how it is run, who is told, what it may cost.
 struct CalibrateOptions {
   int threads = 1;
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   std::string preprocessing;             // recorded in the table
+  SampleOrder order = {};
   /// Told how many samples are done, after each; never from two threads at once. An exception
   /// that it throws ends the run.
   std::function<void(size_t done)> progress;

@@ -55,12 +55,13 @@ StatisticsCollector::StatisticsCollector(const Graph& graph, const KernelTable& 
 
 StatisticsCollector::~StatisticsCollector() = default;
 
-bool StatisticsCollector::add(ValueId id, const TensorView& value) {
+bool StatisticsCollector::add(uint64_t position, ValueId id, const TensorView& value) {
   Entry* entry = entries_[static_cast<size_t>(id)].get();
   if (entry == nullptr || value.dtype != DataType::kF32) return true;
   return with_context([&] { return "value '" + graph_.value(id).name + "'"; },
                       [&] {
-                        const SampleSummary summary = summarize(value, entry->channel_axis, kernels_);
+                        const SampleSummary summary =
+                            summarize(value, position, entry->channel_axis, kernels_);
                         std::vector<TapStatistics> taps(entry->taps.size());
                         if (summary.rest.samples != 0)
                           for (size_t i = 0; i < taps.size(); ++i) {

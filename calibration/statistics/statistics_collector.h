@@ -23,10 +23,10 @@ class StatisticsCollector {
   StatisticsCollector(const Graph& graph, const KernelTable& kernels);
   ~StatisticsCollector();
 
-  /// Thread-safe. Values that are not f32 or have no element are left out. Returns false if elements of the
-  /// value count as non-finite. Errors: those of summarize and TensorStatistics::add, with the value as
-  /// context.
-  bool add(ValueId id, const TensorView& value);
+  /// Adds a value of the sample at `position` in the order of all samples. Thread-safe. Values that are not f32 or have
+  /// no element are left out. Returns false if elements of the value count as non-finite. Errors: those of summarize
+  /// and TensorStatistics::add, with the value as context.
+  bool add(uint64_t position, ValueId id, const TensorView& value);
 
   /// Moves what was collected into `table`. Not while any thread still runs.
   void take(StatisticsTable& table);

@@ -22,9 +22,9 @@ namespace quantize {
 namespace {
 
 constexpr std::string_view kMagic = "quantize statistics\n";
-constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersion = 5;
 constexpr size_t kSumBytes = 16, kChannelBytes = 8 + kSumBytes;
-constexpr size_t kListBytes = 11, kHeldBytes = 17;  // at least
+constexpr size_t kListBytes = 11, kHeldBytes = 17, kExtremesBytes = 9;  // at least
 constexpr uint64_t kMaxRank = 64;
 constexpr uint64_t kMaxElements = ExactSum::kMaxTerms << 32;  // summarize() takes fewer than 2^32 per sample
 
@@ -60,6 +60,17 @@ class Encoder {
     for (size_t k = 0; k < used; ++k) number(counts[k]);
   }
 
+  void recent(const RecentExtremes& recent) {
+    number(recent.samples.size());
+    uint64_t position = 0;
+    for (const SampleExtremes& sample : recent.samples) {
+      number(sample.position - position);
+      real(sample.min);
+      real(sample.max);
+      position = sample.position;
+    }
+  }
+
   void value(const TensorStatistics& value) {
     number(value.non_finite);
     number(value.samples);
@@ -68,6 +79,7 @@ class Encoder {
     real(value.max);
     sum(value.min_sum);
     sum(value.max_sum);
+    recent(value.recent);
     number(value.histogram.zeros);
     side(value.histogram.positive);
     side(value.histogram.negative);
@@ -162,6 +174,22 @@ class Decoder {
     return counts;
   }
 
+  /// Of statistics that hold all else before them.
+  RecentExtremes recent(const TensorStatistics& value) {
+    RecentExtremes recent;
+    recent.samples.resize(count(kExtremesBytes));
+    require(recent.samples.size() == std::min<uint64_t>(value.samples, RecentExtremes::kMost));
+    uint64_t position = 0;
+    for (size_t i = 0; i < recent.samples.size(); ++i) {
+      position += number(kMaxShards);
+      recent.samples[i] = {position, real(), real()};
+      const SampleExtremes& sample = recent.samples[i];
+      require(value.min <= sample.min && sample.min <= sample.max && sample.max <= value.max);
+      require(i == 0 || !(sample < recent.samples[i - 1]));
+    }
+    return recent;
+  }
+
   TensorStatistics value() {
     TensorStatistics value;
     value.non_finite = number(kMaxElements);
@@ -172,6 +200,7 @@ class Decoder {
     require(value.min <= value.max);
     value.min_sum = sum();
     value.max_sum = sum();
+    value.recent = recent(value);
     value.histogram.exponent = Histogram::exponent_for(std::max(-value.min, value.max));
     value.histogram.zeros = number(kMaxElements);
     value.histogram.positive = side();

@@ -83,7 +83,8 @@ double sum_of(const float* x, size_t n) {
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-SampleSummary summarize(const TensorView& value, std::optional<size_t> axis, const KernelTable& kernels) {
+SampleSummary summarize(const TensorView& value, uint64_t position, std::optional<size_t> axis,
+                        const KernelTable& kernels) {
   SampleSummary summary;
   const auto size = static_cast<size_t>(value.size());
   if (size == 0) return summary;
@@ -103,6 +104,7 @@ SampleSummary summarize(const TensorView& value, std::optional<size_t> axis, con
   rest.max = found.max + 0.0f;
   rest.min_sum.add(double{rest.min});
   rest.max_sum.add(double{rest.max});
+  rest.recent.samples = {{position, rest.min, rest.max}};
   const size_t rank = value.shape.size();
   if (!axis || *axis >= rank) axis = default_channel_axis(rank);
   if (axis) {
@@ -137,6 +139,7 @@ void TensorStatistics::add(const TensorStatistics& other) {
   max = std::max(max, other.max);
   min_sum.add(other.min_sum);
   max_sum.add(other.max_sum);
+  recent.add(other.recent);
   histogram.add(other.histogram);
   channels_vary = channels_vary || other.channels_vary || channels.size() != other.channels.size() ||
                   channel_axis != other.channel_axis;

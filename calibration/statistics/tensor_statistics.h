@@ -9,6 +9,7 @@
 
 #include "calibration/statistics/exact_sum.h"
 #include "calibration/statistics/histogram.h"
+#include "calibration/statistics/recent_extremes.h"
 #include "core/tensor.h"
 #include "kernels/kernel_table.h"
 
@@ -35,6 +36,7 @@ struct TensorStatistics {
   uint64_t non_finite = 0;
   Histogram histogram;
   ExactSum min_sum, max_sum;  // over samples, of the sample's smallest and largest element
+  RecentExtremes recent;
 
   /// One per extent of `channel_axis`; none below rank 2.
   std::vector<ChannelStatistics> channels;
@@ -58,13 +60,14 @@ struct SampleSummary {
   std::array<uint32_t, 2 * Histogram::kBins + kHistogramSpare> counts{};
 };
 
-/// Summarizes one activation of one sample; a batch counts as one sample. Channels lie along `axis`, or,
-/// where nothing is said or the value has no such axis, along default_channel_axis.
+/// Summarizes one activation of the sample at `position` in the order of all samples; a batch counts as one sample.
+/// Channels lie along `axis`, or, where nothing is said or the value has no such axis, along default_channel_axis.
 ///
 /// Shapes:  any. Types: f32.
 /// Errors:  Error(kUnsupported) for 2^32 elements or more.
 /// Accuracy: exact, except for the means: sums in double in an order that depends on the shape alone.
-SampleSummary summarize(const TensorView& value, std::optional<size_t> axis, const KernelTable& kernels);
+SampleSummary summarize(const TensorView& value, uint64_t position, std::optional<size_t> axis,
+                        const KernelTable& kernels);
 
 /// TensorStatistics::channels of one sample, along `axis`. Requires: f32, finite; the value has that axis.
 std::vector<ChannelStatistics> summarize_channels(const TensorView& value, size_t axis,
