@@ -1,15 +1,29 @@
-// The list of search steps: the one line to add.
-#include "calibration/search/steps/steps.h"
+// The list of search steps: one line each, in the order in which they are tried. A file steps/<name>.cpp defines `void
+// add_<name>(std::vector<SearchStep>&)`, which appends its steps.
+#include "calibration/search/recipe.h"
+
+// clang-format off
+#define QUANTIZE_ALL_SEARCH_STEPS(X) \
+  X(no_bias_correction) \
+  X(ranges_by_method) \
+  X(equalized_channels) \
+  X(single_ranges) \
+  X(fitted_weights) \
+  X(plain_max)
+// clang-format on
 
 namespace quantize {
 
+#define QUANTIZE_DECLARE(name) void add_##name(std::vector<SearchStep>& steps);
+QUANTIZE_ALL_SEARCH_STEPS(QUANTIZE_DECLARE)
+#undef QUANTIZE_DECLARE
+
 const std::vector<SearchStep>& all_search_steps() {
   static const std::vector<SearchStep> steps = [] {
-    std::vector<SearchStep> list = {no_bias_correction()};
-    for (SearchStep& step : ranges_by_method()) list.push_back(std::move(step));
-    for (SearchStep (*make)() : {equalized_channels, single_ranges, fitted_weights, measured_bias,
-                                 fitted_weights_and_measured_bias, plain_max})
-      list.push_back(make());
+    std::vector<SearchStep> list;
+#define QUANTIZE_ADD(name) add_##name(list);
+    QUANTIZE_ALL_SEARCH_STEPS(QUANTIZE_ADD)
+#undef QUANTIZE_ADD
     return list;
   }();
   return steps;

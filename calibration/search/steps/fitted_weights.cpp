@@ -1,6 +1,5 @@
 // fitted weights, measured bias, and both: what looks at the samples layer by layer (correct_bias).
 #include "calibration/search/plan_maker.h"
-#include "calibration/search/steps/steps.h"
 
 namespace quantize {
 
@@ -17,8 +16,6 @@ bool may_fit(const SearchState& state) {
 bool may_measure(const SearchState& state) {
   return state.maker.scheme().bias_correction == BiasCorrection::kMeasured;
 }
-
-}  // namespace
 
 SearchStep fitted_weights() {
   return {.name = kFitted,
@@ -61,6 +58,14 @@ SearchStep fitted_weights_and_measured_bias() {
             return Variation{recipe};
           },
           .combines = {kFitted, kMeasured}};
+}
+
+}  // namespace
+
+void add_fitted_weights(std::vector<SearchStep>& steps) {
+  steps.push_back(fitted_weights());
+  steps.push_back(measured_bias());
+  steps.push_back(fitted_weights_and_measured_bias());
 }
 
 }  // namespace quantize

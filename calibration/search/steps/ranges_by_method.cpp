@@ -1,12 +1,10 @@
 // ranges by METHOD: all ranges of activations by another calibrator.
 #include "calibration/search/plan_maker.h"
-#include "calibration/search/steps/steps.h"
 #include "calibration/statistics/calibrator.h"
 
 namespace quantize {
 
-std::vector<SearchStep> ranges_by_method() {
-  std::vector<SearchStep> steps;
+void add_ranges_by_method(std::vector<SearchStep>& steps) {
   for (const Calibrator* calibrator : all_calibrators()) {
     const std::string method = calibrator->name();
     if (method == kFallbackMethod) continue;
@@ -18,7 +16,6 @@ std::vector<SearchStep> ranges_by_method() {
                        return std::optional(Variation{recipe});
                      }});
   }
-  return steps;
 }
 
 }  // namespace quantize

@@ -3,7 +3,6 @@
 
 #include "calibration/search/choose_ranges.h"
 #include "calibration/search/plan_maker.h"
-#include "calibration/search/steps/steps.h"
 #include "calibration/statistics/calibrator.h"
 
 namespace quantize {
@@ -32,22 +31,23 @@ std::vector<RangeTable> tables_to_choose_from(SearchState& state) {
 
 }  // namespace
 
-SearchStep single_ranges() {
-  return {.name = "ranges of single values",
-          .description = "each range by what rounding does to the nodes that read it",
-          .vary = [](SearchState& state) -> std::optional<Variation> {
-            PlanMaker& maker = state.maker;
-            const std::vector<RangeTable> tables = tables_to_choose_from(state);
-            RangeTable chosen = choose_ranges(state.planned, tables, maker.scheme(), maker.fitted_count(),
-                                              maker.loader(), maker.options());
-            const auto changed = std::count_if(chosen.values.begin(), chosen.values.end(),
-                                               [](const auto& value) { return value.second.by_readers; });
-            if (changed == 0) return std::nullopt;
-            Recipe recipe = state.recipe;
-            recipe.by_readers = true;
-            maker.set_ranges(recipe, std::move(chosen));
-            return Variation{recipe, static_cast<size_t>(changed)};
-          }};
+void add_single_ranges(std::vector<SearchStep>& steps) {
+  steps.push_back({.name = "ranges of single values",
+                   .description = "each range by what rounding does to the nodes that read it",
+                   .vary = [](SearchState& state) -> std::optional<Variation> {
+                     PlanMaker& maker = state.maker;
+                     const std::vector<RangeTable> tables = tables_to_choose_from(state);
+                     RangeTable chosen = choose_ranges(state.planned, tables, maker.scheme(),
+                                                       maker.fitted_count(), maker.loader(), maker.options());
+                     const auto changed =
+                         std::count_if(chosen.values.begin(), chosen.values.end(),
+                                       [](const auto& value) { return value.second.by_readers; });
+                     if (changed == 0) return std::nullopt;
+                     Recipe recipe = state.recipe;
+                     recipe.by_readers = true;
+                     maker.set_ranges(recipe, std::move(chosen));
+                     return Variation{recipe, static_cast<size_t>(changed)};
+                   }});
 }
 
 }  // namespace quantize

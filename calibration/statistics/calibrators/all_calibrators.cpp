@@ -1,17 +1,31 @@
-// The list of calibrators.
+// The list of calibrators: one line each. A file calibrators/<name>.cpp defines `const Calibrator&
+// <name>_calibrator()`.
 #include <algorithm>
 #include <cmath>
 
 #include "calibration/statistics/calibrators/calibrators.h"
 #include "core/error.h"
 
+// clang-format off
+#define QUANTIZE_ALL_CALIBRATORS(X) \
+  X(max) \
+  X(mean) \
+  X(entropy) \
+  X(percentile) \
+  X(mse) \
+  X(l2)
+// clang-format on
+
 namespace quantize {
 
+#define QUANTIZE_DECLARE(name) const Calibrator& name##_calibrator();
+QUANTIZE_ALL_CALIBRATORS(QUANTIZE_DECLARE)
+#undef QUANTIZE_DECLARE
+
 std::span<const Calibrator* const> all_calibrators() {
-  static const Calibrator* const list[] = {
-      &max_calibrator(),        &mean_calibrator(), &entropy_calibrator(),
-      &percentile_calibrator(), &mse_calibrator(),  &l2_calibrator(),
-  };
+#define QUANTIZE_ENTRY(name) &name##_calibrator(),
+  static const Calibrator* const list[] = {QUANTIZE_ALL_CALIBRATORS(QUANTIZE_ENTRY)};
+#undef QUANTIZE_ENTRY
   return list;
 }
 
