@@ -13,7 +13,8 @@
   X(entropy) \
   X(percentile) \
   X(mse) \
-  X(l2)
+  X(l2) \
+  X(ema)
 // clang-format on
 
 namespace quantize {
