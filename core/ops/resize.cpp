@@ -17,7 +17,8 @@ namespace quantize {
 
 namespace {
 
-constexpr std::array kBlendedTypes{DataType::kF32, DataType::kU8, DataType::kS8};
+/// Types of elements that are made of others; elements that are only copied have any type.
+constexpr std::array kComputedTypes{DataType::kF32, DataType::kU8, DataType::kS8};
 
 // Position of the operands among the inputs; 0 where there is none.
 struct Layout {
@@ -121,13 +122,15 @@ Request request_of(const InferContext& context, size_t rank) {
   return request;
 }
 
+bool copies_elements(const ResizeOptions& options) {
+  return options.mode == ResizeOptions::Mode::kNearest &&
+         options.coordinates != ResizeOptions::Coordinates::kTfCropAndResize;
+}
+
 void infer(InferContext& context) {
   const ResizeOptions options = resize_options(context.node, context.opset);
   const Layout layout = layout_of(context.node, context.opset);
-  if (!resizes_codes(options))
-    require_type(context, 0, kF32Only);
-  else if (options.mode == ResizeOptions::Mode::kLinear)
-    require_type(context, 0, kBlendedTypes);
+  if (!copies_elements(options)) require_type(context, 0, kComputedTypes);
   if (layout.roi != 0) require_type(context, layout.roi, kF32Only);
   if (layout.scales != 0) require_type(context, layout.scales, kF32Only);
   if (layout.sizes != 0) require_type(context, layout.sizes, kIndexTypes);
@@ -238,8 +241,7 @@ void evaluate(const EvaluateContext& context) {
   for (size_t i = 0; i < axes.size(); ++i)
     if (axes[i].out != context.outputs[0].shape[i])
       invalid_model("the scales of Resize do not fit its output");
-  if (options.mode == ResizeOptions::Mode::kNearest &&
-      options.coordinates != ResizeOptions::Coordinates::kTfCropAndResize)
+  if (copies_elements(options))
     resize_nearest(context, options, axes);
   else
     resize_by_taps(context, options, axes);

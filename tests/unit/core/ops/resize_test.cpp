@@ -60,3 +60,23 @@ TEST_CASE("Resize takes a position within 1e-6 of the middle for the middle", "[
     CHECK(column(0.25f - 0x1p-20f, nearest) == 1);
   }
 }
+
+TEST_CASE("Resize of codes crops, and fills with the extrapolation value as a code", "[resize]") {
+  const auto crop = [](auto zero, DataType type, const char* mode) {
+    using T = decltype(zero);
+    GraphBuilder b(13);
+    const Tensor x = Tensor::of<T>({1, 1, 1, 3}, {10, 20, 30});
+    const ValueId roi = b.constant("roi", Tensor::of<float>({8}, {0, 0, 0, 0, 1, 1, 1, 2}));
+    const ValueId scales = b.constant("scales", Tensor::of<float>({4}, {1, 1, 1, 2}));
+    const ValueId y = b.node("Resize", {b.input("x", x.shape(), type), roi, scales},
+                             {{"mode", std::string(mode)},
+                              {"coordinate_transformation_mode", std::string("tf_crop_and_resize")},
+                              {"extrapolation_value", -7.0f}});
+    const Tensor result = run_graph(b.build({y}), {x})[0];
+    return std::vector<int>(result.data<T>(), result.data<T>() + result.size());
+  };
+  // Columns at 0, 0.8, 1.6, 2.4, 3.2 and 4: the last three lie outside.
+  CHECK(crop(int8_t{}, DataType::kS8, "nearest") == std::vector<int>{10, 20, 30, -7, -7, -7});
+  CHECK(crop(uint8_t{}, DataType::kU8, "nearest") == std::vector<int>{10, 20, 30, 0, 0, 0});
+  CHECK(crop(int8_t{}, DataType::kS8, "linear") == std::vector<int>{10, 18, 26, -7, -7, -7});
+}
