@@ -1,7 +1,32 @@
 // Packing of the left matrix of a GEMM, for any level.
+#include <algorithm>
+#include <type_traits>
+
 #include "kernels/kernel_table.h"
 
 namespace quantize {
+
+namespace {
+
+/// Rows of A.
+struct Rows {
+  const float* a;
+  size_t row_stride, column_stride, columns;
+};
+
+/// Packs `count` rows into a panel of mr rows; returns its end. As constants, both take the loop over the rows apart.
+template <typename Mr, typename Count>
+float* pack_panel(Mr mr, Count count, const Rows& rows, float* packed) {
+  const float* a = rows.a;
+  for (size_t column = 0; column < rows.columns; ++column, a += rows.column_stride, packed += mr)
+    for (size_t row = 0; row < mr; ++row) packed[row] = row < count ? a[row * rows.row_stride] : 0.0f;
+  return packed;
+}
+
+template <size_t kValue>
+using Constant = std::integral_constant<size_t, kValue>;
+
+}  // namespace
 
 size_t packed_gemm_a_bytes(const KernelTable& kernels, size_t m, size_t k) {
   const size_t panels = (m + kernels.gemm_mr - 1) / kernels.gemm_mr;
@@ -11,10 +36,16 @@ size_t packed_gemm_a_bytes(const KernelTable& kernels, size_t m, size_t k) {
 void pack_gemm_a_f32(const KernelTable& kernels, size_t m, size_t k, const float* a, size_t row_stride,
                      size_t column_stride, float* packed) noexcept {
   const size_t mr = kernels.gemm_mr;
-  for (size_t first = 0; first < m; first += mr)
-    for (size_t column = 0; column < k; ++column)
-      for (size_t row = first; row < first + mr; ++row)
-        *packed++ = row < m ? a[row * row_stride + column * column_stride] : 0.0f;
+  for (size_t first = 0; first < m; first += mr) {
+    const size_t count = std::min(mr, m - first);
+    const Rows rows{a + first * row_stride, row_stride, column_stride, k};
+    if (count == 8 && mr == 8)
+      packed = pack_panel(Constant<8>(), Constant<8>(), rows, packed);
+    else if (count == 4 && mr == 4)
+      packed = pack_panel(Constant<4>(), Constant<4>(), rows, packed);
+    else
+      packed = pack_panel(mr, count, rows, packed);
+  }
 }
 
 }  // namespace quantize
