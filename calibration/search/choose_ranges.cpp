@@ -10,8 +10,7 @@
 
 #include "calibration/search/deviation.h"
 #include "core/engine/engine.h"
-#include "core/fusion/function_pattern.h"
-#include "core/fusion/patterns.h"
+#include "core/fusion/chain.h"
 #include "core/ops/macs.h"
 #include "core/parallel.h"
 #include "core/passes/passes.h"
@@ -160,15 +159,12 @@ std::vector<RangeCandidate> RangeChooser::candidates_for(ValueId id) const {
 /// The value in which the node's reading shows: the result of the function that it begins or that is behind
 /// it, and of a clamp behind that. `inside`: the nodes of all these functions.
 ValueId RangeChooser::result_of(const Node& node, std::set<NodeId>& inside) const {
-  ValueId result = node.outputs[0];
-  for (const ValueId start : {node.inputs[0], node.outputs[0]})
-    if (const auto function = function_behind(graph_, index_, start)) {
-      inside.insert(function->nodes.begin(), function->nodes.end());
-      result = graph_.nodes[static_cast<size_t>(function->nodes.back())].outputs[0];
-      break;
-    }
-  const NodeId clamp = clamp_reading(graph_, index_, result);
-  return clamp == kNoNode ? result : graph_.nodes[static_cast<size_t>(clamp)].outputs[0];
+  const ChainRules rules{.clamp = true, .function = true, .clamp_behind_function = true};
+  Chain chain = chain_behind(graph_, index_, node.inputs[0], rules);
+  if (!chain.function) chain = chain_behind(graph_, index_, node.outputs[0], rules);
+  if (chain.function) inside.insert(chain.function->nodes.begin(), chain.function->nodes.end());
+  const auto links = chain.links();
+  return links.empty() ? node.outputs[0] : graph_.nodes[static_cast<size_t>(links.back())].outputs[0];
 }
 
 /// The readers of values with more than one open candidate.

@@ -8,7 +8,7 @@
 #include "core/engine/program.h"
 #include "core/engine/steps/split_elementwise.h"
 #include "core/error.h"
-#include "core/fusion/patterns.h"
+#include "core/fusion/chain.h"
 #include "core/integer/lowering.h"
 
 namespace quantize {
@@ -87,7 +87,7 @@ std::vector<Step> make_steps(Graph& graph, const std::vector<bool>& keep, const 
 NodeId clamp_behind(const Graph& graph, const GraphIndex& index, const Node& node) {
   if (!engine_form_of(node).fuses_clamp || node.outputs.size() != 1 || node.outputs[0] == kNoValue)
     return kNoNode;
-  return clamp_reading(graph, index, node.outputs[0]);
+  return chain_behind(graph, index, node.outputs[0], {.clamp = true}).clamp;
 }
 
 Program compile(Graph graph, const CompileOptions& options) {

@@ -59,12 +59,22 @@ std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphInd
   if (!index.single_use(value)) return std::nullopt;
   const GraphIndex::Use& use = index.uses(value)[0];
   const Node& add = graph.nodes[static_cast<size_t>(use.node)];
-  if (add.op_type != "Add" || !add.domain.empty() || add.inputs.size() != 2) return std::nullopt;
-  const ValueId other = add.inputs[1 - use.input];
+  const bool on_reals = add.op_type == "Add" && add.domain.empty();
+  const bool on_codes = add.op_type == "QLinearAdd" && add.inputs.size() == 8;
+  const size_t second = on_codes ? 3 : 1;  // place of the second operand
+  if (!(on_reals || on_codes) || (use.input != 0 && use.input != second)) return std::nullopt;
+  const ValueId other = add.inputs[second - use.input];
   const auto &shape = graph.value(value).shape, &other_shape = graph.value(other).shape;
   if (graph.value(other).is_constant() || !shape || shape->size() != 4 || shape != other_shape)
     return std::nullopt;
-  return ImageAddition{use.node, other};
+  return ImageAddition{use.node, other, use.input != 0};
+}
+
+NodeId table_reading(const Graph& graph, const GraphIndex& index, ValueId codes) {
+  if (!index.single_use(codes) || index.uses(codes)[0].input != 0) return kNoNode;
+  const NodeId reader = index.uses(codes)[0].node;
+  const Node& node = graph.nodes[static_cast<size_t>(reader)];
+  return node.op_type == "LookupTable" && node.domain == kEngineDomain ? reader : kNoNode;
 }
 
 CodeRange clamp_codes(const Clamp& clamp, float scale, int32_t zero_point, CodeRange codes) {

@@ -46,14 +46,18 @@ bool is_shield(const Graph& graph, const GraphIndex& index, const Node& node);
 /// The node of such bounds that alone reads the value, which is no output; kNoNode: there is none.
 NodeId clamp_reading(const Graph& graph, const GraphIndex& index, ValueId value);
 
-/// An Add that alone reads a value, and its other operand.
+/// An Add or QLinearAdd that alone reads a value, and its other operand.
 struct ImageAddition {
   NodeId add = kNoNode;
   ValueId other = kNoValue;
+  bool other_first = false;  // the other operand is the first
 };
 /// The addition of `value` and another computed image of four axes and the same shape (extents that are
 /// unknown in both count as the same); nothing if there is none.
 std::optional<ImageAddition> addition_reading(const Graph& graph, const GraphIndex& index, ValueId value);
+
+/// The LookupTable that alone reads the codes; kNoNode: there is none.
+NodeId table_reading(const Graph& graph, const GraphIndex& index, ValueId codes);
 
 /// The place among its inputs of the f32 constant that an Add adds to an activation; nothing for any other
 /// node.

@@ -1,9 +1,6 @@
 // Reading islands.
 #include "core/integer/islands.h"
 
-#include <algorithm>
-#include <limits>
-
 #include "core/quant_params.h"
 
 namespace quantize {
@@ -16,6 +13,12 @@ bool is_8_bit(DataType dtype) {
 
 bool is_quantize(const Node& node) {
   return node.op_type == "QuantizeLinear" && node.domain.empty();
+}
+
+/// The value behind the chain of `anchor`.
+ValueId end_of(const Graph& graph, const Chain& chain, ValueId anchor) {
+  const auto links = chain.links();
+  return links.empty() ? anchor : graph.nodes[static_cast<size_t>(links.back())].outputs[0];
 }
 
 }  // namespace
@@ -72,69 +75,41 @@ std::optional<Codes> Islands::fused_operand(ValueId id, int64_t channels) {
   return codes && fits_fused_conv(*codes, channels) ? codes : std::nullopt;
 }
 
+/// The codes of the QuantizeLinear that alone reads a value.
+std::optional<Codes> Islands::rounded(ValueId real, IslandResult& found) {
+  if (is_kept(real) || !index_.single_use(real) || index_.uses(real)[0].input != 0) return std::nullopt;
+  const NodeId reader = index_.uses(real)[0].node;
+  const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+  found.absorbed.push_back(reader);
+  return is_quantize(node) ? codes_of(node, node.outputs[0]) : std::nullopt;
+}
+
 std::optional<IslandResult> Islands::result(ValueId id) {
-  IslandResult found;
-  std::optional<Clamp> clamp;
-  for (;;) {
-    if (is_kept(id) || !index_.single_use(id)) return std::nullopt;
-    const NodeId reader = index_.uses(id)[0].node;
-    const Node& node = graph_.nodes[static_cast<size_t>(reader)];
-    found.absorbed.push_back(reader);
-    if (is_quantize(node) && index_.uses(id)[0].input == 0) {
-      const auto y = codes_of(node, node.outputs[0]);
-      if (!y || !y->params.per_tensor() || !is_8_bit(graph_.value(y->zero_point).dtype)) return std::nullopt;
-      found.y = *y;
-      break;
-    }
-    if (clamp || index_.uses(id)[0].input != 0 || is_shield(graph_, index_, node)) return std::nullopt;
-    clamp = constant_clamp(graph_, node);
-    if (!clamp) return std::nullopt;
-    id = node.outputs[0];
-  }
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  set_limits(found, clamp.value_or(Clamp{-kInfinity, kInfinity}));
+  const Chain chain = chain_behind(graph_, index_, id, {.clamp = true, .shield = false, .keep = &keep_});
+  IslandResult found{.absorbed = chain.nodes()};
+  const auto y = rounded(end_of(graph_, chain, id), found);
+  if (!y || !y->params.per_tensor() || !is_8_bit(graph_.value(y->zero_point).dtype)) return std::nullopt;
+  found.y = *y;
+  if (chain.clamp != kNoNode)
+    set_limits(found, *constant_clamp(graph_, graph_.nodes[static_cast<size_t>(chain.clamp)]));
   return found;
 }
 
-/// An addition behind the value, if the other operand is a computed image of codes. False: an addition stands
-/// there that no FusedConv can do.
-bool Islands::add_residual(IslandResult& found, ValueId id) {
-  const auto addition = addition_reading(graph_, index_, id);
-  if (!addition) return true;
-  found.residual = fused_operand(addition->other, 1);
-  if (found.residual && graph_.constant(found.residual->codes) != nullptr) return false;
-  found.add = addition->add;
-  found.absorbed.push_back(addition->add);
-  return found.residual.has_value();
-}
-
 std::optional<IslandResult> Islands::fused_result(ValueId id, int64_t channels) {
-  IslandResult found;
-  const auto last = [&] {
-    return found.absorbed.empty() ? id : graph_.nodes[static_cast<size_t>(found.absorbed.back())].outputs[0];
-  };
-  found.function = function_behind(graph_, index_, id);
-  if (found.function) found.absorbed = found.function->nodes;
-  if (!add_residual(found, last())) return std::nullopt;
-  std::optional<Clamp> clamp;
-  if (!found.function || found.residual) {
-    if (const NodeId reader = clamp_reading(graph_, index_, last()); reader != kNoNode) {
-      clamp = constant_clamp(graph_, graph_.nodes[static_cast<size_t>(reader)]);
-      found.absorbed.push_back(reader);
-    }
+  const Chain chain =
+      chain_behind(graph_, index_, id, {.clamp = true, .function = true, .addition = true, .keep = &keep_});
+  IslandResult found{.absorbed = chain.nodes(), .function = chain.function};
+  if (chain.addition) {
+    found.add = chain.addition->add;
+    found.residual = fused_operand(chain.addition->other, 1);
+    if (!found.residual || graph_.constant(found.residual->codes) != nullptr) return std::nullopt;
   }
-  for (NodeId n : found.absorbed) {
-    if (is_kept(id)) return std::nullopt;
-    id = graph_.nodes[static_cast<size_t>(n)].outputs[0];
-  }
-  if (is_kept(id) || !index_.single_use(id) || index_.uses(id)[0].input != 0) return std::nullopt;
-  found.absorbed.push_back(index_.uses(id)[0].node);
-  const Node& node = graph_.nodes[static_cast<size_t>(found.absorbed.back())];
-  const auto y = is_quantize(node) ? codes_of(node, node.outputs[0]) : std::nullopt;
-  if (!y || !fits_fused_conv(*y, found.residual ? 1 : channels) ||
-      (clamp && cuts_codes(*clamp, y->params.scale, y->params.zero_point, {0, 255})))
-    return std::nullopt;
+  const auto y = rounded(end_of(graph_, chain, id), found);
+  if (!y || !fits_fused_conv(*y, chain.addition ? 1 : channels)) return std::nullopt;
   found.y = *y;
+  if (chain.clamp == kNoNode) return found;
+  const auto clamp = constant_clamp(graph_, graph_.nodes[static_cast<size_t>(chain.clamp)]);
+  if (cuts_codes(*clamp, y->params.scale, y->params.zero_point, {0, 255})) return std::nullopt;
   return found;
 }
 

@@ -4,8 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/fusion/function_pattern.h"
-#include "core/fusion/patterns.h"
+#include "core/fusion/chain.h"
 #include "core/graph.h"
 #include "core/integer/quantized_operand.h"
 
@@ -20,13 +19,13 @@ struct Codes {
 
 /// The end of an island: a QuantizeLinear, and what stands before it.
 struct IslandResult {
-  Codes y;
-  std::vector<NodeId> absorbed;             // the clamp or function, and the QuantizeLinear
-  ValueId unclamped = kNoValue;             // what the operator writes if a Clip of codes must follow
-  int32_t low = 0, high = 0;                // of that Clip
-  std::optional<FunctionPattern> function;  // what stands before the rounding
-  std::optional<Codes> residual;            // what is added before it, behind the function
-  NodeId add = kNoNode;                     // by this node
+  Codes y = {};
+  std::vector<NodeId> absorbed = {};             // the clamp or function, and the QuantizeLinear
+  ValueId unclamped = kNoValue;                  // what the operator writes if a Clip of codes must follow
+  int32_t low = 0, high = 0;                     // of that Clip
+  std::optional<FunctionPattern> function = {};  // what stands before the rounding
+  std::optional<Codes> residual = {};            // what is added before it, behind the function
+  NodeId add = kNoNode;                          // by this node
 };
 
 /// Reads islands whose zero points are written out (see complete_zero_points); sets the types of codes.
@@ -60,7 +59,7 @@ class Islands {
  private:
   std::optional<Codes> codes_of(const Node& node, ValueId codes);
   bool fits_fused_conv(const Codes& codes, int64_t channels) const;
-  bool add_residual(IslandResult& found, ValueId id);
+  std::optional<Codes> rounded(ValueId real, IslandResult& found);
   void set_limits(IslandResult& found, const Clamp& clamp);
 
   Graph& graph_;

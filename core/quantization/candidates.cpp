@@ -113,4 +113,18 @@ std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& ind
   return candidates;
 }
 
+Chains find_chains(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
+                   const TargetProfile& target) {
+  return Chains(graph, index, [&](NodeId n) -> ChainRules {
+    if (!candidates[static_cast<size_t>(n)]) return {};
+    ChainRules rules = target.chain_rules(graph, graph.nodes[static_cast<size_t>(n)]);
+    rules.takes = [&](ChainPart part, NodeId node) {
+      const Candidate& candidate = candidates[static_cast<size_t>(node)];
+      if (part == ChainPart::kFunction) return !candidate.is_excluded;
+      return part != ChainPart::kAddition || static_cast<bool>(candidate);
+    };
+    return rules;
+  });
+}
+
 }  // namespace quantize

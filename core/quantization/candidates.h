@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/fusion/chain.h"
 #include "core/graph.h"
 #include "core/ops/op.h"
 #include "core/quantization/scheme.h"
@@ -31,5 +32,10 @@ struct Candidate {
 /// Errors: Error(kInvalidArgument) for a regular expression that is none.
 std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,
                                        const QuantizationScheme& scheme, const TargetProfile& target);
+
+/// The chain behind each candidate, by the rules of the target; nothing in it that the user excludes, and no addition
+/// that is no candidate itself. All must outlive the call only.
+Chains find_chains(const Graph& graph, const GraphIndex& index, const std::vector<Candidate>& candidates,
+                   const TargetProfile& target);
 
 }  // namespace quantize

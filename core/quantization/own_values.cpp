@@ -26,19 +26,17 @@ std::string number(double x) {
 
 }  // namespace
 
-OwnValues::OwnValues(const Graph& graph, const GraphIndex& index, const RangeTable& ranges,
-                     const QuantizationScheme& scheme, const TargetProfile& target,
-                     const std::vector<Candidate>& candidates, const Tails& tails)
-    : graph_(graph),
-      index_(index),
-      ranges_(ranges),
-      scheme_(scheme),
-      target_(target),
-      candidates_(candidates),
-      tails_(tails),
-      noise_(graph, index, ranges),
-      result_(find_results(graph, index)),
-      own_(graph.values.size()) {}
+OwnValues::OwnValues(const PlanInputs& inputs)
+    : graph_(inputs.graph),
+      index_(inputs.index),
+      ranges_(inputs.ranges),
+      scheme_(inputs.scheme),
+      target_(inputs.target),
+      candidates_(inputs.candidates),
+      chains_(inputs.chains),
+      noise_(graph_, index_, ranges_),
+      result_(find_results(graph_, index_)),
+      own_(graph_.values.size()) {}
 
 /// Why rounding the value costs too much; nothing: it does not.
 FloatReason OwnValues::noise_reason(ValueId id, const QuantParams& params) const {
@@ -119,9 +117,9 @@ bool OwnValues::has_channel_scales(ValueId id) const {
       measured->channel_axis != 1)
     return false;
   NodeId before = index_.producer(id);
-  if (before != kNoNode && tails_.before(before) != kNoNode) before = tails_.before(before);
+  if (before != kNoNode && chains_.before(before) != kNoNode) before = chains_.before(before);
   if (before == kNoNode || !scales->writes(graph_, graph_.nodes[static_cast<size_t>(before)]) ||
-      !candidates_[static_cast<size_t>(before)] || tails_.addition(before))
+      !candidates_[static_cast<size_t>(before)] || chains_.of(before).addition)
     return false;
   return std::all_of(index_.uses(id).begin(), index_.uses(id).end(), [&](const GraphIndex::Use& use) {
     return use.input == 0 && candidates_[static_cast<size_t>(use.node)] &&

@@ -9,18 +9,25 @@
 #include "core/quantization/plan.h"
 #include "core/quantization/rounding_noise.h"
 #include "core/quantization/scheme.h"
-#include "core/quantization/tails.h"
 #include "core/range_table.h"
 
 namespace quantize {
 
+/// All that the decision about a value may depend on. The objects outlive what is made with them.
+struct PlanInputs {
+  const Graph& graph;
+  const GraphIndex& index;
+  const RangeTable& ranges;
+  const QuantizationScheme& scheme;
+  const TargetProfile& target;
+  const std::vector<Candidate>& candidates;
+  const Chains& chains;
+};
+
 /// Range, scale and zero point of each value, as if it were an integer whatever computes and reads it.
 class OwnValues {
  public:
-  /// All must outlive the object.
-  OwnValues(const Graph& graph, const GraphIndex& index, const RangeTable& ranges,
-            const QuantizationScheme& scheme, const TargetProfile& target,
-            const std::vector<Candidate>& candidates, const Tails& tails);
+  explicit OwnValues(const PlanInputs& inputs);
 
   /// The value by itself, or why it stays float; decided when first asked for.
   /// Errors: Error(kInvalidArgument) naming the value, for overrides that do not fit it.
@@ -47,7 +54,7 @@ class OwnValues {
   const QuantizationScheme& scheme_;
   const TargetProfile& target_;
   const std::vector<Candidate>& candidates_;
-  const Tails& tails_;
+  const Chains& chains_;
   const RoundingNoise noise_;
   const std::vector<bool> result_;
   std::vector<std::optional<PlannedValue>> own_;

@@ -87,7 +87,7 @@ struct PlannedNode {
 /// Per value and per node of the graph it was made for, by id.
 struct QuantizationPlan {
   std::string target;
-  /// The runtime computes in float what feeds a Relu or Clip that stays: FusedPart::kClamp is no fusion of it.
+  /// The runtime computes in float what feeds a Relu or Clip that stays: ChainPart::kClamp is no fusion of it.
   bool floats_kept_clamps = false;
   std::vector<PlannedValue> values;
   std::vector<PlannedNode> nodes;

@@ -16,7 +16,6 @@
 #include "core/quantization/plan_shields.h"
 #include "core/quantization/quantize_weights.h"
 #include "core/quantization/shared_scales.h"
-#include "core/quantization/tails.h"
 
 namespace quantize {
 
@@ -40,12 +39,12 @@ class Planner {
         target_(target),
         index_(graph),
         candidates_(candidates_but(reasons, find_candidates(graph, index_, scheme, target))),
-        tails_(graph, index_, candidates_, target),
-        own_(graph, index_, ranges, scheme, target, candidates_, tails_),
+        chains_(find_chains(graph, index_, candidates_, target)),
+        own_({graph, index_, ranges, scheme, target, candidates_, chains_}),
         integer_(graph.values.size(), false),
         decided_(graph.nodes.size(), false) {
     plan_.target = target.name;
-    plan_.floats_kept_clamps = !target.fuses(FusedPart::kClamp);
+    plan_.floats_kept_clamps = !target.fuses(ChainPart::kClamp);
     plan_.values.resize(graph.values.size());
     plan_.nodes.resize(graph.nodes.size());
   }
@@ -91,21 +90,21 @@ class Planner {
   FloatReason inputs_reason(const Candidate& candidate);
   FloatReason pass_through(NodeId n);
   FloatReason compute(NodeId n);
-  bool takes_part(FusedPart part, NodeId n, DataType codes) const;
+  bool takes_part(ChainPart part, NodeId n, DataType codes) const;
   bool fuses_function(NodeId n);
-  void plan_function(NodeId n);
   bool joins_residual(NodeId n);
-  void plan_addition(NodeId n);
-  void plan_clamp(NodeId n, const QuantParams& params);
+  Chain taken_chain(NodeId n);
+  void plan_chain(NodeId n, const Chain& chain, const QuantParams& params);
+  void plan_clamp(NodeId clamp, const QuantParams& params);
   bool some_candidate_reads(ValueId id) const;
   bool some_integer_reads(ValueId id) const;
 
   void refuse(const Reasons& reasons) { refused_.insert(reasons.begin(), reasons.end()); }
   void take_back(NodeId n);
-  /// The node that computes the value, its tails left out.
+  /// The node that computes the value, its chain left out.
   NodeId maker(ValueId id) const {
     NodeId node = index_.producer(id);
-    for (NodeId before; node != kNoNode && (before = tails_.before(node)) != kNoNode &&
+    for (NodeId before; node != kNoNode && (before = chains_.before(node)) != kNoNode &&
                         plan_.nodes[at(before)].tail == node;)
       node = before;
     return node;
@@ -124,7 +123,7 @@ class Planner {
   const TargetProfile& target_;
   const GraphIndex index_;
   const std::vector<Candidate> candidates_;
-  const Tails tails_;
+  const Chains chains_;
   OwnValues own_;
   std::vector<bool> integer_;  // per value: computed in integers, or an input that can be
   std::vector<bool> decided_;  // per node
@@ -160,7 +159,7 @@ FloatReason Planner::inputs_reason(const Candidate& candidate) {
 }
 
 /// True if codes of this type may take part where the target applies this behind the node.
-bool Planner::takes_part(FusedPart part, NodeId n, DataType codes) const {
+bool Planner::takes_part(ChainPart part, NodeId n, DataType codes) const {
   const Fusion* fusion = target_.find_fusion(part, graph_, graph_.nodes[at(n)]);
   return fusion != nullptr && fusion->codes.value_or(codes) == codes;
 }
@@ -170,12 +169,12 @@ bool Planner::takes_part(FusedPart part, NodeId n, DataType codes) const {
 /// of codes is faster, so it stays that where rounding twice does little: the first rounding adds (first step
 /// / second step)^2 times the noise of the second where the function is steep.
 bool Planner::fuses_function(NodeId n) {
-  const auto& function = tails_.function(n);
+  const auto& function = chains_.of(n).function;
   constexpr double kLittleNoise = 0.002;  // see README.md
   if (!function) return false;
   const ValueId pre = graph_.nodes[at(n)].outputs[0],
                 output = graph_.nodes[at(function->nodes.back())].outputs[0];
-  if (!takes_part(FusedPart::kFunction, n, activation_type(scheme_, name(output)).dtype) ||
+  if (!takes_part(ChainPart::kFunction, n, activation_type(scheme_, name(output)).dtype) ||
       own_.is_result(output) || !some_candidate_reads(output) || !own(output).params)
     return false;
   if (!own(pre).params || !own(output).params->per_tensor()) return true;
@@ -186,14 +185,13 @@ bool Planner::fuses_function(NodeId n) {
 
 /// True if a residual is to be added before the convolution rounds: both are codes, and so is the sum.
 bool Planner::joins_residual(NodeId n) {
-  const auto& addition = tails_.addition(n);
+  const auto& [function, addition, clamp, table] = chains_.of(n);
   if (!addition || !integer_[at(addition->other)]) return false;
   const auto fits = [&](ValueId id) {
     const PlannedValue& value = plan_.values[at(id)].params ? plan_.values[at(id)] : own(id);
-    return value.params && takes_part(FusedPart::kResidual, n, value.params->dtype) &&
+    return value.params && takes_part(ChainPart::kAddition, n, value.params->dtype) &&
            value.params->per_tensor();
   };
-  const NodeId clamp = tails_.clamp(addition->add);
   const ValueId sum = graph_.nodes[at(clamp == kNoNode ? addition->add : clamp)].outputs[0];
   if (!fits(addition->other) || !fits(sum) || !some_candidate_reads(sum)) return false;
   return clamp == kNoNode || !cuts_codes(*constant_clamp(graph_, graph_.nodes[at(clamp)]), *own(sum).params);
@@ -233,15 +231,9 @@ FloatReason Planner::pass_through(NodeId n) {
 /// Plans the output of a node that computes. Returns why it stays float, or nothing.
 FloatReason Planner::compute(NodeId n) {
   const Candidate& candidate = candidates_[at(n)];
-  const bool adds = joins_residual(n),
-             has_function = adds ? tails_.function(n).has_value() : fuses_function(n);
-  NodeId tail = has_function ? tails_.function(n)->nodes.back() : tails_.clamp(n), last = tail;
-  if (adds) {
-    const NodeId add = tails_.addition(n)->add;
-    if (!has_function) tail = add;
-    last = tails_.clamp(add) == kNoNode ? add : tails_.clamp(add);
-  }
-  const ValueId output = graph_.nodes[at(last == kNoNode ? n : last)].outputs[0];
+  const Chain chain = taken_chain(n);
+  const auto links = chain.links();
+  const ValueId output = graph_.nodes[at(links.empty() ? n : links.back())].outputs[0];
   if (candidate.layout)
     for (ValueId input : candidate.activations)
       if (target_.find_types(params_of(input).dtype, scheme_.weights.dtype, candidate.kernel) == nullptr)
@@ -259,37 +251,40 @@ FloatReason Planner::compute(NodeId n) {
       return "its input '" + name(input) + "' is of another integer type than its output";
   plan_.values[at(output)] = value;
   integer_[at(output)] = true;
-  plan_.nodes[at(n)].tail = tail;
-  if (has_function) plan_function(n);
-  if (adds)
-    plan_addition(n);
-  else if (tail != kNoNode && !has_function)
-    plan_clamp(n, *value.params);
+  plan_chain(n, chain, *value.params);
   return std::nullopt;
 }
 
-void Planner::plan_function(NodeId n) {
-  for (NodeId part : tails_.function(n)->nodes) {
+/// The part of the chain behind a node that it computes.
+Chain Planner::taken_chain(NodeId n) {
+  Chain chain = chains_.of(n);
+  if (joins_residual(n)) return chain;
+  chain.clamp = chain.own_clamp();
+  chain.addition.reset();
+  if (!fuses_function(n)) chain.function.reset();
+  return chain;
+}
+
+void Planner::plan_chain(NodeId n, const Chain& chain, const QuantParams& params) {
+  const auto fuse = [&](NodeId part, const char* verb) {
     decided_[at(part)] = true;
     plan_.nodes[at(part)].placement = Placement::kFused;
-    plan_.nodes[at(part)].reason = "applied by '" + graph_.nodes[at(n)].name + "' before it rounds";
+    plan_.nodes[at(part)].reason =
+        std::string(verb) + " by '" + graph_.nodes[at(n)].name + "' before it rounds";
+  };
+  NodeId last = n;
+  for (NodeId link : chain.links()) last = plan_.nodes[at(last)].tail = link;
+  if (chain.function)
+    for (NodeId part : chain.function->nodes) fuse(part, "applied");
+  if (chain.addition) {
+    fuse(chain.addition->add, "added");
+    const ValueId residual = chain.addition->other;
+    if (!plan_.values[at(residual)].params) plan_.values[at(residual)] = own(residual);
   }
+  if (chain.clamp != kNoNode) plan_clamp(chain.clamp, params);
 }
 
-void Planner::plan_addition(NodeId n) {
-  const ImageAddition& addition = *tails_.addition(n);
-  PlannedNode& add = plan_.nodes[at(addition.add)];
-  decided_[at(addition.add)] = true;
-  add.placement = Placement::kFused;
-  add.reason = "added by '" + graph_.nodes[at(n)].name + "' before it rounds";
-  add.tail = tails_.clamp(addition.add);
-  if (plan_.nodes[at(n)].tail != addition.add) plan_.nodes[at(plan_.nodes[at(n)].tail)].tail = addition.add;
-  if (!plan_.values[at(addition.other)].params) plan_.values[at(addition.other)] = own(addition.other);
-  if (add.tail != kNoNode) plan_clamp(addition.add, *own(planned_output(graph_, plan_, n)).params);
-}
-
-void Planner::plan_clamp(NodeId n, const QuantParams& params) {
-  const NodeId id = tails_.clamp(n);
+void Planner::plan_clamp(NodeId id, const QuantParams& params) {
   PlannedNode& clamp = plan_.nodes[at(id)];
   decided_[at(id)] = true;
   const std::string& output = name(graph_.nodes[at(id)].outputs[0]);
@@ -304,10 +299,11 @@ void Planner::plan_clamp(NodeId n, const QuantParams& params) {
 /// A convolution whose residual comes later is decided when the residual has been, just before the addition.
 void Planner::decide_in_order(NodeId n) {
   const auto waits = [&](NodeId node) {
-    return tails_.addition(node) && index_.producer(tails_.addition(node)->other) > node;
+    const auto& addition = chains_.of(node).addition;
+    return addition && index_.producer(addition->other) > node;
   };
   if (waits(n)) return;
-  const NodeId before = tails_.before(n);
+  const NodeId before = chains_.before(n);
   if (before != kNoNode && waits(before)) decide(before);
   decide(n);
 }

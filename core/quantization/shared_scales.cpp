@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/fusion/patterns.h"
-#include "core/quantization/tails.h"
 
 namespace quantize {
 

@@ -41,15 +41,22 @@ const UnaskedFusion* TargetProfile::find_unasked(const Node& node) const {
   return nullptr;
 }
 
-const Fusion* TargetProfile::find_fusion(FusedPart part, const Graph& graph, const Node& node) const {
+const Fusion* TargetProfile::find_fusion(ChainPart part, const Graph& graph, const Node& node) const {
   for (const Fusion& fusion : fusions)
     if (fusion.part == part && (fusion.behind == nullptr || fusion.behind(graph, node))) return &fusion;
   return nullptr;
 }
 
-bool TargetProfile::fuses(FusedPart part) const {
+bool TargetProfile::fuses(ChainPart part) const {
   return std::any_of(fusions.begin(), fusions.end(),
                      [&](const Fusion& fusion) { return fusion.part == part; });
+}
+
+ChainRules TargetProfile::chain_rules(const Graph& graph, const Node& node) const {
+  return {.clamp = true,
+          .function = find_fusion(ChainPart::kFunction, graph, node) != nullptr,
+          .addition = find_fusion(ChainPart::kAddition, graph, node) != nullptr,
+          .late_residual = false};
 }
 
 const TypePair* TargetProfile::find_types(DataType activation, DataType weight,

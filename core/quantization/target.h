@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/fusion/chain.h"
 #include "core/graph.h"
 #include "core/quant_params.h"
 
@@ -57,14 +58,10 @@ struct UnaskedFusion {
   bool rounds_constants = false;
 };
 
-/// A function that a runtime may apply to the reals of an integer operator before it rounds them.
-enum class FusedPart {
-  kClamp,     // a Relu or Clip. Without it, what feeds one that the range does not imply is computed in float
-  kFunction,  // any Function of kernels/integer.h
-  kResidual,  // the addition of another image
-};
+/// A part of a chain that a runtime may apply to the reals of an integer operator before it rounds them. Without
+/// kClamp, what feeds a clamp that the range does not imply is computed in float.
 struct Fusion {
-  FusedPart part;
+  ChainPart part;
   NodeTest behind = nullptr;           // the operators that do so
   std::optional<DataType> codes = {};  // the type of all codes that take part; nothing: any
 };
@@ -106,9 +103,12 @@ struct TargetProfile {
   const IntegerOperator* find(const Graph& graph, const Node& node) const;
   const UnaskedFusion* find_unasked(const Node& node) const;
   /// The entry for a part behind this integer node, or nullptr: the runtime rounds before it.
-  const Fusion* find_fusion(FusedPart part, const Graph& graph, const Node& node) const;
+  const Fusion* find_fusion(ChainPart part, const Graph& graph, const Node& node) const;
   /// True if some integer operator applies the part.
-  bool fuses(FusedPart part) const;
+  bool fuses(ChainPart part) const;
+  /// The parts of a chain behind this integer node that the runtime applies before it rounds; a clamp always may
+  /// stand there, since the range can imply it.
+  ChainRules chain_rules(const Graph& graph, const Node& node) const;
   /// The entry for these types, of all operators or of one; nullptr: it does not multiply them.
   const TypePair* find_types(DataType activation, DataType weight, const IntegerOperator* by = nullptr) const;
   /// The first entry with these types; nothing: any. Errors: Error(kInvalidArgument) listing what there is.

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/fusion/function_pattern.h"
+#include "core/fusion/chain.h"
 #include "core/integer/fused_function.h"
 #include "core/integer/quantized_operand.h"
 #include "core/passes/passes.h"
@@ -33,13 +33,13 @@ class FunctionFuser {
 
   void fuse_behind(ValueId x) {
     if (index_.uses(x).empty() || dropped_[static_cast<size_t>(index_.uses(x)[0].node)]) return;
-    const auto pattern = function_behind(graph_, index_, x, kSpelledExactly);
+    const ChainRules rules{
+        .function = true, .tolerance = kSpelledExactly, .keep = &keep_, .hides_anchor = false};
+    const auto pattern = chain_behind(graph_, index_, x, rules).function;
     if (!pattern) return;
     const auto& nodes = pattern->nodes;
     const NodeId end = nodes.back();
-    if (std::any_of(nodes.begin(), nodes.end() - 1, [&](NodeId n) { return is_kept(node(n).outputs[0]); }) ||
-        graph_.value(node(end).outputs[0]).shape != graph_.value(x).shape)
-      return;
+    if (graph_.value(node(end).outputs[0]).shape != graph_.value(x).shape) return;
     Node fused = fused_function(x, pattern->function, pattern->alpha);
     fused.name = node(end).name;
     fused.outputs = node(end).outputs;

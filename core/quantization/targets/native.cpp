@@ -61,9 +61,9 @@ constexpr TypePair kTypePairs[] = {
     {DataType::kU8, DataType::kS8}, {DataType::kU8, DataType::kU8}, {DataType::kS8, DataType::kS8}};
 
 constexpr Fusion kFusions[] = {
-    {.part = FusedPart::kClamp},
-    {.part = FusedPart::kFunction, .behind = is_image_conv, .codes = DataType::kU8},
-    {.part = FusedPart::kResidual, .behind = is_image_conv, .codes = DataType::kU8},
+    {.part = ChainPart::kClamp},
+    {.part = ChainPart::kFunction, .behind = is_image_conv, .codes = DataType::kU8},
+    {.part = ChainPart::kAddition, .behind = is_image_conv, .codes = DataType::kU8},
 };
 
 constexpr ChannelScales kChannelScales = {.writes = is_image_conv, .reads = is_depthwise_image_conv};
