@@ -5,12 +5,18 @@
 
 namespace quantize {
 
-/// Levels in ascending order of speed. kAvxVnni and kAvx512 both build on kAvx2, neither on the other; any
-/// other level includes those before it of its architecture.
-enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAmx, kNeon, kNeonDot, kNeonI8mm };
+/// Scalar code, then the levels of levels.def in ascending order of speed. kAvxVnni and kAvx512 both build on kAvx2,
+/// neither on the other; any other level includes those before it of its architecture.
+enum class Isa {
+  kScalar,
+#define X86_LEVEL(isa, base, name, detect, flags) isa,
+#define ARM_LEVEL X86_LEVEL
+#include "kernels/levels.def"
+#undef X86_LEVEL
+#undef ARM_LEVEL
+};
 
-/// "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", "neondot", "neoni8mm": the names of
-/// --isa.
+/// "scalar", or the name of the level's folder: the names of --isa.
 const char* name_of(Isa isa);
 
 /// The level called `name`; false if there is none.

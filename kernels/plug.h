@@ -6,16 +6,15 @@ namespace quantize {
 struct KernelTable;
 
 void plug_scalar(KernelTable& table);
+#define X86_LEVEL(isa, base, name, detect, flags) void plug_##name(KernelTable& table);
+#define ARM_LEVEL X86_LEVEL
+#include "kernels/levels.def"
+#undef X86_LEVEL
+#undef ARM_LEVEL
+
+// Parts of a level with a file of their own.
 void plug_scalar_conv(KernelTable& table);
 void plug_scalar_elementwise(KernelTable& table);
-void plug_avx2(KernelTable& table);
 void plug_avx2_conv(KernelTable& table);
-void plug_avxvnni(KernelTable& table);
-void plug_avx512(KernelTable& table);
-void plug_avx512vnni(KernelTable& table);
-void plug_amx(KernelTable& table);
-void plug_neon(KernelTable& table);
-void plug_neondot(KernelTable& table);
-void plug_neoni8mm(KernelTable& table);
 
 }  // namespace quantize
