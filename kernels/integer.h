@@ -125,6 +125,17 @@ struct PoolU8 {
   int32_t zero_point = 0;
 };
 
+/// Reals of planes as codes of pixels, for i < n, c < channels: y[i * pixel_stride + c] is the code of
+/// x[c * plane_stride + i].
+struct PlanesF32 {
+  const float* x;
+  size_t n, channels, plane_stride;
+  float scale;
+  int32_t zero_point;
+  uint8_t* y;
+  size_t pixel_stride;
+};
+
 /// y[r * y_stride + i] = table[x[r * x_stride + i]] for r < rows, i < n. x and y may be the same.
 struct TableU8 {
   const uint8_t* x = nullptr;

@@ -148,11 +148,8 @@ struct KernelTable {
   /// Exact.
   void (*function_u8)(const FunctionU8&) noexcept = nullptr;
 
-  /// quantize_f32_u8 from planes to pixels, for i < n, c < channels:
-  /// y[i * y_pixel_stride + c] is the code of x[c * x_plane_stride + i].
-  void (*quantize_f32_u8_planes)(const float* x, size_t n, size_t channels, size_t x_plane_stride,
-                                 float scale, int32_t zero_point, uint8_t* y,
-                                 size_t y_pixel_stride) noexcept = nullptr;
+  /// quantize_f32_u8 from planes to pixels.
+  void (*quantize_f32_u8_planes)(const PlanesF32&) noexcept = nullptr;
   /// y[c * y_stride + r] = x[r * x_stride + c] for r < rows, c < columns: between pixels and planes.
   void (*transpose_u8)(const uint8_t* x, size_t rows, size_t columns, size_t x_stride, uint8_t* y,
                        size_t y_stride) noexcept = nullptr;
@@ -176,10 +173,16 @@ const KernelTable& kernels_for(Isa isa);
 /// The table of the best level this CPU has.
 const KernelTable& best_kernels();
 
+/// A matrix whose element (m, k) is data[m * row_stride + k * column_stride].
+struct MatrixF32 {
+  const float* data;
+  size_t rows, columns;
+  size_t row_stride, column_stride = 1;
+};
+
 /// Bytes of a packed A of m x k, and the packing: panels of gemm_mr rows, [m / mr][k][mr], the last one
-/// filled with 0. Element (m, k) is read from a[m * row_stride + k * column_stride].
+/// filled with 0.
 size_t packed_gemm_a_bytes(const KernelTable& kernels, size_t m, size_t k);
-void pack_gemm_a_f32(const KernelTable& kernels, size_t m, size_t k, const float* a, size_t row_stride,
-                     size_t column_stride, float* packed) noexcept;
+void pack_gemm_a_f32(const KernelTable& kernels, const MatrixF32& a, float* packed) noexcept;
 
 }  // namespace quantize

@@ -7,8 +7,8 @@
 
 #include "calibration/images/batches.h"
 #include "core/engine/engine.h"
+#include "core/integer/forms.h"
 #include "core/non_finite.h"
-#include "core/ops/op.h"
 #include "core/parallel.h"
 
 namespace quantize {

@@ -24,11 +24,7 @@ struct Reading {
 Role role_of(const OpDef* def, const Node& node, size_t input) {
   if (def == nullptr) return Role::kAny;
   if (def->weight_layout != nullptr && input == def->weight_input) return Role::kWeights;
-  if (def->code_slots == nullptr) return Role::kAny;
-  const CodeSlots slots = def->code_slots(node);
-  const bool scales = std::any_of(slots.operands.begin(), slots.operands.end(),
-                                  [&](const CodeOperand& operand) { return operand.scale == input; });
-  return scales || slots.y_scale == input ? Role::kScale : Role::kAny;
+  return slots_of(node).is_scale(input) ? Role::kScale : Role::kAny;
 }
 
 /// Initializers and the tensors of Constant nodes.

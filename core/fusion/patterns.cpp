@@ -37,6 +37,16 @@ std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node) {
   return clamp;
 }
 
+bool is_quantize(const Node& node) {
+  return node.op_type == "QuantizeLinear" && node.domain.empty();
+}
+
+const Tensor* constant_factor(const Graph& graph, const Node& node) {
+  const bool scales = node.domain.empty() && (node.op_type == "Mul" || node.op_type == "Div");
+  const Tensor* factor = scales ? graph.constant(node.inputs[1]) : nullptr;
+  return factor != nullptr && factor->size() == 1 ? factor : nullptr;
+}
+
 bool is_shield(const Graph& graph, const GraphIndex& index, const Node& node) {
   if (node.op_type != "Max") return false;
   const auto clamp = constant_clamp(graph, node);
@@ -44,8 +54,7 @@ bool is_shield(const Graph& graph, const GraphIndex& index, const Node& node) {
   const auto& uses = index.uses(node.outputs[0]);
   return !uses.empty() && !index.is_output(node.outputs[0]) &&
          std::all_of(uses.begin(), uses.end(), [&](const GraphIndex::Use& use) {
-           const Node& reader = graph.nodes[static_cast<size_t>(use.node)];
-           return reader.op_type == "QuantizeLinear" && reader.domain.empty() && use.input == 0;
+           return is_quantize(graph.nodes[static_cast<size_t>(use.node)]) && use.input == 0;
          });
 }
 

@@ -39,6 +39,12 @@ bool broadcasts_as_scalar(const Graph& graph, const Tensor& constant, ValueId x)
 /// nothing for any other node.
 std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 
+/// True for ONNX's QuantizeLinear.
+bool is_quantize(const Node& node);
+
+/// The constant of one element by which a Mul or Div scales its first input; nullptr for any other node.
+const Tensor* constant_factor(const Graph& graph, const Node& node);
+
 /// True for a shield: a Max with the lowest float in front of a QuantizeLinear. It changes no code, and
 /// stands where a runtime would compute on codes what is to be computed in float.
 bool is_shield(const Graph& graph, const GraphIndex& index, const Node& node);

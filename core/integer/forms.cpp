@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/ops/support/resample.h"
+
 namespace quantize {
 
 namespace {
@@ -16,48 +18,48 @@ bool counts_overhang(const Node& pool) {
 }
 
 std::vector<IntegerForm> list_forms() {
-  const CodeSlots reads{{{0, 1, 2}}}, makes{{}, 1}, one{{{0, 1, 2}}, 3}, two{{{0, 1, 2}, {3, 4, 5}}, 6},
-      gemm{two.operands, 7}, to_float{{{0, 2, 4}, {1, 3, 5}}}, behind_result{{{2, 3, 4}}, 0};
   using enum IslandShape;
   return {
-      {"DequantizeLinear", "", reads},
-      {"QuantizeLinear", "", makes},
+      {.op_type = "QLinearConv",
+       .float_type = "Conv",
+       .shape = kConv,
+       .attributes = {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}},
+      {.op_type = "QLinearConv",
+       .float_type = "ConvTranspose",
+       .shape = kConvTranspose,
+       .attributes = {"auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape",
+                      "pads", "strides"}},
+      {.op_type = "QGemm",
+       .domain = kMicrosoft,
+       .float_type = "Gemm",
+       .shape = kGemm,
+       .attributes = {"alpha", "transA", "transB"}},
+      {.op_type = "QLinearMatMul", .float_type = "MatMul", .shape = kMatMul},
+      {.op_type = "MatMulIntegerToFloat", .domain = kMicrosoft, .float_type = "MatMul", .shape = kMatMul},
 
-      {"QLinearConv",
-       "",
-       two,
-       0,
-       "Conv",
-       kConv,
-       {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}},
-      {"QLinearConv",
-       "",
-       two,
-       0,
-       "ConvTranspose",
-       kConvTranspose,
-       {"auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads",
-        "strides"}},
-      {"QGemm", kMicrosoft, gemm, 0, "Gemm", kGemm, {"alpha", "transA", "transB"}},
-      {"QLinearMatMul", "", two, 0, "MatMul", kMatMul},
-      {"MatMulIntegerToFloat", kMicrosoft, to_float, 0, "MatMul", kMatMul},
-
-      {"QLinearAdd", kMicrosoft, two, 0, "Add", kPair},
-      {"QLinearMul", kMicrosoft, two, 0, "Mul", kPair},
-      {"QLinearConcat", kMicrosoft, behind_result, 3, "Concat", kConcat, {"axis"}},
-
-      {"QLinearAveragePool",
-       kMicrosoft,
-       one,
-       0,
-       "AveragePool",
-       kFunction,
-       {"auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides"},
-       counts_overhang},
-      {"QLinearGlobalAveragePool", kMicrosoft, one, 0, "GlobalAveragePool", kFunction},
-      {"QLinearLeakyRelu", kMicrosoft, one, 0, "LeakyRelu", kFunction, {"alpha"}},
-      {"QLinearSigmoid", kMicrosoft, one, 0, "Sigmoid", kFunction},
-      {"QLinearSoftmax", kMicrosoft, one, 0, "Softmax", kFunction, {"axis"}, nullptr, true},
+      {.op_type = "QLinearAdd", .domain = kMicrosoft, .float_type = "Add"},
+      {.op_type = "QLinearAveragePool",
+       .domain = kMicrosoft,
+       .float_type = "AveragePool",
+       .attributes = {"auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides"},
+       .differs = counts_overhang,
+       .bound = bound_of_pool},
+      {.op_type = "QLinearConcat", .domain = kMicrosoft, .float_type = "Concat", .attributes = {"axis"}},
+      {.op_type = "QLinearGlobalAveragePool",
+       .domain = kMicrosoft,
+       .float_type = "GlobalAveragePool",
+       .bound = bound_of_pool},
+      {.op_type = "QLinearLeakyRelu",
+       .domain = kMicrosoft,
+       .float_type = "LeakyRelu",
+       .attributes = {"alpha"}},
+      {.op_type = "QLinearMul", .domain = kMicrosoft, .float_type = "Mul"},
+      {.op_type = "QLinearSigmoid", .domain = kMicrosoft, .float_type = "Sigmoid"},
+      {.op_type = "QLinearSoftmax",
+       .domain = kMicrosoft,
+       .float_type = "Softmax",
+       .attributes = {"axis"},
+       .names_opset = true},
   };
 }
 
@@ -93,6 +95,11 @@ bool is_idle(const Node& node, std::string_view name, const Attribute& attribute
 
 }  // namespace
 
+bool blends(const Graph& graph, const Node& node) {
+  return node.domain.empty() && node.op_type == "Resize" &&
+         resize_options(node, graph.opset()).mode == ResizeOptions::Mode::kLinear;
+}
+
 std::span<const IntegerForm> integer_forms() {
   static const std::vector<IntegerForm> forms = list_forms();
   return forms;
@@ -101,27 +108,48 @@ std::span<const IntegerForm> integer_forms() {
 const IntegerForm* integer_form_of(const Node& node) {
   if (!node.domain.empty()) return nullptr;
   for (const IntegerForm& form : integer_forms())
-    if (!form.float_type.empty() && node.op_type == form.float_type) return &form;
+    if (node.op_type == form.float_type) return &form;
   return nullptr;
 }
 
-CodeSlots slots_of(const Node& node) {
-  const IntegerForm* form = find_form(node);
-  if (form == nullptr) return {};
-  CodeSlots slots = form->slots;
-  if (slots.y_scale != kAnyNumber && node.input(slots.y_scale) == kNoValue) slots.y_scale = kAnyNumber;
-  if (form->repeats_every == 0) return slots;
-  const size_t every = form->repeats_every;
-  for (CodeOperand last = slots.operands.back(); last.codes + every < node.inputs.size();) {
-    last = {last.codes + every, last.scale + every, last.zero_point + every};
-    slots.operands.push_back(last);
-  }
-  return slots;
+QuantizationRule quantization_of(const Graph& graph, const Node& node) {
+  const OpDef* def = try_find_op(graph, node);
+  if (def == nullptr || fills(graph, node)) return QuantizationRule::kFloat;
+  if (const IntegerForm* form = integer_form_of(node))
+    return form->shape == IslandShape::kOperands ? QuantizationRule::kArithmetic
+                                                 : QuantizationRule::kWeighted;
+  if (node.domain.empty() && (node.op_type == "Relu" || node.op_type == "Clip"))
+    return QuantizationRule::kActivation;
+  if (def->moves_data || def->selects) return QuantizationRule::kPassThrough;
+  const bool is_table = def->elementwise && def->max_inputs == 1;  // of 256 codes, in our engine
+  return is_table ? QuantizationRule::kArithmetic : QuantizationRule::kFloat;
+}
+
+std::vector<ValueId> code_operands(const Node& node) {
+  const IntegerForm* form = integer_form_of(node);
+  if (form == nullptr || form->shape != IslandShape::kOperands) return {node.inputs[0]};
+  std::vector<ValueId> operands;
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    if (std::find(form->passed.begin(), form->passed.end(), i) == form->passed.end())
+      operands.push_back(node.inputs[i]);
+  return operands;
+}
+
+bool hands_codes_on(const Graph& graph, const Node& node) {
+  const OpDef* def = try_find_op(graph, node);
+  return def != nullptr && (def->moves_data || def->selects) && !fills(graph, node);
+}
+
+bool runs_on_codes(const Graph& graph, const Node& node, Runtime runtime) {
+  if (!node.domain.empty() || quantization_of(graph, node) != QuantizationRule::kPassThrough) return false;
+  if (node.op_type == "MaxPool") return node.outputs.size() == 1 && graph.opset() >= 12;
+  if (node.op_type == "Resize") return !blends(graph, node) || runtime == Runtime::kOwn;
+  return find_op(graph, node).moves_data;
 }
 
 bool is_integer_operator(const Node& node) {
-  if (const IntegerForm* form = find_form(node)) return form->shape != IslandShape::kNone;
-  return std::find(std::begin(kOthers), std::end(kOthers), node.op_type) != std::end(kOthers);
+  return find_form(node) != nullptr ||
+         std::find(std::begin(kOthers), std::end(kOthers), node.op_type) != std::end(kOthers);
 }
 
 bool makes_reals(const Node& node) {

@@ -52,6 +52,10 @@ void evaluate(const EvaluateContext& context) {
 
 }  // namespace
 
+bool is_qlinear_conv(const Node& node) {
+  return node.op_type == "QLinearConv" && node.domain.empty();
+}
+
 bool is_fused_conv(const Node& node) {
   return node.op_type == "FusedConv";
 }

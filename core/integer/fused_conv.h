@@ -23,7 +23,8 @@ constexpr size_t kFusedConvResidual = kFusedConvAddition + 2;
 constexpr size_t kFusedConvTable = kFusedConvAddition + 7;
 constexpr size_t kFusedConvInputs = kFusedConvTable + 1;
 
-/// True for a FusedConv.
+/// True for a QLinearConv, and for a FusedConv.
+bool is_qlinear_conv(const Node& node);
 bool is_fused_conv(const Node& node);
 /// True if it looks its result up in a table before it stores it.
 bool has_table(const Node& fused_conv);

@@ -1,6 +1,9 @@
 // Constants that follow from scales and zero points.
 #include "core/integer/integer_formulas.h"
 
+#include "core/integer/codes.h"
+#include "core/quant_params.h"
+
 namespace quantize {
 
 AddU8 add_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams& y) {
@@ -26,6 +29,20 @@ MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams&
   form.multiplier = (a.scale * b.scale) / y.scale;
   form.zero_point = y.zero_point;
   return form;
+}
+
+int32_t requantized(int32_t code, const ScalarParams& x, const ScalarParams& y, DataType dtype) {
+  const CodeLimits limits = code_limits(dtype);
+  return quantize_value(dequantize_value(code, x.scale, x.zero_point), y.scale, y.zero_point, limits.low,
+                        limits.high);
+}
+
+std::vector<uint8_t> requantize_table(const ScalarParams& x, const ScalarParams& y) {
+  std::vector<uint8_t> table;
+  table.reserve(256);
+  for (int32_t code = 0; code < 256; ++code)
+    table.push_back(static_cast<uint8_t>(requantized(code, x, y, DataType::kU8)));
+  return table;
 }
 
 float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t count) {

@@ -16,6 +16,10 @@ MulU8 mul_form(const ScalarParams& a, const ScalarParams& b, const ScalarParams&
 /// The constants of a residual that joins sums before they are rounded: b_ratio and offset of EpilogueU8.
 AddU8 join_form(const ScalarParams& b, const ScalarParams& y);
 
+/// The code of type `dtype` in y's scale of a code in x's, and those of all codes of u8.
+int32_t requantized(int32_t code, const ScalarParams& x, const ScalarParams& y, DataType dtype);
+std::vector<uint8_t> requantize_table(const ScalarParams& x, const ScalarParams& y);
+
 /// From a sum of x's codes to steps of y, for a mean of `count` elements: x_scale / (y_scale * count).
 float mean_multiplier(const ScalarParams& x, const ScalarParams& y, int64_t count);
 

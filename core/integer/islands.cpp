@@ -11,10 +11,6 @@ bool is_8_bit(DataType dtype) {
   return dtype == DataType::kU8 || dtype == DataType::kS8;
 }
 
-bool is_quantize(const Node& node) {
-  return node.op_type == "QuantizeLinear" && node.domain.empty();
-}
-
 /// The value behind the chain of `anchor`.
 ValueId end_of(const Graph& graph, const Chain& chain, ValueId anchor) {
   const auto links = chain.links();

@@ -10,7 +10,6 @@
 #include "core/integer/lowering.h"
 #include "core/integer/transposed_phases.h"
 #include "core/ops/op.h"
-#include "core/ops/support/resample.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -41,7 +40,7 @@ class QOperatorLowering {
       if (!keeps_meaning_on_codes(node)) continue;
       if (const IntegerForm* form = integer_form_of(node))
         lower(node, static_cast<NodeId>(n), *form);
-      else if (moves_codes(node))
+      else if (runs_on_codes(graph_, node, runtime_))
         lower_move(node, static_cast<NodeId>(n));
     }
     std::vector<Node> nodes;
@@ -67,14 +66,8 @@ class QOperatorLowering {
         return lower_gemm(node, place);
       case IslandShape::kMatMul:
         return lower_matmul(node, place);
-      case IslandShape::kPair:
-        return lower_pair(node, place, form);
-      case IslandShape::kConcat:
-        return lower_concat(node, place);
-      case IslandShape::kFunction:
-        return lower_function(node, place, form);
-      case IslandShape::kNone:
-        break;
+      case IslandShape::kOperands:
+        return lower_operands(node, place, form);
     }
   }
 
@@ -339,60 +332,39 @@ class QOperatorLowering {
     dropped_[static_cast<size_t>(place)] = true;
   }
 
-  void lower_pair(const Node& pair, NodeId place, const IntegerForm& form) {
-    const auto a = islands_.operand(pair.inputs[0]), b = islands_.operand(pair.inputs[1]);
-    const auto y = a && b ? islands_.result(pair.outputs[0]) : std::nullopt;
-    if (!y) return;
-    Node node = make_node(pair, form.op_type, form.domain);
-    append(node, *a);
-    append(node, *b);
-    append_params(node, y->y);
-    replace(place, std::move(node), *y);
-  }
-
-  void lower_concat(const Node& concat, NodeId place) {
+  /// Operators on activations alone.
+  void lower_operands(const Node& original, NodeId place, const IntegerForm& form) {
+    const std::vector<ValueId> reals = code_operands(original);
     std::vector<Codes> operands;
-    for (ValueId id : concat.inputs) {
+    for (ValueId id : reals) {
       const auto x = islands_.operand(id);
       if (!x) return;
       operands.push_back(*x);
     }
-    const auto y = islands_.result(concat.outputs[0]);
+    const auto y = islands_.result(original.outputs[0]);
     if (!y) return;
-    Node node = make_node(concat, "QLinearConcat", kMicrosoft);
-    append_params(node, y->y);
-    for (const Codes& x : operands) append(node, x);
-    replace(place, std::move(node), *y);
-  }
-
-  /// Operators of one input.
-  void lower_function(const Node& function, NodeId place, const IntegerForm& form) {
-    const auto x = islands_.operand(function.inputs[0]);
-    const auto y = x ? islands_.result(function.outputs[0]) : std::nullopt;
-    if (!y) return;
-    Node node = make_node(function, form.op_type, form.domain);
+    Node node = make_node(original, form.op_type, form.domain);
     if (form.names_opset) node.attributes["opset"] = graph_.opset();
-    append(node, *x);
-    append_params(node, y->y);
+    const CodeSlots slots = find_op(graph_, node).slots.repeated(operands.size());
+    node.inputs.assign(3 * operands.size() + 2 + form.passed.size(), kNoValue);
+    for (size_t i = 0; i < operands.size(); ++i) {
+      node.inputs[slots.operands[i].codes] = operands[i].codes;
+      node.inputs[slots.operands[i].scale] = operands[i].scale;
+      node.inputs[slots.operands[i].zero_point] = operands[i].zero_point;
+    }
+    node.inputs[slots.y_scale] = y->y.scale;
+    node.inputs[slots.y_scale + 1] = y->y.zero_point;
+    auto free = node.inputs.begin();
+    for (size_t i : form.passed) {
+      free = std::find(free, node.inputs.end(), kNoValue);
+      *free = original.inputs[i];
+    }
     replace(place, std::move(node), *y);
-  }
-
-  /// Operators that place codes anew, or take the largest.
-  bool moves_codes(const Node& node) const {
-    if (!node.domain.empty() || quantization_of(graph_, node) != QuantizationRule::kPassThrough) return false;
-    if (node.op_type == "MaxPool") return node.outputs.size() == 1 && graph_.opset() >= 12;
-    if (node.op_type == "Resize") return !blends(node) || runtime_ == Runtime::kOwn;
-    return find_op(graph_, node).moves_data;
-  }
-
-  bool blends(const Node& node) const {
-    return node.op_type == "Resize" &&
-           resize_options(node, graph_.opset()).mode == ResizeOptions::Mode::kLinear;
   }
 
   void lower_move(const Node& move, NodeId place) {
     const auto x = islands_.operand(move.inputs[0]);
-    if (!x || (blends(move) && graph_.value(x->codes).dtype != DataType::kU8)) return;
+    if (!x || (blends(graph_, move) && graph_.value(x->codes).dtype != DataType::kU8)) return;
     Node node = move;
     node.inputs[0] = x->codes;
     std::vector<IslandResult> results;

@@ -5,12 +5,9 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "core/integer/forms.h"
 
 namespace quantize {
-
-/// Who will run integer operators: our engine alone, or any runtime that reads the file. On codes others cut
-/// off the fractions of a linear Resize (ONNX Runtime 1.32; half a step of bias), so for them it stays float.
-enum class Runtime { kOwn, kAny };
 
 /// Turns a QDQ graph, of ours or of others, into one of integer operators: DequantizeLinear, operator,
 /// (clamp,) QuantizeLinear become one operator on codes: QLinearConv, QLinearMatMul, the QLinear* and QGemm

@@ -2,7 +2,6 @@
 // Source: onnxruntime ContribOperators, com.microsoft.MatMulIntegerToFloat.
 #include "core/error.h"
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/ops/matmul.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
@@ -68,7 +67,7 @@ void add_matmul_integer_to_float(std::vector<OpDef>& ops) {
                  .infer = infer,
                  .evaluate = evaluate,
                  .weight_layout = matmul_weight_layout,
-                 .code_slots = slots_of});
+                 .slots = {{{0, 2, 4}, {1, 3, 5}}}});
 }
 
 }  // namespace quantize

@@ -1,7 +1,6 @@
 // QGemm of ONNX Runtime: y = alpha * op(a) * op(b) + c of codes; without an output scale the result is real.
 // Source: onnxruntime ContribOperators, com.microsoft.QGemm.
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/ops/gemm.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
@@ -77,7 +76,7 @@ void add_qgemm(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = gemm_weight_layout,
                  .weight_input = kB,
-                 .code_slots = slots_of});
+                 .slots = {{operand_at(0), operand_at(3)}, 7}});
 }
 
 }  // namespace quantize

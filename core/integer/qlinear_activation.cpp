@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/quant_params.h"
 
 namespace quantize {
@@ -51,7 +50,7 @@ OpDef activation(const char* op_type, void (*evaluate)(const EvaluateContext&)) 
           .infer = infer,
           .evaluate = evaluate,
           .elementwise = true,
-          .code_slots = slots_of};
+          .slots = {{operand_at(0)}, 3}};
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
 // QLinearConcat of ONNX Runtime: Concat of codes whose scales may differ from the output's.
 // Source: onnxruntime ContribOperators, com.microsoft.QLinearConcat.
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
+#include "core/integer/integer_formulas.h"
 #include "core/ops/concat.h"
 #include "core/ops/support/operands.h"
-#include "core/quant_params.h"
 
 namespace quantize {
 
@@ -25,7 +24,6 @@ void infer(InferContext& context) {
 void evaluate(const EvaluateContext& context) {
   const MutableTensorView& y = context.outputs[0];
   const ScalarParams y_params = scalar_operand(context, kYScale);
-  const CodeLimits limits = code_limits(y.dtype);
   std::vector<Tensor> pieces;
   std::vector<TensorView> views;
   for (size_t i = kFirst; i < context.inputs.size(); i += 3) {
@@ -35,9 +33,7 @@ void evaluate(const EvaluateContext& context) {
     pieces.emplace_back(y.dtype, Shape(x.shape.begin(), x.shape.end()));
     auto* to = static_cast<uint8_t*>(pieces.back().mutable_bytes());
     for (size_t k = 0; k < codes.size(); ++k)
-      to[k] =
-          static_cast<uint8_t>(quantize_value(dequantize_value(codes[k], x_params.scale, x_params.zero_point),
-                                              y_params.scale, y_params.zero_point, limits.low, limits.high));
+      to[k] = static_cast<uint8_t>(requantized(codes[k], x_params, y_params, y.dtype));
   }
   views.reserve(pieces.size());
   for (const Tensor& piece : pieces) views.push_back(piece.view());
@@ -55,7 +51,7 @@ void add_qlinear_concat(std::vector<OpDef>& ops) {
                  .max_inputs = kAnyNumber,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .code_slots = slots_of});
+                 .slots = {{operand_at(kFirst)}, kYScale, 3}});
 }
 
 }  // namespace quantize

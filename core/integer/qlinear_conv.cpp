@@ -1,6 +1,5 @@
 // QLinearConv: a convolution of codes. The sums are integers, multiplied once and rounded once.
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/integer/fused_conv.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/conv.h"
@@ -78,7 +77,7 @@ void add_qlinear_conv(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = conv_weight_layout,
                  .weight_input = kW,
-                 .code_slots = slots_of});
+                 .slots = {{operand_at(0), operand_at(3)}, 6}});
 }
 
 }  // namespace quantize

@@ -1,6 +1,5 @@
 // QLinearMatMul: a product of codes, as MatMul with sums of integers.
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/ops/matmul.h"
 #include "core/ops/support/operands.h"
 
@@ -56,7 +55,7 @@ void add_qlinear_matmul(std::vector<OpDef>& ops) {
                  .evaluate = evaluate,
                  .weight_layout = matmul_weight_layout,
                  .weight_input = kB,
-                 .code_slots = slots_of});
+                 .slots = {{operand_at(0), operand_at(3)}, 6}});
 }
 
 }  // namespace quantize

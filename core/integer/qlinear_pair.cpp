@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/support/broadcast.h"
 
@@ -69,7 +68,7 @@ OpDef pair(const char* op_type, void (*evaluate)(const EvaluateContext&)) {
           .infer = infer,
           .evaluate = evaluate,
           .elementwise = true,
-          .code_slots = slots_of};
+          .slots = {{operand_at(kA), operand_at(kB)}, kYScale}};
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 // Source: onnxruntime ContribOperators, com.microsoft.
 #include "core/error.h"
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/pool.h"
@@ -88,7 +87,7 @@ OpDef pool(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(c
           .max_inputs = 5,
           .infer = infer,
           .evaluate = evaluate,
-          .code_slots = slots_of};
+          .slots = {{operand_at(0)}, 3}};
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "core/integer/codes.h"
-#include "core/integer/forms.h"
 #include "core/integer/integer_formulas.h"
 #include "core/ops/support/operands.h"
 #include "kernels/kernel_table.h"
@@ -55,7 +54,7 @@ void add_qlinear_softmax(std::vector<OpDef>& ops) {
                  .max_inputs = 5,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .code_slots = slots_of});
+                 .slots = {{operand_at(0)}, 3}});
 }
 
 }  // namespace quantize

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/integer/forms.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/quant_params.h"
@@ -151,7 +150,8 @@ void evaluate_dequantize(const EvaluateContext& context) {
   });
 }
 
-OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(const EvaluateContext&)) {
+OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(const EvaluateContext&),
+                CodeSlots slots) {
   return {.op_type = op_type,
           .domain = "",
           .min_opset = 10,
@@ -161,14 +161,14 @@ OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evalua
           .infer = infer,
           .evaluate = evaluate,
           .elementwise = true,
-          .code_slots = slots_of};
+          .slots = std::move(slots)};
 }
 
 }  // namespace
 
 void add_quantize_linear(std::vector<OpDef>& ops) {
-  ops.push_back(quantizer("DequantizeLinear", infer_dequantize, evaluate_dequantize));
-  ops.push_back(quantizer("QuantizeLinear", infer_quantize, evaluate_quantize));
+  ops.push_back(quantizer("DequantizeLinear", infer_dequantize, evaluate_dequantize, {{operand_at(0)}}));
+  ops.push_back(quantizer("QuantizeLinear", infer_quantize, evaluate_quantize, {{}, 1}));
 }
 
 }  // namespace quantize

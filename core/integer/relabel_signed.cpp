@@ -27,14 +27,10 @@ std::optional<ZeroPoints> zero_points_of(const Graph& graph, const Node& node) {
     return result;
   }
   if (node.op_type == "Clip") return ZeroPoints{{{0, SIZE_MAX}}, SIZE_MAX, true};
-  static const char* const kMoves[] = {"MaxPool",   "Reshape", "Flatten",      "Transpose",    "Squeeze",
-                                       "Unsqueeze", "Slice",   "Split",        "Gather",       "Resize",
-                                       "Concat",    "Expand",  "DepthToSpace", "SpaceToDepth", "Identity"};
-  if (fills(graph, node)) return std::nullopt;
-  if (std::find(std::begin(kMoves), std::end(kMoves), node.op_type) == std::end(kMoves)) return std::nullopt;
+  if (!hands_codes_on(graph, node)) return std::nullopt;
   ZeroPoints result;
-  for (size_t i = 0; i < (node.op_type == "Concat" ? node.inputs.size() : 1); ++i)
-    result.of_input[i] = SIZE_MAX;
+  const bool of_any = find_op(graph, node).max_inputs == kAnyNumber;
+  for (size_t i = 0; i < (of_any ? node.inputs.size() : 1); ++i) result.of_input[i] = SIZE_MAX;
   return result;
 }
 

@@ -52,7 +52,7 @@ void add_average_pool(std::vector<OpDef>& ops) {
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kArithmetic});
+                 .scales_by_channel = true});
 }
 
 }  // namespace quantize

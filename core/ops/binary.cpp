@@ -36,7 +36,7 @@ void infer_equal(InferContext& context) {
 }
 
 OpDef binary(const char* op_type, int min_opset, void (*infer)(InferContext&),
-             void (*evaluate)(const EvaluateContext&), QuantizationRule rule = QuantizationRule::kFloat) {
+             void (*evaluate)(const EvaluateContext&)) {
   return {.op_type = op_type,
           .domain = "",
           .min_opset = min_opset,
@@ -45,7 +45,6 @@ OpDef binary(const char* op_type, int min_opset, void (*infer)(InferContext&),
           .max_inputs = 2,
           .infer = infer,
           .evaluate = evaluate,
-          .quantization = rule,
           .elementwise = true};
 }
 
@@ -57,8 +56,8 @@ void evaluate_arithmetic(const EvaluateContext& context) {
   });
 }
 template <typename Function>
-OpDef arithmetic(const char* op_type, Function, QuantizationRule rule = QuantizationRule::kFloat) {
-  return binary(op_type, 7, infer_arithmetic, evaluate_arithmetic<Function>, rule);
+OpDef arithmetic(const char* op_type, Function) {
+  return binary(op_type, 7, infer_arithmetic, evaluate_arithmetic<Function>);
 }
 
 template <typename Function>
@@ -156,22 +155,21 @@ void infer_prelu(InferContext& context) {
 }  // namespace
 
 void add_binary(std::vector<OpDef>& ops) {
-  using enum QuantizationRule;
   const auto times = [](auto a, auto b) { return wrapping(a, b, [](auto x, auto y) { return x * y; }); };
-  ops.push_back(arithmetic(
-      "Add", [](auto a, auto b) { return wrapping(a, b, [](auto x, auto y) { return x + y; }); },
-      kArithmetic));
+  ops.push_back(
+      arithmetic("Add", [](auto a, auto b) { return wrapping(a, b, [](auto x, auto y) { return x + y; }); }));
   ops.back().sums = true;
   ops.push_back(
       arithmetic("Sub", [](auto a, auto b) { return wrapping(a, b, [](auto x, auto y) { return x - y; }); }));
   ops.back().sums = true;
-  ops.push_back(arithmetic("Mul", times, kArithmetic));
+  ops.push_back(arithmetic("Mul", times));
   ops.push_back(arithmetic("Div", [](auto a, auto b) { return divide(a, b); }));
   ops.push_back(binary("Mod", 10, infer_arithmetic, evaluate_mod));
   const auto prelu = [](auto x, auto slope) {
     return x < decltype(x)(0) ? wrapping(x, slope, [](auto a, auto b) { return a * b; }) : x;
   };
   ops.push_back(binary("PRelu", 7, infer_prelu, evaluate_arithmetic<decltype(prelu)>));
+  ops.back().scales_by_channel = true;
   ops.push_back(comparison(
       "Equal", 7, [](auto a, auto b) { return a == b; }, infer_equal));
   ops.push_back(comparison("Greater", 7, [](auto a, auto b) { return a > b; }));

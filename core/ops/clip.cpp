@@ -53,7 +53,6 @@ void add_clip(std::vector<OpDef>& ops) {
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kActivation,
                  .elementwise = true});
 }
 

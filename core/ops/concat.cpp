@@ -86,7 +86,6 @@ void add_concat(std::vector<OpDef>& ops) {
                  .max_inputs = kAnyNumber,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kArithmetic,
                  .moves_data = true});
 }
 

@@ -66,7 +66,6 @@ void add_conv(std::vector<OpDef>& ops) {
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kWeighted,
                  .weight_layout = conv_weight_layout});
 }
 

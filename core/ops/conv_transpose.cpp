@@ -89,7 +89,6 @@ void add_conv_transpose(std::vector<OpDef>& ops) {
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kWeighted,
                  .weight_layout = weight_layout});
 }
 

@@ -83,7 +83,6 @@ OpDef rearrangement(const char* op_type, void (*infer)(InferContext&),
           .max_opset = 21,
           .infer = infer,
           .evaluate = evaluate,
-          .quantization = QuantizationRule::kPassThrough,
           .moves_data = true};
 }
 

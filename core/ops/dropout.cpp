@@ -45,7 +45,6 @@ void add_dropout(std::vector<OpDef>& ops) {
                  .max_outputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough,
                  .moves_data = true});
 }
 

@@ -59,7 +59,6 @@ OpDef repeating(const char* op_type, int min_opset, void (*infer)(InferContext&)
           .max_inputs = 2,
           .infer = infer,
           .evaluate = evaluate,
-          .quantization = QuantizationRule::kPassThrough,
           .moves_data = true};
 }
 

@@ -99,7 +99,6 @@ void add_gather(std::vector<OpDef>& ops) {
                  .max_inputs = 2,
                  .infer = infer_gather,
                  .evaluate = evaluate_gather,
-                 .quantization = QuantizationRule::kPassThrough,
                  .moves_data = true});
   ops.push_back({.op_type = "GatherElements",
                  .domain = "",
@@ -109,7 +108,6 @@ void add_gather(std::vector<OpDef>& ops) {
                  .max_inputs = 2,
                  .infer = infer_gather_elements,
                  .evaluate = evaluate_gather_elements,
-                 .quantization = QuantizationRule::kPassThrough,
                  .moves_data = true});
 }
 

@@ -82,7 +82,6 @@ void add_gemm(std::vector<OpDef>& ops) {
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kWeighted,
                  .weight_layout = gemm_weight_layout});
 }
 

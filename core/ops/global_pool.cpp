@@ -45,14 +45,15 @@ void add_global_pool(std::vector<OpDef>& ops) {
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate_average,
-                 .quantization = QuantizationRule::kArithmetic});
+                 .scales_by_channel = true});
   ops.push_back({.op_type = "GlobalMaxPool",
                  .domain = "",
                  .min_opset = 1,
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate_max,
-                 .quantization = QuantizationRule::kPassThrough});
+                 .selects = true,
+                 .scales_by_channel = true});
 }
 
 }  // namespace quantize

@@ -86,7 +86,6 @@ void add_matmul(std::vector<OpDef>& ops) {
                  .max_inputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kWeighted,
                  .weight_layout = matmul_weight_layout});
 }
 

@@ -56,7 +56,8 @@ void add_max_pool(std::vector<OpDef>& ops) {
                  .max_outputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough});
+                 .selects = true,
+                 .scales_by_channel = true});
 }
 
 }  // namespace quantize

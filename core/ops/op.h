@@ -80,26 +80,37 @@ struct EvaluateContext {
   TensorView input(size_t i) const { return i < inputs.size() ? inputs[i] : TensorView{}; }
 };
 
-/// The rule by which quantization treats an operator.
-enum class QuantizationRule {
-  kFloat,        // no integer form: stays float
-  kWeighted,     // Conv, ConvTranspose, Gemm, MatMul: integer weights, int32 bias
-  kArithmetic,   // own scales on inputs and output: Add, Mul, Concat, AveragePool, Sigmoid, ...
-  kPassThrough,  // moves or selects elements: input and output share one scale
-  kActivation,   // Relu, Clip: absorbed into the range of what comes before
-};
-
 /// Where a node has an operand of codes: the inputs that hold it, its scale and its zero point.
 struct CodeOperand {
   size_t codes, scale, zero_point;
 };
+/// The usual order: the codes, their scale, their zero point.
+constexpr CodeOperand operand_at(size_t codes) {
+  return {codes, codes + 1, codes + 2};
+}
 
 /// The operands of codes of an operator, and the scale of the codes that it makes; the zero point of these
 /// stands behind it. Every zero point may be left out: then it is 0.
 struct CodeSlots {
-  std::vector<CodeOperand> operands;
+  std::vector<CodeOperand> operands = {};
   size_t y_scale = kAnyNumber;  // kAnyNumber: no codes are made
+  size_t repeats_every = 0;     // the last operand repeats after so many inputs; 0: it does not
 
+  /// The same for a node of so many operands.
+  CodeSlots repeated(size_t count) const {
+    CodeSlots slots = *this;
+    while (repeats_every != 0 && slots.operands.size() < count) {
+      const CodeOperand& last = slots.operands.back();
+      slots.operands.push_back(
+          {last.codes + repeats_every, last.scale + repeats_every, last.zero_point + repeats_every});
+    }
+    return slots;
+  }
+  bool is_scale(size_t input) const {
+    return (y_scale != kAnyNumber && input == y_scale) ||
+           std::any_of(operands.begin(), operands.end(),
+                       [&](const CodeOperand& operand) { return operand.scale == input; });
+  }
   bool is_zero_point(size_t input) const {
     return (y_scale != kAnyNumber && input == y_scale + 1) ||
            std::any_of(operands.begin(), operands.end(),
@@ -125,9 +136,6 @@ struct OpDef {
   /// at least one output has elements.
   void (*evaluate)(const EvaluateContext& context);
 
-  /// Read it through quantization_of, which knows the node too.
-  QuantizationRule quantization = QuantizationRule::kFloat;
-
   /// For operators that move elements: true if a node of this form also puts numbers into its output that its
   /// input does not have. nullptr: none does.
   bool (*fills)(const Node& node, int64_t opset) = nullptr;
@@ -143,6 +151,14 @@ struct OpDef {
   /// input's), only placed anew: lets shape inference see through it.
   bool moves_data = false;
 
+  /// True if every element of the output is one of the first input's, or lies between some of them: its codes
+  /// are had of the input's codes.
+  bool selects = false;
+
+  /// True if each channel (axis 1) of the output is computed of that channel of the first input alone, and
+  /// c > 0 times as much comes of c times as much.
+  bool scales_by_channel = false;
+
   /// True if nothing but the shape changes: where the output takes over the input's bytes, nothing is done.
   bool keeps_order = false;
 
@@ -155,8 +171,8 @@ struct OpDef {
   /// True if each element of the output is a function of the elements at its place in the inputs.
   bool elementwise = false;
 
-  /// Where a node has scales and zero points; nullptr for operators that read none.
-  CodeSlots (*code_slots)(const Node& node) = nullptr;
+  /// Where a node whose inputs are all there has codes, scales and zero points. Read it through slots_of.
+  CodeSlots slots = {};
 };
 
 /// The definition that reads `node` in a model of these opsets.
@@ -169,8 +185,8 @@ const OpDef* try_find_op(const Graph& graph, const Node& node);
 /// True for a node of a form that fills: OpDef::fills.
 bool fills(const Graph& graph, const Node& node);
 
-/// The rule of the node's operator. kFloat for an unknown operator and for a form that fills, since the codes
-/// of its input cannot stand for the numbers it adds.
-QuantizationRule quantization_of(const Graph& graph, const Node& node);
+/// The operands of codes that this node has; none for operators on reals. (The places of an operator's inputs
+/// do not depend on the opset.)
+CodeSlots slots_of(const Node& node);
 
 }  // namespace quantize

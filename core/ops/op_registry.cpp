@@ -48,9 +48,16 @@ bool fills(const Graph& graph, const Node& node) {
   return def != nullptr && def->fills != nullptr && def->fills(node, graph.opset_of(node));
 }
 
-QuantizationRule quantization_of(const Graph& graph, const Node& node) {
-  const OpDef* def = try_find_op(graph, node);
-  return def == nullptr || fills(graph, node) ? QuantizationRule::kFloat : def->quantization;
+CodeSlots slots_of(const Node& node) {
+  const auto ops = all_ops();
+  const auto def =
+      std::find_if(ops.begin(), ops.end(), [&](const OpDef& each) { return same_operator(each, node); });
+  if (def == ops.end()) return {};
+  CodeSlots slots = def->slots;
+  if (slots.y_scale != kAnyNumber && node.input(slots.y_scale) == kNoValue) slots.y_scale = kAnyNumber;
+  if (slots.repeats_every == 0) return slots;
+  const size_t first = slots.operands.front().codes;
+  return slots.repeated((std::max(node.inputs.size(), first) - first) / slots.repeats_every);
 }
 
 }  // namespace quantize

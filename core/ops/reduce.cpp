@@ -218,7 +218,7 @@ void evaluate_log_sum_exp(const EvaluateContext& context) {
 }
 
 OpDef reduction(const char* op_type, void (*infer)(InferContext&), void (*evaluate)(const EvaluateContext&),
-                QuantizationRule rule = QuantizationRule::kFloat) {
+                bool selects = false) {
   return {.op_type = op_type,
           .domain = "",
           .min_opset = 7,
@@ -226,7 +226,7 @@ OpDef reduction(const char* op_type, void (*infer)(InferContext&), void (*evalua
           .max_inputs = 2,
           .infer = infer,
           .evaluate = evaluate,
-          .quantization = rule};
+          .selects = selects};
 }
 
 }  // namespace
@@ -236,11 +236,9 @@ void add_reduce(std::vector<OpDef>& ops) {
   ops.push_back(reduction("ReduceL2", infer_numbers, evaluate_numbers<Norm>));
   ops.push_back(reduction("ReduceLogSum", infer_floats, evaluate_floats<LogOfSum>));
   ops.push_back(reduction("ReduceLogSumExp", infer_floats, evaluate_log_sum_exp));
-  ops.push_back(
-      reduction("ReduceMax", infer_selected, evaluate_selected<Largest>, QuantizationRule::kPassThrough));
+  ops.push_back(reduction("ReduceMax", infer_selected, evaluate_selected<Largest>, true));
   ops.push_back(reduction("ReduceMean", infer_numbers, evaluate_numbers<Mean>));
-  ops.push_back(
-      reduction("ReduceMin", infer_selected, evaluate_selected<Smallest>, QuantizationRule::kPassThrough));
+  ops.push_back(reduction("ReduceMin", infer_selected, evaluate_selected<Smallest>, true));
   ops.push_back(reduction("ReduceProd", infer_numbers, evaluate_numbers<Product>));
   ops.push_back(reduction("ReduceSum", infer_numbers, evaluate_numbers<Sum>));
   ops.push_back(reduction("ReduceSumSquare", infer_numbers, evaluate_numbers<SumOfSquares>));

@@ -133,7 +133,6 @@ void add_reshape(std::vector<OpDef>& ops) {
                    .max_inputs = max_inputs,
                    .infer = infer,
                    .evaluate = copy_elements,
-                   .quantization = QuantizationRule::kPassThrough,
                    .moves_data = true,
                    .keeps_order = true});
   };

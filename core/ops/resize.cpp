@@ -181,10 +181,15 @@ void resize_nearest(const EvaluateContext& context, const ResizeOptions& options
   gather_axes(context.inputs[0], tables, context.outputs[0]);
 }
 
+/// An axis of `in` elements with all axes before it as one, and all behind it.
+struct AxisView {
+  int64_t outer, in, inner;
+};
+
 /// y[outer, j, inner] = sum of the taps of j over x[outer, ., inner].
-void resample(const float* x, const Taps& taps, const ResizeAxis& axis, int64_t outer, int64_t inner,
-              float extrapolation, float* y) {
-  for (int64_t o = 0; o < outer; ++o, x += axis.in * inner)
+void resample(const float* x, const AxisView& view, const Taps& taps, float extrapolation, float* y) {
+  const auto& [outer, in, inner] = view;
+  for (int64_t o = 0; o < outer; ++o, x += in * inner)
     for (size_t j = 0; j + 1 < taps.begin.size(); ++j, y += inner) {
       std::fill_n(y, inner, taps.begin[j] == taps.begin[j + 1] ? extrapolation : 0.0f);
       for (size_t t = taps.begin[j]; t < taps.begin[j + 1]; ++t) {
@@ -219,10 +224,10 @@ void resize_by_taps(const EvaluateContext& context, const ResizeOptions& options
   for (size_t i = 0; i < axes.size(); ++i) {
     const Taps taps = resize_taps(options, axes[i]);
     if (is_identity(taps, axes[i])) continue;
-    const int64_t outer = extent_product(shape, 0, i), inner = extent_product(shape, i + 1, shape.size());
+    const AxisView view{extent_product(shape, 0, i), axes[i].in, extent_product(shape, i + 1, shape.size())};
     shape[i] = axes[i].out;
     std::vector<float> next(static_cast<size_t>(element_count(shape)));
-    resample(current.data(), taps, axes[i], outer, inner, options.extrapolation, next.data());
+    resample(current.data(), view, taps, options.extrapolation, next.data());
     current = std::move(next);
   }
   const MutableTensorView& y = context.outputs[0];
@@ -274,8 +279,8 @@ void add_resize(std::vector<OpDef>& ops) {
                  .max_inputs = 4,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough,
-                 .fills = fills});
+                 .fills = fills,
+                 .selects = true});
   ops.push_back({.op_type = "Upsample",
                  .domain = "",
                  .min_opset = 7,
@@ -283,8 +288,8 @@ void add_resize(std::vector<OpDef>& ops) {
                  .max_inputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough,
-                 .fills = fills});
+                 .fills = fills,
+                 .selects = true});
 }
 
 }  // namespace quantize

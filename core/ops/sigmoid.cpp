@@ -25,7 +25,6 @@ void add_sigmoid(std::vector<OpDef>& ops) {
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kArithmetic,
                  .elementwise = true});
 }
 

@@ -106,7 +106,6 @@ void add_slice(std::vector<OpDef>& ops) {
                  .max_inputs = 5,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough,
                  .moves_data = true});
 }
 

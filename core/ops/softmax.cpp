@@ -39,9 +39,13 @@ void softmax_row(const KernelTable& kernels, const float* x, float* y, int64_t l
 
 constexpr int64_t kColumns = 256;  // that are worked on side by side
 
-/// Up to kColumns vectors side by side, whose elements are `stride` apart.
-void softmax_columns(const KernelTable& kernels, const float* x, float* y, int64_t length, int64_t stride,
-                     int64_t columns, bool log) {
+/// Up to kColumns vectors of `length` elements side by side; the elements of one are `stride` apart.
+struct Columns {
+  int64_t length, stride, columns;
+};
+
+void softmax_columns(const KernelTable& kernels, const float* x, float* y, const Columns& block, bool log) {
+  const auto& [length, stride, columns] = block;
   float largest[kColumns], sum[kColumns] = {};
   std::copy_n(x, columns, largest);
   for (int64_t k = 1; k < length; ++k)
@@ -81,7 +85,8 @@ void softmax_part(const EvaluateContext& context, const SoftmaxExtents& extents,
       continue;
     }
     const int64_t i = unit % blocks * kColumns, first = unit / blocks * length * inner + i;
-    softmax_columns(context.kernels, x + first, y + first, length, inner, std::min(kColumns, inner - i), log);
+    softmax_columns(context.kernels, x + first, y + first, {length, inner, std::min(kColumns, inner - i)},
+                    log);
   }
 }
 

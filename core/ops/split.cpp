@@ -87,7 +87,6 @@ void add_split(std::vector<OpDef>& ops) {
                  .max_outputs = kAnyNumber,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough,
                  .moves_data = true});
 }
 

@@ -47,7 +47,6 @@ void add_transpose(std::vector<OpDef>& ops) {
                  .max_opset = 21,
                  .infer = infer,
                  .evaluate = evaluate,
-                 .quantization = QuantizationRule::kPassThrough,
                  .moves_data = true});
 }
 

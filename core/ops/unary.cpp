@@ -30,14 +30,13 @@ void infer_number(InferContext& context) {
 }
 
 OpDef unary(const char* op_type, int min_opset, void (*infer)(InferContext&),
-            void (*evaluate)(const EvaluateContext&), QuantizationRule rule) {
+            void (*evaluate)(const EvaluateContext&)) {
   return {.op_type = op_type,
           .domain = "",
           .min_opset = min_opset,
           .max_opset = 21,
           .infer = infer,
           .evaluate = evaluate,
-          .quantization = rule,
           .elementwise = true};
 }
 
@@ -48,7 +47,7 @@ void evaluate_float(const EvaluateContext& context) {
 }
 template <typename Function>
 OpDef on_floats(const char* op_type, Function, int min_opset = 7) {
-  return unary(op_type, min_opset, infer_float, evaluate_float<Function>, QuantizationRule::kArithmetic);
+  return unary(op_type, min_opset, infer_float, evaluate_float<Function>);
 }
 
 /// The same where there is a kernel for f32.
@@ -60,8 +59,7 @@ void evaluate_by_kernel(const EvaluateContext& context) {
 }
 template <auto kKernel, typename Function>
 OpDef by_kernel(const char* op_type, Function, int min_opset = 7) {
-  return unary(op_type, min_opset, infer_float, evaluate_by_kernel<kKernel, Function>,
-               QuantizationRule::kArithmetic);
+  return unary(op_type, min_opset, infer_float, evaluate_by_kernel<kKernel, Function>);
 }
 
 /// The same on all numbers.
@@ -70,8 +68,8 @@ void evaluate_number(const EvaluateContext& context) {
   visit_number(context.inputs[0].dtype, [&]<typename T>() { map_elements<T>(context, Function()); });
 }
 template <typename Function>
-OpDef on_numbers(const char* op_type, Function, QuantizationRule rule = QuantizationRule::kFloat) {
-  return unary(op_type, 7, infer_number, evaluate_number<Function>, rule);
+OpDef on_numbers(const char* op_type, Function) {
+  return unary(op_type, 7, infer_number, evaluate_number<Function>);
 }
 
 /// y = make(node)(x) on floats: functions with attributes.
@@ -81,7 +79,7 @@ void evaluate_made(const EvaluateContext& context) {
 }
 template <typename Make>
 OpDef with_attributes(const char* op_type, Make, int min_opset = 7) {
-  return unary(op_type, min_opset, infer_float, evaluate_made<Make>, QuantizationRule::kArithmetic);
+  return unary(op_type, min_opset, infer_float, evaluate_made<Make>);
 }
 
 template <typename T>
@@ -129,8 +127,9 @@ void add_bent_activations(std::vector<OpDef>& ops) {
         };
       },
       7));
-  ops.push_back(on_numbers(
-      "Relu", [](auto x) { return x < decltype(x)(0) ? decltype(x)(0) : x; }, QuantizationRule::kActivation));
+  ops.back().scales_by_channel = true;
+  ops.push_back(on_numbers("Relu", [](auto x) { return x < decltype(x)(0) ? decltype(x)(0) : x; }));
+  ops.back().scales_by_channel = true;
   ops.push_back(with_attributes(
       "ThresholdedRelu",
       [](const Node& node) {
@@ -195,7 +194,7 @@ void add_unary(std::vector<OpDef>& ops) {
   ops.push_back(on_floats("Floor", [](auto x) { return std::floor(x); }));
   ops.push_back(on_floats("Log", [](auto x) { return std::log(x); }));
   ops.push_back(on_numbers("Neg", [](auto x) { return negated(x); }));
-  ops.push_back(unary("Not", 7, infer_not, evaluate_not, QuantizationRule::kFloat));
+  ops.push_back(unary("Not", 7, infer_not, evaluate_not));
   ops.push_back(on_floats("Reciprocal", [](auto x) { return 1 / x; }));
   ops.push_back(on_floats(
       "Round", [](auto x) { return std::nearbyint(x); }, 11));  // half to even

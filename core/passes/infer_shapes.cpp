@@ -98,7 +98,7 @@ std::optional<Shape> evaluate_elements(const OpDef& def, const InferContext& con
 
 void check_arity(const OpDef& def, const Node& node) {
   const auto fail = [](const std::string& message) { throw Error(ErrorKind::kInvalidModel, message); };
-  const CodeSlots slots = def.code_slots == nullptr ? CodeSlots() : def.code_slots(node);
+  const CodeSlots slots = slots_of(node);
   for (size_t i = 0; i < def.min_inputs; ++i)
     if (node.input(i) == kNoValue && !slots.is_zero_point(i))
       fail("input " + std::to_string(i) + " is missing");

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/fusion/patterns.h"
-#include "core/integer/exact_sums.h"
+#include "core/integer/forms.h"
 #include "core/quantization/node_selection.h"
 
 namespace quantize {
@@ -41,11 +41,12 @@ FloatReason weighted_reason(const Graph& graph, const Node& node, const OpDef& d
   return std::nullopt;
 }
 
-/// Why a pool's sums of codes could be too large; nothing: they cannot, or it is no pool.
-FloatReason pool_reason(const Graph& graph, const Node& node) {
-  if (node.op_type != "AveragePool" && node.op_type != "GlobalAveragePool") return std::nullopt;
+/// Why the operator's sums of codes could be too large; nothing: they cannot.
+FloatReason sums_reason(const Graph& graph, const Node& node) {
+  const IntegerForm* form = integer_form_of(node);
+  if (form == nullptr || form->bound == nullptr) return std::nullopt;
   const auto& shape = graph.value(node.inputs[0]).shape;
-  const SumBound bound = bound_of_pool(node, shape ? Dims(*shape) : Dims());
+  const SumBound bound = form->bound(node, shape ? Dims(*shape) : Dims());
   if (bound.fits()) return std::nullopt;
   return "its sums could leave s32: it adds up " + std::to_string(static_cast<uint64_t>(bound.codes)) +
          " codes";
@@ -87,13 +88,10 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
     candidate.float_reason = excluded;
   if (!candidate || kernel == nullptr) return candidate;
   candidate.kernel = kernel;
-  if (candidate.rule == QuantizationRule::kArithmetic)
-    candidate.activations = node.inputs;
-  else
-    candidate.activations = {node.inputs[0]};
+  candidate.activations = code_operands(node);
   if (candidate.rule == QuantizationRule::kWeighted)
     candidate.float_reason = weighted_reason(graph, node, def, candidate);
-  if (candidate) candidate.float_reason = pool_reason(graph, node);
+  if (candidate) candidate.float_reason = sums_reason(graph, node);
   if (candidate) candidate.float_reason = type_reason(graph, index, node, candidate);
   return candidate;
 }

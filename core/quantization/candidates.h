@@ -7,6 +7,7 @@
 
 #include "core/fusion/chain.h"
 #include "core/graph.h"
+#include "core/integer/forms.h"
 #include "core/ops/op.h"
 #include "core/quantization/scheme.h"
 #include "core/quantization/target.h"

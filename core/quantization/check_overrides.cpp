@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "core/ops/op.h"
+#include "core/integer/forms.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {

@@ -408,7 +408,7 @@ void drop_input_quantization(Graph& qdq) {
     const auto& uses = index.uses(input);
     const bool quantized =
         !uses.empty() && std::any_of(uses.begin(), uses.end(), [&](const GraphIndex::Use& use) {
-          return qdq.nodes[static_cast<size_t>(use.node)].op_type == "QuantizeLinear";
+          return is_quantize(qdq.nodes[static_cast<size_t>(use.node)]);
         });
     if (!quantized) continue;
     if (!index.single_use(input))

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/integer/forms.h"
 #include "core/near_names.h"
-#include "core/ops/op.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -138,7 +138,7 @@ std::set<std::string> added_nodes(const Graph& source, const Graph& prepared) {
   std::set<std::string> known, added;
   for (const Node& node : source.nodes) known.insert(node.name);
   for (const Node& node : prepared.nodes)
-    if (!known.contains(node.name) && find_op(prepared, node).quantization == QuantizationRule::kPassThrough)
+    if (!known.contains(node.name) && quantization_of(prepared, node) == QuantizationRule::kPassThrough)
       added.insert(node.name);
   return added;
 }

@@ -80,7 +80,7 @@ struct PlannedNode {
   NodeId tail = kNoNode;
   /// True for an integer node behind which no QuantizeLinear stands: its own readers round what they read.
   bool returns_reals = false;
-  /// True if a barrier stands before it: TargetProfile::mislays.
+  /// True if a barrier stands before it: TargetProfile::mislaid.
   bool behind_barrier = false;
 };
 

@@ -2,7 +2,7 @@
 #include "core/quantization/plan_shields.h"
 
 #include "core/fusion/patterns.h"
-#include "core/ops/op.h"
+#include "core/integer/forms.h"
 
 namespace quantize {
 
@@ -30,9 +30,7 @@ class ShieldPlanner {
   /// goes by channels, whose number must be known.
   bool needs_barrier(NodeId n) const {
     const Node& node = graph_.nodes[at(n)];
-    if (plan_.nodes[at(n)].placement != Placement::kFloat || target_.mislays == nullptr ||
-        !target_.mislays(graph_, node))
-      return false;
+    if (plan_.nodes[at(n)].placement != Placement::kFloat || !target_.mislays(graph_, node)) return false;
     const auto& shape = graph_.value(node.inputs[0]).shape;
     return shape && shape->size() > 1 && (*shape)[1] != kUnknownDim;
   }
@@ -43,10 +41,8 @@ class ShieldPlanner {
   /// True for what moves elements, and for one constant factor, which joins the scale: a DequantizeLinear is
   /// moved behind it, a QuantizeLinear in front.
   bool passes_codes(const Node& node) const {
-    const bool scales = node.domain.empty() && (node.op_type == "Mul" || node.op_type == "Div");
-    const Tensor* factor = scales ? graph_.constant(node.inputs[1]) : nullptr;
     return quantization_of(graph_, node) == QuantizationRule::kPassThrough ||
-           (factor != nullptr && factor->size() == 1);
+           constant_factor(graph_, node) != nullptr;
   }
 
   /// The node that computes the value in float, or kNoNode.

@@ -26,8 +26,7 @@ const TargetProfile& find_target(const std::string& name) {
 }
 
 const IntegerOperator* TargetProfile::find(const Graph& graph, const Node& node) const {
-  if (!node.domain.empty() || !keeps_meaning_on_codes(node) || (mislays != nullptr && mislays(graph, node)))
-    return nullptr;
+  if (!node.domain.empty() || !keeps_meaning_on_codes(node) || mislays(graph, node)) return nullptr;
   for (const IntegerOperator& candidate : operators)
     if (node.op_type == candidate.op_type && (candidate.fits == nullptr || candidate.fits(graph, node)))
       return &candidate;
@@ -39,6 +38,12 @@ const UnaskedFusion* TargetProfile::find_unasked(const Node& node) const {
   for (const UnaskedFusion& fusion : unasked_fusions)
     if (node.op_type == fusion.op_type) return &fusion;
   return nullptr;
+}
+
+bool TargetProfile::mislays(const Graph& graph, const Node& node) const {
+  return node.domain.empty() && std::any_of(mislaid.begin(), mislaid.end(), [&](const MislaidForm& form) {
+           return node.op_type == form.op_type && form.when(graph, node);
+         });
 }
 
 const Fusion* TargetProfile::find_fusion(ChainPart part, const Graph& graph, const Node& node) const {

@@ -58,6 +58,12 @@ struct UnaskedFusion {
   bool rounds_constants = false;
 };
 
+/// A form of an operator that the runtime computes wrongly or refuses where it turns images to another layout.
+struct MislaidForm {
+  const char* op_type;
+  NodeTest when;
+};
+
 /// A part of a chain that a runtime may apply to the reals of an integer operator before it rounds them. Without
 /// kClamp, what feeds a clamp that the range does not imply is computed in float.
 struct Fusion {
@@ -95,13 +101,14 @@ struct TargetProfile {
   const ChannelScales* channel_scales = nullptr;  // nullptr: one scale per activation
   /// Operators that are computed in float only behind a shield (insert_qdq).
   std::span<const UnaskedFusion> unasked_fusions = {};
-  /// Forms that the runtime computes wrongly or refuses where it turns images to another layout: such a node
-  /// stays float, behind a barrier (insert_qdq). nullptr: there is none.
-  NodeTest mislays = nullptr;
+  /// Such a node stays float, behind a barrier (insert_qdq).
+  std::span<const MislaidForm> mislaid = {};
 
   /// The entry for this node, or nullptr: the runtime computes it in float.
   const IntegerOperator* find(const Graph& graph, const Node& node) const;
   const UnaskedFusion* find_unasked(const Node& node) const;
+  /// True for a form of `mislaid`.
+  bool mislays(const Graph& graph, const Node& node) const;
   /// The entry for a part behind this integer node, or nullptr: the runtime rounds before it.
   const Fusion* find_fusion(ChainPart part, const Graph& graph, const Node& node) const;
   /// True if some integer operator applies the part.

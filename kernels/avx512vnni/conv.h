@@ -192,8 +192,9 @@ template <Mode kMode, int kVectors>
                                                __m512i (&q)[kVectors]) {
   const EpilogueU8& e = tile.call->epilogue;
   if (joins<kMode>(tile))
-    return round_joined(sums, *tile.constants, tile.b + static_cast<size_t>(m) * e.b_pixel_stride,
-                        first_bytes(tile.channels), e, kMode == Mode::kFull, q);
+    return round_joined(sums, *tile.constants,
+                        {tile.b + static_cast<size_t>(m) * e.b_pixel_stride, first_bytes(tile.channels)}, e,
+                        kMode == Mode::kFull, q);
   const bool wide = kMode == Mode::kFull && tile.header->flags.wide;
 #pragma GCC unroll 4
   for (int j = 0; j < kVectors; ++j) q[j] = round_steps(scaled(sums[j], *tile.constants, j), wide);

@@ -133,7 +133,7 @@ template <bool kFull>
   __m512i q[4], zero_low = _mm512_load_si512(constants.zero_point),
                 zero_high = _mm512_load_si512(constants.zero_point + 32);
   if (joins) {
-    round_joined(sums, constants, b, block.mask, e, true, q);
+    round_joined(sums, constants, {b, block.mask}, e, true, q);
     zero_low = zero_high = _mm512_setzero_si512();
   } else {
 #pragma GCC unroll 4

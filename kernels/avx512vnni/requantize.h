@@ -174,16 +174,21 @@ template <int kVectors>
   }
 }
 
-/// The sums of one pixel with a residual at b that joins them before they are rounded, the zero point
+/// The codes of one pixel's residual; of the channels in `mask` alone.
+struct ResidualCodes {
+  const uint8_t* b;
+  __mmask64 mask;
+};
+
+/// The sums of one pixel with a residual that joins them before they are rounded, the zero point
 /// included.
 template <int kVectors>
 [[gnu::always_inline]] inline void round_joined(const __m512i (&sums)[kVectors],
-                                                const PanelConstants& constants, const uint8_t* b,
-                                                __mmask64 mask, const EpilogueU8& e, bool wide,
-                                                __m512i (&q)[kVectors]) {
+                                                const PanelConstants& constants, const ResidualCodes& codes,
+                                                const EpilogueU8& e, bool wide, __m512i (&q)[kVectors]) {
   const __m512 ratio = _mm512_set1_ps(e.b_ratio), offset = _mm512_set1_ps(e.offset);
   __m512i residual[kVectors];
-  load_slots(b, mask, residual);
+  load_slots(codes.b, codes.mask, residual);
 #pragma GCC unroll 4
   for (int j = 0; j < kVectors; ++j) {
     const __m512 right = _mm512_fmadd_ps(_mm512_cvtepi32_ps(residual[j]), ratio, offset);

@@ -94,12 +94,11 @@ void erf_f32(const float* x, float* y, size_t n) noexcept {
   for (size_t i = 0; i < n; ++i) y[i] = simd::erf<F32x1>(x[i]);
 }
 
-void quantize_f32_u8_planes(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
-                            int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept {
-  for (size_t i = 0; i < n; ++i)
-    for (size_t c = 0; c < channels; ++c)
-      y[i * y_pixel_stride + c] =
-          shifted_code(round_saturating(x[c * x_plane_stride + i] / scale), zero_point, 0, 255);
+void quantize_f32_u8_planes(const PlanesF32& p) noexcept {
+  for (size_t i = 0; i < p.n; ++i)
+    for (size_t c = 0; c < p.channels; ++c)
+      p.y[i * p.pixel_stride + c] =
+          shifted_code(round_saturating(p.x[c * p.plane_stride + i] / p.scale), p.zero_point, 0, 255);
 }
 
 void transpose_u8(const uint8_t* x, size_t rows, size_t columns, size_t x_stride, uint8_t* y,

@@ -271,16 +271,6 @@ template <typename V>
   return V::sixteen_bytes(codes);
 }
 
-/// Planes and pixels of a call of quantize_f32_u8_planes.
-struct PlanesF32 {
-  const float* x;
-  size_t n, plane_stride;
-  float scale;
-  int32_t zero_point;
-  uint8_t* y;
-  size_t pixel_stride;
-};
-
 /// kPlanes planes from the one that p.x and p.y point to, in runs of pixels.
 template <typename V, size_t kPlanes>
 void quantize_some_planes(const PlanesF32& p) {
@@ -300,20 +290,17 @@ constexpr size_t kPixelBlock = 64;
 
 /// Four planes at a time.
 template <typename V>
-void quantize_planes(const float* x, size_t n, size_t channels, size_t x_plane_stride, float scale,
-                     int32_t zero_point, uint8_t* y, size_t y_pixel_stride) noexcept {
-  if (channels == 1 && y_pixel_stride == 1) return quantize<V, uint8_t, 0, 255>(x, n, scale, zero_point, y);
-  const size_t block = channels <= 4 ? n : kPixelBlock;
-  for (size_t i = 0; i < n; i += block)
-    for (size_t c = 0; c < channels; c += 4) {
-      const PlanesF32 planes{x + c * x_plane_stride + i,
-                             n - i < block ? n - i : block,
-                             x_plane_stride,
-                             scale,
-                             zero_point,
-                             y + i * y_pixel_stride + c,
-                             y_pixel_stride};
-      const size_t left = channels - c;
+void quantize_planes(const PlanesF32& p) noexcept {
+  if (p.channels == 1 && p.pixel_stride == 1)
+    return quantize<V, uint8_t, 0, 255>(p.x, p.n, p.scale, p.zero_point, p.y);
+  const size_t block = p.channels <= 4 ? p.n : kPixelBlock;
+  for (size_t i = 0; i < p.n; i += block)
+    for (size_t c = 0; c < p.channels; c += 4) {
+      PlanesF32 planes = p;
+      planes.x += c * p.plane_stride + i;
+      planes.n = p.n - i < block ? p.n - i : block;
+      planes.y += i * p.pixel_stride + c;
+      const size_t left = p.channels - c;
       if (left >= 4) quantize_some_planes<V, 4>(planes);
       if (left == 3) quantize_some_planes<V, 3>(planes);
       if (left == 2) quantize_some_planes<V, 2>(planes);

@@ -97,7 +97,7 @@ void bench_depthwise(const Layer& layer, const KernelTable& kernels) {
 void bench_gemm(size_t m, size_t n, size_t k, const KernelTable& kernels) {
   const std::vector<float> a = test::random_floats(m * k, 3), b = test::random_floats(k * n, 4);
   AlignedBytes packed(packed_gemm_a_bytes(kernels, m, k));
-  pack_gemm_a_f32(kernels, m, k, a.data(), k, 1, static_cast<float*>(packed.get()));
+  pack_gemm_a_f32(kernels, {a.data(), m, k, k}, static_cast<float*>(packed.get()));
   std::vector<float> c(m * n);
   std::vector<size_t> rows;
   for (size_t i = 0; i < k; ++i) rows.push_back(i * n);

@@ -39,7 +39,8 @@ TEST_CASE("pack_gemm_a_f32 lays rows out in panels and fills the last one with z
     const std::vector<float> a = random_floats(m * k, 8);
     REQUIRE(packed_gemm_a_bytes(kernels, m, k) == 2 * mr * k * sizeof(float));
     std::vector<float> packed(2 * mr * k, 77);
-    pack_gemm_a_f32(kernels, m, k, a.data(), 1, m, packed.data());  // transposed: element (i, j) at j * m + i
+    pack_gemm_a_f32(kernels, {a.data(), m, k, 1, m},
+                    packed.data());  // transposed: element (i, j) at j * m + i
     for (size_t i = 0; i < 2 * mr; ++i)
       for (size_t j = 0; j < k; ++j)
         CHECK(packed[i / mr * mr * k + j * mr + i % mr] == (i < m ? a[j * m + i] : 0.0f));

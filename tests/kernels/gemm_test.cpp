@@ -23,7 +23,7 @@ Product make_product(const KernelTable& kernels, size_t m, size_t n, size_t k, s
   p.row_bias = random_floats(m, 3);
   p.column_bias = random_floats(n, 4);
   p.packed.resize(packed_gemm_a_bytes(kernels, m, k) / sizeof(float));
-  pack_gemm_a_f32(kernels, m, k, p.a.data(), k, 1, p.packed.data());
+  pack_gemm_a_f32(kernels, {p.a.data(), m, k, k}, p.packed.data());
   for (size_t i = 0; i < k; ++i) p.rows.push_back(i * segment);
   GemmF32& g = p.gemm;
   g.m = m;

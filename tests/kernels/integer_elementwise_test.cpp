@@ -149,7 +149,7 @@ TEST_CASE("quantize_f32_u8_planes: the codes of quantize_f32_u8, in turns") {
         const std::vector<float> x = random_floats(channels * plane, 3, -300, 300);
         for_each_isa([&](const KernelTable& kernels) {
           std::vector<uint8_t> y(n * pixel, 0xA5), expected = y, codes(n);
-          kernels.quantize_f32_u8_planes(x.data(), n, channels, plane, 0.5f, 77, y.data(), pixel);
+          kernels.quantize_f32_u8_planes({x.data(), n, channels, plane, 0.5f, 77, y.data(), pixel});
           for (size_t c = 0; c < channels; ++c) {
             scalar_kernels().quantize_f32_u8(x.data() + c * plane, n, 0.5f, 77, codes.data());
             for (size_t i = 0; i < n; ++i) expected[i * pixel + c] = codes[i];

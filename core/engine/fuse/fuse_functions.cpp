@@ -60,8 +60,7 @@ class FunctionFuser {
     if (is_kept(id) || !index_.single_use(id)) return kNoNode;
     const NodeId reader = index_.uses(id)[0].node;
     const Node& rounding = node(reader);
-    if (rounding.op_type != "QuantizeLinear" || rounding.input(2) == kNoValue ||
-        index_.uses(id)[0].input != 0)
+    if (!is_quantize(rounding) || rounding.input(2) == kNoValue || index_.uses(id)[0].input != 0)
       return kNoNode;
     const auto params = constant_params(graph_, rounding, 1);
     const DataType dtype = graph_.value(rounding.outputs[0]).dtype;

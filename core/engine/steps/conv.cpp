@@ -100,7 +100,7 @@ void DenseConv::split(CompileContext& context) {
 
 void DenseConv::pack_weights(const KernelTable& kernels, const float* weights, float* target) const {
   for (int64_t g = 0; g < shape.group; ++g, weights += gemm.m * gemm.k, target += group_weights)
-    pack_gemm_a_f32(kernels, gemm.m, gemm.k, weights, gemm.k, 1, target);
+    pack_gemm_a_f32(kernels, {weights, gemm.m, gemm.k, gemm.k}, target);
 }
 
 void DenseConv::run(const StepContext& context) const {

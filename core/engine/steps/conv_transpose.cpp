@@ -69,9 +69,10 @@ void TransposedConv::pack_weights(const KernelTable& kernels, const float* weigh
   const int64_t taps = window.kernel_size();
   for (int64_t g = 0; g < group; ++g, weights += channels * outputs * taps)
     for (int64_t first = 0; first < outputs; first += block, target += block_weights)
-      pack_gemm_a_f32(kernels, static_cast<size_t>(std::min(block, outputs - first) * taps),
-                      static_cast<size_t>(channels), weights + first * taps, 1,
-                      static_cast<size_t>(outputs * taps), target);
+      pack_gemm_a_f32(kernels,
+                      {weights + first * taps, static_cast<size_t>(std::min(block, outputs - first) * taps),
+                       static_cast<size_t>(channels), 1, static_cast<size_t>(outputs * taps)},
+                      target);
 }
 
 void TransposedConv::run(const StepContext& context) const {

@@ -72,7 +72,7 @@ StepFunction compile_integer_product(CompileContext& context, const IntegerProdu
   step->is_real = y.dtype == DataType::kF32;
   if (adds) step->real_bias = *bias;
   step->weights =
-      PackedConv(context.kernels, *constants, 0, step->columns, 1, step->depth, constants->weights.data());
+      PackedConv(context.kernels, *constants, {0, step->columns, 1, step->depth, constants->weights.data()});
   const auto rows = static_cast<double>(step->rows), columns = static_cast<double>(step->columns);
   const size_t panel = std::max<size_t>(context.kernels.conv_u8s8_panel, 64);
   const size_t panels = (step->columns + panel - 1) / panel;

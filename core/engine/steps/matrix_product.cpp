@@ -90,8 +90,10 @@ void MatrixProduct::run(const Operands& operands, const Block& block, std::span<
   gemm.n = static_cast<size_t>(block.last_column - block.first_column);
   gemm.k = static_cast<size_t>(a_.columns);
   auto* a = reinterpret_cast<float*>(scratch.data());
-  pack_gemm_a_f32(kernels_, gemm.m, gemm.k, operands.a + block.first_row * a_.row_stride,
-                  static_cast<size_t>(a_.row_stride), static_cast<size_t>(a_.column_stride), a);
+  pack_gemm_a_f32(kernels_,
+                  {operands.a + block.first_row * a_.row_stride, gemm.m, gemm.k,
+                   static_cast<size_t>(a_.row_stride), static_cast<size_t>(a_.column_stride)},
+                  a);
   gemm.a = a;
   gemm.b_rows = b_rows_.data();
   gemm.segment = b_in_place_ ? gemm.n : kernels_.gemm_nr;

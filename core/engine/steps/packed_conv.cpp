@@ -92,9 +92,9 @@ std::optional<ConvConstants> conv_constants(const CompileContext& context, const
   return result;
 }
 
-PackedConv::PackedConv(const KernelTable& kernels, const ConvConstants& constants, size_t first, size_t count,
-                       size_t taps, size_t depth, const int8_t* weights) {
-  const ConvWeightsU8S8 source{count, taps, depth, weights, constants.requantize(first)};
+PackedConv::PackedConv(const KernelTable& kernels, const ConvConstants& constants, const ConvPart& part) {
+  const ConvWeightsU8S8 source{part.count, part.taps, part.depth, part.weights,
+                               constants.requantize(part.first)};
   packed = Tensor(DataType::kU8, {static_cast<int64_t>(kernels.conv_u8s8_bytes(source))});
   kernels.conv_u8s8_pack(source, packed.mutable_bytes());
 }

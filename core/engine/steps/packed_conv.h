@@ -42,11 +42,16 @@ std::optional<ConvConstants> conv_constants(const CompileContext& context, const
 /// True if the function above has a result.
 bool has_conv_constants(const Graph& graph, const Node& node, const ConvOperands& operands);
 
-/// Channels [first, first + count) packed for conv_u8s8; weights [count][taps][depth].
+/// The channels [first, first + count) of a convolution, and their weights [count][taps][depth].
+struct ConvPart {
+  size_t first = 0, count = 0, taps = 1, depth = 0;
+  const int8_t* weights = nullptr;
+};
+
+/// A part packed for conv_u8s8.
 struct PackedConv {
   PackedConv() = default;
-  PackedConv(const KernelTable& kernels, const ConvConstants& constants, size_t first, size_t count,
-             size_t taps, size_t depth, const int8_t* weights);
+  PackedConv(const KernelTable& kernels, const ConvConstants& constants, const ConvPart& part);
   Tensor packed;
 };
 

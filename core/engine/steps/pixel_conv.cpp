@@ -79,11 +79,15 @@ EpilogueU8 ConvEpilogue::at(const StepContext& run, int64_t row) const {
 struct ConvFunction {
   explicit ConvFunction(CompileContext& context, const Storage& y);
   explicit operator bool() const { return function.has_value(); }
-  /// Calls convolve(first row, rows) for blocks of `rows` rows, which writes their reals to `reals`, [row]
+  /// Rows and channels of one call.
+  struct Part {
+    size_t rows, begin, end;
+  };
+  /// Calls convolve(first row, rows) for blocks of the rows, which writes their reals to `reals`, [row]
   /// [pixel][channel], and makes codes of channels [begin, end) of them, with the residual of `epilogue`.
   template <typename Convolve>
-  void run(const StepContext& run, const EpilogueU8& epilogue, uint8_t* y, size_t rows, size_t begin,
-           size_t end, Convolve convolve) const;
+  void run(const StepContext& run, const EpilogueU8& epilogue, uint8_t* y, const Part& part,
+           Convolve convolve) const;
 
   std::optional<Function> function;
   float alpha = 0;
@@ -109,8 +113,9 @@ ConvFunction::ConvFunction(CompileContext& context, const Storage& output)
 }
 
 template <typename Convolve>
-void ConvFunction::run(const StepContext& run, const EpilogueU8& epilogue, uint8_t* to, size_t rows,
-                       size_t begin, size_t end, Convolve convolve) const {
+void ConvFunction::run(const StepContext& run, const EpilogueU8& epilogue, uint8_t* to, const Part& part,
+                       Convolve convolve) const {
+  const auto& [rows, begin, end] = part;
   auto* reals = reinterpret_cast<float*>(run.scratch.data());
   FunctionU8 call{.function = *function,
                   .alpha = alpha,
@@ -190,9 +195,12 @@ DenseConv::DenseConv(CompileContext& context)
   lay_out_taps(context.shape(kX)[1]);
   find_row_taps();
   const ConvConstants all = *conv_constants(context, operands_of(context.node, *context.constant(kW)));
-  for (size_t g = 0; g < groups; ++g)
-    packed.emplace_back(context.kernels, all, g * group_outputs, group_outputs, tap_offsets.size(), depth,
-                        group_weights(all, g).data());
+  for (size_t g = 0; g < groups; ++g) {
+    const std::vector<int8_t> weights = group_weights(all, g);
+    packed.emplace_back(
+        context.kernels, all,
+        ConvPart{g * group_outputs, group_outputs, tap_offsets.size(), depth, weights.data()});
+  }
   const double weights = static_cast<double>(all.weights.size());
   const auto pixels = static_cast<double>(y.rows() * y.width);
   by_channels = groups == 1 && (weights > (256 << 10) || y.rows() < 8);
@@ -278,7 +286,7 @@ void DenseConv::run_block(const StepContext& context, int64_t image, int64_t row
     return run_groups(context.kernels, call);
   }
   const size_t end = groups == 1 ? call.channel_end : groups * group_outputs;
-  function.run(context, behind, call.y, call.rows, call.channel_begin, end,
+  function.run(context, behind, call.y, {call.rows, call.channel_begin, end},
                [&](size_t first, size_t count, float* reals) {
                  ConvU8S8 part = call;
                  part.rows = count;
@@ -346,7 +354,7 @@ void DepthwiseConv::run(const StepContext& context) const {
       call.epilogue = behind;
       return context.kernels.depthwise_u8s8(call);
     }
-    function.run(context, behind, call.y, call.rows, 0, function.pixel_reals(),
+    function.run(context, behind, call.y, {call.rows, 0, function.pixel_reals()},
                  [&](size_t first, size_t some, float* reals) {
                    DepthwiseU8S8 part = call;
                    part.rows = some;
@@ -393,7 +401,7 @@ StepFunction compile_pixel_conv(CompileContext& context) {
 }  // namespace
 
 bool is_pixel_conv(const Graph& graph, const Node& node) {
-  if (node.op_type != "QLinearConv") return false;
+  if (!is_qlinear_conv(node)) return false;
   const Tensor* weights = graph.constant(node.input(kW));
   return weights != nullptr && weights->shape().size() == 4 && is_u8_image(graph, node.inputs[kX]) &&
          is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(node, *weights));

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/engine/steps/pixel_steps.h"
+#include "core/integer/integer_formulas.h"
 #include "core/integer/quantized_operand.h"
 #include "core/ops/support/operands.h"
 #include "core/quant_params.h"
@@ -43,7 +44,7 @@ StepFunction copy_pieces(CompileContext& context, std::vector<Piece> pieces) {
     for (const Piece& piece : pieces) {
       const auto* x_data = static_cast<const uint8_t*>(run.inputs[piece.input].data);
       if (piece.table) {
-        look_up_rows(run.kernels, x_data, piece.x, y_data + piece.offset, y, piece.table->data(), rows);
+        look_up_rows(run.kernels, {x_data, piece.x}, {y_data + piece.offset, y}, piece.table->data(), rows);
         continue;
       }
       for_each_run(rows, piece.x, false, [&](const PixelRun& at) {
@@ -77,16 +78,6 @@ void SpreadPixels::run(const StepContext& context) const {
           std::memcpy(to, from + static_cast<size_t>(j) * bytes, bytes);
     }
   fill_border(y, y_data, rows.begin * block, rows.end * block);
-}
-
-/// The code in the output's scale of every code in the input's.
-std::vector<uint8_t> requantize_table(const ScalarParams& x, const ScalarParams& y) {
-  std::vector<uint8_t> table;
-  table.reserve(256);
-  for (int32_t code = 0; code < 256; ++code)
-    table.push_back(static_cast<uint8_t>(
-        quantize_value(dequantize_value(code, x.scale, x.zero_point), y.scale, y.zero_point, 0, 255)));
-  return table;
 }
 
 /// Row-major tensors: runs of bytes of each input in turns.

@@ -136,8 +136,8 @@ StepFunction compile_quantize_linear(CompileContext& context) {
       else if (!params.per_tensor())
         quantize_channels(run.kernels, x, at, y, params, to);
       else
-        run.kernels.quantize_f32_u8_planes(x, at.count, static_cast<size_t>(y.channels), at.plane_stride,
-                                           params.scale[0], params.zero_point[0], to, y.pixel_stride);
+        run.kernels.quantize_f32_u8_planes({x, at.count, static_cast<size_t>(y.channels), at.plane_stride,
+                                            params.scale[0], params.zero_point[0], to, y.pixel_stride});
     });
     fill_border(y, y_data, rows.begin, rows.end);
   };

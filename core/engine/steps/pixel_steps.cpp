@@ -9,17 +9,17 @@ bool is_u8_image(const Graph& graph, ValueId id) {
   return !value.is_constant() && value.dtype == DataType::kU8 && value.shape && value.shape->size() == 4;
 }
 
-void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
-                  const Storage& y, const uint8_t* table, UnitRange rows) {
+void look_up_rows(const KernelTable& kernels, const ImageData<const uint8_t>& x, const ImageData<uint8_t>& y,
+                  const uint8_t* table, UnitRange rows) {
   TableU8 call;
-  call.rows = static_cast<size_t>(x.width);
-  call.n = static_cast<size_t>(x.channels);
-  call.x_stride = x.pixel_stride;
-  call.y_stride = y.pixel_stride;
+  call.rows = static_cast<size_t>(x.storage.width);
+  call.n = static_cast<size_t>(x.storage.channels);
+  call.x_stride = x.storage.pixel_stride;
+  call.y_stride = y.storage.pixel_stride;
   call.table = table;
   for (int64_t r = rows.begin; r < rows.end; ++r) {
-    call.x = x_data + x.row_offset(r);
-    call.y = y_data + y.row_offset(r);
+    call.x = x.data + x.storage.row_offset(r);
+    call.y = y.data + y.storage.row_offset(r);
     kernels.table_u8(call);
   }
 }

@@ -74,9 +74,16 @@ void for_each_pixel_run(const Storage& storage, UnitRange range, Body body) {
   });
 }
 
+/// An image and the codes in it.
+template <typename Code>
+struct ImageData {
+  Code* data;
+  const Storage& storage;
+};
+
 /// y = table[x] for all codes of some rows of x; y has as many channels or more.
-void look_up_rows(const KernelTable& kernels, const uint8_t* x_data, const Storage& x, uint8_t* y_data,
-                  const Storage& y, const uint8_t* table, UnitRange rows);
+void look_up_rows(const KernelTable& kernels, const ImageData<const uint8_t>& x, const ImageData<uint8_t>& y,
+                  const uint8_t* table, UnitRange rows);
 
 /// True if nothing lies between the pixels of a row.
 inline bool is_dense(const Storage& storage) {

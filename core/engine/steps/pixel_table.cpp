@@ -19,7 +19,7 @@ StepFunction compile_table(CompileContext& context) {
   return [x, y, chunks](const StepContext& run) {
     const UnitRange rows = units_of(run, y.rows(), chunks);
     auto* y_data = static_cast<uint8_t*>(run.outputs[0].data);
-    look_up_rows(run.kernels, static_cast<const uint8_t*>(run.inputs[0].data), x, y_data, y,
+    look_up_rows(run.kernels, {static_cast<const uint8_t*>(run.inputs[0].data), x}, {y_data, y},
                  static_cast<const uint8_t*>(run.inputs[1].data), rows);
     fill_border(y, y_data, rows.begin, rows.end);
   };

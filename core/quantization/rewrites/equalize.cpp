@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <set>
 
 #include "core/fusion/patterns.h"
 #include "core/ops/op.h"
-#include "core/ops/support/resample.h"
 
 namespace quantize {
 
@@ -97,14 +95,14 @@ class Equalizer {
   }
 
   std::optional<WeightLayout> layout_of(const Node& node) const {
-    const bool is_layer = node.domain.empty() && (node.op_type == "Conv" || node.op_type == "ConvTranspose" ||
-                                                  node.op_type == "Gemm");
-    const Tensor* weights = is_layer ? float_constant(node.input(1)) : nullptr;
+    const OpDef& def = find_op(graph_, node);
+    const bool takes_bias = def.weight_layout != nullptr && def.max_inputs > 2;
+    const Tensor* weights = takes_bias ? float_constant(node.input(1)) : nullptr;
     if (weights == nullptr || weights->size() == 0 || !index_.single_use(node.inputs[1]) ||
         node.int_attribute("transA", 0) != 0 ||
         find_override(scheme_, graph_.value(node.inputs[1]).name) != nullptr)
       return std::nullopt;
-    return find_op(graph_, node).weight_layout(node, weights->shape());
+    return def.weight_layout(node, weights->shape());
   }
 
   /// True if rows of the weights and the bias can be multiplied.
@@ -119,7 +117,8 @@ class Equalizer {
     if (!index_.single_use(value) || index_.uses(value)[0].input != 0) return kNoNode;
     const NodeId reader = index_.uses(value)[0].node;
     const Node& node = graph_.nodes[static_cast<size_t>(reader)];
-    const bool is_linear = node.domain.empty() && (node.op_type == "LeakyRelu" || node.op_type == "PRelu");
+    const OpDef& def = find_op(graph_, node);
+    const bool is_linear = def.elementwise && def.scales_by_channel;
     const auto clamp = constant_clamp(graph_, node);
     return is_linear || (clamp && clamp->low <= 0) ? reader : kNoNode;
   }
@@ -136,7 +135,9 @@ class Equalizer {
         reach.readers.push_back({use.node, *layout, offset});
         return true;
       }
-      if (node.op_type == "Concat") return follow_concat(node, use.input, offset, count, reach);
+      const OpDef& def = find_op(graph_, node);
+      if (def.moves_data && def.max_inputs == kAnyNumber)
+        return follow_concat(node, use.input, offset, count, reach);
       return use.input == 0 && keeps_channels(node) && follow(node.outputs[0], offset, count, reach);
     });
   }
@@ -155,16 +156,12 @@ class Equalizer {
 
   /// True for what computes each channel from itself alone, and twice as much of it from twice as much.
   bool keeps_channels(const Node& node) const {
-    static const std::set<std::string> kPools = {"MaxPool", "AveragePool", "GlobalAveragePool",
-                                                 "GlobalMaxPool", "Relu"};
-    if (!node.domain.empty() || node.outputs.size() != 1) return false;
-    if (node.op_type == "Resize")
-      return resize_options(node, graph_.opset()).coordinates !=
-                 ResizeOptions::Coordinates::kTfCropAndResize &&
-             same_channels(node);
-    if (node.op_type == "Flatten" || node.op_type == "Reshape" || node.op_type == "Squeeze")
-      return is_flat(node);
-    return kPools.count(node.op_type) != 0;
+    const OpDef& def = find_op(graph_, node);
+    if (node.outputs.size() != 1) return false;
+    if (def.keeps_order) return is_flat(node);
+    if (def.selects && node.string_attribute("coordinate_transformation_mode", "") == "tf_crop_and_resize")
+      return false;
+    return def.scales_by_channel || (def.selects && same_channels(node));
   }
 
   bool same_channels(const Node& node) const {

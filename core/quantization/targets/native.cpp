@@ -79,6 +79,6 @@ const TargetProfile kNative{.name = "native",
                             .fusions = kFusions,
                             .channel_scales = &kChannelScales,
                             .unasked_fusions = kOnnxRuntimeFusions,
-                            .mislays = onnx_runtime_mislays};
+                            .mislaid = kOnnxRuntimeMislaid};
 
 }  // namespace quantize

@@ -6,11 +6,12 @@ bool resizes_by_nearest(const Graph&, const Node& resize) {
   return resize.string_attribute("mode", "nearest") == "nearest";
 }
 
-bool onnx_runtime_mislays(const Graph&, const Node& node) {
-  if (!node.domain.empty()) return false;
-  if (node.op_type == "Pad") return node.input(3) != kNoValue;
-  if (node.op_type != "Resize") return false;
-  return node.has_attribute("axes") || node.string_attribute("mode", "nearest") == "cubic";
+bool pads_axes(const Graph&, const Node& pad) {
+  return pad.input(3) != kNoValue;
+}
+
+bool resizes_axes_or_cubic(const Graph&, const Node& resize) {
+  return resize.has_attribute("axes") || resize.string_attribute("mode", "nearest") == "cubic";
 }
 
 }  // namespace quantize

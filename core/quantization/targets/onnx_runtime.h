@@ -59,10 +59,13 @@ inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
 /// The opsets of the files that this program reads, all of which it knows.
 inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 21};
 
-/// True for forms that its layout optimizer spoils: it lays the images between two integer convolutions with
-/// their channels last, where `axes` stay what they were, and a cubic interpolation is of the wrong axes or
-/// refused.
-bool onnx_runtime_mislays(const Graph& graph, const Node& node);
+/// True for a Pad with an input of axes, and for a Resize with axes or cubic interpolation.
+bool pads_axes(const Graph& graph, const Node& pad);
+bool resizes_axes_or_cubic(const Graph& graph, const Node& resize);
+
+/// The forms that its layout optimizer spoils: it lays the images between two integer convolutions with their
+/// channels last, where `axes` stay what they were, and a cubic interpolation is of the wrong axes or refused.
+inline constexpr MislaidForm kOnnxRuntimeMislaid[] = {{"Pad", pads_axes}, {"Resize", resizes_axes_or_cubic}};
 
 /// Its profile on one kind of processor: these share all but the types that are fast.
 constexpr TargetProfile onnx_runtime_on(const char* name, const char* description,
@@ -73,7 +76,7 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .type_pairs = type_pairs,
           .opsets = kOnnxRuntimeOpsets,
           .unasked_fusions = kOnnxRuntimeFusions,
-          .mislays = onnx_runtime_mislays};
+          .mislaid = kOnnxRuntimeMislaid};
 }
 
 }  // namespace quantize
