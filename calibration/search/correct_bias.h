@@ -11,12 +11,8 @@ namespace quantize {
 /// Replaces the closed-form corrections in the plan by measured ones. The quantized network is run on samples
 /// up to each layer in turn; the layer's bias is set so that the mean of its output becomes that of the float
 /// network (bias_shift with the means of both networks' inputs); then the run goes on with that bias, since
-/// a shift upstream changes the inputs of layers downstream. Every layer runs once per sample: the values
-/// between them are kept in memory.
-///
-/// Up to kBiasSamples samples, evenly spread over `count`, fewer where what is kept of them would exceed
-/// kBiasBytes (kBiasSamplesOfAnyShape if shapes are unknown); all of the first one's shape. Both networks see
-/// the same ones, so that their choice cancels out. The result does not depend on the number of threads.
+/// a shift upstream changes the inputs of layers downstream (LayerWalk). Both networks see the same samples, so that
+/// their choice cancels out. The result does not depend on the number of threads.
 /// `options.progress` is told of every sample of the float run, then of every layer.
 ///
 /// With WeightRounding::kFitted, weights without planned codes are first rounded anew for the input that
@@ -37,12 +33,5 @@ struct TooCostly {
 /// The layers that WeightRounding::kFitted leaves out: those that would exceed the budget's bytes, and of the
 /// others the most costly ones, so that all the rest together stay within its multiplications.
 std::vector<TooCostly> too_costly_to_fit(const PlannedModel& planned, const Budget& budget);
-
-/// The layers that it corrects: those that have a correction already.
-std::vector<NodeId> corrected_layers(const QuantizationPlan& plan);
-
-constexpr size_t kBiasSamples = 64;
-constexpr size_t kBiasSamplesOfAnyShape = 8;
-constexpr size_t kBiasBytes = size_t{256} << 20;
 
 }  // namespace quantize

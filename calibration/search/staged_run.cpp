@@ -58,6 +58,21 @@ StagedRun::StagedRun(const Graph& graph, const KernelTable& kernels, int threads
   }
 }
 
+std::vector<Tensor> StagedRun::at(size_t sample, const std::vector<size_t>& places) const {
+  std::vector<Tensor> inputs;
+  inputs.reserve(places.size());
+  for (const size_t place : places) inputs.push_back(values_[sample][place]);
+  return inputs;
+}
+
+void StagedRun::compute(ValueId id,
+                        const std::function<void(size_t sample, const Tensor& value)>& take) const {
+  Graph part = subgraph(graph_, live_, {id});
+  const std::vector<size_t> places = fix_shapes(part);
+  Engine engine(std::move(part), {.kernels = &kernels_});
+  parallel_for(values_.size(), threads_, [&](size_t s, int) { take(s, engine.run(at(s, places))[0]); });
+}
+
 void StagedRun::advance_to(size_t position) {
   const std::vector<ValueId> wanted = read_from(graph_, index_, position);
   std::vector<ValueId> missing;
@@ -66,9 +81,8 @@ void StagedRun::advance_to(size_t position) {
   const std::vector<size_t> places = fix_shapes(part);
   Engine engine(std::move(part), {.kernels = &kernels_});
   parallel_for(values_.size(), threads_, [&](size_t s, int) {
-    std::vector<Tensor> inputs, computed, next;
-    for (size_t place : places) inputs.push_back(values_[s][place]);
-    if (!missing.empty()) computed = engine.run(inputs);
+    std::vector<Tensor> computed, next;
+    if (!missing.empty()) computed = engine.run(at(s, places));
     for (ValueId id : wanted) {
       const size_t place = place_of(missing, id);
       const bool is_new = place < missing.size() && missing[place] == id;

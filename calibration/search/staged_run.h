@@ -1,6 +1,7 @@
 // A network that stops between its layers: run up to one, looked at, changed, run on.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -23,6 +24,10 @@ class StagedRun {
   /// Errors: those of Engine::run.
   void advance_to(size_t position);
 
+  /// Computes a value from what is kept, and hands that of each sample over, from several threads; what is kept stays.
+  /// Errors: those of Engine::run.
+  void compute(ValueId id, const std::function<void(size_t sample, const Tensor& value)>& take) const;
+
   size_t samples() const { return values_.size(); }
   /// Requires: a node from the last position on reads it, or the reals made of it.
   const Tensor& value(size_t sample, ValueId id) const;
@@ -32,6 +37,8 @@ class StagedRun {
 
  private:
   std::vector<size_t> fix_shapes(Graph& part) const;
+  /// The kept values of one sample at these places.
+  std::vector<Tensor> at(size_t sample, const std::vector<size_t>& places) const;
 
   const Graph& graph_;
   const GraphIndex index_;

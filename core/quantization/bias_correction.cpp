@@ -41,6 +41,12 @@ std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& plan
   return shift;
 }
 
+void multiply_scales(PlannedWeights& planned, const Tensor& weights, const std::vector<double>& factors) {
+  planned.codes = weight_codes(planned, weights);
+  for (size_t i = 0; i < factors.size(); ++i)
+    planned.params.scale[i] = static_cast<float>(double{planned.params.scale[i]} * factors[i]);
+}
+
 void set_shift(PlannedWeights& weights, std::vector<double> shift) {
   if (shift.empty()) return;
   weights.bias.resize(shift.size(), 0.0);

@@ -47,6 +47,9 @@ std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& plan
                                const WeightLayout& layout, const InputMeans& exact,
                                const InputMeans& quantized);
 
+/// Multiplies the scales of weights, one factor each; their codes stay. Requires: factors > 0 and finite.
+void multiply_scales(PlannedWeights& planned, const Tensor& weights, const std::vector<double>& factors);
+
 /// Replaces the correction in a layer's planned bias by another one; an empty one changes nothing.
 void set_shift(PlannedWeights& weights, std::vector<double> shift);
 

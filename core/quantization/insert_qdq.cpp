@@ -50,6 +50,21 @@ std::pair<int32_t, int32_t> storage_range(DataType dtype) {
   return is_signed ? std::pair(-levels / 2, levels / 2 - 1) : std::pair(0, levels - 1);
 }
 
+Tensor scale_tensor(const std::vector<float>& scale, bool scalar) {
+  return Tensor::of<float>(scalar ? Shape{} : Shape{static_cast<int64_t>(scale.size())}, scale);
+}
+
+bool has_one_bias_scale(const PlannedWeights& weights, const QuantParams& input) {
+  return weights.params.per_tensor() && input.per_tensor();
+}
+
+std::vector<float> bias_scales(const PlannedWeights& weights, const QuantParams& input) {
+  std::vector<float> scales;
+  for (size_t c = 0; c < (has_one_bias_scale(weights, input) ? 1 : weights.bias.size()); ++c)
+    scales.push_back(bias_scale(weights.params, input, c));
+  return scales;
+}
+
 Tensor bias_codes(const PlannedWeights& weights, const QuantParams& input) {
   constexpr double kLimit = std::numeric_limits<int32_t>::max();
   Tensor codes(DataType::kS32, {static_cast<int64_t>(weights.bias.size())});
@@ -221,10 +236,8 @@ class QdqInserter {
 
   ValueId quantized_bias(const std::string& name, const QuantParams& x, const PlannedWeights& weights) {
     const auto channels = static_cast<int64_t>(weights.bias.size());
-    const bool per_tensor = weights.params.per_tensor() && x.per_tensor();
-    std::vector<float> scales;
-    for (size_t c = 0; c < (per_tensor ? 1 : weights.bias.size()); ++c)
-      scales.push_back(bias_scale(weights.params, x, c));
+    const bool per_tensor = has_one_bias_scale(weights, x);
+    const std::vector<float> scales = bias_scales(weights, x);
     const ValueId id = result_.add_constant(name + "_quantized", bias_codes(weights, x));
     const std::vector<int32_t> zeros(scales.size(), 0);
     const ScaleIds ids = add_scales(name, scales, tensor_of(DataType::kS32, zeros, per_tensor), per_tensor);
@@ -338,8 +351,7 @@ class QdqInserter {
 
   ScaleIds add_scales(const std::string& name, const std::vector<float>& scale, Tensor zero_point,
                       bool scalar) {
-    const Shape shape = scalar ? Shape{} : Shape{static_cast<int64_t>(scale.size())};
-    return {result_.add_constant(name + "_scale", Tensor::of<float>(shape, scale)),
+    return {result_.add_constant(name + "_scale", scale_tensor(scale, scalar)),
             result_.add_constant(name + "_zero_point", std::move(zero_point))};
   }
 
@@ -382,18 +394,19 @@ Graph insert_qdq(const PlannedModel& planned) {
 
 void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,
                      const QuantParams& input) {
-  if (weights.codes) {
-    const NodeId dequantize = index.producer(layer.inputs[1]);
-    qdq.value(qdq.nodes[static_cast<size_t>(dequantize)].inputs[0]).initializer = *weights.codes;
-  }
+  const Node& dequantize = qdq.nodes[static_cast<size_t>(index.producer(layer.inputs[1]))];
+  if (weights.codes) qdq.value(dequantize.inputs[0]).initializer = *weights.codes;
+  qdq.value(dequantize.inputs[1]).initializer =
+      scale_tensor(weights.params.scale, weights.params.per_tensor());
   if (weights.bias_place == BiasPlace::kReals) {
     qdq.value(layer.inputs[2]).initializer = real_bias(weights);
     return;
   }
   if (weights.bias_place == BiasPlace::kCodes) {
-    const NodeId dequantize = index.producer(layer.inputs[2]);
-    const ValueId codes = qdq.nodes[static_cast<size_t>(dequantize)].inputs[0];
-    qdq.value(codes).initializer = bias_codes(weights, input);
+    const Node& bias = qdq.nodes[static_cast<size_t>(index.producer(layer.inputs[2]))];
+    qdq.value(bias.inputs[0]).initializer = bias_codes(weights, input);
+    qdq.value(bias.inputs[1]).initializer =
+        scale_tensor(bias_scales(weights, input), has_one_bias_scale(weights, input));
     return;
   }
   const Node& add = qdq.nodes[static_cast<size_t>(index.uses(layer.outputs[0])[0].node)];

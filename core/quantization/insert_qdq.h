@@ -16,7 +16,8 @@ namespace quantize {
 /// Result:   valid; the opset is the graph's; names of inputs and outputs are the graph's.
 Graph insert_qdq(const PlannedModel& planned);
 
-/// Replaces the bias and the codes of a layer in a graph that insert_qdq made.
+/// Replaces the bias, the scales and the codes of a layer in a graph that insert_qdq made; without planned codes, those
+/// that it has stay.
 /// `input` are the params of its activations. Requires: `index` is of `qdq`; `layer` is a node of it, planned
 /// with a bias as `weights` says.
 void replace_weights(Graph& qdq, const GraphIndex& index, const Node& layer, const PlannedWeights& weights,

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "calibration/search/staged_run.h"
+#include "calibration/search/layer_walk.h"
 #include "calibration/statistics/decide_ranges.h"
 #include "core/engine/engine.h"
 #include "core/passes/passes.h"
