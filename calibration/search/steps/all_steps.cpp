@@ -9,6 +9,7 @@
   X(equalized_channels) \
   X(single_ranges) \
   X(fitted_weights) \
+  X(norm_tweaking) \
   X(plain_max)
 // clang-format on
 
