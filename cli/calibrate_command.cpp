@@ -24,7 +24,7 @@ struct CalibrateFlags {
 
 Report calibrate(const CalibrateFlags& flags, Console& console) {
   claim_output("-o", flags.output, {flags.model}, console);
-  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine);
+  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });

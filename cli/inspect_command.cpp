@@ -168,6 +168,7 @@ Report list_names(const InspectOptions& options, const Graph& source, const Styl
 
 Report inspect(const InspectOptions& options, Console& console) {
   const Graph graph = load_model(options.model, options.input_shapes);
+  warn_of_widening(options.model, graph, console.diagnostics);
   console.explain(options.model + ": by " +
                   (graph.info.producer_name.empty() ? "an unknown producer" : graph.info.producer_name) +
                   ", " + format_plural(graph.nodes.size(), "node") + ", " +

@@ -123,10 +123,21 @@ Graph load_model(const std::string& path, const InputShapes& shapes) {
   return graph;
 }
 
-Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine) {
+void warn_of_widening(const std::string& path, const Graph& model, Diagnostics& diagnostics) {
+  std::vector<std::string> types;
+  for (const DataType type : model.info.widened_from) types.emplace_back(name_of(type));
+  if (!types.empty())
+    diagnostics.warn("'" + path + "' holds numbers of " + join(types, " and ") +
+                     ", inputs and outputs too where it has such; all are read, computed and written as f32");
+}
+
+Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine,
+                 Diagnostics& diagnostics) {
   const uint64_t allowed = max_memory(engine.max_memory);
   if (fs::is_regular_file(path)) check_needed(fs::file_size(path), allowed);
-  return load_model(path, shapes);
+  Graph graph = load_model(path, shapes);
+  warn_of_widening(path, graph, diagnostics);
+  return graph;
 }
 
 uint64_t check_memory(const Graph& prepared, int threads, const EngineOptions& engine) {

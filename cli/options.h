@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "core/error.h"
 #include "core/graph.h"
 #include "kernels/kernel_table.h"
 
@@ -41,8 +42,13 @@ void fix_input_shapes(Graph& graph, const InputShapes& shapes);
 /// Reads a model and fixes its input shapes; "-" is standard input. Errors: those of load_model and
 /// fix_input_shapes.
 Graph load_model(const std::string& path, const InputShapes& shapes);
-/// The same. Errors: also Error(kUnsupported) for a file that is larger than --max-memory allows.
-Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine);
+/// The same, with a warning where warn_of_widening has one. Errors: also Error(kUnsupported) for a file that is
+/// larger than --max-memory allows.
+Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine,
+                 Diagnostics& diagnostics);
+
+/// Warns that a model of f16 or bf16 is f32 from now on.
+void warn_of_widening(const std::string& path, const Graph& model, Diagnostics& diagnostics);
 
 /// The bytes that running the prepared model on `threads` samples at a time needs (needed_bytes).
 /// Errors: Error(kUnsupported) if --max-memory allows less.

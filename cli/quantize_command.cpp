@@ -325,7 +325,7 @@ uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, con
 Graph open_source(const QuantizeFlags& flags, Console& console) {
   const auto load = [&] {
     const Progress progress = console.progress("reading the model");
-    return load_model(flags.model, flags.input_shapes, flags.engine);
+    return load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   };
   Graph source = load();
   check_is_float(source);

@@ -370,7 +370,7 @@ std::string predictions_text(const std::vector<Prediction>& predictions, const S
 }
 
 Report run(RunOptions options, Console& console) {
-  Graph model = load_model(options.model, options.input_shapes, options.engine);
+  Graph model = load_model(options.model, options.input_shapes, options.engine, console.diagnostics);
   drop_unread(options.inputs, model, console.diagnostics);
   if (!options.folder.empty()) {
     check_folder_writable(options.folder);

@@ -102,7 +102,7 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   QuantizationScheme scheme = make_scheme(flags.scheme, target);
   warn_of_unused(flags.scheme, console.diagnostics);
   if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
-  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine);
+  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, target.opsets.lowest); });

@@ -94,8 +94,9 @@ ComparisonOptions comparison_options(const VerifyOptions& options) {
 
 Report verify(const VerifyOptions& options, Console& console) {
   check_bound(options.bound, options.labels, console.diagnostics);
-  Graph reference = load_model(options.reference, options.input_shapes, options.engine);
-  const Graph candidate = load_model(options.candidate, options.input_shapes, options.engine);
+  Graph reference = load_model(options.reference, options.input_shapes, options.engine, console.diagnostics);
+  const Graph candidate =
+      load_model(options.candidate, options.input_shapes, options.engine, console.diagnostics);
   console.explain(describe(options.reference, reference));
   console.explain(describe(options.candidate, candidate));
   for (const char* key : {kPreprocessKey, kPreprocessOriginKey}) {

@@ -24,10 +24,24 @@ enum class DataType : int32_t {
   kU32 = 12,
   kU64 = 13,
   kBF16 = 16,
+  // One byte per element in memory, also those that files pack two or four to a byte.
+  kF8E4M3FN = 17,
+  kF8E4M3FNUZ = 18,
+  kF8E5M2 = 19,
+  kF8E5M2FNUZ = 20,
+  kU4 = 21,
+  kS4 = 22,
+  kF4E2M1 = 23,
+  kF8E8M0 = 24,
+  kU2 = 25,
+  kS2 = 26,
 };
 
 /// Bytes per element; 0 for kUndefined, kString and numbers that are not in the list.
 size_t size_of(DataType type);
+
+/// Elements that ONNX files pack into one byte: 2 for types of 4 bits, 4 for those of 2, else 1.
+int packed_per_byte(DataType type);
 
 /// "f32", "u8", ...; "string"; "undefined" for anything else.
 std::string_view name_of(DataType type);

@@ -78,6 +78,7 @@ struct ModelInfo {
   std::map<std::string, int64_t> opsets;  // domain -> version; "" is ONNX's own
   std::map<std::string, std::string> metadata;
   std::vector<UnreadInput> unread_inputs;  // by position
+  std::vector<DataType> widened_from;  // f16 and bf16, if the file has them: the graph has f32 in their place
 
   bool has_unread_input(const std::string& name) const;
 };

@@ -11,15 +11,17 @@
 #include "core/ops/op.h"
 #include "onnx_io/attribute_proto.h"
 #include "onnx_io/drop_unneeded.h"
+#include "onnx_io/inline_functions.h"
 #include "onnx_io/onnx_io.h"
 #include "onnx_io/proto_file.h"
 #include "onnx_io/tensor_proto.h"
+#include "onnx_io/widen_halves.h"
 
 namespace quantize {
 
 namespace {
 
-constexpr int64_t kMinIrVersion = 3, kMinOpset = 7, kMaxOpset = 21;
+constexpr int64_t kMinIrVersion = 3;
 
 [[noreturn]] void invalid(const std::string& message) {
   throw Error(ErrorKind::kInvalidModel, message);
@@ -68,8 +70,8 @@ class Loader {
 
   Graph load() {
     graph_.info.unread_inputs = drop_unneeded(source_);
+    inline_functions(model_);
     read_opsets();
-    refuse_functions();
     read_info();
     read_initializers();
     read_inputs();
@@ -79,7 +81,8 @@ class Loader {
                    [&] { read_node(source_.node(n), node_at(n)); });
     read_outputs();
     read_value_infos();
-    drop_unread_outputs();
+    settle_outputs();
+    widen_halves(graph_);
     sort_topologically(graph_);
     validate(graph_);
     return std::move(graph_);
@@ -99,19 +102,10 @@ class Loader {
     }
     const int64_t opset = graph_.opset();
     if (opset == 0) invalid("the model does not say which opset it uses; export it anew");
-    if (opset < kMinOpset || opset > kMaxOpset)
+    if (opset < kOldestOpset || opset > kNewestOpset)
       unsupported("opset " + std::to_string(opset) +
-                  " is not supported; export the model with an opset from " + std::to_string(kMinOpset) +
-                  " to " + std::to_string(kMaxOpset));
-  }
-
-  void refuse_functions() {
-    for (const auto& function : model_.functions())
-      for (const auto& node : source_.node())
-        if (node.op_type() == function.name() &&
-            canonical_domain(node.domain()) == canonical_domain(function.domain()))
-          unsupported("the model defines functions ('" + function.name() +
-                      "'), which are not supported; inline them with onnx.inliner.inline_local_functions");
+                  " is not supported; export the model with an opset from " + std::to_string(kOldestOpset) +
+                  " to " + std::to_string(kNewestOpset));
   }
 
   void read_info() {
@@ -224,8 +218,12 @@ class Loader {
     with_context([&] { return "tensor '" + value.name + "'"; }, [&] { read_value_info(info, value); });
   }
 
-  /// Optional outputs that nobody reads: indices of a MaxPool, the mask of a Dropout.
-  void drop_unread_outputs() {
+  /// Every node has a first output: one that a file leaves out, of an LSTM whose last state alone is read, gets
+  /// a name. Optional outputs that nobody reads go: indices of a MaxPool, the mask of a Dropout.
+  void settle_outputs() {
+    for (Node& node : graph_.nodes)
+      if (node.outputs.size() > 1 && node.outputs[0] == kNoValue)
+        node.outputs[0] = graph_.add_value(node.op_type + "_unread");
     const GraphIndex index(graph_);
     const auto is_unread = [&](ValueId id) {
       return id != kNoValue && index.uses(id).empty() && !index.is_output(id);

@@ -9,10 +9,10 @@
 
 namespace quantize {
 
-/// Reads an ONNX model (opset 7 to 21, IR 3 to 10) with its external data. Nodes are sorted topologically,
+/// Reads an ONNX model (opset 7 to 28, IR 3 and later) with its external data; f16 and bf16 become f32. Nodes are sorted topologically,
 /// Constant nodes stay nodes, initializers listed as inputs are no inputs. The result is valid.
 /// Errors: Error(kIo) if a file cannot be read; Error(kInvalidModel) for a broken one; Error(kUnsupported)
-/// for subgraphs, functions, sequences, sparse tensors, and opsets outside the range; each with the path as
+/// for subgraphs, sequences, sparse tensors, and opsets outside the range; each with the path as
 /// context.
 Graph load_model(const std::string& path);
 

@@ -15,7 +15,8 @@ namespace {
 
 /// The IR version that came with each opset, from 7 on; at least 4, because our initializers are no graph
 /// inputs. Source: ONNX, docs/Versioning.md.
-constexpr std::array<int64_t, 15> kIrVersions = {4, 4, 4, 5, 6, 7, 7, 7, 8, 8, 8, 8, 9, 9, 10};
+constexpr std::array<int64_t, 22> kIrVersions = {4, 4, 4, 5,  6,  7,  7,  7,  8,  8,  8,
+                                                 8, 9, 9, 10, 10, 11, 12, 13, 13, 13, 14};
 
 int64_t ir_version_for(int64_t opset) {
   const int64_t index = std::clamp<int64_t>(opset - 7, 0, static_cast<int64_t>(kIrVersions.size()) - 1);

@@ -80,11 +80,12 @@ Tensor read_fields(const onnx::TensorProto& proto, DataType dtype, const Shape& 
       return read_field<int16_t>(proto.int32_data(), dtype, shape);
     case DataType::kS8:
       return read_field<int8_t>(proto.int32_data(), dtype, shape);
-    case DataType::kU8:
-    case DataType::kBool:
-      return read_field<uint8_t>(proto.int32_data(), dtype, shape);
+    case DataType::kU16:
+    case DataType::kF16:
+    case DataType::kBF16:
+      return read_field<uint16_t>(proto.int32_data(), dtype, shape);  // the bits of floats
     default:
-      return read_field<uint16_t>(proto.int32_data(), dtype, shape);  // u16; the bits of f16 and bf16
+      return read_field<uint8_t>(proto.int32_data(), dtype, shape);  // u8, bool; the bits of floats
   }
 }
 
@@ -113,6 +114,41 @@ ExternalData read_location(const onnx::TensorProto& proto) {
   return where;
 }
 
+/// The elements of a tensor from the form in which the file has them.
+Tensor read_elements(const onnx::TensorProto& proto, DataType dtype, const Shape& shape,
+                     const std::string& folder) {
+  if (proto.data_location() == onnx::TensorProto::EXTERNAL)
+    return read_external_data(dtype, shape, read_location(proto), folder);
+  return proto.has_raw_data() ? read_raw(proto.raw_data(), dtype, shape) : read_fields(proto, dtype, shape);
+}
+
+/// Elements of 4 or 2 bits, of which files pack several to a byte, the first in its lowest bits.
+Tensor unpacked(const Tensor& packed, DataType dtype, const Shape& shape) {
+  const int count = packed_per_byte(dtype), bits = 8 / count, free = 8 - bits;
+  const bool is_signed = dtype == DataType::kS4 || dtype == DataType::kS2;
+  Tensor tensor(dtype, shape);
+  const auto* from = packed.data<uint8_t>();
+  auto* to = static_cast<uint8_t*>(tensor.mutable_bytes());
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    const auto high = static_cast<uint8_t>(from[i / count] << (free - static_cast<int>(i % count) * bits));
+    to[i] = is_signed ? static_cast<uint8_t>(static_cast<int8_t>(high) >> free)
+                      : static_cast<uint8_t>(high >> free);
+  }
+  return tensor;
+}
+
+std::string packed(const Tensor& tensor) {
+  const int count = packed_per_byte(tensor.dtype()), bits = 8 / count;
+  std::string bytes(static_cast<size_t>((tensor.size() + count - 1) / count), '\0');
+  const auto* from = static_cast<const uint8_t*>(tensor.bytes());
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    const int element = (from[i] & ((1 << bits) - 1)) << (static_cast<int>(i % count) * bits);
+    char& byte = bytes[static_cast<size_t>(i / count)];
+    byte = static_cast<char>(static_cast<uint8_t>(byte) | element);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 DataType read_data_type(int32_t number) {
@@ -133,13 +169,12 @@ Tensor read_tensor(const onnx::TensorProto& proto, const std::string& folder) {
   if (proto.has_segment())
     throw Error(ErrorKind::kUnsupported,
                 "tensors stored in segments are not supported; export the model anew");
-  Tensor tensor;
-  if (proto.data_location() == onnx::TensorProto::EXTERNAL)
-    tensor = read_external_data(dtype, shape, read_location(proto), folder);
-  else if (proto.has_raw_data())
-    tensor = read_raw(proto.raw_data(), dtype, shape);
-  else
-    tensor = read_fields(proto, dtype, shape);
+  const int count = packed_per_byte(dtype);
+  if (count > 1) {
+    const int64_t elements = element_count(shape), bytes = elements / count + (elements % count != 0 ? 1 : 0);
+    return unpacked(read_elements(proto, DataType::kU8, {bytes}, folder), dtype, shape);
+  }
+  Tensor tensor = read_elements(proto, dtype, shape, folder);
   if (dtype == DataType::kBool) {  // any byte but 0 is true, while a C++ bool must be 0 or 1
     auto* bytes = static_cast<uint8_t*>(tensor.mutable_bytes());
     for (int64_t i = 0; i < tensor.size(); ++i) bytes[i] = bytes[i] != 0;
@@ -150,7 +185,10 @@ Tensor read_tensor(const onnx::TensorProto& proto, const std::string& folder) {
 void write_tensor(const Tensor& tensor, onnx::TensorProto& proto) {
   proto.set_data_type(static_cast<int32_t>(tensor.dtype()));
   for (int64_t dim : tensor.shape()) proto.add_dims(dim);
-  proto.set_raw_data(tensor.bytes(), tensor.byte_size());
+  if (packed_per_byte(tensor.dtype()) > 1)
+    proto.set_raw_data(packed(tensor));
+  else
+    proto.set_raw_data(tensor.bytes(), tensor.byte_size());
 }
 
 }  // namespace quantize

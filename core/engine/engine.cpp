@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "core/engine/segments.h"
 #include "core/error.h"
 #include "core/integer/lowering.h"
 #include "core/passes/passes.h"
@@ -24,6 +25,7 @@ struct Engine::Entry {
   std::vector<Shape> shapes;
   std::mutex mutex;  // of what follows; the program stays once it is there
   std::unique_ptr<const Program> program;
+  std::unique_ptr<Segments> segments;  // in place of a program where shapes depend on data
   std::vector<std::unique_ptr<Workspace>> idle;
 };
 
@@ -38,16 +40,20 @@ Engine::Engine(Graph graph, CompileOptions options)
 Engine::~Engine() = default;
 
 /// A model that takes one shape alone has one program, which then is the only owner of its constants.
-Graph Engine::specialized(const std::vector<Shape>& shapes) {
-  Graph graph = specialize(graph_, shapes, options_.keep);
+void Engine::fill(Entry& entry) {
+  if (entry.program || entry.segments) return;
+  Graph graph = specialize_known(graph_, entry.shapes, options_.keep);
   if (is_static_)
     for (Value& value : graph_.values) value.initializer = Tensor();
-  return graph;
+  if (has_static_shapes(graph))
+    entry.program = std::make_unique<const Program>(compile(std::move(graph), options_));
+  else
+    entry.segments = std::make_unique<Segments>(std::move(graph), options_);
 }
 
 std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shapes) {
   if (is_static_ && shapes != static_shapes_)
-    specialize(graph_, shapes, options_.keep);  // which says why not
+    specialize_known(graph_, shapes, options_.keep);  // which says why not
   std::shared_ptr<Entry> entry;
   {
     const std::lock_guard lock(mutex_);
@@ -64,19 +70,22 @@ std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shape
     }
   }
   const std::lock_guard lock(entry->mutex);
-  if (!entry->program)
-    entry->program = std::make_unique<const Program>(compile(specialized(shapes), options_));
+  fill(*entry);
   return entry;
 }
 
 std::shared_ptr<const Program> Engine::program(const std::vector<Shape>& shapes) {
   const std::shared_ptr<Entry> entry = entry_for(shapes);
+  if (!entry->program)
+    throw Error(
+        ErrorKind::kUnsupported,
+        "the model's shapes depend on data, so that no single program runs it; export it with fixed shapes");
   return {entry, entry->program.get()};
 }
 
-/// Returns body(program, inputs, workspace) for a workspace that nobody else uses.
-template <typename Body>
-auto Engine::in_workspace(const std::vector<Tensor>& inputs, Body body) {
+/// Returns in_segments(segments) or body(program, inputs, workspace), for a workspace that nobody else uses.
+template <typename InSegments, typename Body>
+auto Engine::in_workspace(const std::vector<Tensor>& inputs, InSegments in_segments, Body body) {
   std::vector<Shape> shapes;
   std::vector<TensorView> views;
   for (const Tensor& input : inputs) {
@@ -84,6 +93,7 @@ auto Engine::in_workspace(const std::vector<Tensor>& inputs, Body body) {
     views.push_back(input.view());
   }
   const std::shared_ptr<Entry> entry = entry_for(shapes);
+  if (entry->segments) return in_segments(*entry->segments);
   std::unique_ptr<Workspace> workspace;
   {
     const std::lock_guard lock(entry->mutex);
@@ -100,24 +110,27 @@ auto Engine::in_workspace(const std::vector<Tensor>& inputs, Body body) {
 }
 
 std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
-  return in_workspace(inputs,
-                      [&](const Program& program, std::span<const TensorView> views, Workspace& workspace) {
-                        program.run(views, workspace, observer);
-                        std::vector<Tensor> outputs;
-                        for (size_t i = 0; i < graph_.outputs.size(); ++i) {
-                          const TensorView view = workspace.output(i);
-                          Tensor output(view.dtype, Shape(view.shape.begin(), view.shape.end()));
-                          if (output.byte_size() != 0)
-                            std::memcpy(output.mutable_bytes(), view.data, output.byte_size());
-                          outputs.push_back(std::move(output));
-                        }
-                        return outputs;
-                      });
+  return in_workspace(
+      inputs, [&](Segments& segments) { return segments.run(inputs, observer); },
+      [&](const Program& program, std::span<const TensorView> views, Workspace& workspace) {
+        program.run(views, workspace, observer);
+        std::vector<Tensor> outputs;
+        for (size_t i = 0; i < graph_.outputs.size(); ++i) {
+          const TensorView view = workspace.output(i);
+          Tensor output(view.dtype, Shape(view.shape.begin(), view.shape.end()));
+          if (output.byte_size() != 0) std::memcpy(output.mutable_bytes(), view.data, output.byte_size());
+          outputs.push_back(std::move(output));
+        }
+        return outputs;
+      });
 }
 
 uint64_t Engine::hash(const std::vector<Tensor>& inputs) {
-  return in_workspace(inputs, [](const Program& program, std::span<const TensorView> views,
-                                 Workspace& workspace) { return program.run_hashed(views, workspace); });
+  return in_workspace(
+      inputs, [&](Segments& segments) { return segments.hash(inputs); },
+      [](const Program& program, std::span<const TensorView> views, Workspace& workspace) {
+        return program.run_hashed(views, workspace);
+      });
 }
 
 }  // namespace quantize

@@ -1,5 +1,5 @@
 // Runs a graph on inputs of any shape it allows: one Program per set of input shapes, compiled when first
-// needed.
+// needed. A graph whose shapes depend on data has several, one after the other (core/engine/segments.h).
 #pragma once
 
 #include <list>
@@ -26,7 +26,7 @@ class Engine {
   uint64_t hash(const std::vector<Tensor>& inputs);
 
   /// The program for inputs of these shapes, compiled if it was not yet. Errors: those of compile and
-  /// specialize.
+  /// specialize; Error(kUnsupported) for a model whose shapes depend on data.
   std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
 
   /// The model as the engine runs it. Constants of a model whose input shapes are fixed are gone once its
@@ -35,11 +35,11 @@ class Engine {
 
  private:
   struct Entry;
-  template <typename Body>
-  auto in_workspace(const std::vector<Tensor>& inputs, Body body);
+  template <typename InSegments, typename Body>
+  auto in_workspace(const std::vector<Tensor>& inputs, InSegments in_segments, Body body);
   std::shared_ptr<Entry> entry_for(const std::vector<Shape>& shapes);
 
-  Graph specialized(const std::vector<Shape>& shapes);
+  void fill(Entry& entry);
 
   Graph graph_;
   std::vector<Shape> static_shapes_;  // of the inputs, if is_static_: the model takes no others

@@ -70,7 +70,7 @@ void add_qlinear_conv(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "QLinearConv",
                  .domain = "",
                  .min_opset = 10,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 8,
                  .max_inputs = 9,
                  .infer = infer,

@@ -48,7 +48,7 @@ void add_qlinear_matmul(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "QLinearMatMul",
                  .domain = "",
                  .min_opset = 10,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 8,
                  .max_inputs = 8,
                  .infer = infer,

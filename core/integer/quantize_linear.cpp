@@ -1,9 +1,10 @@
 // QuantizeLinear and DequantizeLinear, per tensor and per axis, for 8- and 16-bit integers; DequantizeLinear
-// also for s32. The formulae are those of core/quant_params.h.
+// also for s32. The formulae are those of core/quant_params.h. Blocks and narrower codes: narrow_codes.
 #include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
+#include "core/integer/narrow_codes.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/quant_params.h"
@@ -20,10 +21,8 @@ constexpr std::array kRealTypes{DataType::kF32, DataType::kS32};
 
 /// Checks scale and zero point against input 0 as far as the shapes are known.
 void check_parameters(const InferContext& context) {
-  if (context.node.int_attribute("block_size", 0) != 0)
-    throw Error(ErrorKind::kUnsupported,
-                "quantization in blocks is not supported; quantize per tensor or per axis");
   require_type(context, 1, kF32Only);
+  if (has_blocks(context.node)) return check_blocks(context);
   const auto x = context.shape(0), scale = context.shape(1), zero_point = context.shape(2);
   const auto is_one = [](const Shape& shape) {
     return element_count(shape) == 1;
@@ -41,24 +40,24 @@ void check_parameters(const InferContext& context) {
 
 void infer_quantize(InferContext& context) {
   require_type(context, 0, kRealTypes);
-  require_type(context, 2, kQuantizedTypes);
+  if (!is_narrow_code(context.input(2).dtype)) require_type(context, 2, kQuantizedTypes);
   check_parameters(context);
   DataType dtype = context.has_input(2) ? context.input(2).dtype : DataType::kU8;
   if (const int64_t wanted = context.node.int_attribute("output_dtype", 0); wanted != 0) {
-    const auto found = std::find_if(kQuantizedTypes.begin(), kQuantizedTypes.end(),
-                                    [&](DataType type) { return static_cast<int64_t>(type) == wanted; });
-    if (found == kQuantizedTypes.end())
+    const auto type = wanted > 0 && wanted < 100 ? static_cast<DataType>(wanted) : DataType::kUndefined;
+    if (!is_narrow_code(type) &&
+        std::find(kQuantizedTypes.begin(), kQuantizedTypes.end(), type) == kQuantizedTypes.end())
       throw Error(ErrorKind::kUnsupported, "quantization to data type number " + std::to_string(wanted) +
                                                " is not supported; use 8 or 16 bits");
-    if (context.has_input(2) && dtype != *found && dtype != DataType::kUndefined)
+    if (context.has_input(2) && dtype != type && dtype != DataType::kUndefined)
       invalid_model("output_dtype is not the type of the zero point");
-    dtype = *found;
+    dtype = type;
   }
   context.set_output(0, dtype, context.shape(0));
 }
 
 void infer_dequantize(InferContext& context) {
-  require_type(context, 0, kDequantizedTypes);
+  if (!is_narrow_code(context.input(0).dtype)) require_type(context, 0, kDequantizedTypes);
   check_parameters(context);
   if (context.has_input(2)) require_same_type(context, 0, 2);
   context.set_output(0, DataType::kF32, context.shape(0));
@@ -126,6 +125,7 @@ bool quantize_fast(const EvaluateContext& context, const Parameters& parameters)
 }
 
 void evaluate_quantize(const EvaluateContext& context) {
+  if (has_blocks(context.node) || is_narrow_code(context.outputs[0].dtype)) return quantize_any(context);
   const Parameters parameters = parameters_of(context);
   if (quantize_fast(context, parameters)) return;
   visit_types<float, int32_t>(context.inputs[0].dtype, [&]<typename X>() {
@@ -136,6 +136,7 @@ void evaluate_quantize(const EvaluateContext& context) {
 }
 
 void evaluate_dequantize(const EvaluateContext& context) {
+  if (has_blocks(context.node) || is_narrow_code(context.inputs[0].dtype)) return dequantize_any(context);
   const TensorView& x = context.inputs[0];
   const Parameters parameters = parameters_of(context);
   const bool has_zero_point = std::any_of(parameters.zero_point.begin(), parameters.zero_point.end(),
@@ -155,7 +156,7 @@ OpDef quantizer(const char* op_type, void (*infer)(InferContext&), void (*evalua
   return {.op_type = op_type,
           .domain = "",
           .min_opset = 10,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .min_inputs = 2,
           .max_inputs = 3,
           .infer = infer,

@@ -8,31 +8,48 @@
 // clang-format off
 #define QUANTIZE_ALL_OPS(X) \
   X(arg_max) \
+  X(attention) \
   X(average_pool) \
   X(batch_normalization) \
   X(binary) \
+  X(bitwise) \
   X(cast) \
+  X(center_crop_pad) \
   X(change_layout) \
   X(clip) \
+  X(col2im) \
   X(concat) \
   X(constant) \
   X(conv) \
   X(conv_transpose) \
+  X(cumulative) \
+  X(deform_conv) \
   X(depth_to_space) \
+  X(det) \
   X(dropout) \
+  X(einsum) \
   X(expand) \
   X(fused_conv) \
   X(fused_function) \
   X(gather) \
   X(gemm) \
   X(global_pool) \
+  X(grid_sample) \
+  X(integer_product) \
+  X(linear_attention) \
   X(lookup_table) \
+  X(loss) \
+  X(lp_pool) \
   X(lrn) \
   X(matmul) \
   X(matmul_integer_to_float) \
   X(max_pool) \
+  X(max_unpool) \
+  X(non_max_suppression) \
   X(normalization) \
+  X(one_hot) \
   X(pad) \
+  X(plain_normalization) \
   X(pow) \
   X(qgemm) \
   X(qlinear_activation) \
@@ -44,15 +61,23 @@
   X(qlinear_softmax) \
   X(quantize_linear) \
   X(range) \
+  X(recurrent) \
   X(reduce) \
   X(reshape) \
   X(resize) \
+  X(roi_align) \
+  X(rotary_embedding) \
+  X(scatter) \
+  X(select) \
   X(shape) \
   X(sigmoid) \
+  X(signal_window) \
   X(slice) \
   X(softmax) \
   X(split) \
+  X(top_k) \
   X(transpose) \
+  X(trilu) \
   X(unary) \
   X(variadic) \
   X(where)

@@ -52,7 +52,7 @@ OpDef search(const char* op_type, void (*evaluate)(const EvaluateContext&)) {
   return {.op_type = op_type,
           .domain = "",
           .min_opset = 7,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .infer = infer,
           .evaluate = evaluate};
 }

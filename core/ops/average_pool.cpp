@@ -49,7 +49,7 @@ void add_average_pool(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "AveragePool",
                  .domain = "",
                  .min_opset = 1,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer,
                  .evaluate = evaluate,
                  .scales_by_channel = true});

@@ -54,7 +54,7 @@ void add_batch_normalization(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "BatchNormalization",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 5,
                  .max_inputs = 5,
                  .max_outputs = 5,

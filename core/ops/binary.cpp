@@ -40,7 +40,7 @@ OpDef binary(const char* op_type, int min_opset, void (*infer)(InferContext&),
   return {.op_type = op_type,
           .domain = "",
           .min_opset = min_opset,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .min_inputs = 2,
           .max_inputs = 2,
           .infer = infer,
@@ -152,6 +152,25 @@ void infer_prelu(InferContext& context) {
   context.set_output(0, context.input(0).dtype, x);
 }
 
+/// Both inputs have one shape: nothing is repeated.
+void infer_swiglu(InferContext& context) {
+  require_type(context, 0, kFloatTypes);
+  require_same_type(context, 0, 1);
+  const auto a = context.shape(0), b = context.shape(1);
+  if (a && b && is_static(*a) && is_static(*b) && *a != *b)
+    invalid_model("the gate has shape " + to_string(*a) + " and the values have " + to_string(*b));
+  infer_same_as_input(context);
+}
+
+void evaluate_swiglu(const EvaluateContext& context) {
+  const float alpha = context.node.float_attribute("alpha", 1.0f);
+  visit_float(context.inputs[0].dtype, [&]<typename T>() {
+    map_pairs<T, T, T>(context.inputs[0], context.inputs[1], context.outputs[0], [alpha](T gate, T value) {
+      return gate / (T(1) + std::exp(-T(alpha) * gate)) * value;
+    });
+  });
+}
+
 }  // namespace
 
 void add_binary(std::vector<OpDef>& ops) {
@@ -170,6 +189,7 @@ void add_binary(std::vector<OpDef>& ops) {
   };
   ops.push_back(binary("PRelu", 7, infer_prelu, evaluate_arithmetic<decltype(prelu)>));
   ops.back().scales_by_channel = true;
+  ops.push_back(binary("SwiGLU", 28, infer_swiglu, evaluate_swiglu));
   ops.push_back(comparison(
       "Equal", 7, [](auto a, auto b) { return a == b; }, infer_equal));
   ops.push_back(comparison("Greater", 7, [](auto a, auto b) { return a > b; }));

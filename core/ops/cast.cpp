@@ -1,99 +1,13 @@
-// Cast and CastLike: conversion of element types. A float outside an integer's range saturates; NaN becomes
-// 0.
-#include <bit>
+// Cast and CastLike: conversion of element types. BitCast: the same bits under another type.
 #include <cstring>
 
 #include "core/error.h"
-#include "core/ops/support/convert.h"
-#include "core/ops/support/element_types.h"
+#include "core/ops/support/convert_tensor.h"
 #include "core/ops/support/operands.h"
 
 namespace quantize {
 
 namespace {
-
-template <typename Body>
-void visit_castable(DataType dtype, Body&& body) {
-  if (dtype == DataType::kBool)
-    body.template operator()<bool>();
-  else
-    visit_number(dtype, body);
-}
-
-bool is_half(DataType dtype) {
-  return dtype == DataType::kF16 || dtype == DataType::kBF16;
-}
-
-/// IEEE 754 binary16: 1 sign, 5 exponent, 10 mantissa bits.
-float from_f16(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
-  const uint32_t exponent = (bits >> 10) & 31u, mantissa = bits & 1023u;
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign == 0 ? magnitude : -magnitude;
-  }
-  const uint32_t wide = exponent == 31 ? 255 : exponent + 127 - 15;
-  return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
-}
-
-/// Round half to even; above the largest number to infinity.
-uint16_t to_f16(float x) {
-  const auto sign = static_cast<uint16_t>(std::signbit(x) ? 0x8000 : 0);
-  const float magnitude = std::abs(x);
-  if (std::isnan(x)) return static_cast<uint16_t>(sign | 0x7e00);
-  if (magnitude >= 65520.0f) return static_cast<uint16_t>(sign | 0x7c00);
-  if (magnitude < 0x1p-14f)  // subnormal: steps of 2^-24
-    return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(magnitude * 0x1p24f)));
-  const auto bits = std::bit_cast<uint32_t>(magnitude);
-  const uint32_t rounded = bits + 0xfffu + ((bits >> 13) & 1u);
-  return static_cast<uint16_t>(sign | ((rounded - ((127u - 15u) << 23)) >> 13));
-}
-
-/// bfloat16: the upper half of a float.
-float from_bf16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
-
-uint16_t to_bf16(float x) {
-  if (std::isnan(x)) return 0x7fc0;
-  const auto bits = std::bit_cast<uint32_t>(x);
-  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
-
-Tensor widened(const TensorView& x) {
-  Tensor result(DataType::kF32, Shape(x.shape.begin(), x.shape.end()));
-  const auto* from = static_cast<const uint16_t*>(x.data);
-  for (int64_t i = 0; i < x.size(); ++i)
-    result.mutable_data<float>()[i] = x.dtype == DataType::kF16 ? from_f16(from[i]) : from_bf16(from[i]);
-  return result;
-}
-
-void narrow(const Tensor& x, const MutableTensorView& y) {
-  auto* to = static_cast<uint16_t*>(y.data);
-  for (int64_t i = 0; i < x.size(); ++i)
-    to[i] = y.dtype == DataType::kF16 ? to_f16(x.data<float>()[i]) : to_bf16(x.data<float>()[i]);
-}
-
-void convert(const TensorView& x, const MutableTensorView& y) {
-  const int64_t size = x.size();
-  if (x.dtype == y.dtype) {
-    std::memcpy(y.data, x.data, byte_count(x.dtype, x.shape));
-  } else if (is_half(x.dtype)) {
-    convert(widened(x).view(), y);
-  } else if (is_half(y.dtype)) {
-    Tensor wide(DataType::kF32, Shape(x.shape.begin(), x.shape.end()));
-    convert(x, wide.mutable_view());
-    narrow(wide, y);
-  } else {
-    visit_castable(x.dtype, [&]<typename From>() {
-      visit_castable(y.dtype, [&]<typename To>() {
-        const From* from = x.as<From>();
-        To* to = y.as<To>();
-        for (int64_t i = 0; i < size; ++i) to[i] = convert_element<To>(from[i]);
-      });
-    });
-  }
-}
 
 void infer_to(InferContext& context, DataType dtype) {
   for (const DataType type : {dtype, context.input(0).dtype})
@@ -116,8 +30,34 @@ void infer_cast_like(InferContext& context) {
   infer_to(context, context.input(1).dtype);
 }
 
+NarrowRule rule_of(const Node& node) {
+  using Power = NarrowRule::Power;
+  const std::string mode = node.string_attribute("round_mode", "up");
+  if (mode != "up" && mode != "down" && mode != "nearest")
+    invalid_model("attribute 'round_mode' is '" + mode + "'");
+  return {node.int_attribute("saturate", 1) != 0, mode == "up"     ? Power::kUp
+                                                  : mode == "down" ? Power::kDown
+                                                                   : Power::kNearest};
+}
+
 void evaluate(const EvaluateContext& context) {
-  convert(context.inputs[0], context.outputs[0]);
+  convert_tensor(context.inputs[0], context.outputs[0], rule_of(context.node));
+}
+
+void infer_bit_cast(InferContext& context) {
+  infer_cast(context);
+  const DataType from = context.input(0).dtype, to = context.outputs()[0].dtype;
+  const auto bits = [](DataType type) {
+    return 8 * size_of(type) / static_cast<size_t>(packed_per_byte(type));
+  };
+  if (from != DataType::kUndefined && bits(from) != bits(to))
+    invalid_model("the bits of " + std::string(name_of(from)) + " are not as many as those of " +
+                  std::string(name_of(to)));
+}
+
+void evaluate_bit_cast(const EvaluateContext& context) {
+  const TensorView& x = context.inputs[0];
+  std::memcpy(context.outputs[0].data, x.data, byte_count(x.dtype, x.shape));
 }
 
 }  // namespace
@@ -126,17 +66,24 @@ void add_cast(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Cast",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer_cast,
                  .evaluate = evaluate});
   ops.push_back({.op_type = "CastLike",
                  .domain = "",
                  .min_opset = 15,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 2,
                  .infer = infer_cast_like,
                  .evaluate = evaluate});
+  ops.push_back({.op_type = "BitCast",
+                 .domain = "",
+                 .min_opset = 26,
+                 .max_opset = kNewestOpset,
+                 .infer = infer_bit_cast,
+                 .evaluate = evaluate_bit_cast,
+                 .reads_bits = true});
 }
 
 }  // namespace quantize

@@ -49,7 +49,7 @@ void add_clip(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Clip",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_inputs = 3,
                  .infer = infer,
                  .evaluate = evaluate,

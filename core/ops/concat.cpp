@@ -82,7 +82,7 @@ void add_concat(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Concat",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_inputs = kAnyNumber,
                  .infer = infer,
                  .evaluate = evaluate,

@@ -65,7 +65,7 @@ void add_constant(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Constant",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 0,
                  .max_inputs = 0,
                  .infer = infer_constant,
@@ -73,7 +73,7 @@ void add_constant(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "ConstantOfShape",
                  .domain = "",
                  .min_opset = 9,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer_constant_of_shape,
                  .evaluate = evaluate_constant_of_shape});
 }

@@ -61,7 +61,7 @@ void add_conv(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Conv",
                  .domain = "",
                  .min_opset = 1,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 3,
                  .infer = infer,

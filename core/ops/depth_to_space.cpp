@@ -31,8 +31,16 @@ int64_t multiplied(int64_t extent, int64_t factor) {
   return product;
 }
 
+/// True if the channels that a block comes from, or becomes, are neighbours.
+bool channel_major(const Node& node) {
+  const std::string mode = node.string_attribute("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD") invalid_model("attribute 'mode' is '" + mode + "'");
+  return mode == "CRD";
+}
+
 void infer_depth_to_space(InferContext& context) {
   const int64_t b = block_size(context.node);
+  channel_major(context.node);
   std::optional<Shape> y = context.shape(0);
   require_image(y);
   if (y) y = Shape{(*y)[0], divided((*y)[1], b * b), multiplied((*y)[2], b), multiplied((*y)[3], b)};
@@ -41,6 +49,7 @@ void infer_depth_to_space(InferContext& context) {
 
 void infer_space_to_depth(InferContext& context) {
   const int64_t b = block_size(context.node);
+  channel_major(context.node);
   std::optional<Shape> y = context.shape(0);
   require_image(y);
   if (y) y = Shape{(*y)[0], multiplied((*y)[1], b * b), divided((*y)[2], b), divided((*y)[3], b)};
@@ -63,7 +72,7 @@ void evaluate_depth_to_space(const EvaluateContext& context) {
   const int64_t b = block_size(context.node);
   const Dims x = context.inputs[0].shape;
   const int64_t channels = x[1] / (b * b);
-  if (context.node.string_attribute("mode", "DCR") == "CRD")
+  if (channel_major(context.node))
     transpose_blocks(context, {x[0], channels, b, b, x[2], x[3]}, {0, 1, 4, 2, 5, 3});
   else
     transpose_blocks(context, {x[0], b, b, channels, x[2], x[3]}, {0, 3, 4, 1, 5, 2});
@@ -72,7 +81,9 @@ void evaluate_depth_to_space(const EvaluateContext& context) {
 void evaluate_space_to_depth(const EvaluateContext& context) {
   const int64_t b = block_size(context.node);
   const Dims x = context.inputs[0].shape;
-  transpose_blocks(context, {x[0], x[1], x[2] / b, b, x[3] / b, b}, {0, 3, 5, 1, 2, 4});
+  const std::vector<size_t> order = channel_major(context.node) ? std::vector<size_t>{0, 1, 3, 5, 2, 4}
+                                                                : std::vector<size_t>{0, 3, 5, 1, 2, 4};
+  transpose_blocks(context, {x[0], x[1], x[2] / b, b, x[3] / b, b}, order);
 }
 
 OpDef rearrangement(const char* op_type, void (*infer)(InferContext&),
@@ -80,7 +91,7 @@ OpDef rearrangement(const char* op_type, void (*infer)(InferContext&),
   return {.op_type = op_type,
           .domain = "",
           .min_opset = 7,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .infer = infer,
           .evaluate = evaluate,
           .moves_data = true};

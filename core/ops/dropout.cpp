@@ -40,7 +40,7 @@ void add_dropout(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Dropout",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_inputs = 3,
                  .max_outputs = 2,
                  .infer = infer,

@@ -54,7 +54,7 @@ OpDef repeating(const char* op_type, int min_opset, void (*infer)(InferContext&)
   return {.op_type = op_type,
           .domain = "",
           .min_opset = min_opset,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .min_inputs = 2,
           .max_inputs = 2,
           .infer = infer,

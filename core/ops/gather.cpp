@@ -1,21 +1,15 @@
-// Gather: slices of the data at the indices, along an axis. GatherElements: one element per index. Negative
-// indices count from the end.
+// Gather: slices of the data at the indices, along an axis. GatherElements: one element per index. GatherND: slices at
+// rows of indices, one index per axis. Negative indices count from the end.
 #include <cstring>
 
 #include "core/ops/support/element_types.h"
+#include "core/ops/support/index.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/strided.h"
 
 namespace quantize {
 
 namespace {
-
-/// Index i of an axis, checked.
-int64_t checked_index(int64_t i, int64_t extent) {
-  if (i < -extent || i >= extent)
-    invalid_model("index " + std::to_string(i) + " is outside an extent of " + std::to_string(extent));
-  return i < 0 ? i + extent : i;
-}
 
 size_t axis_of(const Node& node, size_t rank) {
   return static_cast<size_t>(normalize_axis(node.int_attribute("axis", 0), rank));
@@ -88,13 +82,60 @@ void evaluate_gather_elements(const EvaluateContext& context) {
   });
 }
 
+int64_t batch_axes(const Node& node) {
+  const int64_t count = node.int_attribute("batch_dims", 0);
+  if (count < 0 || count > 64) invalid_model("batch_dims is " + std::to_string(count));
+  return count;
+}
+
+void infer_gather_nd(InferContext& context) {
+  require_type(context, 1, kIndexTypes);
+  const auto x = context.shape(0), indices = context.shape(1);
+  const int64_t batch = batch_axes(context.node);
+  std::optional<Shape> y;
+  if (x && indices && !indices->empty() && indices->back() != kUnknownDim) {
+    const int64_t depth = indices->back(), rank = static_cast<int64_t>(x->size());
+    if (depth < 1 || batch >= static_cast<int64_t>(indices->size()) || batch > rank || depth > rank - batch)
+      invalid_model("indices of shape " + to_string(*indices) + " do not fit data of shape " + to_string(*x));
+    for (int64_t i = 0; i < batch; ++i) {
+      const int64_t a = (*x)[static_cast<size_t>(i)], b = (*indices)[static_cast<size_t>(i)];
+      if (a != b && a != kUnknownDim && b != kUnknownDim)
+        invalid_model("indices of shape " + to_string(*indices) + " do not fit data of shape " +
+                      to_string(*x));
+    }
+    y = Shape(indices->begin(), indices->end() - 1);
+    y->insert(y->end(), x->begin() + batch + depth, x->end());
+  }
+  context.set_output(0, context.input(0).dtype, std::move(y));
+}
+
+void evaluate_gather_nd(const EvaluateContext& context) {
+  const TensorView &x = context.inputs[0], &rows = context.inputs[1];
+  const auto batch = static_cast<size_t>(batch_axes(context.node));
+  const auto depth = static_cast<size_t>(rows.shape.back());
+  const std::vector<int64_t> indices = to_integers(rows);
+  const Shape strides = strides_of(x.shape);
+  const auto block =
+      static_cast<size_t>(extent_product(x.shape, batch + depth, x.shape.size())) * size_of(x.dtype);
+  const int64_t slice = extent_product(x.shape, batch, x.shape.size());
+  const int64_t rows_per_batch = extent_product(rows.shape, batch, rows.shape.size() - 1);
+  const auto* from = static_cast<const std::byte*>(x.data);
+  auto* to = static_cast<std::byte*>(context.outputs[0].data);
+  for (size_t row = 0; row < indices.size() / depth; ++row, to += block) {
+    int64_t place = static_cast<int64_t>(row) / rows_per_batch * slice;
+    for (size_t d = 0; d < depth; ++d)
+      place += checked_index(indices[row * depth + d], x.shape[batch + d]) * strides[batch + d];
+    std::memcpy(to, from + static_cast<size_t>(place) * size_of(x.dtype), block);
+  }
+}
+
 }  // namespace
 
 void add_gather(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Gather",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 2,
                  .infer = infer_gather,
@@ -103,11 +144,20 @@ void add_gather(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "GatherElements",
                  .domain = "",
                  .min_opset = 11,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 2,
                  .infer = infer_gather_elements,
                  .evaluate = evaluate_gather_elements,
+                 .moves_data = true});
+  ops.push_back({.op_type = "GatherND",
+                 .domain = "",
+                 .min_opset = 11,
+                 .max_opset = kNewestOpset,
+                 .min_inputs = 2,
+                 .max_inputs = 2,
+                 .infer = infer_gather_nd,
+                 .evaluate = evaluate_gather_nd,
                  .moves_data = true});
 }
 

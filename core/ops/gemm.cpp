@@ -77,7 +77,7 @@ void add_gemm(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Gemm",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 3,
                  .infer = infer,

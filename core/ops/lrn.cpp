@@ -53,7 +53,7 @@ void add_lrn(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "LRN",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer,
                  .evaluate = evaluate});
 }

@@ -81,7 +81,7 @@ void add_matmul(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "MatMul",
                  .domain = "",
                  .min_opset = 1,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 2,
                  .infer = infer,

@@ -1,4 +1,4 @@
-// MaxPool on f32, s8 and u8; without its second output, the indices.
+// MaxPool on f32, f64, s8 and u8, and where each maximum stands.
 #include <algorithm>
 #include <limits>
 #include <memory>
@@ -11,15 +11,47 @@ namespace quantize {
 namespace {
 
 void infer(InferContext& context) {
-  constexpr std::array kTypes{DataType::kF32, DataType::kS8, DataType::kU8};
+  constexpr std::array kTypes{DataType::kF32, DataType::kF64, DataType::kS8, DataType::kU8};
   require_type(context, 0, kTypes);
-  if (context.node.output(1) != kNoValue)
-    throw Error(ErrorKind::kUnsupported,
-                "the output 'Indices' of MaxPool is not supported; export the model without it");
   const auto x = context.shape(0);
-  if (!x) return context.set_output(0, context.input(0).dtype, std::nullopt);
-  const Window window = pool_window(context.node, *x);
-  context.set_output(0, context.input(0).dtype, window.output_shape((*x)[0], (*x)[1]));
+  std::optional<Shape> y;
+  if (x) y = pool_window(context.node, *x).output_shape((*x)[0], (*x)[1]);
+  context.set_output(0, context.input(0).dtype, y);
+  context.set_output(1, DataType::kS64, y);
+}
+
+/// The place of the largest element under window (od, oh, ow) of one channel; of equal ones the first; -1 for none.
+template <typename T>
+int64_t place_of_largest(const Window& window, const T* x, const int64_t (&o)[3]) {
+  const auto& [d, h, w] = window.axes;
+  int64_t best = -1;
+  for (int64_t kd = d.first_tap(o[0]); kd < d.last_tap(o[0]); ++kd)
+    for (int64_t kh = h.first_tap(o[1]); kh < h.last_tap(o[1]); ++kh)
+      for (int64_t kw = w.first_tap(o[2]); kw < w.last_tap(o[2]); ++kw) {
+        const int64_t row = (d.start(o[0]) + kd * d.dilation) * h.in + h.start(o[1]) + kh * h.dilation;
+        const int64_t place = row * w.in + w.start(o[2]) + kw * w.dilation;
+        if (best < 0 || x[place] > x[best]) best = place;
+      }
+  return best;
+}
+
+/// The place of each maximum in the whole tensor; with storage_order 1 the axes of an image count in reverse.
+template <typename T>
+void write_places(const EvaluateContext& context, const Window& window) {
+  const TensorView x = context.inputs[0];
+  const bool reverse = context.node.int_attribute("storage_order", 0) != 0;
+  const auto& [d, h, w] = window.axes;
+  int64_t* to = context.outputs[1].as<int64_t>();
+  for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c) {
+    const T* image = x.as<T>() + c * window.in_size();
+    for (int64_t o = 0; o < window.out_size(); ++o) {
+      const int64_t place =
+          place_of_largest(window, image, {o / (w.out * h.out), o / w.out % h.out, o % w.out});
+      const int64_t column = place % w.in, row = place / w.in % h.in, plane = place / (w.in * h.in);
+      const int64_t within = reverse && place >= 0 ? plane + d.in * (row + h.in * column) : place;
+      *to++ = c * window.in_size() + within;
+    }
+  }
 }
 
 /// The largest element under every window; the lowest number there is if dilation steps over the whole image.
@@ -33,6 +65,7 @@ void evaluate_as(const EvaluateContext& context) {
   for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c, image += window.in_size(), y += window.out_size())
     pool_channel(window, image, y, row.data(), std::numeric_limits<T>::lowest(),
                  [](T a, T b) { return std::max(a, b); });
+  if (context.outputs.size() > 1 && context.outputs[1]) write_places<T>(context, window);
 }
 
 void evaluate(const EvaluateContext& context) {
@@ -41,6 +74,8 @@ void evaluate(const EvaluateContext& context) {
       return evaluate_as<int8_t>(context);
     case DataType::kU8:
       return evaluate_as<uint8_t>(context);
+    case DataType::kF64:
+      return evaluate_as<double>(context);
     default:
       return evaluate_as<float>(context);
   }
@@ -52,7 +87,7 @@ void add_max_pool(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "MaxPool",
                  .domain = "",
                  .min_opset = 1,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_outputs = 2,
                  .infer = infer,
                  .evaluate = evaluate,

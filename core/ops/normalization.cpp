@@ -183,7 +183,7 @@ OpDef normalization(const char* op_type, int min_opset, size_t min_inputs, size_
   return {.op_type = op_type,
           .domain = "",
           .min_opset = min_opset,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .min_inputs = min_inputs,
           .max_inputs = 3,
           .max_outputs = max_outputs,

@@ -20,6 +20,9 @@ struct KernelTable;
 /// rely on what the passes that make them have checked; no file may have one.
 constexpr const char* kEngineDomain = "quantize";
 
+/// The range of opsets of ONNX's own domain that models may have.
+constexpr int kOldestOpset = 7, kNewestOpset = 28;
+
 /// Element type and, as far as it is known, shape.
 struct TensorType {
   DataType dtype = DataType::kUndefined;
@@ -167,6 +170,9 @@ struct OpDef {
 
   /// True if nothing but the shape of the first input is read: its data may be missing then.
   bool reads_shape_only = false;
+
+  /// True if the bytes of elements are read as such, so that a value may not change its type.
+  bool reads_bits = false;
 
   /// True if each element of the output is a function of the elements at its place in the inputs.
   bool elementwise = false;

@@ -151,7 +151,7 @@ void add_pad(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Pad",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_inputs = 4,
                  .infer = infer,
                  .evaluate = evaluate});

@@ -37,7 +37,7 @@ void add_pow(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Pow",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 2,
                  .infer = infer,

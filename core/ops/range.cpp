@@ -75,7 +75,7 @@ void add_range(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Range",
                  .domain = "",
                  .min_opset = 11,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 3,
                  .max_inputs = 3,
                  .infer = infer,

@@ -222,7 +222,7 @@ OpDef reduction(const char* op_type, void (*infer)(InferContext&), void (*evalua
   return {.op_type = op_type,
           .domain = "",
           .min_opset = 7,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .max_inputs = 2,
           .infer = infer,
           .evaluate = evaluate,

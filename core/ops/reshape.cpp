@@ -128,7 +128,7 @@ void add_reshape(std::vector<OpDef>& ops) {
     ops.push_back({.op_type = op_type,
                    .domain = "",
                    .min_opset = 7,
-                   .max_opset = 21,
+                   .max_opset = kNewestOpset,
                    .min_inputs = min_inputs,
                    .max_inputs = max_inputs,
                    .infer = infer,

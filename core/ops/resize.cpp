@@ -275,7 +275,7 @@ void add_resize(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Resize",
                  .domain = "",
                  .min_opset = 10,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_inputs = 4,
                  .infer = infer,
                  .evaluate = evaluate,

@@ -51,14 +51,14 @@ void add_shape(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Shape",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer_shape,
                  .evaluate = evaluate_shape,
                  .reads_shape_only = true});
   ops.push_back({.op_type = "Size",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer_size,
                  .evaluate = evaluate_size,
                  .reads_shape_only = true});

@@ -22,7 +22,7 @@ void add_sigmoid(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Sigmoid",
                  .domain = "",
                  .min_opset = 1,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer,
                  .evaluate = evaluate,
                  .elementwise = true});

@@ -102,7 +102,7 @@ void add_slice(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Slice",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_inputs = 5,
                  .infer = infer,
                  .evaluate = evaluate,

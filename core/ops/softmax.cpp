@@ -104,13 +104,13 @@ void add_softmax(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "LogSoftmax",
                  .domain = "",
                  .min_opset = 1,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer,
                  .evaluate = evaluate<true>});
   ops.push_back({.op_type = "Softmax",
                  .domain = "",
                  .min_opset = 1,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer,
                  .evaluate = evaluate<false>});
 }

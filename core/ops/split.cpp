@@ -82,7 +82,7 @@ void add_split(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Split",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .max_inputs = 2,
                  .max_outputs = kAnyNumber,
                  .infer = infer,

@@ -44,7 +44,7 @@ void add_transpose(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Transpose",
                  .domain = "",
                  .min_opset = 7,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .infer = infer,
                  .evaluate = evaluate,
                  .moves_data = true});

@@ -34,7 +34,7 @@ OpDef unary(const char* op_type, int min_opset, void (*infer)(InferContext&),
   return {.op_type = op_type,
           .domain = "",
           .min_opset = min_opset,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .infer = infer,
           .evaluate = evaluate,
           .elementwise = true};
@@ -131,6 +131,16 @@ void add_bent_activations(std::vector<OpDef>& ops) {
   ops.push_back(on_numbers("Relu", [](auto x) { return x < decltype(x)(0) ? decltype(x)(0) : x; }));
   ops.back().scales_by_channel = true;
   ops.push_back(with_attributes(
+      "Shrink",
+      [](const Node& node) {
+        return
+            [bias = node.float_attribute("bias", 0.0f), lambd = node.float_attribute("lambd", 0.5f)](auto x) {
+              using T = decltype(x);
+              return x < T(-lambd) ? x + T(bias) : x > T(lambd) ? x - T(bias) : T(0);
+            };
+      },
+      9));
+  ops.push_back(with_attributes(
       "ThresholdedRelu",
       [](const Node& node) {
         return [alpha = node.float_attribute("alpha", 1.0f)](auto x) {
@@ -177,7 +187,68 @@ void add_smooth_activations(std::vector<OpDef>& ops) {
   }));
   ops.push_back(on_floats("Softplus", [](auto x) { return softplus(x); }));
   ops.push_back(on_floats("Softsign", [](auto x) { return x / (1 + std::abs(x)); }));
+  ops.push_back(with_attributes(
+      "Swish",
+      [](const Node& node) {
+        return [alpha = node.float_attribute("alpha", 1.0f)](auto x) {
+          using T = decltype(x);
+          return x / (T(1) + std::exp(-T(alpha) * x));
+        };
+      },
+      24));
   ops.push_back(on_floats("Tanh", [](auto x) { return std::tanh(x); }));
+}
+
+void add_trigonometry(std::vector<OpDef>& ops) {
+  ops.push_back(on_floats("Acos", [](auto x) { return std::acos(x); }));
+  ops.push_back(on_floats(
+      "Acosh", [](auto x) { return std::acosh(x); }, 9));
+  ops.push_back(on_floats("Asin", [](auto x) { return std::asin(x); }));
+  ops.push_back(on_floats(
+      "Asinh", [](auto x) { return std::asinh(x); }, 9));
+  ops.push_back(on_floats("Atan", [](auto x) { return std::atan(x); }));
+  ops.push_back(on_floats(
+      "Atanh", [](auto x) { return std::atanh(x); }, 9));
+  ops.push_back(on_floats("Cos", [](auto x) { return std::cos(x); }));
+  ops.push_back(on_floats(
+      "Cosh", [](auto x) { return std::cosh(x); }, 9));
+  ops.push_back(on_floats("Sin", [](auto x) { return std::sin(x); }));
+  ops.push_back(on_floats(
+      "Sinh", [](auto x) { return std::sinh(x); }, 9));
+  ops.push_back(on_floats("Tan", [](auto x) { return std::tan(x); }));
+}
+
+void infer_test(InferContext& context) {
+  require_type(context, 0, kFloatTypes);
+  context.set_output(0, DataType::kBool, context.shape(0));
+}
+
+/// y = make(node)(x), a bool.
+template <typename Make>
+void evaluate_test(const EvaluateContext& context) {
+  visit_float(context.inputs[0].dtype, [&]<typename T>() {
+    const auto holds = Make()(context.node);
+    const T* x = context.inputs[0].as<T>();
+    for (int64_t i = 0; i < context.inputs[0].size(); ++i) context.outputs[0].as<bool>()[i] = holds(x[i]);
+  });
+}
+template <typename Make>
+OpDef test_of(const char* op_type, Make, int min_opset) {
+  return unary(op_type, min_opset, infer_test, evaluate_test<Make>);
+}
+
+void add_tests(std::vector<OpDef>& ops) {
+  ops.push_back(test_of(
+      "IsInf",
+      [](const Node& node) {
+        return [negative = node.int_attribute("detect_negative", 1) != 0,
+                positive = node.int_attribute("detect_positive", 1) != 0](auto x) {
+          return std::isinf(x) && (x < 0 ? negative : positive);
+        };
+      },
+      10));
+  ops.push_back(test_of(
+      "IsNaN", [](const Node&) { return [](auto x) { return std::isnan(x); }; }, 9));
 }
 
 }  // namespace
@@ -185,9 +256,10 @@ void add_smooth_activations(std::vector<OpDef>& ops) {
 void add_unary(std::vector<OpDef>& ops) {
   add_bent_activations(ops);
   add_smooth_activations(ops);
+  add_trigonometry(ops);
+  add_tests(ops);
   ops.push_back(on_numbers("Abs", [](auto x) { return x < decltype(x)(0) ? negated(x) : x; }));
   ops.push_back(on_floats("Ceil", [](auto x) { return std::ceil(x); }));
-  ops.push_back(on_floats("Cos", [](auto x) { return std::cos(x); }));
   ops.push_back(by_kernel<&KernelTable::erf_f32>(
       "Erf", [](auto x) { return std::erf(x); }, 9));
   ops.push_back(by_kernel<&KernelTable::exp_f32>("Exp", [](auto x) { return std::exp(x); }));
@@ -199,7 +271,6 @@ void add_unary(std::vector<OpDef>& ops) {
   ops.push_back(on_floats(
       "Round", [](auto x) { return std::nearbyint(x); }, 11));  // half to even
   ops.push_back(on_numbers("Sign", [](auto x) { return (x > decltype(x)(0)) - (x < decltype(x)(0)); }));
-  ops.push_back(on_floats("Sin", [](auto x) { return std::sin(x); }));
   ops.push_back(on_floats("Sqrt", [](auto x) { return std::sqrt(x); }));
 }
 

@@ -58,7 +58,7 @@ OpDef variadic(const char* op_type, void (*infer)(InferContext&), void (*evaluat
   return {.op_type = op_type,
           .domain = "",
           .min_opset = 7,
-          .max_opset = 21,
+          .max_opset = kNewestOpset,
           .max_inputs = kAnyNumber,
           .infer = infer,
           .evaluate = evaluate,

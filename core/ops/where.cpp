@@ -36,7 +36,7 @@ void add_where(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "Where",
                  .domain = "",
                  .min_opset = 9,
-                 .max_opset = 21,
+                 .max_opset = kNewestOpset,
                  .min_inputs = 3,
                  .max_inputs = 3,
                  .infer = infer,

@@ -29,6 +29,11 @@ void infer_and_fold(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 /// are known. Errors: Error(kUnsupported) with the node as context for what has no equivalent.
 void upgrade_opset(Graph& graph, int64_t opset);
 
+/// Lowers the opset of a model above 21 to the first, from 21 on, that has all operators, forms and element types
+/// that it uses: runtimes know the newest opsets late. Nothing changed its meaning between these.
+/// Requires: infer_shapes ran.
+void lower_opset(Graph& graph);
+
 /// Replaces forms that newer opsets added by older ones, which every runtime computes alike:
 ///
 ///   Pad, Resize   pads, sizes, scales and regions for all axes in place of `axes`, computed operands included
@@ -95,6 +100,13 @@ Graph open_model(const Graph& source, int64_t min_opset = 0);
 /// The ids of all values stay what they were; values with keep[id] are still computed.
 Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
                  const std::vector<bool>& keep = {});
+
+/// The same where shapes that depend on data stay unknown.
+Graph specialize_known(const Graph& graph, const std::vector<Shape>& input_shapes,
+                       const std::vector<bool>& keep = {});
+
+/// True if every value that a node computes has a static shape.
+bool has_static_shapes(const Graph& graph);
 
 /// Per value, whether it is a result: outputs of the graph are made from it, and no layer of weights reads it
 /// or what is made from it.

@@ -22,6 +22,7 @@ Graph open_model(const Graph& source, int64_t min_opset) {
       standardize_quantizers,  // Q and DQ are ONNX's own
       infer_and_fold_reals,    // no node is left that depends on constants alone, but for those of codes
       upgrade,                 // every node is of the opset that is asked for
+      lower_opset,             // no opset above 21 that nothing needs
       plain_forms,             // no node has a form that integer operators or runtimes would misread
       infer_and_fold_reals,    // as before the upgrade
       remove_no_ops,           // every node changes its input

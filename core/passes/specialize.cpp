@@ -1,4 +1,6 @@
 // A graph for one set of input shapes.
+#include <algorithm>
+
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -16,23 +18,25 @@ void fix_input(Value& input, const Shape& shape) {
   input.shape = shape;
 }
 
-void require_static(const Graph& graph) {
-  for (const Node& node : graph.nodes)
-    for (ValueId id : node.outputs) {
-      if (id == kNoValue) continue;
-      const Value& value = graph.value(id);
-      if (!value.shape || !is_static(*value.shape))
-        throw Error(ErrorKind::kUnsupported,
-                    "the shape of '" + value.name +
-                        "' depends on data, which is not supported; export the model "
-                        "with fixed shapes")
-            .add_context(describe(graph, node));
-    }
+/// The first value that a node computes and whose shape is not static; kNoValue: none.
+ValueId first_open(const Graph& graph, const Node& node) {
+  for (ValueId id : node.outputs) {
+    if (id == kNoValue) continue;
+    const auto& shape = graph.value(id).shape;
+    if (!shape || !is_static(*shape)) return id;
+  }
+  return kNoValue;
 }
 
 }  // namespace
 
-Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes, const std::vector<bool>& keep) {
+bool has_static_shapes(const Graph& graph) {
+  return std::all_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const Node& node) { return first_open(graph, node) == kNoValue; });
+}
+
+Graph specialize_known(const Graph& graph, const std::vector<Shape>& input_shapes,
+                       const std::vector<bool>& keep) {
   Graph result = graph;
   if (input_shapes.size() != graph.inputs.size())
     throw Error(ErrorKind::kInvalidArgument, "the model takes " + std::to_string(graph.inputs.size()) +
@@ -40,7 +44,18 @@ Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes, con
   for (size_t i = 0; i < input_shapes.size(); ++i) fix_input(result.value(graph.inputs[i]), input_shapes[i]);
   infer_and_fold(result);
   remove_dead_nodes(result, keep);
-  require_static(result);
+  return result;
+}
+
+Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes, const std::vector<bool>& keep) {
+  Graph result = specialize_known(graph, input_shapes, keep);
+  for (const Node& node : result.nodes)
+    if (const ValueId id = first_open(result, node); id != kNoValue)
+      throw Error(ErrorKind::kUnsupported,
+                  "the shape of '" + result.value(id).name +
+                      "' depends on data, which is not supported here; export the model "
+                      "with fixed shapes")
+          .add_context(describe(result, node));
   return result;
 }
 

@@ -46,7 +46,9 @@ StepFunction compile_average_pool(CompileContext& context) {
   };
 }
 
+/// The places of the maxima are left to the reference.
 StepFunction compile_max_pool(CompileContext& context) {
+  if (context.node.output(1) != kNoValue) return nullptr;
   if (StepFunction on_pixels = compile_pixel_max_pool(context)) return on_pixels;
   if (context.graph.value(context.node.inputs[0]).dtype != DataType::kF32) return nullptr;
   return [pool = std::make_shared<const ChannelPool>(context)](const StepContext& run) {

@@ -121,7 +121,7 @@ StepFunction compile_qlinear_global_average_pool(CompileContext& context) {
 }  // namespace
 
 bool takes_pixel_max_pool(const Graph& graph, const Node& node) {
-  return is_image_to_image(graph, node);
+  return node.output(1) == kNoValue && is_image_to_image(graph, node);
 }
 
 StepFunction compile_pixel_max_pool(CompileContext& context) {

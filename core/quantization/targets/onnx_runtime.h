@@ -56,8 +56,8 @@ inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
     {.op_type = "Where", .rounds_constants = true},
 };
 
-/// The opsets of the files that this program reads, all of which it knows.
-inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 21};
+/// It has no QuantizeLinear of opset 28.
+inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 27};
 
 /// True for a Pad with an input of axes, and for a Resize with axes or cubic interpolation.
 bool pads_axes(const Graph& graph, const Node& pad);

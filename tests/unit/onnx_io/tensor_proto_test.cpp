@@ -1,6 +1,7 @@
 // Every way to store a tensor, and tensors whose bytes do not fit their shape.
 #include <cstring>
 
+#include "onnx_io/tensor_proto.h"
 #include "tests/unit/onnx_io/model_files.h"
 
 using namespace quantize;
@@ -98,6 +99,39 @@ TEST_CASE("typed fields of every type", "[tensor_proto]") {
   CHECK(read(proto_of(TensorProto::FLOAT, {0, 3})).shape() == Shape{0, 3});
 }
 
+TEST_CASE("elements of 4 and 2 bits lie one in a byte, and are packed again", "[tensor_proto]") {
+  struct Packed {
+    DataType dtype;
+    std::string bytes;
+    std::vector<uint8_t> elements;
+  };
+  const Packed cases[] = {{DataType::kU4, "\x1f\x0a", {15, 1, 10}},
+                          {DataType::kS4, "\x1f\x0a", {0xff, 1, 0xfa}},
+                          {DataType::kU2, "\x1b\x02", {3, 2, 1, 0, 2}},
+                          {DataType::kS2, "\x1b\x02", {0xff, 0xfe, 1, 0, 0xfe}},
+                          {DataType::kF4E2M1, "\x9f", {15, 9}}};
+  for (const auto& [dtype, bytes, elements] : cases) {
+    INFO(name_of(dtype));
+    TensorProto raw, field;
+    for (TensorProto* proto : {&raw, &field}) {
+      proto->set_data_type(static_cast<int32_t>(dtype));
+      proto->add_dims(static_cast<int64_t>(elements.size()));
+    }
+    raw.set_raw_data(bytes);
+    for (const char byte : bytes) field.add_int32_data(static_cast<uint8_t>(byte));
+    for (const TensorProto& proto : {raw, field}) {
+      const Tensor tensor = read(proto);
+      REQUIRE(tensor.byte_size() == elements.size());
+      CHECK(std::memcmp(tensor.bytes(), elements.data(), elements.size()) == 0);
+      TensorProto written;
+      write_tensor(tensor, written);
+      CHECK(written.raw_data() == bytes);
+    }
+    raw.set_raw_data(bytes + "x");
+    CHECK(kind_of(raw) == ErrorKind::kInvalidModel);
+  }
+}
+
 TEST_CASE("bytes of booleans become 0 or 1", "[tensor_proto]") {
   TensorProto proto = proto_of(TensorProto::BOOL, {3});
   proto.set_raw_data(std::string("\x00\x02\xff", 3));
@@ -137,7 +171,7 @@ TEST_CASE("element types we have not", "[tensor_proto]") {
   proto.add_string_data("text");
   CHECK(kind_of(proto) == ErrorKind::kUnsupported);
   CHECK(kind_of(proto_of(TensorProto::COMPLEX64, {0})) == ErrorKind::kUnsupported);
-  proto.set_data_type(17);  // a float8 of newer ONNX
+  proto.set_data_type(27);  // a float of 6 bits
   CHECK(kind_of(proto) == ErrorKind::kUnsupported);
   proto.set_data_type(-1);
   CHECK(kind_of(proto) == ErrorKind::kUnsupported);

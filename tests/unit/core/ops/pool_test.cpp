@@ -188,8 +188,16 @@ TEST_CASE("Pools refuse what ONNX forbids") {
   CHECK(pool_error({{"kernel_shape", Ints{int64_t{1} << 40, 5}}}) == ErrorKind::kInvalidModel);
   CHECK(pool_error({{"kernel_shape", Ints{2, 2}}, {"strides", Ints{-1, 1}}}) == ErrorKind::kInvalidModel);
   CHECK(pool_error({{"kernel_shape", Ints{2}}}, {1, 4}) == ErrorKind::kInvalidModel);
-  GraphBuilder b;
-  const auto outputs = b.nodes("MaxPool", {b.input("x", {1, 1, 4, 4})}, 2, {{"kernel_shape", Ints{2, 2}}});
-  const Graph graph = b.build(outputs);
-  CHECK_THROWS_AS(run_graph(graph, random_inputs(graph)), Error);
+}
+
+TEST_CASE("MaxPool says where each maximum stands, in rows or in columns") {
+  const Tensor x = Tensor::of<float>({1, 1, 2, 3}, {1, 5, 2, 7, 3, 7});
+  for (const int64_t order : {int64_t{0}, int64_t{1}}) {
+    GraphBuilder b;
+    const auto outputs = b.nodes("MaxPool", {b.input("x", {1, 1, 2, 3})}, 2,
+                                 {{"kernel_shape", Ints{2, 2}}, {"storage_order", order}});
+    const auto results = run_graph(b.build(outputs), {x});
+    CHECK(equal(results[0], Tensor::of<float>({1, 1, 1, 2}, {7, 7})));
+    CHECK(equal(results[1], Tensor::of<int64_t>({1, 1, 1, 2}, order == 0 ? Ints{3, 5} : Ints{1, 5})));
+  }
 }

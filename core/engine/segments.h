@@ -1,0 +1,34 @@
+// Graphs whose shapes depend on data, cut behind the nodes that decide them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/engine/engine.h"
+
+namespace quantize {
+
+/// A graph of known input shapes, some of whose other shapes only an inference tells. It runs in three parts: the
+/// nodes of known shapes, as a program; those behind them whose results have shapes that depend on data, by their
+/// reference code; and the rest, as a graph that takes these results for inputs, and may be cut again.
+class Segments {
+ public:
+  /// `graph` as specialize_known left it. Errors: Error(kInternal) if it has no unknown shape.
+  Segments(Graph graph, const CompileOptions& options);
+
+  /// As Engine::run. Errors: also Error(kUnsupported) for a result above the limits of fold_constants, or whose
+  /// shape does not follow from its inputs.
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer);
+
+  /// As Engine::hash.
+  uint64_t hash(const std::vector<Tensor>& inputs);
+
+ private:
+  std::vector<Tensor> inputs_of_rest(const std::vector<Tensor>& inputs, ExecutionObserver* observer);
+
+  Graph graph_;                           // without the constants that only the other two read
+  std::vector<NodeId> cut_;               // the nodes that run by their reference code
+  std::unique_ptr<Engine> first_, rest_;  // no first one if no node has known shapes
+};
+
+}  // namespace quantize

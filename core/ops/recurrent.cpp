@@ -1,0 +1,330 @@
+// LSTM, GRU and RNN: cells that carry a state along a sequence, in one or both directions. Read run_direction()
+// first, then one of the cells.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "core/ops/support/element_types.h"
+#include "core/ops/support/operands.h"
+#include "core/ops/support/require.h"
+
+namespace quantize {
+
+namespace {
+
+/// Inputs by position; an LSTM has the last two.
+enum Input : size_t { kX, kWeights, kRecurrence, kBias, kLengths, kInitialH, kInitialC, kPeepholes };
+
+using Function = std::function<float(float)>;
+
+struct Cell {
+  const char* op_type;
+  int64_t gates;
+  std::vector<std::string> functions;  // the default ones of one direction
+};
+
+const Cell kLstm{"LSTM", 4, {"Sigmoid", "Tanh", "Tanh"}};
+const Cell kGru{"GRU", 3, {"Sigmoid", "Tanh"}};
+const Cell kRnn{"RNN", 1, {"Tanh"}};
+
+/// The activation function of this name; alpha and beta where it has some.
+Function function_of(const std::string& name, std::optional<float> given_alpha,
+                     std::optional<float> given_beta) {
+  const auto lower = [](std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return text;
+  };
+  const std::string key = lower(name);
+  const auto alpha = [&](float fallback) { return given_alpha.value_or(fallback); };
+  const auto beta = [&](float fallback) { return given_beta.value_or(fallback); };
+  if (key == "sigmoid") return [](float x) { return 1 / (1 + std::exp(-x)); };
+  if (key == "tanh") return [](float x) { return std::tanh(x); };
+  if (key == "relu") return [](float x) { return std::max(x, 0.0f); };
+  if (key == "affine") return [a = alpha(1), b = beta(0)](float x) { return a * x + b; };
+  if (key == "leakyrelu") return [a = alpha(0.01f)](float x) { return x < 0 ? a * x : x; };
+  if (key == "thresholdedrelu") return [a = alpha(1)](float x) { return x > a ? x : 0.0f; };
+  if (key == "scaledtanh") return [a = alpha(1), b = beta(1)](float x) { return a * std::tanh(b * x); };
+  if (key == "hardsigmoid")
+    return [a = alpha(0.2f), b = beta(0.5f)](float x) { return std::clamp(a * x + b, 0.0f, 1.0f); };
+  if (key == "elu") return [a = alpha(1)](float x) { return x < 0 ? a * std::expm1(x) : x; };
+  if (key == "softsign") return [](float x) { return x / (1 + std::abs(x)); };
+  if (key == "softplus")
+    return [](float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); };
+  invalid_model("'" + name + "' is no activation function of a recurrent operator");
+}
+
+int64_t direction_count(const Node& node) {
+  const std::string direction = node.string_attribute("direction", "forward");
+  if (direction == "bidirectional") return 2;
+  require(direction == "forward" || direction == "reverse", "attribute 'direction' is '" + direction + "'");
+  return 1;
+}
+
+std::vector<std::string> strings_attribute(const Node& node, const char* name) {
+  const auto found = node.attributes.find(name);
+  if (found == node.attributes.end()) return {};
+  const auto* list = std::get_if<std::vector<std::string>>(&found->second);
+  require(list != nullptr, "attribute '" + std::string(name) + "' is no list of strings");
+  return *list;
+}
+
+/// Names that take a number take the next of activation_alpha and activation_beta, each in its turn.
+std::vector<Function> functions_of(const Node& node, const Cell& cell) {
+  std::vector<std::string> names = strings_attribute(node, "activations");
+  const auto directions = static_cast<size_t>(direction_count(node));
+  if (names.empty())
+    for (size_t d = 0; d < directions; ++d)
+      names.insert(names.end(), cell.functions.begin(), cell.functions.end());
+  require(names.size() == directions * cell.functions.size(),
+          std::to_string(names.size()) + " activation functions are given where " +
+              std::to_string(directions * cell.functions.size()) + " are needed");
+  const auto alphas = node.floats_attribute("activation_alpha", {}),
+             betas = node.floats_attribute("activation_beta", {});
+  const auto at = [](const std::vector<float>& list, size_t i) {
+    return i < list.size() ? std::optional(list[i]) : std::nullopt;
+  };
+  std::vector<Function> functions;
+  for (size_t i = 0; i < names.size(); ++i)
+    functions.push_back(function_of(names[i], at(alphas, i), at(betas, i)));
+  return functions;
+}
+
+struct Extents {
+  int64_t steps, batch, inputs, hidden, directions;
+  bool batch_first;  // attribute layout: x [batch, steps, inputs]
+
+  Shape y() const {
+    return batch_first ? Shape{batch, steps, directions, hidden} : Shape{steps, directions, batch, hidden};
+  }
+  Shape state() const {
+    return batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
+  }
+  int64_t state_place(int64_t direction, int64_t b) const {
+    return (batch_first ? b * directions + direction : direction * batch + b) * hidden;
+  }
+  int64_t y_place(int64_t step, int64_t direction, int64_t b) const {
+    return (batch_first ? (b * steps + step) * directions + direction
+                        : (step * directions + direction) * batch + b) *
+           hidden;
+  }
+  int64_t x_place(int64_t step, int64_t b) const {
+    return (batch_first ? b * steps + step : step * batch + b) * inputs;
+  }
+};
+
+Extents extents_of(const Node& node, Dims x, Dims recurrence) {
+  require(x.size() == 3, "the input has shape " + to_string(x) + " where three axes belong");
+  require(recurrence.size() == 3, "the weights of the state have shape " + to_string(recurrence));
+  const bool batch_first = node.int_attribute("layout", 0) != 0;
+  return {x[batch_first ? 1 : 0], x[batch_first ? 0 : 1], x[2],
+          recurrence[2],          direction_count(node),  batch_first};
+}
+
+void require_shape(const InferContext& context, size_t i, const Shape& expected) {
+  const auto shape = context.shape(i);
+  require(!shape || !is_static(*shape) || !is_static(expected) || *shape == expected,
+          "input " + std::to_string(i) + " has shape " + (shape ? to_string(*shape) : "") + " where " +
+              to_string(expected) + " belongs");
+}
+
+int64_t times(int64_t factor, int64_t extent) {
+  return extent == kUnknownDim ? kUnknownDim : element_count(Shape{factor, extent});
+}
+
+template <const Cell& kCell>
+void infer(InferContext& context) {
+  for (size_t i = 0; i < context.input_count(); ++i)
+    if (i != kLengths) require_type(context, i, kF32Only);
+  constexpr std::array kLengthTypes{DataType::kS32};
+  require_type(context, kLengths, kLengthTypes);
+  functions_of(context.node, kCell);
+  for (size_t i = 0; i < 3; ++i) context.set_output(i, DataType::kF32, std::nullopt);
+  const auto x = context.shape(kX), recurrence = context.shape(kRecurrence);
+  if (!x || !recurrence) return;
+  const Extents e = extents_of(context.node, *x, *recurrence);
+  require(e.hidden == kUnknownDim || context.node.int_attribute("hidden_size", e.hidden) == e.hidden,
+          "attribute 'hidden_size' is not that of the weights");
+  const int64_t rows = times(kCell.gates, e.hidden);
+  require_shape(context, kWeights, {e.directions, rows, e.inputs});
+  require_shape(context, kRecurrence, {e.directions, rows, e.hidden});
+  require_shape(context, kBias, {e.directions, times(2, rows)});
+  require_shape(context, kLengths, {e.batch});
+  require_shape(context, kInitialH, e.state());
+  require_shape(context, kInitialC, e.state());
+  require_shape(context, kPeepholes, {e.directions, times(3, e.hidden)});
+  context.set_output(0, DataType::kF32, e.y());
+  for (size_t i = 1; i < 3; ++i) context.set_output(i, DataType::kF32, e.state());
+}
+
+/// What a cell needs for one step of one sample in one direction.
+struct Step {
+  std::vector<float> from_input, from_state;  // one per gate and hidden element, with their biases
+  std::vector<float>*h, *c;
+};
+
+class Recurrent {
+ public:
+  Recurrent(const EvaluateContext& context, const Cell& cell)
+      : context_(context),
+        cell_(cell),
+        e_(extents_of(context.node, context.inputs[kX].shape, context.inputs[kRecurrence].shape)),
+        functions_(functions_of(context.node, cell)),
+        clip_(context.node.float_attribute("clip", 0)),
+        reset_after_(context.node.int_attribute("linear_before_reset", 0) != 0),
+        couples_(context.node.int_attribute("input_forget", 0) != 0) {}
+
+  void run() {
+    for (const MutableTensorView& y : context_.outputs)
+      if (y) std::fill_n(y.as<float>(), y.size(), 0.0f);
+    const bool reverse = context_.node.string_attribute("direction", "forward") == "reverse";
+    for (int64_t d = 0; d < e_.directions; ++d)
+      for (int64_t b = 0; b < e_.batch; ++b) run_direction(d, b, reverse || d == 1);
+  }
+
+ private:
+  void run_direction(int64_t d, int64_t b, bool reverse) {
+    std::vector<float> h = initial(kInitialH, d, b), c = initial(kInitialC, d, b);
+    const int64_t length = length_of(b);
+    for (int64_t s = 0; s < length; ++s) {
+      const int64_t step = reverse ? length - 1 - s : s;
+      const float* x = context_.inputs[kX].as<float>() + e_.x_place(step, b);
+      Step now{products(kWeights, x, e_.inputs, d), products(kRecurrence, h.data(), e_.hidden, d), &h, &c};
+      if (cell_.gates == 4)
+        lstm(now, d);
+      else if (cell_.gates == 3)
+        gru(now, d);
+      else
+        rnn(now, d);
+      std::copy(h.begin(), h.end(), context_.outputs[0].as<float>() + e_.y_place(step, d, b));
+    }
+    write_state(1, h, d, b);
+    write_state(2, c, d, b);
+  }
+
+  int64_t length_of(int64_t b) const {
+    if (!context_.input(kLengths)) return e_.steps;
+    const int32_t length = context_.inputs[kLengths].as<int32_t>()[b];
+    require(length >= 0 && length <= e_.steps, "a sequence has length " + std::to_string(length));
+    return length;
+  }
+
+  std::vector<float> initial(size_t input, int64_t d, int64_t b) const {
+    if (!context_.input(input)) return std::vector<float>(static_cast<size_t>(e_.hidden), 0.0f);
+    const float* from = context_.inputs[input].as<float>() + e_.state_place(d, b);
+    return {from, from + e_.hidden};
+  }
+
+  void write_state(size_t output, const std::vector<float>& state, int64_t d, int64_t b) const {
+    if (output < context_.outputs.size() && context_.outputs[output])
+      std::copy(state.begin(), state.end(), context_.outputs[output].as<float>() + e_.state_place(d, b));
+  }
+
+  /// weights * x + bias; the first half of the bias belongs to the input, the second to the state.
+  std::vector<float> products(size_t weights, const float* x, int64_t size, int64_t d) const {
+    const int64_t rows = cell_.gates * e_.hidden;
+    const float* w = context_.inputs[weights].as<float>() + d * rows * size;
+    std::vector<float> y(static_cast<size_t>(rows));
+    for (int64_t i = 0; i < rows; ++i) {
+      float sum = 0;
+      for (int64_t k = 0; k < size; ++k) sum += w[i * size + k] * x[k];
+      if (context_.input(kBias))
+        sum += context_.inputs[kBias].as<float>()[(2 * d + (weights == kWeights ? 0 : 1)) * rows + i];
+      y[static_cast<size_t>(i)] = sum;
+    }
+    return y;
+  }
+
+  float clipped(float x) const { return clip_ > 0 ? std::clamp(x, -clip_, clip_) : x; }
+
+  const Function& function(int64_t d, size_t i) const {
+    return functions_[static_cast<size_t>(d) * cell_.functions.size() + i];
+  }
+
+  /// Gate `gate` of hidden element i, before its activation function.
+  float gate(const Step& step, int64_t gate, size_t i) const {
+    const size_t row = static_cast<size_t>(gate * e_.hidden) + i;
+    return step.from_input[row] + step.from_state[row];
+  }
+
+  float peephole(int64_t d, int64_t which, size_t i) const {
+    if (!context_.input(kPeepholes)) return 0;
+    return context_.inputs[kPeepholes].as<float>()[(d * 3 + which) * e_.hidden + static_cast<int64_t>(i)];
+  }
+
+  /// Gates i, o, f, c.
+  void lstm(const Step& step, int64_t d) const {
+    for (size_t i = 0; i < step.h->size(); ++i) {
+      float& c = (*step.c)[i];
+      const float in = function(d, 0)(clipped(gate(step, 0, i) + peephole(d, 0, i) * c));
+      const float forget =
+          couples_ ? 1 - in : function(d, 0)(clipped(gate(step, 2, i) + peephole(d, 2, i) * c));
+      c = forget * c + in * function(d, 1)(clipped(gate(step, 3, i)));
+      const float out = function(d, 0)(clipped(gate(step, 1, i) + peephole(d, 1, i) * c));
+      (*step.h)[i] = out * function(d, 2)(c);
+    }
+  }
+
+  /// Gates z, r, h.
+  void gru(const Step& step, int64_t d) const {
+    const auto hidden = static_cast<size_t>(e_.hidden);
+    std::vector<float> update(hidden), reset(hidden);
+    for (size_t i = 0; i < hidden; ++i) {
+      update[i] = function(d, 0)(clipped(gate(step, 0, i)));
+      reset[i] = function(d, 0)(clipped(gate(step, 1, i)));
+    }
+    std::vector<float> state(step.from_state.begin() + static_cast<std::ptrdiff_t>(2 * hidden),
+                             step.from_state.end());
+    if (reset_after_) {
+      for (size_t i = 0; i < hidden; ++i) state[i] *= reset[i];
+    } else {
+      std::vector<float> seen(hidden);
+      for (size_t i = 0; i < hidden; ++i) seen[i] = reset[i] * (*step.h)[i];
+      const std::vector<float> all = products(kRecurrence, seen.data(), e_.hidden, d);
+      std::copy(all.begin() + static_cast<std::ptrdiff_t>(2 * hidden), all.end(), state.begin());
+    }
+    for (size_t i = 0; i < hidden; ++i) {
+      const float candidate = function(d, 1)(clipped(step.from_input[2 * hidden + i] + state[i]));
+      (*step.h)[i] = (1 - update[i]) * candidate + update[i] * (*step.h)[i];
+    }
+  }
+
+  void rnn(const Step& step, int64_t d) const {
+    for (size_t i = 0; i < step.h->size(); ++i) (*step.h)[i] = function(d, 0)(clipped(gate(step, 0, i)));
+  }
+
+  const EvaluateContext& context_;
+  const Cell& cell_;
+  Extents e_;
+  std::vector<Function> functions_;
+  float clip_;
+  bool reset_after_, couples_;
+};
+
+template <const Cell& kCell>
+void evaluate(const EvaluateContext& context) {
+  Recurrent(context, kCell).run();
+}
+
+template <const Cell& kCell>
+OpDef recurrent(size_t max_inputs, size_t max_outputs) {
+  return {.op_type = kCell.op_type,
+          .domain = "",
+          .min_opset = 7,
+          .max_opset = kNewestOpset,
+          .min_inputs = 3,
+          .max_inputs = max_inputs,
+          .max_outputs = max_outputs,
+          .infer = infer<kCell>,
+          .evaluate = evaluate<kCell>};
+}
+
+}  // namespace
+
+void add_recurrent(std::vector<OpDef>& ops) {
+  ops.push_back(recurrent<kGru>(6, 2));
+  ops.push_back(recurrent<kLstm>(8, 3));
+  ops.push_back(recurrent<kRnn>(6, 2));
+}
+
+}  // namespace quantize
