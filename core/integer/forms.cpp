@@ -60,11 +60,12 @@ std::vector<IntegerForm> list_forms() {
        .float_type = "Softmax",
        .attributes = {"axis"},
        .names_opset = true},
+      {.op_type = "QLinearWhere", .domain = kMicrosoft, .float_type = "Where", .passed = {0}},
   };
 }
 
 /// Operators on codes that files may have and the program does not compute.
-constexpr std::string_view kOthers[] = {"ConvInteger", "MatMulInteger", "QLinearReduceMean", "QLinearWhere"};
+constexpr std::string_view kOthers[] = {"ConvInteger", "MatMulInteger", "QLinearReduceMean"};
 
 /// The form of an integer node, or nullptr.
 const IntegerForm* find_form(const Node& node) {

@@ -59,6 +59,7 @@
   X(qlinear_pair) \
   X(qlinear_pool) \
   X(qlinear_softmax) \
+  X(qlinear_where) \
   X(quantize_linear) \
   X(range) \
   X(recurrent) \

@@ -145,6 +145,17 @@ def concat_cases(random):
                    constants, random_codes(random, dtype, (1, 3, 5, 7)))
 
 
+def where_cases(random):
+    for dtype, shape in itertools.product((U8, S8), ((5, 7), (3, 1, 1), (1, 3, 5, 7))):
+        spelled = {name: zero for name, zero in zero_points(dtype).items() if zero is not None}.items()
+        for (az_name, az), (bz_name, bz), (yz_name, yz) in itertools.product(spelled, repeat=3):
+            constants = {"c": random.random(shape) < .5, "as": SCALES["[1]"], "az": az, "b": random_codes(random, dtype, (1, 3, 1, 7)),
+                         "bs": f32(.04), "bz": bz, "ys": f32(.03), "yz": yz}
+            yield (f"QLinearWhere {dtype.__name__} condition {shape} a {az_name} b {bz_name} y {yz_name}",
+                   [node("QLinearWhere", ["c", "x", "as", "az", "b", "bs", "bz", "ys", "yz"], ["y"], domain="com.microsoft")],
+                   constants, random_codes(random, dtype, (1, 3, 5, 7)))
+
+
 def weight_parameters(random, dtype, channels):
     """Names, scales and zero points of weights; those of a channel each may differ where ONNX Runtime takes it."""
     middle = 128 if dtype == U8 else 0
@@ -403,13 +414,14 @@ def check_bad_parameters(folder):
                            node("QuantizeLinear", ["c", "s", "z"], ["q2"]), node("DequantizeLinear", ["q2", "s", "z"], ["y"])]}
     tail = node("DequantizeLinear", ["q2", "s2", "z2"], ["y"])
     head = node("QuantizeLinear", ["x", "s2", "z2"], ["q"])
-    good |= {"s2": f32(.04), "z2": U8(3)}
+    good |= {"s2": f32(.04), "z2": U8(3), "h": np.arange(6) % 2 == 0}
     for operator, inputs, *attributes in (
             ("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "s2", "z2"]), ("QLinearConv", ["q", "s2", "z2", "w", "ws", "wz", "s", "z"]),
             ("QLinearAdd", ["q", "s", "z", "q", "s2", "z2", "s2", "z2"]), ("QLinearMul", ["q", "s2", "z2", "q", "s", "z", "s", "z"]),
             ("QLinearSigmoid", ["q", "s", "z", "s2", "z2"]), ("QLinearSigmoid", ["q", "s2", "z2", "s", "z"]),
             ("QLinearSoftmax", ["q", "s", "z", "s2", "z2"], {"axis": 1, "opset": 13}), ("QLinearGlobalAveragePool", ["q", "s", "z", "s2", "z2"]),
             ("QLinearAveragePool", ["q", "s2", "z2", "s", "z"], {"kernel_shape": [2, 2]}), ("QLinearConcat", ["s", "z", "q", "s2", "z2", "q", "s", "z"], {"axis": 1}),
+            ("QLinearWhere", ["h", "q", "s", "z", "q", "s2", "z2", "s2", "z2"]),
             ("QLinearMatMul", ["q", "s", "z", "q", "s", "z", "s2", "z2"])):
         bodies[f"{operator} {' '.join(inputs)}"] = [head, qlinear(operator, inputs, *attributes), tail]
     feeds = {"x": random.normal(size=(1, 3, 6, 6)).astype(np.float32)}
@@ -437,7 +449,7 @@ def guarded(name, body):
 def main():
     word = sys.argv[2] if len(sys.argv) > 2 else ""
     random = np.random.default_rng(1)
-    operators = [c for f in (unary_cases, pair_cases, concat_cases, conv_cases, product_cases) for c in f(random)]
+    operators = [c for f in (unary_cases, pair_cases, concat_cases, where_cases, conv_cases, product_cases) for c in f(random)]
     results = []
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(4) as pool:
         folder = Path(name)

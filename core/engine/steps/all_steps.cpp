@@ -21,7 +21,8 @@
   X(pixel_resize) \
   X(pixel_table) \
   X(softmax) \
-  X(transpose)
+  X(transpose) \
+  X(where)
 // clang-format on
 
 namespace quantize {

@@ -30,6 +30,7 @@ constexpr IntegerOperator kOperators[] = {
     {.op_type = "Concat", .scales = ScaleSharing::kWhereAlone},
     {.op_type = "GlobalAveragePool"},
     {.op_type = "Mul"},
+    {.op_type = "Where"},
 
     {.op_type = "Celu"},
     {.op_type = "Elu"},

@@ -23,6 +23,7 @@ inline constexpr IntegerOperator kOnnxRuntimeOperators[] = {
     {.op_type = "LeakyRelu"},
     {.op_type = "Mul"},
     {.op_type = "Sigmoid"},
+    {.op_type = "Where"},
 
     {.op_type = "Flatten"},
     {.op_type = "Gather"},
