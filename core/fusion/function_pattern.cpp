@@ -17,9 +17,9 @@ namespace {
 constexpr size_t kMostNodes = 10;
 
 /// Operators that are a function of one value, element by element.
-class Chain {
+class Spelling {
  public:
-  Chain(const Graph& graph, const GraphIndex& index, ValueId start)
+  Spelling(const Graph& graph, const GraphIndex& index, ValueId start)
       : graph_(graph), index_(index), values_{start} {}
 
   const std::vector<NodeId>& nodes() const { return nodes_; }
@@ -33,7 +33,7 @@ class Chain {
         if (!contains(nodes_, use.node) && (next == kNoNode || use.node < next)) next = use.node;
     if (next == kNoNode || nodes_.size() == kMostNodes) return false;
     const Node& node = graph_.nodes[static_cast<size_t>(next)];
-    if (!is_function_of_chain(node)) return false;
+    if (!is_function_of_value(node)) return false;
     nodes_.push_back(next);
     values_.push_back(node.outputs[0]);
     return true;
@@ -55,7 +55,7 @@ class Chain {
     return std::find(list.begin(), list.end(), item) != list.end();
   }
 
-  bool is_function_of_chain(const Node& node) const {
+  bool is_function_of_value(const Node& node) const {
     const bool changes_type = node.op_type == "QuantizeLinear" || node.op_type == "Cast";
     const OpDef* def = try_find_op(graph_, node);
     if (changes_type || def == nullptr || !def->elementwise || node.outputs.size() != 1) return false;
@@ -98,16 +98,16 @@ std::optional<FunctionPattern> function_behind(const Graph& graph, const GraphIn
                                                float tolerance) {
   constexpr int64_t kArguments = 96;
   std::optional<FunctionPattern> found;
-  for (Chain chain(graph, index, value); chain.grow();) {
-    if (!chain.is_closed()) continue;
+  for (Spelling spelling(graph, index, value); spelling.grow();) {
+    if (!spelling.is_closed()) continue;
     Tensor x(DataType::kF32, {kArguments});
     for (int64_t i = 0; i < kArguments; ++i)
       x.mutable_data<float>()[i] = static_cast<float>(i - 48) / 4 - 0.1f;
-    const Tensor y = evaluate_chain(graph, index, value, chain.end(), x);
+    const Tensor y = evaluate_chain(graph, index, value, spelling.end(), x);
     if (y.dtype() != DataType::kF32 || y.size() != kArguments) return found;
     if (auto function = recognize(x, y, tolerance)) {
       found = std::move(function);
-      found->nodes = chain.nodes();
+      found->nodes = spelling.nodes();
     }
   }
   return found;

@@ -7,6 +7,7 @@
 #include "core/fusion/patterns.h"
 #include "core/integer/forms.h"
 #include "core/quantization/node_selection.h"
+#include "core/quantization/reasons.h"
 
 namespace quantize {
 
@@ -20,24 +21,22 @@ bool all_finite(const Tensor& tensor) {
 FloatReason weighted_reason(const Graph& graph, const Node& node, const OpDef& def, Candidate& candidate) {
   const Tensor* weights = graph.constant(node.input(1));
   if (weights == nullptr)
-    return graph.value(node.inputs[0]).is_constant()
-               ? "its weights stand on the left"
-               : "multiplies two activations, which attention needs exact";
+    return graph.value(node.inputs[0]).is_constant() ? text_of(Cause::kWeightsOnLeft)
+                                                     : text_of(Cause::kTwoActivations);
   candidate.layout = def.weight_layout(node, weights->shape());
   // The channels of a matrix stand on axis 0 or 1; behind further axes no runtime takes a scale for each.
   if (!candidate.layout || candidate.layout->size() != weights->size() || candidate.layout->channel_axis > 1)
-    return "its weights are not one matrix or kernel";
-  if (weights->dtype() != DataType::kF32 || !all_finite(*weights))
-    return "its weights are not finite f32 numbers";
-  if (node.int_attribute("transA", 0) != 0) return "transposes its activations (transA)";
+    return text_of(Cause::kNoMatrix);
+  if (weights->dtype() != DataType::kF32 || !all_finite(*weights)) return text_of(Cause::kWeightsNotFinite);
+  if (node.int_attribute("transA", 0) != 0) return text_of(Cause::kTransposed);
   if (node.float_attribute("alpha", 1) != 1 || node.float_attribute("beta", 1) != 1)
-    return "scales its product or bias (alpha, beta)";
+    return text_of(Cause::kScaled);
   if (node.input(2) == kNoValue) return std::nullopt;
   const Tensor* bias = graph.constant(node.input(2));
-  if (bias == nullptr) return "its bias is computed";
+  if (bias == nullptr) return text_of(Cause::kBiasComputed);
   if (bias->dtype() != DataType::kF32 || !row_of(*bias, candidate.layout->output_channels()))
-    return "its bias differs between rows";
-  if (!all_finite(*bias)) return "its bias is not finite";
+    return text_of(Cause::kBiasByRow);
+  if (!all_finite(*bias)) return text_of(Cause::kBiasNotFinite);
   return std::nullopt;
 }
 
@@ -48,22 +47,20 @@ FloatReason sums_reason(const Graph& graph, const Node& node) {
   const auto& shape = graph.value(node.inputs[0]).shape;
   const SumBound bound = form->bound(node, shape ? Dims(*shape) : Dims());
   if (bound.fits()) return std::nullopt;
-  return "its sums could leave s32: it adds up " + std::to_string(static_cast<uint64_t>(bound.codes)) +
-         " codes";
+  return text_of(Cause::kSumsOfCodes, {std::to_string(static_cast<uint64_t>(bound.codes))});
 }
 
 FloatReason type_reason(const Graph& graph, const GraphIndex& index, const Node& node,
                         const Candidate& candidate) {
   for (ValueId id : candidate.activations) {
-    if (graph.value(id).is_constant()) return "reads the constant '" + graph.value(id).name + "'";
+    if (graph.value(id).is_constant()) return text_of(Cause::kReadsConstant, {graph.value(id).name});
     if (graph.value(id).dtype != DataType::kF32)
-      return "its input '" + graph.value(id).name + "' is " + std::string(name_of(graph.value(id).dtype)) +
-             ", not f32";
+      return text_of(Cause::kInputType, {graph.value(id).name, std::string(name_of(graph.value(id).dtype))});
   }
   for (ValueId id : node.outputs)
     if (id != kNoValue && graph.value(id).dtype != DataType::kF32 &&
         (index.is_output(id) || !index.uses(id).empty()))
-      return "has an output of type " + std::string(name_of(graph.value(id).dtype));
+      return text_of(Cause::kOutputType, {std::string(name_of(graph.value(id).dtype))});
   return std::nullopt;
 }
 
@@ -81,9 +78,9 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
   const FloatReason excluded = selection.reason(node);
   candidate.is_excluded = excluded.has_value();
   if (candidate.rule == QuantizationRule::kActivation)
-    candidate.float_reason = "stands behind no integer operator that could absorb it";
+    candidate.float_reason = text_of(Cause::kNoAbsorber);
   else if (kernel == nullptr || candidate.rule == QuantizationRule::kFloat)
-    candidate.float_reason = std::string(target.name) + " has no integer kernel for it";
+    candidate.float_reason = text_of(Cause::kNoKernel, {target.name});
   else
     candidate.float_reason = excluded;
   if (!candidate || kernel == nullptr) return candidate;
@@ -106,7 +103,7 @@ std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& ind
     candidates.push_back(with_context([&] { return describe(graph, node); },
                                       [&] { return examine(graph, index, node, selection, target); }));
     if (candidates.back().layout && weights_disabled(graph, node, scheme))
-      candidates.back().float_reason = "its weights are left in float by their override";
+      candidates.back().float_reason = text_of(Cause::kWeightsDisabled);
   }
   return candidates;
 }

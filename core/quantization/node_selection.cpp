@@ -9,6 +9,7 @@
 #include "core/integer/forms.h"
 #include "core/near_names.h"
 #include "core/passes/passes.h"
+#include "core/quantization/reasons.h"
 
 namespace quantize {
 
@@ -156,16 +157,15 @@ NodeSelection::NodeSelection(const QuantizationScheme& scheme)
       scheme_(scheme) {}
 
 std::optional<std::string> NodeSelection::reason(const Node& node) const {
-  if (!include_.empty() && !matches(include_, node.name)) return "not among the nodes to include";
-  if (matches(exclude_, node.name)) return "excluded by its name";
-  if (scheme_.float_nodes.contains(node.name)) return "in float to meet the bound on the loss";
+  if (!include_.empty() && !matches(include_, node.name)) return text_of(Cause::kNotIncluded);
+  if (matches(exclude_, node.name)) return text_of(Cause::kExcludedByName);
+  if (scheme_.float_nodes.contains(node.name)) return text_of(Cause::kToMeetBound);
   const std::string& type = source_op_type(scheme_, node);
   const auto listed = [&](const std::vector<std::string>& types) {
     return std::find(types.begin(), types.end(), type) != types.end();
   };
-  if (!scheme_.op_types.empty() && !listed(scheme_.op_types))
-    return "not among the operator types to quantize";
-  if (listed(scheme_.exclude_op_types)) return "excluded by its operator type";
+  if (!scheme_.op_types.empty() && !listed(scheme_.op_types)) return text_of(Cause::kNotOfTypes);
+  if (listed(scheme_.exclude_op_types)) return text_of(Cause::kExcludedByType);
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/passes/passes.h"
 #include "core/quantization/channel_scales.h"
+#include "core/quantization/reasons.h"
 
 namespace quantize {
 
@@ -43,25 +44,21 @@ FloatReason OwnValues::noise_reason(ValueId id, const QuantParams& params) const
   if (scheme_.max_noise >= 1 || find_override(scheme_, name(id)) != nullptr) return std::nullopt;
   const RoundingNoise::Estimate noise = noise_.estimate(id, params.scale[0]);
   if (noise.share <= scheme_.max_noise) return std::nullopt;
-  const std::string share = percent(noise.share) + " noise";
-  const std::string effect = noise.reader == kNoNode
-                                 ? "its channels would have " + share
-                                 : "it would add " + share + " to the result of '" +
-                                       graph_.nodes[static_cast<size_t>(noise.reader)].name + "'";
-  return "rounded to steps of " + number(params.scale[0]) + ", " + effect + " (limit " +
-         percent(scheme_.max_noise) + "); its narrowest channel spans " + number(noise.narrowest_steps) +
-         " steps";
+  const std::string step = number(params.scale[0]), share = percent(noise.share),
+                    limit = percent(scheme_.max_noise), steps = number(noise.narrowest_steps);
+  if (noise.reader == kNoNode) return text_of(Cause::kNoisyChannels, {step, share, limit, steps});
+  const std::string& reader = graph_.nodes[static_cast<size_t>(noise.reader)].name;
+  return text_of(Cause::kNoisyResult, {step, share, reader, limit, steps});
 }
 
 /// Why no scale can be had of what calibration saw of the value; nothing: it can.
 FloatReason OwnValues::range_reason(ValueId id) const {
   const ValueRange* measured = ranges_.find(name(id));
   const ValueOverride* specific = find_override(scheme_, name(id));
-  if (specific != nullptr && specific->enabled && !*specific->enabled) return "left in float by its override";
-  if (measured == nullptr) return "calibration saw nothing of it";
-  if (measured->non_finite != 0)
-    return std::to_string(measured->non_finite) + " of its elements were NaN or infinite in calibration";
-  if (measured->ranges.empty()) return "calibration found no range for it";
+  if (specific != nullptr && specific->enabled && !*specific->enabled) return text_of(Cause::kDisabled);
+  if (measured == nullptr) return text_of(Cause::kUnseen);
+  if (measured->non_finite != 0) return text_of(Cause::kNotFinite, {std::to_string(measured->non_finite)});
+  if (measured->ranges.empty()) return text_of(Cause::kNoRange);
   return std::nullopt;
 }
 
@@ -81,10 +78,10 @@ PlannedValue OwnValues::decide(ValueId id) const {
   const bool whole = is_result(id) && specific == nullptr && !measured->channel_ranges.empty();
   for (const Range& range : whole ? measured->channel_ranges : measured->ranges)
     value.range = {std::min(value.range.min, range.min), std::max(value.range.max, range.max)};
-  value.reason = whole ? "max, as for all results" : measured->method;
+  value.reason = whole ? text_of(Cause::kWholeResult) : text_of(Cause::kMethod, {measured->method});
   if (specific != nullptr) {
     value.range = overridden_range(value.range, *specific);
-    value.reason += ", changed by its override";
+    value.reason = text_of(Cause::kOverridden, {value.reason});
   }
   value.candidates = measured->candidates;
   value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
@@ -92,7 +89,7 @@ PlannedValue OwnValues::decide(ValueId id) const {
   if (!noise) return value;
   if (has_channel_scales(id)) {
     value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
-    value.reason = "a scale per channel, as only depthwise convolutions read it: " + *noise;
+    value.reason = text_of(Cause::kByChannel, {*noise});
     return value;
   }
   value.params.reset();

@@ -2,6 +2,7 @@
 
 #include "core/quantization/node_selection.h"
 #include "core/quantization/quantize_weights.h"
+#include "core/quantization/reasons.h"
 
 namespace quantize {
 
@@ -33,8 +34,8 @@ std::optional<std::string> float_reason(const PlannedModel& planned, NodeId node
   if (!plan.floats_kept_clamps || own.tail == kNoNode) return std::nullopt;
   const auto tail = static_cast<size_t>(own.tail);
   if (plan.nodes[tail].placement != Placement::kFloat) return std::nullopt;
-  return plan.target + " computes the layer before '" + graph.nodes[tail].name + "' in float; '" +
-         graph.nodes[tail].name + "' stays because " + plan.nodes[tail].reason;
+  const std::string& clamp = graph.nodes[tail].name;
+  return text_of(Cause::kFloatBeforeClamp, {plan.target, clamp, clamp, plan.nodes[tail].reason});
 }
 
 PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& scheme) {

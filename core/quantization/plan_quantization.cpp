@@ -15,6 +15,7 @@
 #include "core/quantization/own_values.h"
 #include "core/quantization/plan_shields.h"
 #include "core/quantization/quantize_weights.h"
+#include "core/quantization/reasons.h"
 #include "core/quantization/shared_scales.h"
 
 namespace quantize {
@@ -135,13 +136,13 @@ class Planner {
 PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
   PlannedValue value = plan_.values[at(source)].params ? plan_.values[at(source)] : own(source);
   if (find_override(scheme_, name(id)) != nullptr) {
-    value.reason = "its override keeps it from sharing the scale of '" + name(source) + "'";
+    value.reason = text_of(Cause::kOwnOverride, {name(source)});
     value.params.reset();
     return value;
   }
   const FloatReason noise = own_.noise_reason(id, *value.params);
-  value.reason = noise.value_or("scale of '" + name(value.source) + "', handed on by '" +
-                                graph_.nodes[at(through)].name + "'");
+  value.reason =
+      noise.value_or(text_of(Cause::kHandedOn, {name(value.source), graph_.nodes[at(through)].name}));
   if (noise) value.params.reset();
   return value;
 }
@@ -152,8 +153,8 @@ FloatReason Planner::inputs_reason(const Candidate& candidate) {
     const bool multiplies = candidate.rule == QuantizationRule::kWeighted;
     if (plan_.values[at(id)].params) continue;
     const PlannedValue& value = own(id);
-    if (!value.params) return "its input '" + name(id) + "' stays float: " + value.reason;
-    if (!multiplies && !integer_[at(id)]) return "its input '" + name(id) + "' is computed in float";
+    if (!value.params) return text_of(Cause::kInputFloat, {name(id), value.reason});
+    if (!multiplies && !integer_[at(id)]) return text_of(Cause::kInputComputed, {name(id)});
   }
   return std::nullopt;
 }
@@ -219,7 +220,7 @@ FloatReason Planner::pass_through(NodeId n) {
     if (output == kNoValue || graph_.value(output).dtype != DataType::kF32) continue;
     outputs.emplace_back(output, shared(output, source, n));
     if (!outputs.back().second.params)
-      return "its output '" + name(output) + "' stays float: " + outputs.back().second.reason;
+      return text_of(Cause::kOutputFloat, {name(output), outputs.back().second.reason});
   }
   for (auto& [output, value] : outputs) {
     plan_.values[at(output)] = std::move(value);
@@ -237,18 +238,17 @@ FloatReason Planner::compute(NodeId n) {
   if (candidate.layout)
     for (ValueId input : candidate.activations)
       if (target_.find_types(params_of(input).dtype, scheme_.weights.dtype, candidate.kernel) == nullptr)
-        return std::string(target_.name) + " does not multiply the type of its input by that of its weights";
+        return text_of(Cause::kNoTypes, {target_.name});
   plan_.nodes[at(n)].returns_reals = candidate.kernel->output == OutputForm::kReals;
   if (plan_.nodes[at(n)].returns_reals || (candidate.kernel->output == OutputForm::kCodesOrReals &&
                                            (!own(output).params || !some_candidate_reads(output))))
     return std::nullopt;
   if (candidate.rule != QuantizationRule::kWeighted && own_.is_result(output))
-    return "computes results, which are not rounded once more";
+    return text_of(Cause::kMakesResults);
   const PlannedValue& value = own(output);
-  if (!value.params) return "its output '" + name(output) + "' stays float: " + value.reason;
+  if (!value.params) return text_of(Cause::kOutputFloat, {name(output), value.reason});
   for (ValueId input : candidate.activations)
-    if (params_of(input).dtype != value.params->dtype)
-      return "its input '" + name(input) + "' is of another integer type than its output";
+    if (params_of(input).dtype != value.params->dtype) return text_of(Cause::kOtherType, {name(input)});
   plan_.values[at(output)] = value;
   integer_[at(output)] = true;
   plan_chain(n, chain, *value.params);
@@ -266,18 +266,17 @@ Chain Planner::taken_chain(NodeId n) {
 }
 
 void Planner::plan_chain(NodeId n, const Chain& chain, const QuantParams& params) {
-  const auto fuse = [&](NodeId part, const char* verb) {
+  const auto fuse = [&](NodeId part, Cause cause) {
     decided_[at(part)] = true;
     plan_.nodes[at(part)].placement = Placement::kFused;
-    plan_.nodes[at(part)].reason =
-        std::string(verb) + " by '" + graph_.nodes[at(n)].name + "' before it rounds";
+    plan_.nodes[at(part)].reason = text_of(cause, {graph_.nodes[at(n)].name});
   };
   NodeId last = n;
   for (NodeId link : chain.links()) last = plan_.nodes[at(last)].tail = link;
   if (chain.function)
-    for (NodeId part : chain.function->nodes) fuse(part, "applied");
+    for (NodeId part : chain.function->nodes) fuse(part, Cause::kApplied);
   if (chain.addition) {
-    fuse(chain.addition->add, "added");
+    fuse(chain.addition->add, Cause::kAdded);
     const ValueId residual = chain.addition->other;
     if (!plan_.values[at(residual)].params) plan_.values[at(residual)] = own(residual);
   }
@@ -290,9 +289,9 @@ void Planner::plan_clamp(NodeId id, const QuantParams& params) {
   const std::string& output = name(graph_.nodes[at(id)].outputs[0]);
   if (!cuts_codes(*constant_clamp(graph_, graph_.nodes[at(id)]), params)) {
     clamp.placement = Placement::kAbsorbed;
-    clamp.reason = "implied by the range of '" + output + "'";
+    clamp.reason = text_of(Cause::kImplied, {output});
   } else {
-    clamp.reason = "the codes of '" + output + "' reach beyond its bounds";
+    clamp.reason = text_of(Cause::kNotImplied, {output});
   }
 }
 
@@ -322,7 +321,7 @@ void Planner::decide(NodeId n) {
     return;
   }
   planned.placement = Placement::kInteger;
-  planned.reason = std::string("integer kernel of ") + target_.name;
+  planned.reason = text_of(Cause::kIntegerKernel, {target_.name});
   for (ValueId id : candidate.activations)
     if (!plan_.values[at(id)].params) plan_.values[at(id)] = own(id);
 }
@@ -357,12 +356,12 @@ void Planner::take_back(NodeId n) {
     if (output != kNoValue) plan_.values[at(output)] = {};
   if (planned.tail != kNoNode) {
     plan_.nodes[at(planned.tail)].placement = Placement::kFloat;
-    plan_.nodes[at(planned.tail)].reason = "no integer operator reads its output";
+    plan_.nodes[at(planned.tail)].reason = text_of(Cause::kNoReader);
     planned.tail = kNoNode;
   }
   if (weighted) return;
   planned.placement = Placement::kFloat;
-  planned.reason = "no integer operator reads its output";
+  planned.reason = text_of(Cause::kNoReader);
 }
 
 /// The constant that the Add behind an operator without a bias input adds, if it is one per output channel.
@@ -401,7 +400,7 @@ void Planner::plan_weights(NodeId n) {
                                         find_override(scheme_, name(node.inputs[1])));
   const auto bound = [&] { return bound_of_sums(planned, weights, layout, *plan_.values[at(input)].params); };
   if (!bound().fits()) {
-    refused_[n] = "its sums could leave s32: " + bound().text();
+    refused_[n] = text_of(Cause::kSums, {bound().text()});
     return;
   }
   const bool corrects = scheme_.bias_correction != BiasCorrection::kOff;
@@ -445,7 +444,7 @@ void Planner::make_of_image(ValueId id, const ImageBytes& bytes) {
   plan_.values[at(id)].made_of = std::move(made);
   PlannedNode& affine = plan_.nodes[at(index_.producer(id))];
   affine.placement = Placement::kAbsorbed;
-  affine.reason = "done by the scales and zero points of '" + name(id) + "'";
+  affine.reason = text_of(Cause::kDoneByScales, {name(id)});
 }
 
 /// A value keeps its scale only if an integer operator reads it or makes it.
@@ -469,7 +468,7 @@ void Planner::finish_value(ValueId id) {
   if (own && !own->params)
     value.reason = own->reason;
   else
-    value.reason = "no integer operator needs it";
+    value.reason = text_of(Cause::kNotNeeded);
 }
 
 }  // namespace

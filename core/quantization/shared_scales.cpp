@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/fusion/patterns.h"
+#include "core/quantization/reasons.h"
 
 namespace quantize {
 
@@ -30,8 +31,7 @@ class SharedScales {
         if (kernel->scales == ScaleSharing::kWhereAlone)
           take_scale(x, y, node);
         else if (!join(x, y, node))
-          refused[node] = "its input '" + graph_.value(x).name +
-                          "' cannot have the scale of its output, which " + plan_.target + " wants";
+          refused[node] = text_of(Cause::kNoSharedScale, {graph_.value(x).name, plan_.target});
       }
     }
     return refused;
@@ -51,8 +51,8 @@ class SharedScales {
   }
   void set_scale(ValueId id, const PlannedValue& shared, NodeId node) {
     value(id) = shared;
-    value(id).reason = "scale of '" + graph_.value(shared.source).name + "', which '" +
-                       graph_.nodes[static_cast<size_t>(node)].name + "' makes of it";
+    value(id).reason = text_of(
+        Cause::kMadeOne, {graph_.value(shared.source).name, graph_.nodes[static_cast<size_t>(node)].name});
   }
 
   /// x and what shares its scale take that of y, if only this node reads them.

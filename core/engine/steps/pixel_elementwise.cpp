@@ -18,11 +18,9 @@ bool is_channel_vector(const Shape& vector, const Shape& image) {
 }
 
 Pairing pairing_of(const Graph& graph, const Node& node) {
-  if (node.inputs.size() != 8 || !is_u8_image(graph, node.inputs[kA]) ||
+  if (!is_plain_u8(graph, node) || !is_u8_image(graph, node.inputs[kA]) ||
       !is_u8_image(graph, node.inputs[kB]) || !is_u8_image(graph, node.outputs[0]))
     return Pairing::kNone;
-  for (size_t scale : {kA + 1, kB + 1, kYScale})
-    if (!has_scalar_params(graph, node, scale)) return Pairing::kNone;
   const Shape &a = *graph.value(node.inputs[kA]).shape, &b = *graph.value(node.inputs[kB]).shape;
   if (a == b) return Pairing::kSameShape;
   if (is_channel_vector(b, a)) return Pairing::kPerChannel;
@@ -75,11 +73,7 @@ AddU8 add_call(const Graph& graph, const Node& node) {
 StepFunction compile_row_major_add(CompileContext& context) {
   const Graph& graph = context.graph;
   const Node& node = context.node;
-  const Value &a = graph.value(node.inputs[kA]), &b = graph.value(node.inputs[kB]);
-  bool plain =
-      node.inputs.size() == 8 && a.dtype == DataType::kU8 && b.dtype == DataType::kU8 && a.shape == b.shape;
-  for (size_t scale : {kA + 1, kB + 1, kYScale}) plain = plain && has_scalar_params(graph, node, scale);
-  if (!plain) return nullptr;
+  if (!is_plain_u8(graph, node) || context.shape(kA) != context.shape(kB)) return nullptr;
   return [call = add_call(graph, node)](const StepContext& run) {
     AddU8 block = call;
     block.a = run.inputs[kA].as<uint8_t>();

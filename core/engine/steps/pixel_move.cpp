@@ -98,14 +98,12 @@ StepFunction compile_concat_rows(CompileContext& context) {
   const Graph& graph = context.graph;
   const Node& node = context.node;
   const Shape& y = context.output_shape();
-  if (graph.value(node.outputs[0]).dtype != DataType::kU8 || !has_scalar_params(graph, node, 0))
-    return nullptr;
+  if (!is_plain_u8(graph, node)) return nullptr;
   const auto axis = static_cast<size_t>(normalize_axis(node.int_attribute("axis", 0), y.size()));
   const auto outer = static_cast<size_t>(extent_product(y, 0, axis));
   std::vector<RowPiece> pieces;
   for (size_t i = kFirstTriple; i < node.inputs.size(); i += 3) {
     const Value& x = graph.value(node.inputs[i]);
-    if (x.dtype != DataType::kU8 || !has_scalar_params(graph, node, i + 1)) return nullptr;
     pieces.push_back({i, static_cast<size_t>(extent_product(*x.shape, axis, x.shape->size())), {}});
     if (!same_params(graph, node, i + 1, 0))
       pieces.back().table =
@@ -152,11 +150,11 @@ bool joins_concat(const Graph&, const Node&, size_t) {
 }
 
 bool takes_pixel_qlinear_concat(const Graph& graph, const Node& node) {
-  if (!is_along_channels(node) || !is_u8_image(graph, node.outputs[0]) || !has_scalar_params(graph, node, 0))
-    return false;
-  for (size_t i = kFirstTriple; i < node.inputs.size(); i += 3)
-    if (!is_u8_image(graph, node.inputs[i]) || !has_scalar_params(graph, node, i + 1)) return false;
-  return true;
+  const auto operands = slots_of(node).operands;
+  return is_along_channels(node) && is_plain_u8(graph, node) && is_u8_image(graph, node.outputs[0]) &&
+         std::all_of(operands.begin(), operands.end(), [&](const CodeOperand& operand) {
+           return is_u8_image(graph, node.inputs[operand.codes]);
+         });
 }
 
 bool joins_qlinear_concat(const Graph& graph, const Node& node, size_t input) {

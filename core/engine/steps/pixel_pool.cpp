@@ -69,8 +69,8 @@ struct PixelPool {
 
 /// Constant scales, and sums that fit.
 bool takes_average_pool(const Graph& graph, const Node& node) {
-  return is_image_to_image(graph, node) && has_scalar_params(graph, node, 1) &&
-         has_scalar_params(graph, node, 3) && bound_of_pool(node, *graph.value(node.inputs[0]).shape).fits();
+  return is_image_to_image(graph, node) && is_plain_u8(graph, node) &&
+         bound_of_pool(node, *graph.value(node.inputs[0]).shape).fits();
 }
 
 StepFunction compile_qlinear_average_pool(CompileContext& context) {

@@ -74,6 +74,9 @@ void for_each_pixel_run(const Storage& storage, UnitRange range, Body body) {
   });
 }
 
+/// True if an integer operator reads and makes codes of u8 alone, with constant scales, one for each operand (slots_of).
+bool is_plain_u8(const Graph& graph, const Node& node);
+
 /// An image and the codes in it.
 template <typename Code>
 struct ImageData {

@@ -1,7 +1,7 @@
 // QLinearWhere on row-major codes: one table per operand.
 #include <algorithm>
 
-#include "core/engine/steps/step.h"
+#include "core/engine/steps/pixel_steps.h"
 #include "core/integer/integer_formulas.h"
 
 namespace quantize {
@@ -45,11 +45,9 @@ StepFunction compile_where(CompileContext& context) {
   const Graph& graph = context.graph;
   const Node& node = context.node;
   const Shape& shape = context.output_shape();
-  for (size_t scale : {kX + 1, kY + 1, kZScale})
-    if (!has_scalar_params(graph, node, scale)) return nullptr;
-  for (ValueId id : {node.inputs[kX], node.inputs[kY], node.outputs[0]})
-    if (graph.value(id).dtype != DataType::kU8 || graph.value(id).shape != shape) return nullptr;
-  if (!repeats_in(context.shape(kCondition), shape)) return nullptr;
+  if (!is_plain_u8(graph, node) || context.shape(kX) != shape || context.shape(kY) != shape ||
+      !repeats_in(context.shape(kCondition), shape))
+    return nullptr;
   const ScalarParams z = scalar_params(graph, node, kZScale);
   Where step{requantize_table(scalar_params(graph, node, kX + 1), z),
              requantize_table(scalar_params(graph, node, kY + 1), z), element_count(shape),

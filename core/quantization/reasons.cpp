@@ -1,0 +1,98 @@
+// The sentences. Names stand in single quotes: reports group reasons by what is left without them.
+#include "core/quantization/reasons.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/error.h"
+
+namespace quantize {
+
+namespace {
+
+/// With {} where a detail belongs.
+struct Sentence {
+  Cause cause;
+  const char* text;
+};
+constexpr Sentence kSentences[] = {
+    {Cause::kNotIncluded, "not among the nodes to include"},
+    {Cause::kExcludedByName, "excluded by its name"},
+    {Cause::kToMeetBound, "in float to meet the bound on the loss"},
+    {Cause::kNotOfTypes, "not among the operator types to quantize"},
+    {Cause::kExcludedByType, "excluded by its operator type"},
+    {Cause::kNoKernel, "{} has no integer kernel for it"},
+    {Cause::kNoAbsorber, "stands behind no integer operator that could absorb it"},
+    {Cause::kWeightsOnLeft, "its weights stand on the left"},
+    {Cause::kTwoActivations, "multiplies two activations, which attention needs exact"},
+    {Cause::kNoMatrix, "its weights are not one matrix or kernel"},
+    {Cause::kWeightsNotFinite, "its weights are not finite f32 numbers"},
+    {Cause::kTransposed, "transposes its activations (transA)"},
+    {Cause::kScaled, "scales its product or bias (alpha, beta)"},
+    {Cause::kBiasComputed, "its bias is computed"},
+    {Cause::kBiasByRow, "its bias differs between rows"},
+    {Cause::kBiasNotFinite, "its bias is not finite"},
+    {Cause::kWeightsDisabled, "its weights are left in float by their override"},
+    {Cause::kReadsConstant, "reads the constant '{}'"},
+    {Cause::kInputType, "its input '{}' is {}, not f32"},
+    {Cause::kOutputType, "has an output of type {}"},
+    {Cause::kSumsOfCodes, "its sums could leave s32: it adds up {} codes"},
+    {Cause::kSums, "its sums could leave s32: {}"},
+    {Cause::kInputFloat, "its input '{}' stays float: {}"},
+    {Cause::kInputComputed, "its input '{}' is computed in float"},
+    {Cause::kOutputFloat, "its output '{}' stays float: {}"},
+    {Cause::kOtherType, "its input '{}' is of another integer type than its output"},
+    {Cause::kNoTypes, "{} does not multiply the type of its input by that of its weights"},
+    {Cause::kMakesResults, "computes results, which are not rounded once more"},
+    {Cause::kNoReader, "no integer operator reads its output"},
+    {Cause::kNoSharedScale, "its input '{}' cannot have the scale of its output, which {} wants"},
+    {Cause::kFloatBeforeClamp, "{} computes the layer before '{}' in float; '{}' stays because {}"},
+    {Cause::kIntegerKernel, "integer kernel of {}"},
+    {Cause::kApplied, "applied by '{}' before it rounds"},
+    {Cause::kAdded, "added by '{}' before it rounds"},
+    {Cause::kImplied, "implied by the range of '{}'"},
+    {Cause::kNotImplied, "the codes of '{}' reach beyond its bounds"},
+    {Cause::kDoneByScales, "done by the scales and zero points of '{}'"},
+    {Cause::kMethod, "{}"},
+    {Cause::kWholeResult, "max, as for all results"},
+    {Cause::kOverridden, "{}, changed by its override"},
+    {Cause::kByChannel, "a scale per channel, as only depthwise convolutions read it: {}"},
+    {Cause::kHandedOn, "scale of '{}', handed on by '{}'"},
+    {Cause::kMadeOne, "scale of '{}', which '{}' makes of it"},
+    {Cause::kNotNeeded, "no integer operator needs it"},
+    {Cause::kDisabled, "left in float by its override"},
+    {Cause::kUnseen, "calibration saw nothing of it"},
+    {Cause::kNotFinite, "{} of its elements were NaN or infinite in calibration"},
+    {Cause::kNoRange, "calibration found no range for it"},
+    {Cause::kOwnOverride, "its override keeps it from sharing the scale of '{}'"},
+    {Cause::kNoisyChannels,
+     "rounded to steps of {}, its channels would have {} noise (limit {}); its narrowest channel "
+     "spans {} steps"},
+    {Cause::kNoisyResult,
+     "rounded to steps of {}, it would add {} noise to the result of '{}' (limit {}); its narrowest "
+     "channel spans "
+     "{} steps"},
+};
+
+}  // namespace
+
+std::string text_of(Cause cause, std::initializer_list<std::string> details) {
+  const auto sentence = std::find_if(std::begin(kSentences), std::end(kSentences),
+                                     [&](const Sentence& each) { return each.cause == cause; });
+  if (sentence == std::end(kSentences)) throw Error(ErrorKind::kInternal, "a cause has no sentence");
+  std::string text;
+  auto next = details.begin();
+  for (const char* at = sentence->text; *at != '\0'; ++at) {
+    if (at[0] != '{' || at[1] != '}') {
+      text += *at;
+      continue;
+    }
+    if (next == details.end()) throw Error(ErrorKind::kInternal, "a reason lacks a detail");
+    text += *next++;
+    ++at;
+  }
+  if (next != details.end()) throw Error(ErrorKind::kInternal, "a reason has a detail too many");
+  return text;
+}
+
+}  // namespace quantize
