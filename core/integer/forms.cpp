@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/ops/support/resample.h"
+#include "core/passes/idle_attributes.h"
 
 namespace quantize {
 
@@ -78,22 +79,6 @@ bool knows(const IntegerForm& form, std::string_view attribute) {
   return std::find(form.attributes.begin(), form.attributes.end(), attribute) != form.attributes.end();
 }
 
-/// True if an attribute that an integer operator lacks has the value that its absence means: all of them are
-/// factors or distances between taps.
-bool is_one(const Attribute& attribute) {
-  if (const auto* value = std::get_if<float>(&attribute)) return *value == 1;
-  const auto* values = std::get_if<std::vector<int64_t>>(&attribute);
-  return values != nullptr &&
-         std::all_of(values->begin(), values->end(), [](int64_t value) { return value == 1; });
-}
-
-/// The attributes that newer opsets gave to float operators, and those that integer ones left out.
-bool is_idle(const Node& node, std::string_view name, const Attribute& attribute) {
-  const bool has_neutral_one =
-      (node.op_type == "AveragePool" && name == "dilations") || (node.op_type == "Gemm" && name == "beta");
-  return has_neutral_one && is_one(attribute);
-}
-
 }  // namespace
 
 bool blends(const Graph& graph, const Node& node) {
@@ -164,14 +149,6 @@ bool keeps_meaning_on_codes(const Node& node) {
     return knows(*form, entry.first) || is_idle(node, entry.first, entry.second);
   });
   return known && (form->differs == nullptr || !form->differs(node));
-}
-
-void drop_idle_attributes(Node& node) {
-  const IntegerForm* form = integer_form_of(node);
-  if (form == nullptr) return;
-  std::erase_if(node.attributes, [&](const auto& entry) {
-    return !knows(*form, entry.first) && is_idle(node, entry.first, entry.second);
-  });
 }
 
 }  // namespace quantize

@@ -82,7 +82,4 @@ bool makes_reals(const Node& node);
 /// Source: the schemas of ONNX and onnxruntime ContribOperators; the meaning was tried with ONNX Runtime 1.32.
 bool keeps_meaning_on_codes(const Node& node);
 
-/// Removes the attributes that the integer form does not know and that change nothing as they stand.
-void drop_idle_attributes(Node& node);
-
 }  // namespace quantize

@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "core/integer/forms.h"
 #include "core/ops/op.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/window.h"
+#include "core/passes/idle_attributes.h"
 #include "core/passes/passes.h"
 
 namespace quantize {

@@ -28,8 +28,6 @@ ROOMS["tests"] = ["tests", *ROOMS]
 
 # file -> (headers beyond a wall that it includes all the same, why). An entry that is not needed fails the check.
 THROUGH_THE_WALL = {
-    "core/passes/plain_forms.cpp": (["core/integer/forms.h"],
-                                    "attributes that change nothing go once, in the one pass over forms"),
     "calibration/statistics/decide_ranges.h": (["core/quantization/scheme.h"], "the scheme names each value's method"),
 }
 

@@ -8,6 +8,7 @@
 #include "core/integer/forms.h"
 #include "core/integer/lowering.h"
 #include "core/ops/op.h"
+#include "core/passes/idle_attributes.h"
 #include "core/passes/passes.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"
