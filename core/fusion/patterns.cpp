@@ -41,6 +41,12 @@ bool is_quantize(const Node& node) {
   return node.op_type == "QuantizeLinear" && node.domain.empty();
 }
 
+NodeId quantize_reading(const Graph& graph, const GraphIndex& index, ValueId real) {
+  if (!index.single_use(real) || index.uses(real)[0].input != 0) return kNoNode;
+  const NodeId reader = index.uses(real)[0].node;
+  return is_quantize(graph.nodes[static_cast<size_t>(reader)]) ? reader : kNoNode;
+}
+
 const Tensor* constant_factor(const Graph& graph, const Node& node) {
   const bool scales = node.domain.empty() && (node.op_type == "Mul" || node.op_type == "Div");
   const Tensor* factor = scales ? graph.constant(node.inputs[1]) : nullptr;
@@ -104,10 +110,14 @@ bool cuts_codes(const Clamp& clamp, const QuantParams& params) {
   return cuts_codes(clamp, params.scale, params.zero_point, {params.quant_min, params.quant_max});
 }
 
+bool is_image_kernel(Dims weights) {
+  return weights.size() == 4 && is_static(weights);
+}
+
 bool is_image_conv(const Graph& graph, const Node& node) {
   if (node.op_type != "Conv" || !node.domain.empty()) return false;
   const auto& weights = graph.value(node.inputs[1]).shape;
-  return weights && weights->size() == 4 && is_static(*weights);
+  return weights && is_image_kernel(*weights);
 }
 
 bool is_depthwise(const Node& conv, Dims weights) {

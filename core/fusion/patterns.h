@@ -42,6 +42,9 @@ std::optional<Clamp> constant_clamp(const Graph& graph, const Node& node);
 /// True for ONNX's QuantizeLinear.
 bool is_quantize(const Node& node);
 
+/// The QuantizeLinear that alone reads the reals, which are no output; kNoNode: there is none.
+NodeId quantize_reading(const Graph& graph, const GraphIndex& index, ValueId real);
+
 /// The constant of one element by which a Mul or Div scales its first input; nullptr for any other node.
 const Tensor* constant_factor(const Graph& graph, const Node& node);
 
@@ -85,6 +88,9 @@ bool is_row(const Tensor& tensor, int64_t columns);
 /// The numbers of a constant of `columns` columns and one row, or of one element, which stands for all of
 /// them; nothing for any other shape.
 std::optional<std::vector<float>> row_of(const Tensor& tensor, int64_t columns);
+
+/// True for weights [outputs, inputs of one group, kernel height, kernel width] of known extents.
+bool is_image_kernel(Dims weights);
 
 /// True for a Conv of two spatial axes whose weights have a known shape.
 bool is_image_conv(const Graph& graph, const Node& node);

@@ -73,11 +73,11 @@ std::optional<Codes> Islands::fused_operand(ValueId id, int64_t channels) {
 
 /// The codes of the QuantizeLinear that alone reads a value.
 std::optional<Codes> Islands::rounded(ValueId real, IslandResult& found) {
-  if (is_kept(real) || !index_.single_use(real) || index_.uses(real)[0].input != 0) return std::nullopt;
-  const NodeId reader = index_.uses(real)[0].node;
-  const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+  const NodeId reader = is_kept(real) ? kNoNode : quantize_reading(graph_, index_, real);
+  if (reader == kNoNode) return std::nullopt;
   found.absorbed.push_back(reader);
-  return is_quantize(node) ? codes_of(node, node.outputs[0]) : std::nullopt;
+  const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+  return codes_of(node, node.outputs[0]);
 }
 
 std::optional<IslandResult> Islands::result(ValueId id) {

@@ -184,7 +184,7 @@ class QOperatorLowering {
 
   void lower_conv(const Node& conv, NodeId place) {
     const auto w = islands_.weights(conv.inputs[1], 0);
-    if (!w || graph_.constant(w->codes)->shape().size() != 4) return;
+    if (!w || !is_image_kernel(graph_.constant(w->codes)->shape())) return;
     if (runtime_ == Runtime::kOwn && lower_fused_conv(conv, place, *w)) return;
     const auto x = islands_.operand(conv.inputs[0]);
     const auto y = x ? islands_.result(conv.outputs[0]) : std::nullopt;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/fusion/patterns.h"
 #include "core/ops/support/window.h"
 
 namespace quantize {
@@ -30,7 +31,7 @@ std::optional<TransposedPhases::Axis> phases_of(const WindowAxis& window) {
 }  // namespace
 
 std::optional<TransposedPhases> phases_of(const Node& conv, Dims w) {
-  if (w.size() != 4 || conv.int_attribute("group", 1) != 1 || conv.has_attribute("output_shape"))
+  if (!is_image_kernel(w) || conv.int_attribute("group", 1) != 1 || conv.has_attribute("output_shape"))
     return std::nullopt;
   constexpr int64_t kProbe = 64;  // any extent: without output_shape, padding does not depend on it
   const Window window = conv_transpose_window(conv, Shape{1, w[0], kProbe, kProbe}, w);

@@ -45,7 +45,7 @@ class FunctionFuser {
     fused.outputs = node(end).outputs;
     for (NodeId n : nodes) dropped_[static_cast<size_t>(n)] = true;
     NodeId place = end;
-    if (const NodeId rounding = quantize_reading(fused.outputs[0]); rounding != kNoNode) {
+    if (const NodeId rounding = rounding_behind(fused.outputs[0]); rounding != kNoNode) {
       place = rounding;
       dropped_[static_cast<size_t>(rounding)] = true;
       fused.inputs.insert(fused.inputs.end(), node(rounding).inputs.begin() + 1, node(rounding).inputs.end());
@@ -56,14 +56,11 @@ class FunctionFuser {
   }
 
   /// The QuantizeLinear to one scale that alone reads a value; kNoNode: none.
-  NodeId quantize_reading(ValueId id) const {
-    if (is_kept(id) || !index_.single_use(id)) return kNoNode;
-    const NodeId reader = index_.uses(id)[0].node;
-    const Node& rounding = node(reader);
-    if (!is_quantize(rounding) || rounding.input(2) == kNoValue || index_.uses(id)[0].input != 0)
-      return kNoNode;
-    const auto params = constant_params(graph_, rounding, 1);
-    const DataType dtype = graph_.value(rounding.outputs[0]).dtype;
+  NodeId rounding_behind(ValueId id) const {
+    const NodeId reader = is_kept(id) ? kNoNode : quantize_reading(graph_, index_, id);
+    if (reader == kNoNode || node(reader).input(2) == kNoValue) return kNoNode;
+    const auto params = constant_params(graph_, node(reader), 1);
+    const DataType dtype = graph_.value(node(reader).outputs[0]).dtype;
     const bool is_code = dtype == DataType::kU8 || dtype == DataType::kS8;
     return params && params->per_tensor() && is_code ? reader : kNoNode;
   }

@@ -403,7 +403,7 @@ StepFunction compile_pixel_conv(CompileContext& context) {
 bool is_pixel_conv(const Graph& graph, const Node& node) {
   if (!is_qlinear_conv(node)) return false;
   const Tensor* weights = graph.constant(node.input(kW));
-  return weights != nullptr && weights->shape().size() == 4 && is_u8_image(graph, node.inputs[kX]) &&
+  return weights != nullptr && is_image_kernel(weights->shape()) && is_u8_image(graph, node.inputs[kX]) &&
          is_u8_image(graph, node.outputs[0]) && has_conv_constants(graph, node, operands_of(node, *weights));
 }
 
