@@ -101,3 +101,26 @@ TEST_CASE("depthwise: each output channel reads the input channel of its number"
     CHECK(is_image_conv(graph, graph.nodes[n]) == image[n]);
   }
 }
+
+TEST_CASE("quantize_reading: the QuantizeLinear that alone reads reals", "[patterns]") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {2, 3});
+  const ValueId scale = b.constant("scale", Tensor::scalar(0.1f)),
+                zero = b.constant("zero", Tensor::of<uint8_t>({}, {0}));
+  const ValueId alone = b.node("Abs", {x}), twice = b.node("Neg", {x}), scaled = b.node("Exp", {x});
+  const ValueId codes = b.node("QuantizeLinear", {alone, scale, zero});
+  const Graph graph = b.build({codes, b.node("QuantizeLinear", {twice, scale, zero}), twice,
+                               b.node("QuantizeLinear", {x, scaled, zero})});
+  const GraphIndex index(graph);
+  CHECK(quantize_reading(graph, index, alone) == index.producer(codes));
+  CHECK(quantize_reading(graph, index, twice) == kNoNode);   // an output too
+  CHECK(quantize_reading(graph, index, scaled) == kNoNode);  // read as a scale
+  CHECK(quantize_reading(graph, index, codes) == kNoNode);
+}
+
+TEST_CASE("is_image_kernel: two spatial axes of known extents", "[patterns]") {
+  CHECK(is_image_kernel(Shape{4, 3, 1, 1}));
+  CHECK_FALSE(is_image_kernel(Shape{4, 3, 5}));
+  CHECK_FALSE(is_image_kernel(Shape{4, 3, 3, 3, 3}));
+  CHECK_FALSE(is_image_kernel(Shape{4, 3, kUnknownDim, 1}));
+}
