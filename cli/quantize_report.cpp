@@ -77,6 +77,7 @@ Json steps_json(const ChosenPlan& chosen) {
                     {"before", quality_json(step.before)},
                     {"after", quality_json(step.after)},
                     {"gain", or_null(gain_of(step))},
+                    {"given_up", step.given_up},
                     {"worsens_a_channel", step.worsens},
                     {"kept", step.kept},
                     {"taken_back", step.taken_back},

@@ -81,10 +81,12 @@ class PlanSearch {
     PlanStep tried{.name = step.name,
                    .changed = variation->changed,
                    .before = best_.quality,
-                   .after = validator_->judge(insert_qdq(planned))};
+                   .after = judge(planned, step)};
+    tried.given_up = best_.quality && tried.after.judged.size() < best_.quality->judged.size();
     tried.worsens = best_.quality && tried.after.worsens_a_channel_of(*best_.quality);
     const std::optional<double> gain = best_.quality ? tried.after.gain_over(*best_.quality) : std::nullopt;
-    tried.kept = !best_.quality || (!tried.worsens && gain && *gain > needed_gain(step.least_gain));
+    tried.kept =
+        !best_.quality || (!tried.given_up && !tried.worsens && gain && *gain > needed_gain(step.least_gain));
     tried.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     if (tried.kept) {
       kept_.push_back(
@@ -93,6 +95,12 @@ class PlanSearch {
     }
     best_.steps.push_back(std::move(tried));
     count_trial();
+  }
+
+  Quality judge(const PlannedModel& planned, const SearchStep& step) const {
+    const Graph qdq = insert_qdq(planned);
+    if (!best_.quality) return validator_->judge(qdq);
+    return validator_->judge(qdq, {*best_.quality, needed_gain(step.least_gain)});
   }
 
   /// The quantile of Student's distribution that is as rare as this many standard errors of the normal one,

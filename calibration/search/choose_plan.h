@@ -24,7 +24,8 @@ struct PlanStep {
   std::optional<size_t> changed = {};  // tensors that were equalized, values whose single ranges are others
   std::optional<Quality> before;       // nothing for what the search starts from
   Quality after;
-  bool worsens = false;  // a channel of an output: then it is not kept, whatever it gains
+  bool given_up = false;  // after a part of the samples (Validator::judge): `after` is of these alone
+  bool worsens = false;   // a channel of an output: then it is not kept, whatever it gains
   bool kept = false;
   bool taken_back = false;  // kept at first, but not confirmed
   double seconds = 0;
@@ -53,7 +54,7 @@ struct ChosenPlan {
 /// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
 /// kFallbackMethod and biases corrected in closed form (if the scheme corrects them). Every step of
 /// all_search_steps that applies varies the best recipe so far. Its plan replaces the best one if the
-/// network's outputs on the held-back samples gain more than SearchStep::least_gain (Quality::gain_over) and
+/// network's outputs on the held-back samples (a hopeless one is given up after a quarter of them) gain more than SearchStep::least_gain (Quality::gain_over) and
 /// none of their channels gets much worse (Quality::worsens_a_channel_of).
 ///
 /// A step that `scheme.without` names is not tried, nor one that combines it.

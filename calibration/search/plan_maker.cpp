@@ -101,10 +101,12 @@ size_t PlanMaker::equalize() {
   if (changed == 0) return 0;
   const size_t count = std::min(fitted_count(), kEqualizedSamples);
   const SampleLoader load = loader();
+  CalibrateOptions options = options_;
+  options.known = &statistics_;
   StatisticsTable seen = calibrate(
-      *equalized_, count, [&](size_t i) { return load(i * fitted_count() / count); }, options_);
-  equalized_statistics_.values.merge(seen.values);  // what is known under its name stays
-  equalized_statistics_.taps = std::move(seen.taps);
+      *equalized_, count, [&](size_t i) { return load(i * fitted_count() / count); }, options);
+  equalized_statistics_.values.merge(seen.values);
+  for (auto& [name, taps] : seen.taps) equalized_statistics_.taps[name] = std::move(taps);
   return changed;
 }
 

@@ -43,6 +43,19 @@ std::optional<double> in_standard_errors(const std::vector<double>& values) {
   return mean / error;
 }
 
+/// Where the samples that judged both stand in each.
+std::vector<std::pair<size_t, size_t>> shared_samples(const Quality& a, const Quality& b) {
+  std::vector<std::pair<size_t, size_t>> places;
+  if (a.judged == b.judged)
+    for (size_t i = 0; i < std::max(a.errors.size(), a.channel_errors.size()); ++i) places.emplace_back(i, i);
+  else
+    for (size_t i = 0, k = 0; i < a.judged.size(); ++i) {
+      while (k < b.judged.size() && b.judged[k] < a.judged[i]) ++k;
+      if (k < b.judged.size() && b.judged[k] == a.judged[i]) places.emplace_back(i, k);
+    }
+  return places;
+}
+
 }  // namespace
 
 std::optional<double> Quality::sqnr_db() const {
@@ -72,11 +85,11 @@ std::optional<double> Quality::drop() const {
 std::optional<double> Quality::gain_over(const Quality& other) const {
   std::vector<double> gains;
   size_t infinite = 0, infinite_in_other = 0;
-  for (size_t s = 0; s < errors.size(); ++s) {
-    if (std::isfinite(errors[s]) && std::isfinite(other.errors[s]))
-      gains.push_back(std::sqrt(other.errors[s]) - std::sqrt(errors[s]));
-    infinite += std::isinf(errors[s]);
-    infinite_in_other += std::isinf(other.errors[s]);
+  for (const auto& [own, its] : shared_samples(*this, other)) {
+    if (std::isfinite(errors[own]) && std::isfinite(other.errors[its]))
+      gains.push_back(std::sqrt(other.errors[its]) - std::sqrt(errors[own]));
+    infinite += std::isinf(errors[own]);
+    infinite_in_other += std::isinf(other.errors[its]);
   }
   if (infinite != infinite_in_other) return infinite > infinite_in_other ? -kMostGain : kMostGain;
   if (std::all_of(gains.begin(), gains.end(), [](double gain) { return gain == 0; })) return 0;
@@ -86,13 +99,14 @@ std::optional<double> Quality::gain_over(const Quality& other) const {
 bool Quality::worsens_a_channel_of(const Quality& other) const {
   constexpr double kMuch = 1.25, kChance = 0.2;
   const size_t channels = channel_errors.empty() ? 0 : channel_errors[0].size();
+  const auto samples = shared_samples(*this, other);
   for (size_t c = 0; c < channels; ++c) {
     double own = 0, others = 0;
     std::vector<double> losses;
-    for (size_t s = 0; s < channel_errors.size(); ++s) {
-      own += channel_errors[s][c];
-      others += other.channel_errors[s][c];
-      losses.push_back(channel_errors[s][c] - other.channel_errors[s][c]);
+    for (const auto& [at, other_at] : samples) {
+      own += channel_errors[at][c];
+      others += other.channel_errors[other_at][c];
+      losses.push_back(channel_errors[at][c] - other.channel_errors[other_at][c]);
     }
     if (!(own > kMuch * others)) continue;
     const std::optional<double> loss = std::isfinite(own) ? in_standard_errors(losses) : std::nullopt;
@@ -220,16 +234,51 @@ Quality Validator::judge_errors(const Sample& sample, const std::vector<Tensor>&
 
 Quality Validator::judge(const Graph& network) const {
   Engine engine(network, {.kernels = &kernels_});
-  std::vector<Quality> parts(samples_.size());
-  std::vector<std::vector<std::vector<SampleAgreement>>> rows(samples_.size());
-  parallel_for(samples_.size(), threads_, [&](size_t s, int) {
-    const std::vector<Tensor> computed = engine.run(samples_[s].inputs);
-    parts[s] = judge_errors(samples_[s], computed);
-    judge_rows(samples_[s], computed, parts[s], rows[s]);
+  Judgement judgement(samples_.size());
+  std::vector<size_t> all(samples_.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  judge_on(all, engine, judgement);
+  return total(std::move(judgement), network);
+}
+
+Quality Validator::judge(const Graph& network, const Rival& rival) const {
+  const size_t count = samples_.size(), first = count / 4;
+  if (count < kFewestRaced) return judge(network);
+  std::vector<size_t> part, rest;
+  for (size_t i = 0; i < count; ++i) ((i + 1) * first / count > i * first / count ? part : rest).push_back(i);
+  Engine engine(network, {.kernels = &kernels_});
+  Judgement judgement(count);
+  judge_on(part, engine, judgement);
+  const Quality early = total(judgement, network);
+  if (const std::optional<double> gain = early.gain_over(rival.quality)) {
+    // The gain of all samples is the sum of those of two parts, each times the root of its share.
+    const double share = static_cast<double>(first) / static_cast<double>(count);
+    const double left = (rival.needed_gain - std::sqrt(share) * *gain) / std::sqrt(1 - share);
+    if (left > kHopeless) return early;
+  }
+  judge_on(rest, engine, judgement);
+  return total(std::move(judgement), network);
+}
+
+void Validator::judge_on(const std::vector<size_t>& samples, Engine& engine, Judgement& judgement) const {
+  parallel_for(samples.size(), threads_, [&](size_t i, int) {
+    const Sample& sample = samples_[samples[i]];
+    const std::vector<Tensor> computed = engine.run(sample.inputs);
+    Judged judged{judge_errors(sample, computed), {}};
+    judge_rows(sample, computed, judged.quality, judged.rows);
+    judgement[samples[i]] = std::move(judged);
   });
+}
+
+/// Adds up in the order of the samples, so that the sums do not depend on threads.
+Quality Validator::total(Judgement judgement, const Graph& network) const {
   Quality quality;
   quality.outputs.resize(network.outputs.size());
-  for (const Quality& part : parts) {  // in one order, so that the sums do not depend on threads
+  std::vector<std::vector<SampleAgreement>> rows;
+  for (size_t s = 0; s < judgement.size(); ++s) {
+    if (!judgement[s]) continue;
+    const Quality& part = judgement[s]->quality;
+    quality.judged.push_back(s);
     quality.labelled += part.labelled;
     quality.reference_right += part.reference_right;
     quality.candidate_right += part.candidate_right;
@@ -237,10 +286,9 @@ Quality Validator::judge(const Graph& network) const {
     quality.errors.push_back(part.errors[0]);
     quality.channel_errors.push_back(part.channel_errors[0]);
     for (size_t i = 0; i < part.outputs.size(); ++i) quality.outputs[i].add(part.outputs[i]);
+    std::move(judgement[s]->rows.begin(), judgement[s]->rows.end(), std::back_inserter(rows));
   }
-  std::vector<std::vector<SampleAgreement>> all;
-  for (auto& of_sample : rows) std::move(of_sample.begin(), of_sample.end(), std::back_inserter(all));
-  quality.tasks = agreement_.total(all);
+  quality.tasks = agreement_.total(rows);
   return quality;
 }
 

@@ -12,6 +12,8 @@
 
 namespace quantize {
 
+class Engine;
+
 /// The calibration images, to be loaded again.
 struct SampleSet {
   size_t count = 0;
@@ -34,6 +36,8 @@ struct Quality {
   size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
   std::vector<TaskFigures> tasks;  // agreement, in the order of the graph's outputs
   std::vector<Deviation> outputs;  // likewise
+  /// Ascending: which of the held-back samples judged it. What follows per sample is in this order.
+  std::vector<size_t> judged;
   /// Per sample: the SQNR of its worst output.
   std::vector<std::optional<double>> sample_sqnrs;
   /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm, detections
@@ -47,19 +51,25 @@ struct Quality {
   std::optional<double> agreement() const;       // percent, of the worst output that has one; see TaskFigures
   std::optional<double> drop() const;  // of top-1, in points of the labelled samples, if there are any
 
-  /// By how much the roots of the errors are lower than another network's on the same samples, on average, in
-  /// standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors
+  /// By how much the roots of the errors are lower than another network's on the samples that judged both, on average,
+  /// in standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors
   /// themselves the few largest would decide. A network with more samples of infinite error than the other's
   /// loses by kMostGain; those that are infinite in both do not count. Nothing where samples do not differ in
   /// their gain, as copies do not: then it is not known how much chance explains.
   std::optional<double> gain_over(const Quality& other) const;
   static constexpr double kMostGain = 1000;
 
-  /// True if some channel of the outputs is much worse than another network's on the same samples, whatever
+  /// True if some channel of the outputs is much worse than another network's on the samples that judged both, whatever
   /// all channels gain together: its error is larger by a quarter, and that one of as many channels seems so
   /// by chance is less likely than one in five. A program may read one channel of many first, as the
   /// objectness of a detector is.
   bool worsens_a_channel_of(const Quality& other) const;
+};
+
+/// The network that another is to replace.
+struct Rival {
+  const Quality& quality;  // on all held-back samples
+  double needed_gain = 0;  // that the other must exceed, in standard errors
 };
 
 /// Objections to a network, a sentence each: that most held-back samples disagree with it, or that
@@ -78,6 +88,13 @@ class Validator {
   /// Runs a quantized form of the graph: with the same inputs and outputs. Thread counts do not show.
   Quality judge(const Graph& network) const;
 
+  /// The same, with an early end for a network that has next to no chance against the rival: the first part of the
+  /// samples, a quarter evenly spread, judges alone where the others would have to gain more than kHopeless standard
+  /// errors to lift the gain to what is needed. Below kFewestRaced samples all judge.
+  Quality judge(const Graph& network, const Rival& rival) const;
+  static constexpr double kHopeless = 3;
+  static constexpr size_t kFewestRaced = 32;
+
   /// Errors: those of check_meaning, by what the outputs were taken for.
   void check_meaning(bool needs_agreement, bool needs_classes) const;
 
@@ -89,6 +106,16 @@ class Validator {
     std::vector<Tensor> inputs, outputs;
     std::vector<std::optional<int64_t>> labels;  // one a row
   };
+  /// One sample of one network.
+  struct Judged {
+    Quality quality;
+    std::vector<std::vector<SampleAgreement>> rows;
+  };
+  /// Per held-back sample; nothing for one that has not judged.
+  using Judgement = std::vector<std::optional<Judged>>;
+  /// Adds the samples of these numbers.
+  void judge_on(const std::vector<size_t>& samples, Engine& engine, Judgement& judgement) const;
+  Quality total(Judgement judgement, const Graph& network) const;
   void judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
                   std::vector<std::vector<SampleAgreement>>& rows) const;
   void drop_overflowing(const Graph& graph, const SampleSet& set);

@@ -35,7 +35,7 @@ std::map<size_t, std::vector<std::string>> run_once(const Graph& graph, size_t c
                                                     StatisticsTable& table) {
   const KernelTable& kernels = options.kernels == nullptr ? best_kernels() : *options.kernels;
   Engine engine(graph, {.kernels = &kernels, .keep = values_to_observe(graph)});
-  StatisticsCollector collector(graph, kernels);
+  StatisticsCollector collector(graph, kernels, options.known);
   std::map<size_t, std::vector<std::string>> non_finite;
   std::mutex mutex;
   size_t done = 0;

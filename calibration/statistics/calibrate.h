@@ -36,6 +36,8 @@ struct CalibrateOptions {
   SampleRejecter reject = {};
   Budget budget = {};              // of optional work
   SampleCensus* census = nullptr;  // gets the facts of every sample that is used
+  /// Statistics that are there already: values with a name in them are not observed. nullptr: none.
+  const StatisticsTable* known = nullptr;
 };
 
 /// Runs `graph` once on each of `count` samples and collects the statistics of its activations, every value

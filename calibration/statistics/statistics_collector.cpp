@@ -38,12 +38,13 @@ std::vector<bool> values_to_observe(const Graph& graph) {
   return observed;
 }
 
-StatisticsCollector::StatisticsCollector(const Graph& graph, const KernelTable& kernels)
+StatisticsCollector::StatisticsCollector(const Graph& graph, const KernelTable& kernels,
+                                         const StatisticsTable* known)
     : graph_(graph), kernels_(kernels), entries_(graph.values.size()) {
   const std::vector<bool> observed = values_to_observe(graph);
   const ChannelAxes axes = channel_axes(graph, GraphIndex(graph));
   for (size_t i = 0; i < entries_.size(); ++i) {
-    if (!observed[i]) continue;
+    if (!observed[i] || (known != nullptr && known->values.contains(graph.values[i].name))) continue;
     entries_[i] = std::make_unique<Entry>();
     entries_[i]->channel_axis = axes[i];
   }

@@ -19,8 +19,8 @@ std::vector<bool> values_to_observe(const Graph& graph);
 /// it adds up is exact, the order in which threads arrive does not show in the result.
 class StatisticsCollector {
  public:
-  /// `graph` and `kernels` must outlive the collector.
-  StatisticsCollector(const Graph& graph, const KernelTable& kernels);
+  /// `graph` and `kernels` must outlive the collector. Values that `known` has by name are left out; nullptr: none.
+  StatisticsCollector(const Graph& graph, const KernelTable& kernels, const StatisticsTable* known);
   ~StatisticsCollector();
 
   /// Adds a value of the sample at `position` in the order of all samples. Thread-safe. Values that are not f32 or have

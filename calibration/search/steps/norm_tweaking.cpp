@@ -34,11 +34,15 @@ class MomentSums {
     sums = {static_cast<double>(y.size()) / static_cast<double>(channels_), std::vector<double>(channels_),
             std::vector<double>(channels_)};
     const auto* at = y.as<float>();
-    for (size_t row = 0; row < static_cast<size_t>(y.size()) / inner; ++row, at += inner)
+    for (size_t row = 0; row < static_cast<size_t>(y.size()) / inner; ++row, at += inner) {
+      double sum = 0, squares = 0;
       for (size_t i = 0; i < inner; ++i) {
-        sums.sum[row % channels_] += double{at[i]};
-        sums.squares[row % channels_] += double{at[i]} * double{at[i]};
+        sum += double{at[i]};
+        squares += double{at[i]} * double{at[i]};
       }
+      sums.sum[row % channels_] += sum;
+      sums.squares[row % channels_] += squares;
+    }
   }
 
   ChannelMoments moments() const {

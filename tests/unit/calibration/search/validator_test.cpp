@@ -3,6 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <numeric>
+
+#include "calibration/search/recipe.h"
 #include "calibration/search/sensitivity.h"
 #include "tests/support/graph_builder.h"
 
@@ -193,4 +196,52 @@ TEST_CASE("Validator: of detections, rows without an object are no error") {
   CHECK(of_nothing.sqnr_db() < 100.0);  // which has every row
   const Quality of_object = validator.judge(detector({0, 0, 0.01f, 0, 0, 0, 0, 0}));
   CHECK(of_object.errors[0] > 0);
+}
+
+namespace {
+
+/// The classifier whose weights are moved by up to `error`, some up and some down.
+Graph moved_classifier(float error, uint32_t seed) {
+  Graph graph = classifier();
+  const Tensor moves = test::random_tensor({3, 5}, seed, -error, error);
+  float* weights = graph.value(graph.find_value("w")).initializer.mutable_data<float>();
+  for (int64_t i = 0; i < moves.size(); ++i) weights[i] += moves.data<float>()[i];
+  return graph;
+}
+
+}  // namespace
+
+TEST_CASE("Validator: a network without a chance is judged by a quarter of the samples, others by all") {
+  const Graph graph = classifier();
+  const SampleSet set{.count = 64, .load = sample, .held_back = 64};
+  std::vector<size_t> all(64);
+  std::iota(all.begin(), all.end(), size_t{0});
+  for (const int threads : {1, 3}) {
+    CalibrateOptions options;
+    options.threads = threads;
+    const Validator validator(graph, all, set, options);
+    const Quality best = validator.judge(moved_classifier(0.01f, 1));
+    CHECK(best.judged == all);
+    const Quality hopeless = validator.judge(moved_classifier(0.2f, 2), {best, kAnyGain});
+    REQUIRE(hopeless.judged.size() == 16);
+    for (size_t i = 0; i < 16; ++i) CHECK(hopeless.judged[i] / 4 == i);  // evenly spread
+    const Quality whole = validator.judge(moved_classifier(0.2f, 2));
+    for (size_t i = 0; i < 16; ++i) CHECK(hopeless.errors[i] == whole.errors[hopeless.judged[i]]);
+    CHECK(*hopeless.gain_over(best) < 0);
+    for (const float error : {0.005f, 0.01f}) {
+      const Graph near = moved_classifier(error, 3);
+      const Quality raced = validator.judge(near, {best, kAnyGain}), judged = validator.judge(near);
+      CHECK(raced.judged == all);
+      CHECK(raced.errors == judged.errors);
+      CHECK(raced.sqnr_db() == judged.sqnr_db());
+    }
+  }
+}
+
+TEST_CASE("Validator: few samples judge together") {
+  const Graph graph = classifier();
+  const std::vector<size_t> few{0, 1, 2, 3, 4, 5, 6, 7};
+  const Validator validator(graph, few, images(8), {});
+  const Quality best = validator.judge(moved_classifier(0.01f, 1));
+  CHECK(validator.judge(moved_classifier(0.5f, 2), {best, kClearGain}).judged == few);
 }
