@@ -52,6 +52,27 @@ const Tensor* Node::tensor_attribute(const std::string& key) const {
   throw Error(ErrorKind::kInvalidModel, "attribute '" + key + "' has the wrong type");
 }
 
+const Graph& Node::body(const std::string& key) const {
+  const auto found = attributes.find(key);
+  if (found == attributes.end()) invalid("attribute '" + key + "' is missing");
+  if (const Body* graph = std::get_if<Body>(&found->second)) return **graph;
+  invalid("attribute '" + key + "' has the wrong type");
+}
+
+bool Node::has_bodies() const {
+  return std::any_of(attributes.begin(), attributes.end(),
+                     [](const auto& entry) { return std::holds_alternative<Body>(entry.second); });
+}
+
+void Node::change_bodies(const std::function<void(Graph& body)>& change) {
+  for (auto& [key, attribute] : attributes) {
+    if (!std::holds_alternative<Body>(attribute)) continue;
+    const auto changed = std::make_shared<Graph>(*std::get<Body>(attribute));
+    change(*changed);
+    attribute = Body(changed);
+  }
+}
+
 int64_t Graph::opset() const {
   const auto found = info.opsets.find("");
   return found == info.opsets.end() ? 0 : found->second;

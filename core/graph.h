@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -34,9 +36,16 @@ struct Value {
   bool is_constant() const { return static_cast<bool>(initializer); }
 };
 
-/// An attribute's value. Tensors are held as Tensor; subgraphs are not supported.
+struct Graph;
+
+/// The body of a node of control flow, never null; copies of the node share it. Its inputs are those that the
+/// operator gives it, and behind them the values that it captures: see Node::captures. Its opsets are those of the
+/// graph around it.
+using Body = std::shared_ptr<const Graph>;
+
+/// An attribute's value. Tensors are held as Tensor.
 using Attribute = std::variant<int64_t, float, std::string, Tensor, std::vector<int64_t>, std::vector<float>,
-                               std::vector<std::string>>;
+                               std::vector<std::string>, Body>;
 
 /// One operator call.
 struct Node {
@@ -47,6 +56,9 @@ struct Node {
   std::vector<ValueId> outputs;
   std::map<std::string, Attribute> attributes;
   std::string doc_string;
+  /// The last so many inputs are values of the graph around that the node's bodies read: every body has all of them,
+  /// in this order, as its own last inputs. A file has them by name alone.
+  size_t captures = 0;
 
   ValueId input(size_t i) const { return i < inputs.size() ? inputs[i] : kNoValue; }
   ValueId output(size_t i) const { return i < outputs.size() ? outputs[i] : kNoValue; }
@@ -61,6 +73,12 @@ struct Node {
   /// nullptr where the node has none.
   const Tensor* tensor_attribute(const std::string& key) const;
   bool has_attribute(const std::string& key) const { return attributes.count(key) != 0; }
+  /// The body of this name, which must be there. Errors: Error(kInvalidModel) if it is not.
+  const Graph& body(const std::string& key) const;
+  /// True for If, Loop, Scan: nodes that run bodies.
+  bool has_bodies() const;
+  /// Replaces every body by what `change` makes of a copy of it.
+  void change_bodies(const std::function<void(Graph& body)>& change);
 };
 
 /// A graph input that no output depends on. It is not run; it is written again for those who feed it by name.

@@ -48,6 +48,9 @@ struct Writer {
     proto.set_type(AttributeProto::STRINGS);
     for (const std::string& value : values) proto.add_strings(value);
   }
+  void operator()(const Body&) const {
+    throw Error(ErrorKind::kInternal, "a body is written with the graph around it");
+  }
 };
 
 }  // namespace
@@ -71,7 +74,7 @@ Attribute read_attribute(const AttributeProto& proto, const std::string& folder)
       return std::vector<std::string>(proto.strings().begin(), proto.strings().end());
     case AttributeProto::GRAPH:
     case AttributeProto::GRAPHS:
-      unsupported(proto, "a subgraph, which is not supported; export the model without control flow");
+      unsupported(proto, "a subgraph, which only If, Loop and Scan may have; export the model without it");
     case AttributeProto::SPARSE_TENSOR:
     case AttributeProto::SPARSE_TENSORS:
       unsupported(proto, "a sparse tensor, which is not supported; export the model with dense ones");

@@ -11,7 +11,8 @@ class AttributeProto;
 
 namespace quantize {
 
-/// Errors: Error(kUnsupported) for subgraphs, types, sparse tensors and lists of tensors;
+/// Requires: no body; these are read and written with the graph around them.
+/// Errors: Error(kUnsupported) for lists of bodies, types, sparse tensors and lists of tensors;
 /// Error(kInvalidModel) for an attribute without a type; those of read_tensor.
 Attribute read_attribute(const onnx::AttributeProto& proto, const std::string& folder);
 

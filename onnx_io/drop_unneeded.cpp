@@ -15,6 +15,18 @@ namespace {
 
 using Names = std::unordered_set<std::string>;
 
+/// Calls visit for each name that a node reads, bodies included: these may read any tensor of the graph around them.
+template <typename Visit>
+void visit_read_names(const onnx::NodeProto& node, const Visit& visit) {
+  for (const std::string& name : node.input())
+    if (!name.empty()) visit(name);
+  for (const auto& attribute : node.attribute()) {
+    if (!attribute.has_g()) continue;
+    for (const auto& inner : attribute.g().node()) visit_read_names(inner, visit);
+    for (const auto& output : attribute.g().output()) visit(output.name());
+  }
+}
+
 /// The tensors that the outputs depend on.
 Names needed_names(const onnx::GraphProto& graph) {
   std::unordered_map<std::string, std::vector<const onnx::NodeProto*>> makers;
@@ -33,9 +45,7 @@ Names needed_names(const onnx::GraphProto& graph) {
     open.pop_back();
     if (found == makers.end()) continue;
     for (const onnx::NodeProto* node : found->second)
-      if (seen.insert(node).second)
-        for (const std::string& name : node->input())
-          if (!name.empty()) need(name);
+      if (seen.insert(node).second) visit_read_names(*node, need);
   }
   return needed;
 }

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "core/error.h"
+#include "core/ops/control_flow.h"
 #include "core/ops/op.h"
 #include "onnx_io/attribute_proto.h"
 #include "onnx_io/drop_unneeded.h"
@@ -62,39 +64,91 @@ void read_value_info(const onnx::ValueInfoProto& info, Value& value) {
   if (named) value.dim_names = std::move(names);
 }
 
+/// The domains of a graph's operators, those of bodies included.
+void collect_domains(const onnx::GraphProto& graph, std::unordered_set<std::string>& domains) {
+  for (const auto& node : graph.node()) {
+    domains.insert(canonical_domain(node.domain()));
+    for (const auto& attribute : node.attribute())
+      if (attribute.has_g()) collect_domains(attribute.g(), domains);
+  }
+}
+
+bool is_body(const Node& node, const onnx::AttributeProto& attribute) {
+  return control_flow_of(node) && attribute.type() == onnx::AttributeProto::GRAPH;
+}
+
+/// Reads one graph: that of the model, or a body inside of it.
 class Loader {
  public:
   /// Takes the message apart as it reads, so that no tensor is in memory twice.
   Loader(onnx::ModelProto& model, std::string folder)
       : model_(model), source_(*model.mutable_graph()), folder_(std::move(folder)) {}
 
+  /// A body of a node in the graph that `outer` reads.
+  Loader(onnx::GraphProto& body, Loader& outer)
+      : model_(outer.model_),
+        source_(body),
+        folder_(outer.folder_),
+        outer_(&outer),
+        depth_(outer.depth_ + 1) {
+    if (depth_ > kMaxDepth) unsupported("bodies are nested too deeply; export the model with fewer levels");
+    graph_.info.opsets = outer.graph_.info.opsets;
+    graph_.name = body.name();
+  }
+
   Graph load() {
     graph_.info.unread_inputs = drop_unneeded(source_);
     inline_functions(model_);
     read_opsets();
     read_info();
-    read_initializers();
-    read_inputs();
-    add_node_outputs();
-    for (int n = 0; n < source_.node_size(); ++n)
-      with_context([&] { return describe(graph_, node_at(n)); },
-                   [&] { read_node(source_.node(n), node_at(n)); });
-    read_outputs();
-    read_value_infos();
-    settle_outputs();
-    widen_halves(graph_);
-    sort_topologically(graph_);
+    read_graph();
     validate(graph_);
     return std::move(graph_);
   }
 
  private:
+  static constexpr int kMaxDepth = 16;
+
+  void read_graph() {
+    read_initializers();
+    read_inputs();
+    add_node_outputs();
+    for (int n = 0; n < source_.node_size(); ++n)
+      with_context([&] { return describe(graph_, node_at(n)); },
+                   [&] { read_node(*source_.mutable_node(n), node_at(n)); });
+    read_outputs();
+    read_value_infos();
+    settle_outputs();
+    widen_halves(graph_);
+    sort_topologically(graph_);
+  }
+
+  /// A body, whose last inputs are the outer values of these names; some of them it may not read.
+  Body finish_body(const std::vector<std::string>& captures) {
+    for (ValueId& output : graph_.outputs) {  // runtimes refuse outer values as results
+      if (std::find(captured_.begin(), captured_.end(), graph_.value(output).name) == captured_.end())
+        continue;
+      const ValueId copy = graph_.add_value(graph_.value(output).name + "_result");
+      Node& node = graph_.nodes.emplace_back();
+      node.op_type = "Identity";
+      node.inputs = {output};
+      node.outputs = {copy};
+      output = copy;
+    }
+    for (const std::string& name : captures) {
+      const bool reads_it = std::find(captured_.begin(), captured_.end(), name) != captured_.end();
+      graph_.inputs.push_back(reads_it ? ids_.at(name) : graph_.add_value(name));
+    }
+    validate(graph_);
+    return std::make_shared<const Graph>(std::move(graph_));
+  }
+
   Node& node_at(int n) { return graph_.nodes[static_cast<size_t>(n)]; }
 
   /// ONNX's own domain, and those of nodes.
   void read_opsets() {
     std::unordered_set<std::string> used = {""};
-    for (const auto& node : source_.node()) used.insert(canonical_domain(node.domain()));
+    collect_domains(source_, used);
     for (const auto& import : model_.opset_import()) {
       const std::string domain = canonical_domain(import.domain());
       if (used.count(domain) != 0 && !graph_.info.opsets.emplace(domain, import.version()).second)
@@ -156,6 +210,8 @@ class Loader {
       with_context(
           [&] { return "graph input '" + info.name() + "'"; },
           [&] {
+            if (outer_ != nullptr && info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET)
+              return;  // inputs of bodies have the types that the operator gives them
             if (!info.type().has_tensor_type())
               unsupported("only tensors are supported as inputs, not sequences, maps or optional values");
             read_value_info(info, graph_.value(id));
@@ -177,7 +233,17 @@ class Loader {
     }
   }
 
-  void read_node(const onnx::NodeProto& proto, Node& node) {
+  /// The value of this name, here or in a graph around this body, which then captures it; kNoValue if there is none.
+  ValueId find(const std::string& name) {
+    const auto found = ids_.find(name);
+    if (found != ids_.end()) return found->second;
+    const ValueId outer = outer_ == nullptr ? kNoValue : outer_->find(name);
+    if (outer == kNoValue) return kNoValue;
+    captured_.push_back(name);
+    return add_value(name);
+  }
+
+  void read_node(onnx::NodeProto& proto, Node& node) {
     if (node.op_type.empty()) invalid("the node has no operator type; export the model anew");
     if (node.domain == kEngineDomain)
       throw Error(ErrorKind::kUnsupported,
@@ -185,21 +251,57 @@ class Loader {
     if (graph_.info.opsets.count(node.domain) == 0)
       invalid("the model does not say which version of domain '" + node.domain + "' it uses; export it anew");
     for (const std::string& name : proto.input()) {
-      const auto found = ids_.find(name);
-      if (!name.empty() && found == ids_.end())
+      const ValueId id = name.empty() ? kNoValue : find(name);
+      if (!name.empty() && id == kNoValue)
         invalid("nothing computes input '" + name + "' and it is no initializer; export the model anew");
-      node.inputs.push_back(name.empty() ? kNoValue : found->second);
+      node.inputs.push_back(id);
     }
     for (const auto& attribute : proto.attribute())
-      if (!node.attributes.emplace(attribute.name(), read_attribute(attribute, folder_)).second)
-        invalid("attribute '" + attribute.name() + "' is given twice");
+      if (!is_body(node, attribute))
+        add_attribute(node, attribute.name(), read_attribute(attribute, folder_));
+    complete_loop(node);
+    read_bodies(proto, node);
+  }
+
+  void add_attribute(Node& node, const std::string& name, Attribute attribute) {
+    if (!node.attributes.emplace(name, std::move(attribute)).second)
+      invalid("attribute '" + name + "' is given twice");
+  }
+
+  /// A Loop without a trip count or condition gets those that mean the same, so that its first inputs are there.
+  void complete_loop(Node& node) {
+    if (control_flow_of(node) != ControlFlowKind::kLoop) return;
+    if (node.inputs.size() < 2) node.inputs.resize(2, kNoValue);
+    if (node.inputs[0] == kNoValue)
+      node.inputs[0] =
+          graph_.add_constant("loop_trips", Tensor::scalar<int64_t>(std::numeric_limits<int64_t>::max()));
+    if (node.inputs[1] == kNoValue)
+      node.inputs[1] = graph_.add_constant("loop_condition", Tensor::scalar(true));
+  }
+
+  /// The bodies of a node, and as its last inputs what they capture.
+  void read_bodies(onnx::NodeProto& proto, Node& node) {
+    std::vector<std::pair<std::string, std::unique_ptr<Loader>>> bodies;
+    std::vector<std::string> captures;
+    for (onnx::AttributeProto& attribute : *proto.mutable_attribute()) {
+      if (!is_body(node, attribute)) continue;
+      Loader& body =
+          *bodies.emplace_back(attribute.name(), std::make_unique<Loader>(*attribute.mutable_g(), *this))
+               .second;
+      with_context([&] { return "attribute '" + attribute.name() + "'"; }, [&] { body.read_graph(); });
+      for (const std::string& name : body.captured_)
+        if (std::find(captures.begin(), captures.end(), name) == captures.end()) captures.push_back(name);
+    }
+    for (auto& [name, body] : bodies) add_attribute(node, name, body->finish_body(captures));
+    for (const std::string& name : captures) node.inputs.push_back(find(name));
+    node.captures = captures.size();
   }
 
   void read_outputs() {
     for (const auto& info : source_.output()) {
-      const auto found = ids_.find(info.name());
-      if (found == ids_.end()) invalid("nothing computes the graph output '" + info.name() + "'");
-      graph_.outputs.push_back(found->second);
+      const ValueId id = find(info.name());
+      if (id == kNoValue) invalid("nothing computes the graph output '" + info.name() + "'");
+      graph_.outputs.push_back(id);
       describe_value(info);
     }
   }
@@ -238,8 +340,11 @@ class Loader {
   onnx::ModelProto& model_;
   onnx::GraphProto& source_;
   std::string folder_;
+  Loader* outer_ = nullptr;  // of the graph around a body
+  int depth_ = 0;
   Graph graph_;
   std::unordered_map<std::string, ValueId> ids_;
+  std::vector<std::string> captured_;  // the names of outer values that this body reads
 };
 
 Graph load(const std::string& path) {

@@ -1,8 +1,10 @@
-// Graph -> onnx.ModelProto. Read Writer::write first.
+// Graph -> onnx.ModelProto. Read GraphWriter first.
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <unordered_set>
 
 #include "onnx_io/attribute_proto.h"
 #include "onnx_io/onnx_io.h"
@@ -23,48 +25,69 @@ int64_t ir_version_for(int64_t opset) {
   return kIrVersions[static_cast<size_t>(index)];
 }
 
-class Writer {
- public:
-  explicit Writer(const Graph& graph) : graph_(graph), referenced_(graph.values.size(), false) {}
+/// The names of the graphs around a body, which its own must not repeat.
+using TakenNames = std::unordered_set<std::string>;
 
-  onnx::ModelProto write() {
-    write_info();
-    for (const Node& node : graph_.nodes) write_node(node);
+/// Writes a graph: that of the model, or a body inside of it.
+class GraphWriter {
+ public:
+  GraphWriter(const Graph& graph, onnx::GraphProto& target, TakenNames taken = {})
+      : graph_(graph), target_(target), taken_(std::move(taken)), referenced_(graph.values.size(), false) {
+    target_.set_name(graph_.name.empty() ? "graph" : graph_.name);  // ONNX requires a name
+    target_.set_doc_string(graph_.info.graph_doc_string);
+  }
+
+  void write_model() {
+    settle_names();
+    write_nodes();
     write_inputs();
-    for (ValueId id : graph_.outputs) write_value_info(id, *target_.add_output());
-    for (ValueId id : graph_.outputs) referenced_[static_cast<size_t>(id)] = true;
-    write_values();
-    return std::move(model_);
+    write_results();
+  }
+
+  /// `captured`: the outer names of the body's last inputs, which are read by name alone.
+  void write_body(const std::vector<std::string>& captured) {
+    const size_t own_inputs = graph_.inputs.size() - captured.size();
+    for (size_t i = 0; i < captured.size(); ++i) names_[graph_.inputs[own_inputs + i]] = captured[i];
+    settle_names();
+    write_nodes();
+    for (size_t i = 0; i < own_inputs; ++i) write_value_info(graph_.inputs[i], *target_.add_input());
+    write_results();
   }
 
  private:
-  void write_info() {
-    const ModelInfo& info = graph_.info;
-    model_.set_ir_version(std::max(info.ir_version, ir_version_for(graph_.opset())));
-    model_.set_producer_name(info.producer_name);
-    model_.set_producer_version(info.producer_version);
-    model_.set_domain(info.domain);
-    model_.set_model_version(info.model_version);
-    model_.set_doc_string(info.doc_string);
-    for (const auto& [domain, version] : info.opsets) {
-      auto& import = *model_.add_opset_import();
-      import.set_domain(domain);
-      import.set_version(version);
-    }
-    for (const auto& [key, value] : info.metadata) {
-      auto& entry = *model_.add_metadata_props();
-      entry.set_key(key);
-      entry.set_value(value);
-    }
-    target_.set_name(graph_.name.empty() ? "graph" : graph_.name);  // ONNX requires a name
-    target_.set_doc_string(info.graph_doc_string);
+  /// Values of a body whose names the graphs around have, too, get names of their own.
+  void settle_names() {
+    if (!taken_.empty())
+      for (size_t v = 0; v < graph_.values.size(); ++v) {
+        std::string name = graph_.values[v].name;
+        if (taken_.count(name) == 0 || names_.count(static_cast<ValueId>(v)) != 0) continue;
+        for (int i = 1; taken_.count(name) != 0 || graph_.find_value(name) != kNoValue; ++i)
+          name = graph_.values[v].name + "_" + std::to_string(i);
+        taken_.insert(names_[static_cast<ValueId>(v)] = name);
+      }
+    for (size_t v = 0; v < graph_.values.size(); ++v) taken_.insert(written_name(static_cast<ValueId>(v)));
+  }
+
+  void write_nodes() {
+    for (const Node& node : graph_.nodes) write_node(node);
+  }
+
+  void write_results() {
+    for (ValueId id : graph_.outputs) write_value_info(id, *target_.add_output());
+    for (ValueId id : graph_.outputs) referenced_[static_cast<size_t>(id)] = true;
+    write_values();
   }
 
   const std::string& name_of_value(ValueId id) {
     static const std::string kAbsent;
     if (id == kNoValue) return kAbsent;
     referenced_[static_cast<size_t>(id)] = true;
-    return graph_.value(id).name;
+    return written_name(id);
+  }
+
+  const std::string& written_name(ValueId id) const {
+    const auto found = names_.find(id);
+    return found == names_.end() ? graph_.value(id).name : found->second;
   }
 
   void write_node(const Node& node) {
@@ -73,15 +96,27 @@ class Writer {
     if (!node.domain.empty()) proto.set_domain(node.domain);
     if (!node.name.empty()) proto.set_name(node.name);
     if (!node.doc_string.empty()) proto.set_doc_string(node.doc_string);
-    for (ValueId id : node.inputs) proto.add_input(name_of_value(id));
+    const size_t own_inputs = node.inputs.size() - node.captures;
+    for (size_t i = 0; i < own_inputs; ++i) proto.add_input(name_of_value(node.inputs[i]));
     for (ValueId id : node.outputs) proto.add_output(name_of_value(id));
-    for (const auto& [name, attribute] : node.attributes)
-      write_attribute(name, attribute, *proto.add_attribute());
+    std::vector<std::string> captured;
+    for (size_t i = own_inputs; i < node.inputs.size(); ++i)
+      captured.push_back(name_of_value(node.inputs[i]));
+    for (const auto& [name, attribute] : node.attributes) {
+      auto& written = *proto.add_attribute();
+      if (const Body* body = std::get_if<Body>(&attribute)) {
+        written.set_name(name);
+        written.set_type(onnx::AttributeProto::GRAPH);
+        GraphWriter(**body, *written.mutable_g(), taken_).write_body(captured);
+      } else {
+        write_attribute(name, attribute, written);
+      }
+    }
   }
 
   void write_value_info(ValueId id, onnx::ValueInfoProto& proto) const {
     const Value& value = graph_.value(id);
-    proto.set_name(value.name);
+    proto.set_name(written_name(id));
     if (!value.doc_string.empty()) proto.set_doc_string(value.doc_string);
     auto& type = *proto.mutable_type()->mutable_tensor_type();
     type.set_elem_type(static_cast<int32_t>(value.dtype));
@@ -117,27 +152,52 @@ class Writer {
     for (size_t i = 0; i < graph_.values.size(); ++i) {
       const Value& value = graph_.values[i];
       if (!referenced_[i]) continue;
+      const auto id = static_cast<ValueId>(i);
       if (value.is_constant()) {
         auto& proto = *target_.add_initializer();
-        proto.set_name(value.name);
+        proto.set_name(written_name(id));
         if (!value.doc_string.empty()) proto.set_doc_string(value.doc_string);
         write_tensor(value.initializer, proto);
       } else if (!described[i] && value.dtype != DataType::kUndefined) {
-        write_value_info(static_cast<ValueId>(i), *target_.add_value_info());
+        write_value_info(id, *target_.add_value_info());
       }
     }
   }
 
   const Graph& graph_;
-  onnx::ModelProto model_;
-  onnx::GraphProto& target_ = *model_.mutable_graph();
-  std::vector<bool> referenced_;  // values that the model needs
+  onnx::GraphProto& target_;
+  TakenNames taken_;
+  std::map<ValueId, std::string> names_;  // in the file, where they are not the values' own
+  std::vector<bool> referenced_;          // values that the graph needs
 };
+
+onnx::ModelProto model_proto(const Graph& graph) {
+  onnx::ModelProto model;
+  const ModelInfo& info = graph.info;
+  model.set_ir_version(std::max(info.ir_version, ir_version_for(graph.opset())));
+  model.set_producer_name(info.producer_name);
+  model.set_producer_version(info.producer_version);
+  model.set_domain(info.domain);
+  model.set_model_version(info.model_version);
+  model.set_doc_string(info.doc_string);
+  for (const auto& [domain, version] : info.opsets) {
+    auto& import = *model.add_opset_import();
+    import.set_domain(domain);
+    import.set_version(version);
+  }
+  for (const auto& [key, value] : info.metadata) {
+    auto& entry = *model.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+  GraphWriter(graph, *model.mutable_graph()).write_model();
+  return model;
+}
 
 }  // namespace
 
 uint64_t save_model(const Graph& graph, const std::string& path) {
-  return write_proto(Writer(graph).write(), path);
+  return write_proto(model_proto(graph), path);
 }
 
 }  // namespace quantize

@@ -18,6 +18,8 @@ void hash_tensor(Hash& hash, const Tensor& tensor) {
   hash.add_bytes(tensor.bytes(), tensor.byte_size());
 }
 
+void hash_graph(Hash& hash, const Graph& graph);
+
 struct AttributeHasher {
   Hash& hash;
 
@@ -30,12 +32,10 @@ struct AttributeHasher {
     hash.add_number(values.size());
     for (const T& value : values) (*this)(value);
   }
+  void operator()(const Body& body) const { hash_graph(hash, *body); }
 };
 
-}  // namespace
-
-std::string fingerprint(const Graph& graph) {
-  Hash hash;
+void hash_graph(Hash& hash, const Graph& graph) {
   const auto add_value = [&](ValueId id) {
     hash.add_text(id == kNoValue ? "" : graph.value(id).name);
     const Tensor* constant = graph.constant(id);
@@ -62,6 +62,13 @@ std::string fingerprint(const Graph& graph) {
       std::visit(AttributeHasher{hash}, attribute);
     }
   }
+}
+
+}  // namespace
+
+std::string fingerprint(const Graph& graph) {
+  Hash hash;
+  hash_graph(hash, graph);
   return hash.hexadecimal();
 }
 

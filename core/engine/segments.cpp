@@ -27,8 +27,8 @@ std::vector<Part> parts_of(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     Part part = Part::kRest;
     if (std::all_of(node.inputs.begin(), node.inputs.end(), is_there)) {
-      const bool known = std::all_of(node.outputs.begin(), node.outputs.end(),
-                                     [&](ValueId id) { return is_known(graph, id); });
+      const bool known = !node.has_bodies() && std::all_of(node.outputs.begin(), node.outputs.end(),
+                                                           [&](ValueId id) { return is_known(graph, id); });
       part = known ? Part::kFirst : Part::kCut;
     }
     parts.push_back(part);
@@ -95,6 +95,9 @@ Segments::Segments(Graph graph, const CompileOptions& options) : graph_(std::mov
   for (size_t n = 0; n < parts.size(); ++n) {
     const Node& node = graph_.nodes[n];
     if (parts[n] == Part::kCut) cut_.push_back(static_cast<NodeId>(n));
+    if (parts[n] == Part::kCut && node.has_bodies())
+      with_context([&] { return describe(graph_, node); },
+                   [&] { bodies_.try_emplace(static_cast<NodeId>(n), graph_, node, options); });
     for (const ValueId id : node.outputs)
       if (id != kNoValue && parts[n] != Part::kRest)
         (parts[n] == Part::kFirst ? made_first : made_by_cut)[static_cast<size_t>(id)] = true;
@@ -145,7 +148,11 @@ std::vector<Tensor> Segments::inputs_of_rest(const std::vector<Tensor>& inputs, 
     std::vector<Tensor> operands;
     for (const ValueId id : node.inputs)
       operands.push_back(id == kNoValue ? Tensor() : values[static_cast<size_t>(id)]);
-    const std::vector<Tensor> results = evaluate_node(graph_, node, operands);
+    const auto with_bodies = bodies_.find(n);
+    const std::vector<Tensor> results = with_bodies == bodies_.end()
+                                            ? evaluate_node(graph_, node, operands)
+                                            : with_context([&] { return describe(graph_, node); },
+                                                           [&] { return with_bodies->second.run(operands); });
     for (size_t i = 0; i < results.size(); ++i)
       if (node.outputs[i] != kNoValue) values[static_cast<size_t>(node.outputs[i])] = results[i];
   }

@@ -20,13 +20,13 @@
   X(col2im) \
   X(concat) \
   X(constant) \
+  X(control_flow) \
   X(conv) \
   X(conv_transpose) \
   X(cumulative) \
   X(deform_conv) \
   X(depth_to_space) \
   X(det) \
-  X(dft) \
   X(dropout) \
   X(einsum) \
   X(expand) \
@@ -46,7 +46,6 @@
   X(matmul_integer_to_float) \
   X(max_pool) \
   X(max_unpool) \
-  X(microsoft) \
   X(non_max_suppression) \
   X(normalization) \
   X(one_hot) \

@@ -117,9 +117,10 @@ void keep_names_of_unknown_extents(Value& value) {
     if ((*value.shape)[i] != kUnknownDim) value.dim_names[i].clear();
 }
 
-void infer_node(Graph& graph, const Node& node, KnownValues& known) {
+void infer_node(Graph& graph, Node& node, KnownValues& known) {
   const OpDef& def = find_op(graph, node);
   check_arity(def, node);
+  if (node.has_bodies()) infer_bodies(graph, node);
   InferContext context(graph, node, known);
   def.infer(context);
   for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -142,7 +143,7 @@ void infer_shapes(Graph& graph) {
     const Tensor& tensor = graph.values[i].initializer;
     if (is_small_integer(tensor.dtype(), tensor.shape())) known[i] = tensor.to_vector<int64_t>();
   }
-  for (const Node& node : graph.nodes)
+  for (Node& node : graph.nodes)
     with_context([&] { return describe(graph, node); }, [&] { infer_node(graph, node, known); });
 }
 

@@ -12,6 +12,12 @@ namespace quantize {
 /// for an unknown operator, Error(kInvalidModel) for shapes that cannot be; each with the node as context.
 void infer_shapes(Graph& graph);
 
+/// Infers the types inside of a node's bodies from those of the inputs that the node has. infer_shapes calls it.
+void infer_bodies(const Graph& graph, Node& node);
+
+/// Replaces every If whose condition is a constant by the nodes of the branch that runs; true if there was one.
+bool inline_branches(Graph& graph);
+
 /// The treatment of a DequantizeLinear of constants. kFold: it becomes a constant of reals. kKeep: it stays,
 /// so that its reader can compute on integers.
 enum class ConstantCodes { kFold, kKeep };
@@ -21,7 +27,7 @@ enum class ConstantCodes { kFold, kKeep };
 /// left alone. Requires: infer_shapes ran. Every known operator is deterministic, so that none is excepted.
 void fold_constants(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 
-/// Both of the above, again and again until nothing changes.
+/// infer_shapes, fold_constants and inline_branches, again and again until nothing changes.
 void infer_and_fold(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 
 /// Rewrites every node whose form or meaning changed up to `opset`, so that the model means the same in it. A
@@ -105,7 +111,7 @@ Graph specialize(const Graph& graph, const std::vector<Shape>& input_shapes,
 Graph specialize_known(const Graph& graph, const std::vector<Shape>& input_shapes,
                        const std::vector<bool>& keep = {});
 
-/// True if every value that a node computes has a static shape.
+/// True if every value that a node computes has a static shape, and no node has bodies.
 bool has_static_shapes(const Graph& graph);
 
 /// Per value, whether it is a result: outputs of the graph are made from it, and no layer of weights reads it

@@ -7,10 +7,12 @@ namespace quantize {
 
 void infer_and_fold(Graph& graph, ConstantCodes codes) {
   // A folded node may reveal the shape behind it (Reshape to a computed shape), so repeat while that happens.
-  for (size_t before = graph.nodes.size() + 1; before != graph.nodes.size();) {
-    before = graph.nodes.size();
+  for (bool changed = true; changed;) {
+    changed = inline_branches(graph);  // first: a branch that never runs may have operators of any kind
+    const size_t before = graph.nodes.size();
     infer_shapes(graph);
     fold_constants(graph, codes);
+    changed = changed || before != graph.nodes.size();
   }
 }
 

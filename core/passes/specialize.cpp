@@ -18,8 +18,9 @@ void fix_input(Value& input, const Shape& shape) {
   input.shape = shape;
 }
 
-/// The first value that a node computes and whose shape is not static; kNoValue: none.
+/// The first value that a node computes and whose shape is not static, or that bodies compute; kNoValue: none.
 ValueId first_open(const Graph& graph, const Node& node) {
+  if (node.has_bodies()) return node.outputs[0];
   for (ValueId id : node.outputs) {
     if (id == kNoValue) continue;
     const auto& shape = graph.value(id).shape;

@@ -212,6 +212,7 @@ void upgrade_opset(Graph& graph, int64_t opset) {
   const int64_t source = graph.opset();
   if (source >= opset) return;
   for (Node& node : graph.nodes) {
+    node.change_bodies([&](Graph& body) { upgrade_opset(body, opset); });
     if (!node.domain.empty()) continue;
     const std::string before = describe(graph, node);
     with_context([&]() -> const std::string& { return before; },

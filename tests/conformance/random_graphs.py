@@ -231,7 +231,7 @@ def noise_floors(plan, model, samples, exact):
         simulated = ort_run(rounded_as_planned(plan, model).SerializeToString(), samples, optimized=False)
     except Exception:
         return {}
-    return {name: min(decibel(values, simulated[name]), 36) - 8 for name, values in exact.items()}
+    return {name: min(decibel(values, simulated[name]), 36) - 10 for name, values in exact.items()}
 
 
 # ---------------------------------------------------------------- one network

@@ -1,0 +1,20 @@
+// The three operators that run bodies.
+#pragma once
+
+#include <optional>
+
+#include "core/graph.h"
+
+namespace quantize {
+
+/// How a node runs its bodies.
+enum class ControlFlowKind {
+  kIf,    // one of two, by a condition
+  kLoop,  // again and again; the first two inputs are the trip count and the condition
+  kScan,  // once for each slice of some inputs
+};
+
+/// The kind of an operator of control flow; nothing for any other.
+std::optional<ControlFlowKind> control_flow_of(const Node& node);
+
+}  // namespace quantize
