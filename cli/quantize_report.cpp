@@ -126,7 +126,8 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"put_back", facts.chosen.put_back},
                {"time_ratio", facts.time_ratio ? Json(*facts.time_ratio) : Json()},
                {"passed", facts.chosen.bound_met},
-               {"nodes", Json::object()}};
+               {"nodes", Json::object()},
+               {"adjustments", Json::array()}};
   if (facts.chosen.quality)
     if (const auto top1 = top1_of(*facts.chosen.quality))
       json["top1"] = {{"reference", top1->first}, {"candidate", top1->second}};
@@ -190,11 +191,13 @@ std::string selector_text(const Selector& selector) {
 }
 
 Json recipe_json(const Recipe& recipe) {
-  return {{"method", recipe.method},
-          {"bias_correction", text_of(recipe.bias_correction)},
-          {"weight_rounding", text_of(recipe.weight_rounding)},
-          {"equalized", recipe.equalized},
-          {"single_ranges", recipe.by_readers}};
+  Json json = {{"method", recipe.method},
+               {"bias_correction", text_of(recipe.bias_correction)},
+               {"weight_rounding", text_of(recipe.weight_rounding)},
+               {"equalized", recipe.equalized},
+               {"single_ranges", recipe.by_readers}};
+  for (const PlanAdjustment& adjustment : recipe.adjustments) json["adjustments"].push_back(adjustment.name);
+  return json;
 }
 
 BoundFigures figures_of(const std::optional<Quality>& quality) {

@@ -56,7 +56,8 @@ Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme);
 /// "--exclude 'Conv_3' names 2 nodes: Conv_3, Conv_31".
 std::string selector_text(const Selector& selector);
 
-/// The recipe that a search has chosen, or that was asked for by name.
+/// The recipe that a search has chosen, or that was asked for by name; "adjustments", the names of the steps that
+/// change the finished plan, only where there are any.
 Json recipe_json(const Recipe& recipe);
 
 /// The user's options as they go into the model's metadata; `more` are options beside the scheme.

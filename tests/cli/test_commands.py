@@ -246,6 +246,8 @@ class MainJob(Case):
             self.assertEqual(set(step["after"]), {"sqnr_db", "median_sqnr_db", "agreement"})
             best = step["after"] if step["kept"] or step["taken_back"] else best
         self.assertIn(report["method"], self.methods())
+        tweaked = [step["name"] for step in others if step["kept"] and step["name"] == "norm tweaking"]
+        self.assertEqual(report["adjustments"], tweaked)
         chosen = '{"method":"%s","bias_correction":"%s"' % (report["method"], report["bias_correction"])
         metadata = (self.folder / "a.onnx").read_bytes()
         self.assertTrue(chosen.encode() in metadata, chosen)
