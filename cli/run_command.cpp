@@ -4,9 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <numeric>
-#include <set>
 
 #include "calibration/images/batches.h"
 #include "calibration/search/agreement.h"
@@ -287,9 +287,9 @@ void warn_of_non_finite(const Graph& model, const std::vector<Result>& results, 
 
 // Errors: Error(kUnsupported) if two outputs would be written to the same file.
 void check_file_names(const Graph& model) {
-  std::set<std::string> names;
+  std::map<std::string, ValueId> names;  // an output that is listed twice is the same file twice
   for (const ValueId id : model.outputs)
-    if (!names.insert(npy_file_name(model.value(id).name)).second)
+    if (names.try_emplace(npy_file_name(model.value(id).name), id).first->second != id)
       throw Error(ErrorKind::kUnsupported, "two outputs would be written to '" +
                                                npy_file_name(model.value(id).name) +
                                                "'; rename them in the model");
