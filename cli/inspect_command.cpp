@@ -90,7 +90,7 @@ Facts facts_of(const InspectOptions& options, const Graph& graph, Diagnostics& d
     if (value.is_constant()) facts.parameters += static_cast<uint64_t>(value.initializer.size());
   for (const Node& node : graph.nodes) {
     ++facts.op_types[node.op_type];
-    const Tensor* value = node.op_type == "Constant" ? node.tensor_attribute("value") : nullptr;
+    const Tensor* value = node.inputs.empty() ? node.tensor_attribute("value") : nullptr;  // of a Constant
     if (value != nullptr) facts.parameters += static_cast<uint64_t>(value->size());
   }
   for (std::string& doubt : doubts_about_constants(graph, false)) diagnostics.warn(std::move(doubt));

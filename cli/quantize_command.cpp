@@ -262,7 +262,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
       std::min(Budget::kMostBytes, spare_memory(flags, graph) - kept_image_bytes(flags, graph));
   Progress progress = console.progress("trying");  // how many there will be is not known
   options.progress = [&](size_t tried) { progress.update(tried, 0); };
-  return choose_plan(graph, learned.statistics, scheme, target, samples, flags.bound, options);
+  return choose_plan(graph, learned.statistics, {scheme, target, flags.bound}, samples, options);
 }
 
 // How the model was made goes into its metadata: no times, no paths, so that the same input gives the same

@@ -200,15 +200,14 @@ uint64_t macs_to_spend(const Graph& graph, const SamplePool& pool, bool searches
 
 }  // namespace
 
-ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
-                       const QuantizationScheme& scheme, const TargetProfile& target,
-                       const SampleSet& samples, const Bound& bound, const CalibrateOptions& options) {
-  const bool searches = scheme.method == kAutoMethod;
-  const SamplePool pool(samples, searches || bound, searches);
+ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics, const PlanRequest& request,
+                       const SampleSet& samples, const CalibrateOptions& options) {
+  const bool searches = request.scheme.method == kAutoMethod;
+  const SamplePool pool(samples, searches || request.bound, searches);
   CalibrateOptions of_steps = options;
   of_steps.budget.macs = macs_to_spend(graph, pool, searches);
-  PlanMaker maker(graph, statistics, scheme, target, pool, of_steps);
-  return PlanSearch(pool, maker, options.progress).run(bound);
+  PlanMaker maker(graph, statistics, request.scheme, request.target, pool, of_steps);
+  return PlanSearch(pool, maker, options.progress).run(request.bound);
 }
 
 }  // namespace quantize

@@ -47,7 +47,14 @@ struct ChosenPlan {
   std::vector<std::string> warnings;  // what speaks against the result
 };
 
-/// Plans the quantization of `graph` as `scheme` says. If the statistics say how images were preprocessed,
+/// The plan that is asked for.
+struct PlanRequest {
+  const QuantizationScheme& scheme;
+  const TargetProfile& target;
+  const Bound& bound;
+};
+
+/// Plans the quantization of `graph` as the scheme says. If the statistics say how images were preprocessed,
 /// its first convolution reads their bytes, where that loses less (read_pixels).
 ///
 /// A method by name does what it says: no sample is held back, none is loaded unless biases are to be
@@ -57,7 +64,7 @@ struct ChosenPlan {
 /// network's outputs on the held-back samples (a hopeless one is given up after a quarter of them) gain more than SearchStep::least_gain (Quality::gain_over) and
 /// none of their channels gets much worse (Quality::worsens_a_channel_of).
 ///
-/// A step that `scheme.without` names is not tried, nor one that combines it.
+/// A step that QuantizationScheme::without names is not tried, nor one that combines it.
 ///
 /// With few held-back samples less is hardly chance: gains that count in standard errors must be larger, as
 /// the quantiles of Student's distribution are. The gain of all kept steps together must then show on the
@@ -85,8 +92,7 @@ struct ChosenPlan {
 ///
 /// Errors: those of decide_ranges, plan_quantization, the loader and the engine; Error(kInvalidArgument) for
 /// kOn without samples.
-ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics,
-                       const QuantizationScheme& scheme, const TargetProfile& target,
-                       const SampleSet& samples, const Bound& bound, const CalibrateOptions& options);
+ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics, const PlanRequest& request,
+                       const SampleSet& samples, const CalibrateOptions& options);
 
 }  // namespace quantize

@@ -115,7 +115,7 @@ class BiasCorrector {
   InputMeans measure(size_t layer) const;
   /// True if the layer's weights are to be rounded anew.
   bool fits(size_t layer) const {
-    return fits_ && !walk_.planned(layer).codes && has_rows(walk_.node(layer)) &&
+    return fits_ && !walk_.planned(layer).codes && has_rows(walk_.layout(layer)) &&
            !too_costly_.contains(walk_.id(layer));
   }
   InputMeans fit(size_t layer, PlannedWeights& weights) const;
@@ -168,9 +168,9 @@ InputMeans BiasCorrector::fit(size_t layer, PlannedWeights& weights) const {
   LayerRows rows;
   rows.rows = per_sample * samples;
   rows.x.resize(rows.rows * static_cast<size_t>(layout.input_channels() * layout.taps));
+  const RowSource source{walk_.graph(), walk_.node(layer), layout, input};
   parallel_for(samples, options_.threads, [&](size_t s, int) {
-    take_rows(walk_.graph(), walk_.node(layer), layout, walk_.codes(layer, s), input, s * per_sample,
-              per_sample, rows);
+    take_rows(source, walk_.codes(layer, s), s * per_sample, per_sample, rows);
   });
   weights.codes = fit_rounding(exact, weights.params, layout, rows, walk_.kernels(), options_.threads);
   if (!bound_of_sums(weights, exact, layout, input).fits()) weights.codes.reset();
@@ -199,9 +199,9 @@ std::vector<TooCostly> too_costly_to_fit(const PlannedModel& planned, const Budg
   std::vector<TooCostly> layers;
   for (const NodeId n : corrected_layers(planned.plan)) {
     const Node& node = graph.nodes[static_cast<size_t>(n)];
-    if (!has_rows(node)) continue;
     const WeightLayout layout =
         *find_op(graph, node).weight_layout(node, graph.constant(node.inputs[1])->shape());
+    if (!has_rows(layout)) continue;
     layers.push_back({n, fit_cost(layout, std::max(rows_per_sample(layout, 1), kWalkedSamples))});
   }
   std::stable_sort(layers.begin(), layers.end(),

@@ -22,11 +22,20 @@ void find_taps(const Window& window, int64_t position, int64_t* places) {
       }
 }
 
+/// True for a MatMul, and a Gemm whose input is not transposed: input channels lie along the last axis.
+bool multiplies_rows(const WeightLayout& layout) {
+  return layout.input_axis < 0;
+}
+
+/// True for a Conv, whose weights have the output channels first. (A ConvTranspose has the input channels first.)
+bool multiplies_windows(const WeightLayout& layout) {
+  return layout.input_axis == 1 && layout.channel_axis == 0;
+}
+
 }  // namespace
 
-bool has_rows(const Node& layer) {
-  return layer.op_type == "Conv" || layer.op_type == "MatMul" ||
-         (layer.op_type == "Gemm" && layer.int_attribute("transA", 0) == 0);
+bool has_rows(const WeightLayout& layout) {
+  return multiplies_rows(layout) || multiplies_windows(layout);
 }
 
 size_t rows_per_sample(const WeightLayout& layout, size_t samples) {
@@ -34,12 +43,13 @@ size_t rows_per_sample(const WeightLayout& layout, size_t samples) {
   return std::max<size_t>(std::min(kMostRows, kMostRowElements / width) / std::max<size_t>(samples, 1), 1);
 }
 
-void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout, const Tensor& x,
-               const QuantParams& params, size_t first, size_t count, LayerRows& rows) {
+void take_rows(const RowSource& source, const Tensor& x, size_t first, size_t count, LayerRows& rows) {
+  const WeightLayout& layout = source.layout;
   const int64_t channels = layout.input_channels(), taps = layout.taps;
-  const bool is_conv = layer.op_type == "Conv";
+  const bool is_conv = multiplies_windows(layout);
   Window window;
-  if (is_conv) window = conv_window(layer, x.shape(), *graph.value(layer.inputs[1]).shape);
+  if (is_conv)
+    window = conv_window(source.layer, x.shape(), *source.graph.value(source.layer.inputs[1]).shape);
   const int64_t plane = is_conv ? window.in_size() : 1, positions = is_conv ? window.out_size() : 1;
   const int64_t images = x.size() / (channels * plane);
   std::vector<int64_t> image(count), place(count * static_cast<size_t>(taps), 0);
@@ -50,8 +60,8 @@ void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout
   }
   const auto take = [&](const auto* codes) {
     for (int64_t c = 0; c < channels; ++c) {
-      const float scale = params.scale_of(static_cast<size_t>(c));
-      const int32_t zero = params.zero_point[params.per_tensor() ? 0 : static_cast<size_t>(c)];
+      const float scale = source.params.scale_of(static_cast<size_t>(c));
+      const int32_t zero = source.params.zero_point[source.params.per_tensor() ? 0 : static_cast<size_t>(c)];
       for (int64_t t = 0; t < taps; ++t) {
         float* to = &rows.x[static_cast<size_t>(c * taps + t) * rows.rows + first];
         for (size_t r = 0; r < count; ++r) {
@@ -62,7 +72,7 @@ void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout
       }
     }
   };
-  if (params.dtype == DataType::kU8)
+  if (source.params.dtype == DataType::kU8)
     take(x.data<uint8_t>());
   else
     take(x.data<int8_t>());

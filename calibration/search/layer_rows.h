@@ -10,17 +10,24 @@ namespace quantize {
 /// and kMostRowElements elements; at least one.
 size_t rows_per_sample(const WeightLayout& layout, size_t samples);
 
+/// A layer whose input is cut into rows.
+struct RowSource {
+  const Graph& graph;
+  const Node& layer;
+  WeightLayout layout;
+  const QuantParams& params;  // of its input
+};
+
 /// Writes evenly spread rows of what `layer` reads of one sample: the windows of output positions for a Conv,
 /// zeros for padding; rows of the matrix for Gemm and MatMul. They become rows [first, first + count) of
 /// `rows`, whose x has its full size.
 ///
 /// Shapes:  x [N, C, spatial...] or [..., K]. Types: codes of u8 or s8, as `params` says.
-/// Requires: has_rows(layer).
-void take_rows(const Graph& graph, const Node& layer, const WeightLayout& layout, const Tensor& x,
-               const QuantParams& params, size_t first, size_t count, LayerRows& rows);
+/// Requires: has_rows(layout).
+void take_rows(const RowSource& layer, const Tensor& x, size_t first, size_t count, LayerRows& rows);
 
 /// True for the layers that take_rows knows: Conv, Gemm whose input is not transposed, MatMul.
-bool has_rows(const Node& layer);
+bool has_rows(const WeightLayout& layout);
 
 constexpr size_t kMostRows = 2048;
 constexpr size_t kMostRowElements = size_t{1} << 24;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/engine/engine.h"
+#include "core/ops/op.h"
 #include "core/parallel.h"
 #include "core/passes/passes.h"
 
@@ -17,8 +18,11 @@ namespace {
 ValueId kept_form(const Graph& graph, const GraphIndex& index, ValueId id) {
   while (id != kNoValue && index.producer(id) != kNoNode) {
     const Node& node = graph.nodes[static_cast<size_t>(index.producer(id))];
-    if (node.op_type != "DequantizeLinear") break;
-    id = node.inputs[0];
+    const CodeSlots slots = slots_of(node);
+    const bool dequantizes =
+        slots.operands.size() == 1 && slots.y_scale == kAnyNumber;  // reals of codes alone
+    if (!dequantizes) break;
+    id = node.inputs[slots.operands[0].codes];
   }
   return id;
 }

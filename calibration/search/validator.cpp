@@ -7,6 +7,7 @@
 
 #include "calibration/images/batches.h"
 #include "core/engine/engine.h"
+#include "core/fusion/output_ending.h"
 #include "core/integer/forms.h"
 #include "core/non_finite.h"
 #include "core/parallel.h"
@@ -25,7 +26,7 @@ size_t bytes_of(const std::vector<Tensor>& tensors) {
 OutputError::Kind kind_of(const Graph& graph, const GraphIndex& index, ValueId output) {
   for (NodeId n = index.producer(output); n != kNoNode;) {
     const Node& node = graph.nodes[static_cast<size_t>(n)];
-    if (node.op_type == "Softmax" && node.domain.empty()) return OutputError::Kind::kProbabilities;
+    if (is_softmax(node)) return OutputError::Kind::kProbabilities;
     if (quantization_of(graph, node) != QuantizationRule::kPassThrough) break;
     n = index.producer(node.inputs[0]);
   }

@@ -143,6 +143,10 @@ class Walk {
 
 }  // namespace
 
+bool is_softmax(const Node& node) {
+  return node.op_type == "Softmax" && node.domain.empty();
+}
+
 OutputEnding ending_of(const Graph& graph, ValueId output, size_t rank) {
   return Walk(graph, output, rank).run();
 }

@@ -33,4 +33,7 @@ struct OutputEnding {
 /// not. `rank`: of the output, as a run gives it.
 OutputEnding ending_of(const Graph& graph, ValueId output, size_t rank);
 
+/// True for ONNX's Softmax, whose output are probabilities.
+bool is_softmax(const Node& node);
+
 }  // namespace quantize

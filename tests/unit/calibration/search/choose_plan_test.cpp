@@ -40,8 +40,8 @@ ChosenPlan choose(const QuantizationScheme& scheme, const SampleSet& samples, in
   const Graph graph = classifier();
   CalibrateOptions options;
   options.threads = threads;
-  return choose_plan(graph, calibrate(graph, 32, sample, {}), scheme, find_target("ort-x86"), samples, bound,
-                     options);
+  return choose_plan(graph, calibrate(graph, 32, sample, {}), {scheme, find_target("ort-x86"), bound},
+                     samples, options);
 }
 
 SampleSet images(size_t held_back) {
@@ -152,8 +152,9 @@ TEST_CASE("choose_plan: layers whose weights cost too much to fit are listed and
   CalibrateOptions options;
   options.budget.bytes = 0;
   const Graph graph = classifier();
-  const ChosenPlan chosen = choose_plan(graph, calibrate(graph, 32, sample, {}), scheme_of("auto", 4),
-                                        find_target("ort-x86"), images(8), {}, options);
+  const ChosenPlan chosen =
+      choose_plan(graph, calibrate(graph, 32, sample, {}), {scheme_of("auto", 4), find_target("ort-x86"), {}},
+                  images(8), options);
   REQUIRE(chosen.left_out.size() == 3);
   for (const LeftOut& part : chosen.left_out) {
     CHECK(part.step == "fitted weights");
@@ -219,7 +220,7 @@ TEST_CASE("choose_plan: channels are equalized where that helps, or if asked for
       for (int64_t i = 0; i < 9; ++i) weights("w2")[(o * 8 + c) * 9 + i] /= factor;
   }
   const auto choose_for = [&](const QuantizationScheme& scheme, const SampleSet& samples) {
-    return choose_plan(graph, calibrate(graph, 32, sample, {}), scheme, find_target("ort-x86"), samples, {},
+    return choose_plan(graph, calibrate(graph, 32, sample, {}), {scheme, find_target("ort-x86"), {}}, samples,
                        {});
   };
   QuantizationScheme scheme = scheme_of("auto");

@@ -12,12 +12,19 @@ using test::TemporaryFolder;
 
 namespace {
 
+/// Where the samples of a file come from.
+struct Source {
+  std::string model = "m", preprocessing = "p";
+  uint64_t list = 1;
+};
+
 /// Writes statistics of the samples [begin, end) of a list of ten.
 std::string write(const TemporaryFolder& folder, const std::string& name, uint64_t begin, uint64_t end,
-                  const std::string& model = "m", const std::string& preprocessing = "p", uint64_t list = 1) {
+                  const Source& source = {}) {
+  const uint64_t list = source.list;
   StatisticsTable table;
-  table.model = model;
-  table.preprocessing = preprocessing;
+  table.model = source.model;
+  table.preprocessing = source.preprocessing;
   table.samples = end - begin;
   HeldList held{10, 5, {}};
   for (uint64_t p = begin; p < end; ++p) held.samples.push_back({p, 100 * list + p, 1000 * list + p});
@@ -74,7 +81,7 @@ TEST_CASE("an incomplete set of shards is added with a warning, a complete one w
 
 TEST_CASE("statistics of two folders are added without a word", "[held]") {
   const TemporaryFolder folder;
-  const Merged both = merge({write(folder, "a", 0, 10), write(folder, "b", 0, 10, "m", "p", 2)});
+  const Merged both = merge({write(folder, "a", 0, 10), write(folder, "b", 0, 10, {"m", "p", 2})});
   CHECK(both.warnings.empty());
   CHECK(both.table.samples == 20);
 }
@@ -82,8 +89,8 @@ TEST_CASE("statistics of two folders are added without a word", "[held]") {
 TEST_CASE("the file that differs from most is named, whatever its place", "[held]") {
   const TemporaryFolder folder;
   const std::string a = write(folder, "a", 0, 2), b = write(folder, "b", 2, 4), c = write(folder, "c", 4, 6),
-                    model = write(folder, "model", 6, 8, "other"),
-                    none = write(folder, "none", 6, 8, "m", "");
+                    model = write(folder, "model", 6, 8, {"other", "p", 1}),
+                    none = write(folder, "none", 6, 8, {"m", "", 1});
   for (const std::vector<std::string>& files : {std::vector{model, a, b}, std::vector{a, model, b, c},
                                                 std::vector{a, b, model}, std::vector{a, model}})
     CHECK_THAT(merge(files).error, Contains("/model' is of another model than '") && Contains("/a'"));
