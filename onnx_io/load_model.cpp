@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "core/ops/control_flow.h"
-#include "core/ops/op.h"
+#include "core/ops/op_registry.h"
 #include "onnx_io/attribute_proto.h"
 #include "onnx_io/drop_unneeded.h"
 #include "onnx_io/inline_functions.h"
@@ -333,7 +333,8 @@ class Loader {
     for (Node& node : graph_.nodes) {
       const OpDef* def = try_find_op(graph_, node);
       if (def != nullptr && def->max_outputs == kAnyNumber) continue;  // their number is a parameter
-      while (node.outputs.size() > 1 && is_unread(node.outputs.back())) node.outputs.pop_back();
+      const size_t least = required_outputs(node);
+      while (node.outputs.size() > least && is_unread(node.outputs.back())) node.outputs.pop_back();
     }
   }
 

@@ -38,6 +38,14 @@ const OpDef& find_op(const Graph& graph, const Node& node) {
               "operator " + op + " is not supported; export the model without it, or split it off the model");
 }
 
+size_t required_outputs(const Node& node) {
+  constexpr std::pair<std::string_view, size_t> kSeveral[] = {
+      {"CausalConvWithState", 2}, {"DynamicQuantizeLinear", 3}, {"LinearAttention", 2}, {"TopK", 2}};
+  for (const auto& [op_type, count] : kSeveral)
+    if (node.domain.empty() && node.op_type == op_type) return count;
+  return 1;
+}
+
 void evaluate_reference(const OpDef& def, const Node& node, int64_t opset, std::span<const TensorView> inputs,
                         std::span<const MutableTensorView> outputs) {
   def.evaluate({node, opset, kernels_for(Isa::kScalar), inputs, outputs});

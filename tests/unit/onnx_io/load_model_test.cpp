@@ -250,3 +250,14 @@ TEST_CASE("files that are no models", "[load]") {
   CHECK(directory.kind() == ErrorKind::kIo);
   CHECK(std::string(directory.what()).find("directory") != std::string::npos);
 }
+
+TEST_CASE("an output that nobody reads stays where the operator must have it", "[load]") {
+  onnx::ModelProto model = empty_model();
+  onnx::TensorProto& k = add_initializer(model, "k", onnx::TensorProto::INT64, {1});
+  k.add_int64_data(2);
+  add_node(model, "TopK", {"x", "k"}, {"y", "places"});
+  CHECK(load(model).nodes[0].outputs.size() == 2);
+  model = empty_model();
+  add_node(model, "MaxPool", {"x"}, {"y", "places"});
+  CHECK(load(model).nodes[0].outputs.size() == 1);
+}
