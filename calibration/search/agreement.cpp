@@ -191,11 +191,13 @@ std::vector<SampleAgreement> Agreement::compare(const std::vector<Tensor>& refer
   std::vector<Part> parts(reference.size());
   for (size_t o = 0; o < reference.size(); ++o) {
     const OutputTask& task = tasks_[o];
-    const Tensor &a = reference[o], &b = candidate[o];
+    Tensor a = reference[o], b = candidate[o];
+    level_lists(a, b);
     if (a.shape() != b.shape())
       throw Error(ErrorKind::kInvalidArgument, "the reference computes " + to_string(a.shape()) +
                                                    ", the candidate " + to_string(b.shape()) +
                                                    "; they are not forms of the same model");
+    if (a.size() == 0) continue;  // neither side has found anything
     Part& part = parts[o];
     part.finite = !has_non_finite(a) && !has_non_finite(b);
     if (task.task == Task::kClassification) {

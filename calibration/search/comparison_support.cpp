@@ -25,6 +25,19 @@ ValueId output_called(const Graph& graph, const std::string& name) {
   return found == graph.outputs.end() ? kNoValue : *found;
 }
 
+/// The lengths of lists are open; what both models fix must be the same.
+void check_shapes(const Value& reference, const Value& candidate) {
+  if (!reference.shape || !candidate.shape) return;
+  const Shape &a = *reference.shape, &b = *candidate.shape;
+  const bool same = std::equal(a.begin(), a.end(), b.begin(), b.end(), [](int64_t x, int64_t y) {
+    return x == y || x == kUnknownDim || y == kUnknownDim;
+  });
+  if (!same)
+    throw Error(ErrorKind::kInvalidArgument, "output '" + reference.name + "' of the reference is " +
+                                                 to_string(a) + ", that of the candidate " + to_string(b) +
+                                                 "; give two forms of the same model");
+}
+
 }  // namespace
 
 FedNetwork::FedNetwork(const Graph& source, Graph network, const KernelTable* kernels, const char* role,
@@ -56,6 +69,7 @@ CommonOutputs outputs_in_common(const Graph& reference, const Graph& candidate) 
       common.warnings.push_back("the candidate has no output '" + name + "': it is not compared");
       continue;
     }
+    check_shapes(reference.value(id), candidate.value(partner));
     common.reference.outputs.push_back(id);
     common.candidate.outputs.push_back(partner);
   }

@@ -6,10 +6,40 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/ops/support/strided.h"
 
 namespace quantize {
 
-void Deviation::add(const Tensor& reference, const Tensor& candidate) {
+namespace {
+
+/// x with zeros behind it, up to `shape`.
+Tensor extended(const Tensor& x, const Shape& shape) {
+  Tensor y(x.dtype(), shape);
+  if (x.size() != 0)
+    copy_strided(x.shape(), x.bytes(), strides_of(x.shape()), y.mutable_bytes(), strides_of(shape),
+                 size_of(x.dtype()));
+  return y;
+}
+
+}  // namespace
+
+void level_lists(Tensor& reference, Tensor& candidate) {
+  const Shape a = reference.shape(), b = candidate.shape();
+  if (a.size() != b.size() || reference.dtype() != candidate.dtype()) return;
+  Shape longer = a;
+  size_t different = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    different += a[i] != b[i];
+    longer[i] = std::max(a[i], b[i]);
+  }
+  if (different != 1) return;
+  if (a != longer) reference = extended(reference, longer);
+  if (b != longer) candidate = extended(candidate, longer);
+}
+
+void Deviation::add(const Tensor& of_reference, const Tensor& of_candidate) {
+  Tensor reference = of_reference, candidate = of_candidate;
+  level_lists(reference, candidate);
   if (reference.size() != candidate.size())
     throw Error(ErrorKind::kInvalidArgument, "the reference computes " + to_string(reference.shape()) +
                                                  ", the candidate " + to_string(candidate.shape()) +

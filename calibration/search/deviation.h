@@ -7,6 +7,10 @@
 
 namespace quantize {
 
+/// Two lists whose length depends on data, as detections: if the shapes differ in one extent alone, zeros go behind
+/// the shorter, so that what only one side has counts as an error. Others stay as they are.
+void level_lists(Tensor& reference, Tensor& candidate);
+
 /// Energy of a reference, and of the error of another tensor against it. Sums over disjoint samples add up.
 struct Deviation {
   double signal = 0;
@@ -14,7 +18,7 @@ struct Deviation {
   double max_abs_diff = 0;
   uint64_t non_finite = 0;  // elements that are NaN or infinite on either side; no other sum has them
 
-  /// Adds the elements of one sample. Errors: Error(kInvalidArgument) if the sizes differ.
+  /// Adds the elements of one sample; of lists see level_lists. Errors: Error(kInvalidArgument) if the sizes differ.
   void add(const Tensor& reference, const Tensor& candidate);
   void add(double reference, double candidate);
   void add(const Deviation& other);

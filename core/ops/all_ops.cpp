@@ -27,6 +27,7 @@
   X(deform_conv) \
   X(depth_to_space) \
   X(det) \
+  X(dft) \
   X(dropout) \
   X(einsum) \
   X(expand) \
@@ -46,6 +47,7 @@
   X(matmul_integer_to_float) \
   X(max_pool) \
   X(max_unpool) \
+  X(microsoft) \
   X(non_max_suppression) \
   X(normalization) \
   X(one_hot) \

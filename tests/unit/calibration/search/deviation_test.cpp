@@ -65,6 +65,16 @@ TEST_CASE("Energies beyond double leave the ratio unknown") {
   CHECK(!deviation.sqnr_db());
 }
 
-TEST_CASE("Tensors of different sizes do not compare") {
-  CHECK_THROWS_AS(between({1, 2}, {1}), Error);
+TEST_CASE("of two lists the one that is shorter ends in zeros", "[deviation]") {
+  const Tensor three = Tensor::of<float>({3, 2}, {1, 2, 3, 4, 5, 6}),
+               two = Tensor::of<float>({2, 2}, {1, 2, 3, 4});
+  Deviation missing, surplus;
+  missing.add(three, two);
+  CHECK(missing.signal == 91);
+  CHECK(missing.noise == 61);
+  surplus.add(two, three);
+  CHECK(surplus.signal == 30);
+  CHECK(surplus.noise == 61);
+  Deviation other;
+  CHECK_THROWS_AS(other.add(three, Tensor::of<float>({3}, {1, 2, 3})), Error);
 }
