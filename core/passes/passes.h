@@ -42,7 +42,8 @@ void lower_opset(Graph& graph);
 
 /// Replaces forms that newer opsets added by older ones, which every runtime computes alike:
 ///
-///   Pad, Resize   pads, sizes, scales and regions for all axes in place of `axes`, computed operands included
+///   Pad, Resize   pads, sizes, scales and regions for all axes in place of `axes`, computed operands included;
+///                 the shape of a CenterCropPad, too
 ///   pools         no `dilations` of 1, no `ceil_mode` without effect
 ///   MatMul        no axes of extent 1 in front of the weights
 ///

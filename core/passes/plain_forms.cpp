@@ -18,7 +18,7 @@ Shape extent(const std::vector<T>& values) {
   return {static_cast<int64_t>(values.size())};
 }
 
-/// One operand of Pad or Resize that has a number for some axes, or several: it is given for all axes.
+/// One operand of Pad, Resize or CenterCropPad that has a number for some axes, or several: it is given for all axes.
 class Spreader {
  public:
   /// `place` stands before the node whose operands are spread; `axes` counts from 0.
@@ -145,6 +145,15 @@ void spread_sizes(Graph& graph, Node& resize, std::vector<Node>& place) {
   resize.attributes.erase("axes");
 }
 
+/// The shape of all axes, in place of `axes`: ONNX Runtime's own function for these fails between Q and DQ.
+void spread_target(Graph& graph, Node& crop, std::vector<Node>& place) {
+  const auto rank = rank_of(graph, crop);
+  if (!crop.has_attribute("axes") || !rank) return;
+  Spreader spreader(graph, place, crop, normalize_axes(crop.ints_attribute("axes", {}), *rank), *rank);
+  crop.inputs[1] = spreader.spread(crop.inputs[1], spreader.add("Shape", {crop.inputs[0]}), 1);
+  crop.attributes.erase("axes");
+}
+
 /// How far the last window reaches behind the image.
 int64_t overhang(const WindowAxis& axis) {
   return std::max<int64_t>(axis.start(axis.out - 1) + axis.span() - axis.in, 0);
@@ -208,6 +217,7 @@ void plain_forms(Graph& graph) {
     if (node.domain.empty()) {
       if (node.op_type == "Pad" && node.input(3) != kNoValue) spread_pads(graph, node, nodes);
       if (node.op_type == "MatMul") drop_leading_axes(graph, node);
+      if (node.op_type == "CenterCropPad") spread_target(graph, node, nodes);
       if (node.op_type == "Resize") spread_sizes(graph, node, nodes);
       if (node.op_type == "AveragePool" || node.op_type == "MaxPool") drop_ceil_mode(graph, node);
       drop_idle_attributes(node);

@@ -73,6 +73,20 @@ TEST_CASE("pads of some axes become pads of all", "[plain]") {
   check({1, -1, 0, 2}, {1, -2}, {0, 1, -1, 0, 0, 0, 2, 0}, "constant");
 }
 
+TEST_CASE("the shape of some axes becomes that of all", "[plain]") {
+  const auto crop = [](const Ints& shape, const Ints& axes) {
+    GraphBuilder b(18);
+    const Attributes attributes = axes.empty() ? Attributes() : Attributes{{"axes", axes}};
+    return b.build(
+        {b.node("CenterCropPad", {b.input("x", {1, 2, 6, 5}), b.ints("shape", shape)}, attributes)});
+  };
+  const Graph result = plain(crop({4, 9}, {-1, 1}));
+  CHECK(only_node(result).attributes.empty());
+  CHECK(result.constant(only_node(result).inputs[1])->to_vector<int64_t>() == Ints{1, 9, 6, 4});
+  check_same(crop({4, 9}, {-1, 1}), result, 0);
+  check_same(crop({1, 9, 6, 4}, {}), result, 0);
+}
+
 TEST_CASE("pads that the graph computes are spread over all axes by the graph", "[plain]") {
   const auto build = [](bool axes) {
     GraphBuilder b(18);
