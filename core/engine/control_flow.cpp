@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/ops/control_flow.h"
+#include "core/ops/support/operands.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -28,20 +29,14 @@ T scalar_of(const Tensor& tensor, const char* what) {
   return *tensor.data<T>();
 }
 
-int64_t extent_before(const Shape& shape, size_t axis) {
-  return element_count(Shape(shape.begin(), shape.begin() + static_cast<ptrdiff_t>(axis)));
-}
-
 size_t normalized(int64_t axis, size_t rank) {
-  const auto count = static_cast<int64_t>(rank);
-  if (axis < -count || axis >= count) invalid("axis " + std::to_string(axis) + " is out of range");
-  return static_cast<size_t>(axis < 0 ? axis + count : axis);
+  return static_cast<size_t>(normalize_axes({axis}, rank)[0]);
 }
 
 /// x[..., i, ...] along an axis, which goes.
 Tensor slice_of(const Tensor& x, size_t axis, int64_t i) {
   Shape shape = x.shape();
-  const int64_t outer = extent_before(shape, axis), extent = shape[axis];
+  const int64_t outer = extent_product(shape, 0, axis), extent = shape[axis];
   shape.erase(shape.begin() + static_cast<ptrdiff_t>(axis));
   Tensor slice(x.dtype(), shape);
   const size_t run = outer == 0 ? 0 : slice.byte_size() / static_cast<size_t>(outer);
@@ -70,7 +65,7 @@ class Stack {
     Shape shape = parts_.empty() ? declared.shape.value_or(Shape()) : parts_[0].shape();
     for (int64_t& extent : shape) extent = std::max<int64_t>(extent, 0);  // unknown ones
     const size_t place = normalized(axis, shape.size() + 1);
-    const int64_t outer = extent_before(shape, place);
+    const int64_t outer = extent_product(shape, 0, place);
     shape.insert(shape.begin() + static_cast<ptrdiff_t>(place), static_cast<int64_t>(parts_.size()));
     Tensor result(parts_.empty() ? declared.dtype : parts_[0].dtype(), shape);
     const size_t run = parts_.empty() || outer == 0 ? 0 : parts_[0].byte_size() / static_cast<size_t>(outer);

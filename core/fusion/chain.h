@@ -37,7 +37,7 @@ struct ChainRules {
   bool hides_anchor = true;  // the anchor is computed together with the chain
 };
 
-/// What stands behind an anchor.
+/// The nodes behind an anchor, by part.
 struct Chain {
   std::optional<FunctionPattern> function;
   std::optional<ImageAddition> addition;

@@ -20,7 +20,7 @@ TensorType result_of(const Graph& body, size_t i) {
   return {value.dtype, value.shape};
 }
 
-/// What is known of a value that is one of the two.
+/// The shape of a value that has one of two shapes, as far as they agree.
 std::optional<Shape> either(const std::optional<Shape>& a, const std::optional<Shape>& b) {
   if (!a || !b || a->size() != b->size()) return std::nullopt;
   Shape shape = *a;

@@ -66,8 +66,9 @@ void infer_hardmax(InferContext& context) {
 }
 
 void evaluate_hardmax(const EvaluateContext& context) {
-  const auto [outer, length, inner] = softmax_extents(context.node, context.opset, context.inputs[0].shape);
+  const auto extents = softmax_extents(context.node, context.opset, context.inputs[0].shape);
   visit_float(context.inputs[0].dtype, [&]<typename T>() {
+    const auto [outer, length, inner] = extents;
     T* to = context.outputs[0].as<T>();
     std::fill_n(to, context.outputs[0].size(), T(0));
     for (int64_t column = 0; column < outer * inner; ++column) {

@@ -157,7 +157,7 @@ void infer(InferContext& context) {
   for (size_t i = 1; i < 3; ++i) context.set_output(i, DataType::kF32, e.state());
 }
 
-/// What a cell needs for one step of one sample in one direction.
+/// The operands of a cell for one step of one sample in one direction.
 struct Step {
   std::vector<float> from_input, from_state;  // one per gate and hidden element, with their biases
   std::vector<float>*h, *c;

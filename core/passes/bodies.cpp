@@ -93,7 +93,7 @@ class Inliner {
   }
 
  private:
-  /// What a node of the branch computes for one result gets the result's own id.
+  /// A result that a node of the branch computes gets its id in the graph.
   void take_over_results() {
     std::vector<bool> computed(branch_.values.size(), false);
     for (const Node& node : branch_.nodes)

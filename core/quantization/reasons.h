@@ -7,7 +7,7 @@
 
 namespace quantize {
 
-/// What decided about a node or a value. Behind each: what its sentence names, in order.
+/// The cause of a decision about a node or a value. Behind each stand the words of its sentence, in order.
 enum class Cause {
   // Nodes that the user leaves out
   kNotIncluded,
