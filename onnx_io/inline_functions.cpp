@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "onnx_io/domains.h"
 
 namespace quantize {
 
@@ -22,10 +23,6 @@ constexpr int kMaxNodes = int{1} << 20;  // a file of a few bytes must not fill 
 using Names = std::map<std::string, std::string>;
 using Key = std::pair<std::string, std::string>;  // domain, name
 
-std::string canonical(const std::string& domain) {
-  return domain == "ai.onnx" ? "" : domain;
-}
-
 [[noreturn]] void unsupported(const std::string& name, const std::string& what) {
   throw Error(ErrorKind::kUnsupported, "the model's function '" + name + "' " + what +
                                            "; inline it with onnx.inliner.inline_local_functions");
@@ -35,7 +32,7 @@ class Inliner {
  public:
   explicit Inliner(onnx::ModelProto& model) : model_(model) {
     for (const onnx::FunctionProto& function : model.functions()) {
-      const Key key{canonical(function.domain()), function.name()};
+      const Key key{canonical_domain(function.domain()), function.name()};
       if (!functions_.emplace(key, &function).second) ambiguous_.insert(key);
     }
   }
@@ -58,7 +55,7 @@ class Inliner {
 
  private:
   const onnx::FunctionProto* called(const onnx::NodeProto& node) const {
-    const Key key{canonical(node.domain()), node.op_type()};
+    const Key key{canonical_domain(node.domain()), node.op_type()};
     if (ambiguous_.count(key) != 0) unsupported(node.op_type(), "is defined more than once");
     const auto found = functions_.find(key);
     return found == functions_.end() ? nullptr : found->second;
@@ -155,7 +152,7 @@ class Inliner {
     for (const onnx::OperatorSetIdProto& needed : function.opset_import()) {
       bool found = false;
       for (const onnx::OperatorSetIdProto& import : model_.opset_import()) {
-        if (canonical(import.domain()) != canonical(needed.domain())) continue;
+        if (canonical_domain(import.domain()) != canonical_domain(needed.domain())) continue;
         found = true;
         if (import.version() != needed.version())
           unsupported(function.name(), "uses opset " + std::to_string(needed.version()) +

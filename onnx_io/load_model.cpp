@@ -12,6 +12,7 @@
 #include "core/ops/control_flow.h"
 #include "core/ops/op_registry.h"
 #include "onnx_io/attribute_proto.h"
+#include "onnx_io/domains.h"
 #include "onnx_io/drop_unneeded.h"
 #include "onnx_io/inline_functions.h"
 #include "onnx_io/onnx_io.h"
@@ -35,10 +36,6 @@ constexpr int64_t kMinIrVersion = 3;
 /// "." for a path without a folder.
 std::string folder_of(const std::string& path) {
   return (std::filesystem::path(".") / path).parent_path().string();
-}
-
-std::string canonical_domain(const std::string& domain) {
-  return domain == "ai.onnx" ? "" : domain;
 }
 
 /// Copies what a file says about a value: its type, shape and doc string.

@@ -17,15 +17,11 @@ namespace {
 constexpr int64_t kMaxIterations = 10'000'000;
 constexpr size_t kMaxStackedBytes = size_t{2} << 30;
 
-[[noreturn]] void invalid(const std::string& message) {
-  throw Error(ErrorKind::kInvalidModel, message);
-}
-
 /// The only element of a tensor.
 template <typename T>
 T scalar_of(const Tensor& tensor, const char* what) {
   if (tensor.dtype() != data_type_of<T>() || tensor.size() != 1)
-    invalid(std::string("the ") + what + " is not one number of the right type");
+    invalid_model(std::string("the ") + what + " is not one number of the right type");
   return *tensor.data<T>();
 }
 
@@ -52,11 +48,12 @@ class Stack {
  public:
   void add(Tensor tensor) {
     if (!parts_.empty() && (tensor.shape() != parts_[0].shape() || tensor.dtype() != parts_[0].dtype()))
-      invalid("iterations make " + to_string(parts_[0].shape()) + " and " + to_string(tensor.shape()) +
-              ", which cannot be stacked");
+      invalid_model("iterations make " + to_string(parts_[0].shape()) + " and " + to_string(tensor.shape()) +
+                    ", which cannot be stacked");
     bytes_ += tensor.byte_size();
     if (bytes_ > kMaxStackedBytes)
-      throw Error(ErrorKind::kUnsupported, "the stacked results take more than 2 GiB");
+      throw Error(ErrorKind::kUnsupported,
+                  "the stacked results take more than 2 GiB; export the model with fewer iterations");
     parts_.push_back(std::move(tensor));
   }
 
@@ -154,7 +151,8 @@ std::vector<Tensor> ControlFlow::run_loop(const std::vector<Tensor>& inputs) {
   std::vector<Stack> stacks(body.outputs.size() - 1 - states);
   for (int64_t iteration = 0; iteration < trips && condition; ++iteration) {
     if (iteration == kMaxIterations)
-      throw Error(ErrorKind::kUnsupported, "the loop does not end within 10 million iterations");
+      throw Error(ErrorKind::kUnsupported,
+                  "the loop does not end within 10 million iterations; export it with a smaller trip count");
     std::vector<Tensor> own{counter(body, 0, iteration), counter(body, 1, condition)};
     own.insert(own.end(), state.begin(), state.end());
     std::vector<Tensor> results = run_body(part, std::move(own), inputs);
@@ -174,7 +172,7 @@ std::vector<Tensor> ControlFlow::run_scan(const std::vector<Tensor>& inputs) {
   const size_t states = own_inputs_ - slices, stacked = body.outputs.size() - states;
   const auto list = [&](const char* key, size_t count) {
     std::vector<int64_t> values = node_.ints_attribute(key, std::vector<int64_t>(count, 0));
-    if (values.size() != count) invalid(std::string(key) + " has not one number per tensor");
+    if (values.size() != count) invalid_model(std::string(key) + " has not one number per tensor");
     return values;
   };
   const auto axes = list("scan_input_axes", slices), backward = list("scan_input_directions", slices);
@@ -185,7 +183,7 @@ std::vector<Tensor> ControlFlow::run_scan(const std::vector<Tensor>& inputs) {
   for (size_t i = 0; i < slices; ++i) {
     const Shape& shape = inputs[states + i].shape();
     axis[i] = normalized(axes[i], shape.size());
-    if (i != 0 && shape[axis[i]] != length) invalid("the inputs of the scan have different lengths");
+    if (i != 0 && shape[axis[i]] != length) invalid_model("the inputs of the scan have different lengths");
     length = shape[axis[i]];
   }
   std::vector<Tensor> state(inputs.begin(), inputs.begin() + static_cast<ptrdiff_t>(states));

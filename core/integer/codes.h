@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/integer/quantized_operand.h"
+#include "core/ops/matmul.h"
 #include "core/ops/op.h"
 
 namespace quantize {
@@ -59,5 +60,23 @@ class CodeWriter {
   int32_t zero_point_;
   int64_t next_ = 0;
 };
+
+/// Calls visit(sum, j) for each element of a product of centred codes, in the order of the output: the exact sum, and
+/// its column. a and b hold the matrices of shapes.a and shapes.b one after the other.
+template <typename Visit>
+void for_each_product(const MatMulOperands& shapes, const std::vector<int32_t>& a,
+                      const std::vector<int32_t>& b, const Visit& visit) {
+  const int64_t m = shapes.a[shapes.a.size() - 2], k = shapes.a.back(), n = shapes.b.back();
+  for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
+    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
+    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        int64_t sum = 0;
+        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
+        visit(sum, j);
+      }
+  }
+}
 
 }  // namespace quantize

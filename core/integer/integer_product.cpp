@@ -47,16 +47,7 @@ void evaluate_matmul(const EvaluateContext& context) {
   const auto a = centred_codes(context.inputs[kA], zero_points(context, kAZero, m), k),
              b = centred_codes(context.inputs[kB], zero_points(context, kBZero, n), 1);
   int32_t* y = context.outputs[0].as<int32_t>();
-  for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
-    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
-    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) {
-        int64_t sum = 0;
-        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
-        *y++ = static_cast<int32_t>(sum);
-      }
-  }
+  for_each_product(shapes, a, b, [&](int64_t sum, int64_t) { *y++ = static_cast<int32_t>(sum); });
 }
 
 void infer_conv(InferContext& context) {

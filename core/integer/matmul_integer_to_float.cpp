@@ -31,7 +31,7 @@ void infer(InferContext& context) {
 
 void evaluate(const EvaluateContext& context) {
   const MatMulOperands shapes = matmul_operands(context.inputs[kA].shape, context.inputs[kB].shape);
-  const int64_t m = shapes.a[shapes.a.size() - 2], k = shapes.a.back(), n = shapes.b.back();
+  const int64_t n = shapes.b.back();
   const OperandParams a_params = channel_operand(context, kAScale, kAZero),
                       b_params = channel_operand(context, kBScale, kBZero);
   if (!a_params.per_tensor() || (!b_params.per_tensor() && static_cast<int64_t>(b_params.scale.size()) != n))
@@ -40,18 +40,10 @@ void evaluate(const EvaluateContext& context) {
              b = centred_codes(context.inputs[kB], b_params.zero_point, 1);
   const TensorView bias = context.input(kBias);
   float* y = context.outputs[0].as<float>();
-  for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
-    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
-    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) {
-        int64_t sum = 0;
-        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
-        const float step =
-            a_params.scale[0] * b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
-        *y++ = static_cast<float>(sum) * step + (bias ? bias.as<float>()[j] : 0.0f);
-      }
-  }
+  for_each_product(shapes, a, b, [&](int64_t sum, int64_t j) {
+    const float step = a_params.scale[0] * b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
+    *y++ = static_cast<float>(sum) * step + (bias ? bias.as<float>()[j] : 0.0f);
+  });
 }
 
 /// With one constant matrix B, the batches of A are more rows of one product.

@@ -21,7 +21,7 @@ void infer(InferContext& context) {
 void evaluate(const EvaluateContext& context) {
   const TensorView &a_codes = context.inputs[kA], &b_codes = context.inputs[kB];
   const MatMulOperands shapes = matmul_operands(a_codes.shape, b_codes.shape);
-  const int64_t m = shapes.a[shapes.a.size() - 2], k = shapes.a.back(), n = shapes.b.back();
+  const int64_t n = shapes.b.back();
   const ScalarParams a_params = scalar_operand(context, kA + 1), y_params = scalar_operand(context, kYScale);
   const OperandParams b_params = channel_operand(context, kB + 1);
   if (!b_params.per_tensor() && static_cast<int64_t>(b_params.scale.size()) != n)
@@ -29,17 +29,10 @@ void evaluate(const EvaluateContext& context) {
   const auto a = centred_codes(a_codes, {a_params.zero_point}, 1),
              b = centred_codes(b_codes, b_params.zero_point, 1);
   CodeWriter y(context.outputs[0], y_params.zero_point);
-  for (int64_t batch = 0; batch < element_count(shapes.batch); ++batch) {
-    const int32_t* left = a.data() + matrix_index(shapes.batch, shapes.a, batch) * m * k;
-    const int32_t* right = b.data() + matrix_index(shapes.batch, shapes.b, batch) * k * n;
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) {
-        int64_t sum = 0;
-        for (int64_t l = 0; l < k; ++l) sum += int64_t{left[i * k + l]} * right[l * n + j];
-        const float b_scale = b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
-        y.append(static_cast<float>(sum) * ((a_params.scale * b_scale) / y_params.scale));
-      }
-  }
+  for_each_product(shapes, a, b, [&](int64_t sum, int64_t j) {
+    const float b_scale = b_params.scale[b_params.per_tensor() ? 0 : static_cast<size_t>(j)];
+    y.append(static_cast<float>(sum) * ((a_params.scale * b_scale) / y_params.scale));
+  });
 }
 
 }  // namespace

@@ -4,14 +4,11 @@
 
 #include "core/error.h"
 #include "core/ops/op.h"
+#include "core/ops/support/operands.h"
 
 namespace quantize {
 
 namespace {
-
-[[noreturn]] void invalid(const std::string& message) {
-  throw Error(ErrorKind::kInvalidModel, message);
-}
 
 /// Result i of a body.
 TensorType result_of(const Graph& body, size_t i) {
@@ -34,13 +31,14 @@ void infer_if(InferContext& context) {
   const Graph& else_body = context.node.body("else_branch");
   const size_t results = context.node.outputs.size();
   if (then_body.outputs.size() != results || else_body.outputs.size() != results)
-    invalid("the branches have " + std::to_string(then_body.outputs.size()) + " and " +
-            std::to_string(else_body.outputs.size()) + " results, the node has " + std::to_string(results));
+    invalid_model("the branches have " + std::to_string(then_body.outputs.size()) + " and " +
+                  std::to_string(else_body.outputs.size()) + " results, the node has " +
+                  std::to_string(results));
   for (size_t i = 0; i < results; ++i) {
     const TensorType a = result_of(then_body, i), b = result_of(else_body, i);
     if (a.dtype != b.dtype && a.dtype != DataType::kUndefined && b.dtype != DataType::kUndefined)
-      invalid("result " + std::to_string(i) + " of the branches is " + std::string(name_of(a.dtype)) +
-              " or " + std::string(name_of(b.dtype)));
+      invalid_model("result " + std::to_string(i) + " of the branches is " + std::string(name_of(a.dtype)) +
+                    " or " + std::string(name_of(b.dtype)));
     context.set_output(i, a.dtype != DataType::kUndefined ? a.dtype : b.dtype, either(a.shape, b.shape));
   }
 }
@@ -53,7 +51,7 @@ size_t own_inputs(const Node& node) {
 /// A result of a body that is stacked along a new axis.
 std::optional<Shape> stacked(const std::optional<Shape>& shape, size_t axis) {
   if (!shape) return std::nullopt;
-  if (axis > shape->size()) invalid("an axis of the results is out of range");
+  if (axis > shape->size()) invalid_model("an axis of the results is out of range");
   Shape result = *shape;
   result.insert(result.begin() + static_cast<ptrdiff_t>(axis), kUnknownDim);
   return result;
@@ -62,14 +60,15 @@ std::optional<Shape> stacked(const std::optional<Shape>& shape, size_t axis) {
 /// Body: iteration, condition, states -> condition, states, results that are stacked.
 void infer_loop(InferContext& context) {
   const Graph& body = context.node.body("body");
-  if (own_inputs(context.node) < 2) invalid("trip count or condition is missing");
+  if (own_inputs(context.node) < 2) invalid_model("trip count or condition is missing");
   const size_t states = own_inputs(context.node) - 2;
   if (body.inputs.size() != 2 + states + context.node.captures)
-    invalid("the body takes " + std::to_string(body.inputs.size() - context.node.captures) + " values, not " +
-            std::to_string(2 + states));
+    invalid_model("the body takes " + std::to_string(body.inputs.size() - context.node.captures) +
+                  " values, not " + std::to_string(2 + states));
   if (body.outputs.size() != 1 + context.node.outputs.size() || body.outputs.size() < 1 + states)
-    invalid("the body has " + std::to_string(body.outputs.size()) + " results for " +
-            std::to_string(context.node.outputs.size()) + " outputs");
+    invalid_model("the body has " + std::to_string(body.outputs.size()) +
+                  " results; it needs the condition and one for each of the " +
+                  std::to_string(context.node.outputs.size()) + " outputs");
   for (size_t i = 0; i < context.node.outputs.size(); ++i) {
     const TensorType result = result_of(body, 1 + i);
     if (i >= states)
@@ -85,17 +84,20 @@ void infer_scan(InferContext& context) {
   const int64_t slices = context.node.int_attribute("num_scan_inputs", 0);
   const size_t inputs = own_inputs(context.node);
   if (slices < 1 || static_cast<size_t>(slices) > inputs)
-    invalid("num_scan_inputs is " + std::to_string(slices) + " for " + std::to_string(inputs) + " inputs");
+    invalid_model("num_scan_inputs is " + std::to_string(slices) + " for " + std::to_string(inputs) +
+                  " inputs");
   const size_t states = inputs - static_cast<size_t>(slices);
   if (body.inputs.size() != inputs + context.node.captures)
-    invalid("the body takes " + std::to_string(body.inputs.size() - context.node.captures) + " values, not " +
-            std::to_string(inputs));
+    invalid_model("the body takes " + std::to_string(body.inputs.size() - context.node.captures) +
+                  " values, not " + std::to_string(inputs));
   if (body.outputs.size() != context.node.outputs.size() || body.outputs.size() < states)
-    invalid("the body has " + std::to_string(body.outputs.size()) + " results for " +
-            std::to_string(context.node.outputs.size()) + " outputs");
+    invalid_model("the body has " + std::to_string(body.outputs.size()) +
+                  " results; it needs one for each of the " + std::to_string(context.node.outputs.size()) +
+                  " outputs");
   const std::vector<int64_t> axes =
       context.node.ints_attribute("scan_output_axes", std::vector<int64_t>(body.outputs.size() - states, 0));
-  if (axes.size() != body.outputs.size() - states) invalid("scan_output_axes has not one axis per result");
+  if (axes.size() != body.outputs.size() - states)
+    invalid_model("scan_output_axes has not one axis per result");
   for (size_t i = 0; i < body.outputs.size(); ++i) {
     const TensorType result = result_of(body, i);
     if (i < states) {
@@ -104,7 +106,7 @@ void infer_scan(InferContext& context) {
     }
     int64_t axis = axes[i - states];
     if (axis < 0 && result.shape) axis += static_cast<int64_t>(result.shape->size()) + 1;
-    if (axis < 0 && result.shape) invalid("an axis of the results is out of range");
+    if (axis < 0 && result.shape) invalid_model("an axis of the results is out of range");
     context.set_output(i, result.dtype,
                        axis < 0 ? std::nullopt : stacked(result.shape, static_cast<size_t>(axis)));
   }
