@@ -1,4 +1,4 @@
-// One round of calls after the other, until no node calls a function.
+// One round of calls after the other, until no node of the graph or of a body calls a function.
 #include "onnx_io/inline_functions.h"
 
 #include <google/protobuf/unknown_field_set.h>
@@ -20,13 +20,20 @@ namespace {
 constexpr int kMaxDepth = 64;            // of functions that call each other
 constexpr int kMaxNodes = int{1} << 20;  // a file of a few bytes must not fill the memory
 
-using Names = std::map<std::string, std::string>;
 using Key = std::pair<std::string, std::string>;  // domain, name
 
 [[noreturn]] void unsupported(const std::string& name, const std::string& what) {
   throw Error(ErrorKind::kUnsupported, "the model's function '" + name + "' " + what +
                                            "; inline it with onnx.inliner.inline_local_functions");
 }
+
+/// A node that calls a function, and what becomes of the function's names there.
+struct Call {
+  const onnx::NodeProto& node;
+  std::vector<onnx::AttributeProto> defaults;
+  std::string prefix;  // of names that the call does not give
+  std::map<std::string, std::string> names;
+};
 
 class Inliner {
  public:
@@ -38,18 +45,9 @@ class Inliner {
   }
 
   void run() {
-    for (int depth = 0; calls_function(); ++depth) {
+    for (int depth = 0; calls_function(model_.graph()); ++depth) {
       if (depth == kMaxDepth) unsupported(first_call_, "calls itself");
-      onnx::GraphProto& graph = *model_.mutable_graph();
-      google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes;
-      nodes.Swap(graph.mutable_node());
-      for (onnx::NodeProto& node : nodes) {
-        if (const onnx::FunctionProto* function = called(node))
-          write_out(*function, node);
-        else
-          graph.add_node()->Swap(&node);
-        if (graph.node_size() > kMaxNodes) unsupported(first_call_, "makes too many nodes");
-      }
+      write_out_calls(*model_.mutable_graph());
     }
   }
 
@@ -61,56 +59,89 @@ class Inliner {
     return found == functions_.end() ? nullptr : found->second;
   }
 
-  bool calls_function() {
-    for (const onnx::NodeProto& node : model_.graph().node())
+  bool calls_function(const onnx::GraphProto& graph) {
+    for (const onnx::NodeProto& node : graph.node()) {
       if (called(node) != nullptr) {
         first_call_ = node.op_type();
         return true;
       }
+      for (const onnx::AttributeProto& attribute : node.attribute())
+        if (attribute.has_g() && calls_function(attribute.g())) return true;
+    }
     return false;
   }
 
+  /// One round: the calls of the graph and of all bodies in it.
+  void write_out_calls(onnx::GraphProto& graph) {
+    google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes;
+    nodes.Swap(graph.mutable_node());
+    for (onnx::NodeProto& node : nodes) {
+      if (const onnx::FunctionProto* function = called(node)) {
+        write_out(*function, node, graph);
+        continue;
+      }
+      for (onnx::AttributeProto& attribute : *node.mutable_attribute())
+        if (attribute.has_g()) write_out_calls(*attribute.mutable_g());
+      graph.add_node()->Swap(&node);
+    }
+  }
+
   /// The nodes of one call, behind those of the graph.
-  void write_out(const onnx::FunctionProto& function, const onnx::NodeProto& call) {
-    if (call.input_size() > function.input_size() || call.output_size() > function.output_size())
+  void write_out(const onnx::FunctionProto& function, const onnx::NodeProto& node, onnx::GraphProto& graph) {
+    if (node.input_size() > function.input_size() || node.output_size() > function.output_size())
       throw Error(ErrorKind::kInvalidModel,
-                  "node '" + call.name() + "' calls function '" + function.name() +
+                  "node '" + node.name() + "' calls function '" + function.name() +
                       "' with more inputs or outputs than it has; export the model anew");
     import_opsets(function);
-    const std::string prefix = function.name() + "_" + std::to_string(calls_++) + "/";
-    const std::vector<onnx::AttributeProto> defaults = defaults_of(function);
-    Names names;
+    Call call{node, defaults_of(function), function.name() + "_" + std::to_string(calls_++) + "/", {}};
     for (int i = 0; i < function.input_size(); ++i)
-      names[function.input(i)] = i < call.input_size() ? call.input(i) : "";
+      call.names[function.input(i)] = i < node.input_size() ? node.input(i) : "";
     for (int i = 0; i < function.output_size(); ++i)
-      if (i < call.output_size() && !call.output(i).empty()) names[function.output(i)] = call.output(i);
+      if (i < node.output_size() && !node.output(i).empty()) call.names[function.output(i)] = node.output(i);
     for (const onnx::NodeProto& source : function.node()) {
-      onnx::NodeProto& node = *model_.mutable_graph()->add_node();
-      node = source;
-      node.set_name(prefix + (source.name().empty() ? source.op_type() : source.name()));
-      for (std::string& name : *node.mutable_input()) name = renamed(names, name, prefix);
-      for (std::string& name : *node.mutable_output()) name = renamed(names, name, prefix);
-      fill_attributes(call, defaults, node);
+      onnx::NodeProto& copy = *graph.add_node();
+      copy = source;
+      move_into(call, copy);
     }
-    forward_inputs(function, call, names);
+    forward_inputs(function, call, graph);
+  }
+
+  /// Gives a copied node the names and attributes of the call, and the nodes of its bodies likewise.
+  void move_into(Call& call, onnx::NodeProto& node) {
+    if (++nodes_made_ > kMaxNodes) unsupported(first_call_, "makes too many nodes");
+    node.set_name(call.prefix + (node.name().empty() ? node.op_type() : node.name()));
+    for (std::string& name : *node.mutable_input()) name = renamed(call, name);
+    for (std::string& name : *node.mutable_output()) name = renamed(call, name);
+    fill_attributes(call, node);
+    for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
+      if (!attribute.has_g()) continue;
+      onnx::GraphProto& body = *attribute.mutable_g();
+      for (auto* values : {body.mutable_input(), body.mutable_output(), body.mutable_value_info()})
+        for (onnx::ValueInfoProto& value : *values) value.set_name(renamed(call, value.name()));
+      for (onnx::TensorProto& constant : *body.mutable_initializer())
+        constant.set_name(renamed(call, constant.name()));
+      for (onnx::SparseTensorProto& constant : *body.mutable_sparse_initializer())
+        constant.mutable_values()->set_name(renamed(call, constant.values().name()));
+      for (onnx::NodeProto& inner : *body.mutable_node()) move_into(call, inner);
+    }
   }
 
   /// A function may return what it is given.
-  void forward_inputs(const onnx::FunctionProto& function, const onnx::NodeProto& call, const Names& names) {
-    for (int i = 0; i < call.output_size(); ++i)
+  static void forward_inputs(const onnx::FunctionProto& function, const Call& call, onnx::GraphProto& graph) {
+    for (int i = 0; i < call.node.output_size(); ++i)
       for (const std::string& input : function.input())
-        if (input == function.output(i) && !call.output(i).empty()) {
-          onnx::NodeProto& node = *model_.mutable_graph()->add_node();
+        if (input == function.output(i) && !call.node.output(i).empty()) {
+          onnx::NodeProto& node = *graph.add_node();
           node.set_op_type("Identity");
           const int place = static_cast<int>(&input - &*function.input().begin());
-          node.add_input(place < call.input_size() ? call.input(place) : "");
-          node.add_output(names.at(function.output(i)));
+          node.add_input(place < call.node.input_size() ? call.node.input(place) : "");
+          node.add_output(call.names.at(function.output(i)));
         }
   }
 
-  static std::string renamed(Names& names, const std::string& name, const std::string& prefix) {
+  static std::string renamed(Call& call, const std::string& name) {
     if (name.empty()) return name;
-    return names.try_emplace(name, prefix + name).first->second;
+    return call.names.try_emplace(name, call.prefix + name).first->second;
   }
 
   /// FunctionProto.attribute_proto: attributes that a call need not give. Older versions of ONNX's messages, which this
@@ -127,8 +158,7 @@ class Inliner {
   }
 
   /// Attributes that name one of the call take its value, else its default; they go where there is none.
-  static void fill_attributes(const onnx::NodeProto& call, const std::vector<onnx::AttributeProto>& defaults,
-                              onnx::NodeProto& node) {
+  static void fill_attributes(const Call& call, onnx::NodeProto& node) {
     google::protobuf::RepeatedPtrField<onnx::AttributeProto> attributes;
     attributes.Swap(node.mutable_attribute());
     for (onnx::AttributeProto& attribute : attributes) {
@@ -137,9 +167,9 @@ class Inliner {
         continue;
       }
       const onnx::AttributeProto* value = nullptr;
-      for (const onnx::AttributeProto& fallback : defaults)
+      for (const onnx::AttributeProto& fallback : call.defaults)
         if (fallback.name() == attribute.ref_attr_name()) value = &fallback;
-      for (const onnx::AttributeProto& given : call.attribute())
+      for (const onnx::AttributeProto& given : call.node.attribute())
         if (given.name() == attribute.ref_attr_name()) value = &given;
       if (value == nullptr) continue;
       onnx::AttributeProto& copy = *node.add_attribute();
@@ -166,7 +196,7 @@ class Inliner {
   std::map<Key, const onnx::FunctionProto*> functions_;
   std::set<Key> ambiguous_;
   std::string first_call_;
-  int calls_ = 0;
+  int calls_ = 0, nodes_made_ = 0;
 };
 
 }  // namespace

@@ -79,9 +79,10 @@ struct Axis {
     const double rounded = options.mode == Mode::kNearest ? std::nearbyint(x) : x;
     if (options.padding == Padding::kReflection && (rounded < low() || rounded > high()))
       return std::isinf(rounded) ? low() : reflected(rounded, low(), high());
-    // Farther away all elements stand beyond the border.
-    return std::clamp(options.padding == Padding::kBorder ? std::clamp(rounded, 0.0, n - 1) : rounded, -8.0,
-                      n + 8);
+    // A cubic stays where it is and reads the border on both sides, as PyTorch and ONNX Runtime have it.
+    if (options.padding == Padding::kBorder && options.mode != Mode::kCubic)
+      return std::clamp(rounded, 0.0, n - 1);
+    return std::clamp(rounded, -8.0, n + 8);  // farther away all elements stand beyond the border
   }
 
   /// The element that stands at i, or -1 for a zero.

@@ -118,6 +118,24 @@ void state_axis(Graph&, Node& node) {
   node.attributes["axis"] = node.int_attribute("axis", 1);
 }
 
+/// Says the old default where the node says nothing.
+void state_region_places(Graph&, Node& node) {
+  node.attributes.try_emplace("coordinate_transformation_mode", std::string("output_half_pixel"));
+}
+
+/// The modes have the names that Resize has.
+void rename_modes(Graph&, Node& node) {
+  const std::string mode = node.string_attribute("mode", "bilinear");
+  if (mode.starts_with("bi")) node.attributes["mode"] = mode.substr(2);
+}
+
+void axis_to_input(Graph& graph, Node& node) {
+  node.attributes.try_emplace("axis", int64_t{1});
+  attribute_to_input(graph, node, "axis", 2);
+  Tensor& axis = graph.value(node.inputs[2]).initializer;
+  axis = Tensor::scalar(axis.data<int64_t>()[0]);
+}
+
 /// One change of an operator: how to rewrite a node when the model passes this opset.
 struct Upgrade {
   int64_t opset;
@@ -130,10 +148,13 @@ const Upgrade kUpgrades[] = {
     {9, "Upsample", [](Graph& graph, Node& node) { attribute_to_input(graph, node, "scales", 1); }},
     {10, "Upsample", become_resize},
     {10, "Slice", slice_to_inputs},
+    {10, "TopK", [](Graph& graph, Node& node) { attribute_to_input(graph, node, "k", 1); }},
     {11, "Clip", clip_to_inputs},
     {11, "Pad", pad_to_inputs},
     {11, "Resize", add_coordinate_mode},
+    {11, "Scatter", [](Graph&, Node& node) { node.op_type = "ScatterElements"; }},
     {12, "Dropout", [](Graph& graph, Node& node) { attribute_to_input(graph, node, "ratio", 1); }},
+    {13, "Hardmax", state_axis},
     {13, "LogSoftmax", state_axis},
     {13, "ReduceSum", axes_to_input},
     {13, "Resize", replace_tf_half_pixel},
@@ -142,6 +163,7 @@ const Upgrade kUpgrades[] = {
     {13, "Squeeze", axes_to_input},
     {13, "Unsqueeze", axes_to_input},
     {14, "BatchNormalization", drop_training_outputs},
+    {16, "RoiAlign", state_region_places},
     {18, "ReduceL1", axes_to_input},
     {18, "ReduceL2", axes_to_input},
     {18, "ReduceLogSum", axes_to_input},
@@ -156,6 +178,8 @@ const Upgrade kUpgrades[] = {
        if (node.input(1) == kNoValue)
          node.attributes["num_outputs"] = static_cast<int64_t>(node.outputs.size());
      }},
+    {20, "DFT", axis_to_input},
+    {20, "GridSample", rename_modes},
     {21, "GroupNormalization",
      [](Graph&, Node&) {
        unsupported("the operator changed its meaning in opset 21; export the model with it");
@@ -163,7 +187,8 @@ const Upgrade kUpgrades[] = {
 };
 
 bool takes_axis(const Node& node) {
-  return node.domain.empty() && (node.op_type == "Softmax" || node.op_type == "LogSoftmax");
+  return node.domain.empty() &&
+         (node.op_type == "Softmax" || node.op_type == "LogSoftmax" || node.op_type == "Hardmax");
 }
 
 /// Up to opset 12 these operators work on the input flattened to two dimensions at `axis`; from 13 on along

@@ -77,6 +77,7 @@ def resize(net, x):
         return net.node("Resize", [x, roi, net.constant(np.array(scales, np.float32))], **attributes)
     if axes and net.chance(0.25):
         attributes["keep_aspect_ratio_policy"] = net.pick("not_larger", "not_smaller")
+        attributes["axes"] = list(spatial)  # ONNX Runtime computes other sizes for negative axes than it infers
     empty = net.constant(np.zeros(0, np.float32)) if net.opset < 13 else ""
     if net.chance(0.2) and not axes:
         y = [*shape[:2], *extent]

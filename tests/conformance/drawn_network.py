@@ -6,14 +6,28 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 IR_VERSION = 8
-PIECES = {}  # name -> (function, how often it is drawn)
+FUNCTION_DOMAIN = "drawn"
+PIECES = {}  # name -> Piece
 
 
-def piece(weight=1):
+@dataclass
+class Piece:
+    make: object     # (network, name of a value) -> name of a new value
+    weight: float    # how often it is drawn
+    drawing: int     # the first drawing that has it (drawn_pieces.draw_genes)
+
+
+def piece(weight=1, drawing=1):
     def register(function):
-        PIECES[function.__name__] = (function, weight)
+        PIECES[function.__name__] = Piece(function, weight, drawing)
         return function
     return register
+
+
+def names_and_weights(drawing):
+    """The pieces that a drawing has, and how often each is drawn."""
+    names = [n for n, p in PIECES.items() if p.drawing <= drawing]
+    return names, np.array([PIECES[n].weight for n in names], float)
 
 
 class Misfit(Exception):
@@ -33,6 +47,9 @@ class Network:
     hidden: dict = field(default_factory=dict)     # of other values (of integers, of constants): (element type, shape)
     extra_outputs: list = field(default_factory=list)
     as_nodes: set = field(default_factory=set)     # the constants that are written as Constant nodes
+    functions: list = field(default_factory=list)  # local ones
+    domains: set = field(default_factory=set)      # beside ONNX's own
+    names_inside: list = field(default_factory=lambda: [0, 0])  # how many nodes and constants bodies have: names stay their own
 
     def __post_init__(self):
         self.shapes["x"] = tuple(1 if d == "N" else d for d in self.input_shape)
@@ -52,7 +69,7 @@ class Network:
         return len(self.shapes[x])
 
     def constant(self, array):
-        name = f"c{len(self.constants)}"
+        name = f"c{len(self.constants) + self.names_inside[1]}"
         self.constants.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
@@ -64,14 +81,45 @@ class Network:
 
     def node(self, op_type, inputs, outputs=1, shape=None, hidden=False, **attributes):
         """Appends a node; returns the name of its first output. `shape`, of one output, where inference cannot tell it; `hidden` keeps
-        the outputs from other pieces, which happens to all that are no reals."""
-        names = [f"v{len(self.nodes)}_{i}" if i else f"v{len(self.nodes)}" for i in range(outputs)]
-        self.nodes.append(helper.make_node(op_type, list(inputs), names, name=f"{op_type.lower()}_{len(self.nodes)}", **attributes))
+        the outputs from other pieces, which happens to all that are no reals (with a shape: the element type of the outputs)."""
+        place = len(self.nodes) + self.names_inside[0]
+        names = [f"v{place}_{i}" if i else f"v{place}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op_type, list(inputs), names, name=f"{op_type.lower()}_{place}", **attributes))
         if shape is None:
             self.infer(names, hidden)
+        elif hidden:
+            self.hidden.update((name, (hidden, tuple(shape))) for name in names)
         else:
             self.shapes[names[0]] = tuple(shape)
+        if attributes.get("domain"):
+            self.domains.add(attributes["domain"])
         return names[0]
+
+    def state(self):
+        """All that pieces change, for restore()."""
+        return (len(self.nodes), len(self.constants), len(self.functions)), (dict(self.shapes), dict(self.hidden), list(self.extra_outputs))
+
+    def restore(self, state):
+        lengths, (self.shapes, self.hidden, self.extra_outputs) = state
+        for made, length in zip((self.nodes, self.constants, self.functions), lengths):
+            del made[length:]
+
+    def inside(self, make):
+        """Calls make() and takes what it appended off the network again: (its result, that value's shape, nodes, constants), for a body,
+        which reads every value that there is outside."""
+        outside, state, functions = self.nodes, self.state(), self.functions
+        self.names_inside[0] += len(outside)
+        self.nodes, self.functions = [], list(functions)
+        try:
+            result = make()
+            shape, nodes, constants, made = self.shapes.get(result), self.nodes, self.constants[state[0][1]:], self.functions
+        finally:
+            self.nodes, self.functions = outside, functions
+            self.restore(state)
+        self.functions = made
+        self.names_inside[0] += len(nodes) - len(outside)
+        self.names_inside[1] += len(constants)
+        return result, shape, nodes, constants
 
     def infer(self, names, hidden):
         last = self.nodes[-1]
@@ -114,7 +162,8 @@ class Network:
         graph = helper.make_graph([*made, *self.nodes], "drawn", [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.input_shape)],
                                   info, [c for c in self.constants if c.name not in self.as_nodes])
         graph.doc_string = self.samples
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=IR_VERSION)
+        opsets = [helper.make_opsetid("", self.opset), *[helper.make_opsetid(d, 1) for d in sorted(self.domains)]]
+        return helper.make_model(graph, opset_imports=opsets, functions=self.functions, ir_version=IR_VERSION)
 
 
 def needs(condition):

@@ -4,14 +4,17 @@ Read draw_genes() and grow(), at the end. A network is a function of its genes: 
 a smaller network, which is how a failing one is shrunk.
 
 To add a form: a function with @piece, which takes the network and the name of a value and returns the name of a new one; here or, for
-what moves elements, in drawn_moves.py.
+what moves elements, in drawn_moves.py; since seeds are to keep what they draw, with drawing=2 as in drawn_more.py (operators that few
+networks have) and drawn_bodies.py (bodies, local functions, shapes that depend on data, what exporters and optimizers write).
 """
 import warnings
 
 import numpy as np
 
 import drawn_moves  # noqa: F401  (its pieces)
-from drawn_network import PIECES, Misfit, Network, needs, piece
+import drawn_more  # noqa: F401
+import drawn_bodies  # noqa: F401
+from drawn_network import PIECES, Misfit, Network, names_and_weights, needs, piece
 
 # ---------------------------------------------------------------- layers with weights
 
@@ -392,18 +395,23 @@ def normalization(net, x):
 
 # ---------------------------------------------------------------- the whole
 
+SECOND_DRAWING = 1_000_000
+
+
 def draw_genes(seed):
-    """The opset, the shape of the input and the pieces of network `seed`."""
+    """The opset, the shape of the input and the pieces of network `seed`. Seeds from SECOND_DRAWING on are drawn of all pieces and
+    opsets; those below keep the ones that there were first, so that a seed that once found a fault draws the same network."""
     random = np.random.default_rng(seed)
-    opset = int(random.choice([9, 10, 11, 12, 13, 13, 14, 15, 16, 17, 17, 18, 19, 20, 21]))
+    drawing = 2 if seed >= SECOND_DRAWING else 1
+    newest = [22, 23, 24, 25, 26] if drawing == 2 else []
+    opset = int(random.choice([9, 10, 11, 12, 13, 13, 14, 15, 16, 17, 17, 18, 19, 20, 21, *newest]))
     rank = int(random.choice([4, 4, 4, 4, 4, 3, 5, 2, 3]))
     spatial = {2: 0, 3: 1, 4: 2, 5: 3}[rank]
     batch = [1, 1, 1, 1, 1, 1, 1, "N", "N", "N", 4, 8][random.integers(12)]
     shape = (batch, int(random.choice([1, 3, 4, 8])), *[int(random.integers(4, 7 if rank == 5 else 14)) for _ in range(spatial)])
     if rank == 2:
         shape = (batch, int(random.integers(4, 40)))
-    names = list(PIECES)
-    weights = np.array([PIECES[n][1] for n in names], float)
+    names, weights = names_and_weights(drawing)
     count = int(random.integers(4, 14))
     chosen = random.choice(len(names), size=count, p=weights / weights.sum())
     first = "conv" if rank > 2 else "gemm"
@@ -416,18 +424,17 @@ def grow(opset, shape, genes):
     net, value, kept = Network(opset, shape), "x", []
     for name, seed in genes:
         net.random = np.random.default_rng(seed)
-        before = len(net.nodes), len(net.constants), dict(net.shapes), dict(net.hidden), list(net.extra_outputs)
+        before = net.state()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                next_value = PIECES[name][0](net, value)
+                next_value = PIECES[name].make(net, value)
         except Misfit:
-            del net.nodes[before[0]:], net.constants[before[1]:]
-            net.shapes, net.hidden, net.extra_outputs = before[2:]
+            net.restore(before)
             continue
         value = next_value
         kept.append((name, seed))
         if net.chance(0.08):
             net.extra_outputs.append(value)
-        net.as_nodes.update(c.name for c in net.constants[before[1]:] if net.chance(0.05))
+        net.as_nodes.update(c.name for c in net.constants[before[0][1]:] if net.chance(0.05))
     return net.model(value), kept

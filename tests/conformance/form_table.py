@@ -219,6 +219,7 @@ def floats():
              unary("Shrink", (13,), relu=False, lambd=0.2, bias=0.1), unary("Sin", (13,), relu=False), unary("Atan", (13,), relu=False),
              unary("Einsum", (13,), {"w": reals(8, 6)}, equation="nchw,cd->ndhw", least=24),
              unary("GridSample", (16,), {"g": grid}, mode="bilinear", padding_mode="border"),
+             unary("GridSample", (16,), {"g": grid}, mode="bicubic", padding_mode="border"),
              unary("GridSample", (20,), {"g": grid}, mode="cubic", align_corners=1), unary("RMSNormalization", (23,), {"g": f32(np.ones(16))}),
              unary("RoiAlign", (16,), {"rois": f32([[1, 2, 9, 12], [-3, 0, 20, 7]]), "n": i64(0, 0)}, output_height=3, output_width=4,
                    sampling_ratio=2, label="RoiAlign"),

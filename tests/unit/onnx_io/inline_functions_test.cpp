@@ -50,13 +50,32 @@ void set_alpha(onnx::AttributeProto& attribute, float alpha) {
   attribute.set_f(alpha);
 }
 
+/// The attribute "alpha" that takes the value of the call's attribute.
+onnx::AttributeProto alpha_of_call(const std::string& name) {
+  onnx::AttributeProto alpha;
+  alpha.set_name("alpha");
+  alpha.set_type(onnx::AttributeProto::FLOAT);
+  alpha.set_ref_attr_name(name);
+  return alpha;
+}
+
 /// A LeakyRelu whose alpha is that of the call.
 void leaky(onnx::FunctionProto& function) {
   function.add_attribute("slope");
-  onnx::AttributeProto& alpha = *add_node(function, "LeakyRelu", "a", "b").add_attribute();
-  alpha.set_name("alpha");
-  alpha.set_type(onnx::AttributeProto::FLOAT);
-  alpha.set_ref_attr_name("slope");
+  *add_node(function, "LeakyRelu", "a", "b").add_attribute() = alpha_of_call("slope");
+}
+
+/// The one node of a new branch, whose output is the branch's.
+onnx::NodeProto& add_branch(onnx::NodeProto& choice, const std::string& branch, const std::string& op_type) {
+  onnx::AttributeProto& attribute = *choice.add_attribute();
+  attribute.set_name(branch);
+  attribute.set_type(onnx::AttributeProto::GRAPH);
+  onnx::GraphProto& body = *attribute.mutable_g();
+  set_type(*body.add_output(), op_type + " of " + branch, {1, 4});
+  onnx::NodeProto& node = *body.add_node();
+  node.set_op_type(op_type);
+  node.add_output(op_type + " of " + branch);
+  return node;
 }
 
 }  // namespace
@@ -92,6 +111,41 @@ TEST_CASE("a function returns what it is given, and calls others", "[inline]") {
   REQUIRE(graph.nodes.size() == 2);
   CHECK(graph.nodes[0].op_type == "Identity");
   CHECK(graph.value(graph.nodes[1].outputs[0]).name == "y");
+}
+
+TEST_CASE("a function is called from bodies and has bodies, whose values are its own", "[inline]") {
+  onnx::ModelProto model = empty_model();
+  onnx::ValueInfoProto& flag = *model.mutable_graph()->add_input();
+  set_type(flag, "flag", {});
+  flag.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::BOOL);
+  onnx::FunctionProto& function = add_function(model, "f");
+  function.add_input("flag");
+  add_node(function, "Relu", "a", "t");
+  onnx::NodeProto& choice = add_node(function, "If", "flag", "b");
+  for (const char* branch : {"then_branch", "else_branch"}) {
+    onnx::NodeProto& leaky = add_branch(choice, branch, "LeakyRelu");
+    leaky.add_input("t");  // captured
+    *leaky.add_attribute() = alpha_of_call("slope");
+  }
+  onnx::NodeProto& outer = test::add_node(model, "If", {"flag"}, {"y"});
+  for (const char* branch : {"then_branch", "else_branch"}) {
+    onnx::NodeProto& call = add_branch(outer, branch, "f");
+    call.set_domain("local");
+    for (const char* input : {"x", "flag"}) call.add_input(input);
+    set_alpha(*call.add_attribute(), 0.25f);
+    call.mutable_attribute(0)->set_name("slope");
+  }
+  const Graph graph = load(model);
+  REQUIRE(graph.nodes.size() == 1);
+  for (const char* branch : {"then_branch", "else_branch"}) {
+    const Graph& body = graph.nodes[0].body(branch);
+    REQUIRE(body.nodes.size() == 2);
+    CHECK(body.nodes[0].op_type == "Relu");
+    const Graph& inner = body.nodes[1].body(branch);
+    REQUIRE(inner.nodes.size() == 1);
+    CHECK(inner.nodes[0].float_attribute("alpha", 0) == 0.25f);
+    CHECK(body.nodes[1].inputs.back() == body.nodes[0].outputs[0]);
+  }
 }
 
 TEST_CASE("functions that cannot be written out are refused", "[inline]") {

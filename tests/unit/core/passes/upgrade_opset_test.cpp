@@ -67,6 +67,40 @@ TEST_CASE("Squeeze takes its axes as an input", "[upgrade]") {
   check_same(graph, result, 0);
 }
 
+TEST_CASE("TopK, Scatter, RoiAlign, GridSample and DFT have the form of the newer opset", "[upgrade]") {
+  check_inputs(check_node(9, 13, "TopK", {{"k", int64_t{2}}, {"axis", int64_t{1}}}, 2), 2);
+  {
+    GraphBuilder b(17);
+    const Graph graph = b.build({b.node("DFT", {b.input("x", {1, 3, 4, 1})}, {{"axis", int64_t{2}}})});
+    check_same(graph, upgraded(graph, 20), 1e-6);
+    check_inputs(upgraded(graph, 20), 3);
+  }
+  {
+    GraphBuilder b(9);
+    const ValueId places = b.constant("places", Tensor::of<int64_t>({1, 2}, {1, 0}));
+    const Graph graph =
+        b.build({b.node("Scatter", {b.input("x", {2, 3}), places,
+                                    b.constant("updates", Tensor::of<float>({1, 2}, {5, 6}))})});
+    check_same(graph, upgraded(graph, 13), 0);
+    CHECK(upgraded(graph, 13).nodes[0].op_type == "ScatterElements");
+  }
+  {
+    GraphBuilder b(11);
+    const ValueId regions = b.constant("regions", Tensor::of<float>({1, 4}, {0, 0, 3, 2}));
+    const Graph graph = b.build({b.node(
+        "RoiAlign", {b.input("x", {1, 2, 4, 4}), regions, b.constant("batch", Tensor::of<int64_t>({1}, {0}))},
+        {{"output_height", int64_t{2}}, {"output_width", int64_t{2}}})});
+    check_same(graph, upgraded(graph, 16), 1e-6);
+  }
+  GraphBuilder b(16);
+  const ValueId grid =
+      b.constant("grid", Tensor::of<float>({1, 1, 3, 2}, {-0.9f, 0.3f, 0.1f, -0.2f, 0.8f, 1.1f}));
+  const Graph graph =
+      b.build({b.node("GridSample", {b.input("x", {1, 2, 4, 4}), grid}, {{"mode", std::string("bicubic")}})});
+  check_same(graph, upgraded(graph, 20), 1e-6);
+  CHECK(upgraded(graph, 20).nodes[0].string_attribute("mode", "") == "cubic");
+}
+
 TEST_CASE("Split says how many parts it makes from opset 18 on", "[upgrade]") {
   const Graph result = check_node(11, 18, "Split", {{"axis", int64_t{2}}}, 2);
   CHECK(result.nodes[0].int_attribute("num_outputs", 0) == 2);
@@ -85,6 +119,10 @@ TEST_CASE("Softmax of before opset 13 flattens its input", "[upgrade]") {
     CHECK(check_node(12, 13, op, {{"axis", int64_t{-1}}}).nodes.size() == 1);
     CHECK(check_node(13, 15, op, {{"axis", int64_t{1}}}).nodes.size() == 1);
   }
+}
+
+TEST_CASE("Hardmax of before opset 13 flattens its input", "[upgrade]") {
+  check_node(11, 13, "Hardmax", {{"axis", int64_t{1}}});
 }
 
 TEST_CASE("Softmax stays one node where only extents of 1 follow its axis", "[upgrade]") {
