@@ -4,7 +4,6 @@
 #include "core/ops/gemm.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
-#include "core/ops/support/require.h"
 
 namespace quantize {
 
@@ -22,17 +21,7 @@ void infer(InferContext& context) {
   require_codes(context, kB);
   if (context.has_input(kC)) require_type(context, kC, kBiasTypes);
   const DataType dtype = context.has_input(kYScale) ? code_type(context, kYScale, kA) : DataType::kF32;
-  const auto a = context.shape(kA), b = context.shape(kB), c = context.shape(kC);
-  require((!a || a->size() == 2) && (!b || b->size() == 2), "the operands of QGemm must be matrices");
-  const bool trans_a = is_transposed(context.node, "transA"), trans_b = is_transposed(context.node, "transB");
-  if (a && b)
-    require(compatible((*a)[trans_a ? 0 : 1], (*b)[trans_b ? 1 : 0]),
-            "matrices of shapes " + to_string(*a) + " and " + to_string(*b) + " cannot be multiplied");
-  const int64_t n = b ? (*b)[trans_b ? 0 : 1] : kUnknownDim;
-  if (c && n != kUnknownDim && is_static(*c))
-    require(element_count(*c) == n || element_count(*c) == 1,
-            "operand C does not have one element per column");
-  context.set_output(0, dtype, Shape{a ? (*a)[trans_a ? 1 : 0] : kUnknownDim, n});
+  context.set_output(0, dtype, infer_gemm(context, kA, kB, kC));
 }
 
 void evaluate(const EvaluateContext& context) {
@@ -49,7 +38,7 @@ void evaluate(const EvaluateContext& context) {
   CodeWriter codes(context.outputs[0], y_params.zero_point);
   for (int64_t i = 0; i < a.rows; ++i)
     for (int64_t j = 0; j < b.columns; ++j) {
-      int64_t sum = c ? c.as<int32_t>()[c.size() == 1 ? 0 : j] : 0;
+      int64_t sum = c ? c.as<int32_t>()[index_of_c(c.shape, i, j)] : 0;
       for (int64_t k = 0; k < a.columns; ++k)
         sum += int64_t{x[static_cast<size_t>(i * a.row_stride + k * a.column_stride)]} *
                w[static_cast<size_t>(k * b.row_stride + j * b.column_stride)];

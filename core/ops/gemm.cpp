@@ -22,25 +22,34 @@ int64_t index_of_c(Dims shape, int64_t i, int64_t j) {
   return (rows == 1 ? 0 : i) * columns + (columns == 1 ? 0 : j);
 }
 
-namespace {
+bool is_row_of_c(Dims shape, int64_t columns) {
+  return element_count(shape) == columns && (shape.empty() || shape.back() == columns);
+}
 
-void infer(InferContext& context) {
-  require_f32(context);
-  const auto a = context.shape(0), b = context.shape(1), c = context.shape(2);
+Shape infer_gemm(const InferContext& context, size_t at_a, size_t at_b, size_t at_c) {
+  const auto a = context.shape(at_a), b = context.shape(at_b), c = context.shape(at_c);
   const bool trans_a = context.node.int_attribute("transA", 0) != 0;
   const bool trans_b = context.node.int_attribute("transB", 0) != 0;
-  require((!a || a->size() == 2) && (!b || b->size() == 2), "the operands of Gemm must be matrices");
+  require((!a || a->size() == 2) && (!b || b->size() == 2),
+          "the operands of " + context.node.op_type + " must be matrices");
   const int64_t m = a ? (*a)[trans_a ? 1 : 0] : kUnknownDim, n = b ? (*b)[trans_b ? 0 : 1] : kUnknownDim;
   if (a && b)
     require(compatible((*a)[trans_a ? 0 : 1], (*b)[trans_b ? 1 : 0]),
             "matrices of shapes " + to_string(*a) + " and " + to_string(*b) + " cannot be multiplied");
-  const Shape shape{m, n};
+  Shape shape{m, n};
   if (c) {
     const bool known = is_static(shape) && is_static(*c);
     require(c->size() <= 2 && (!known || broadcast(shape, *c) == shape),
             "operand C of shape " + to_string(*c) + " does not broadcast to " + to_string(shape));
   }
-  context.set_output(0, context.input(0).dtype, shape);
+  return shape;
+}
+
+namespace {
+
+void infer(InferContext& context) {
+  require_f32(context);
+  context.set_output(0, context.input(0).dtype, infer_gemm(context, 0, 1, 2));
 }
 
 void evaluate(const EvaluateContext& context) {

@@ -20,6 +20,14 @@ struct GemmShape {
 /// The element of C that is added to (i, j): C broadcasts from the right.
 int64_t index_of_c(Dims shape, int64_t i, int64_t j);
 
+/// True if C, of a static shape, is one row for all: an element per column.
+bool is_row_of_c(Dims shape, int64_t columns);
+
+/// Shape inference of both: the shape of the result of A, B and C at these inputs. Unknown extents fit all.
+/// Errors: Error(kInvalidModel) for operands that are no matrices, that cannot be multiplied, or a C that does not
+/// broadcast to the result.
+Shape infer_gemm(const InferContext& context, size_t a, size_t b, size_t c);
+
 /// OpDef::weight_layout of both.
 std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape);
 

@@ -16,7 +16,7 @@ StepFunction compile_qgemm(CompileContext& context) {
   const bool transposed = context.node.int_attribute("transB", 0) != 0;
   const MatrixLayout layout = gemm_operand_layout(b->shape(), transposed);
   const Tensor* c = context.constant(kC);
-  if (c != nullptr && c->size() != layout.columns) return nullptr;  // one number for all columns
+  if (c != nullptr && !is_row_of_c(c->shape(), layout.columns)) return nullptr;
   return compile_integer_product(context, {.a = kA,
                                            .constants = {.x_scale = kA + 1,
                                                          .x_zero_point = kA + 2,

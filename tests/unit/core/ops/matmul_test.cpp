@@ -208,19 +208,28 @@ TEST_CASE("Matrices that do not fit are refused") {
   CHECK(error_of("Gemm", {{2, 3, 1}, {3, 5}}) == ErrorKind::kInvalidModel);
 }
 
-TEST_CASE("QGemm takes one C for all columns") {
+TEST_CASE("QGemm adds a C of every shape that broadcasts") {
+  const auto [c_shape, expected] = GENERATE(table<Shape, std::vector<uint8_t>>({
+      {{}, {20, 23, 26, 29, 35, 41, 38, 47, 56}},
+      {{1}, {20, 23, 26, 29, 35, 41, 38, 47, 56}},
+      {{3}, {20, 43, 66, 29, 55, 81, 38, 67, 96}},
+      {{1, 3}, {20, 43, 66, 29, 55, 81, 38, 67, 96}},
+      {{3, 1}, {20, 23, 26, 49, 55, 61, 78, 87, 96}},
+      {{3, 3}, {20, 43, 66, 89, 115, 141, 158, 187, 216}},
+  }));
   GraphBuilder b;
   b.graph().info.opsets["com.microsoft"] = 1;
-  const ValueId x = b.input("x", {1, 2}, DataType::kU8), one = b.constant("one", Tensor::scalar(1.0f));
+  const ValueId x = b.input("x", {3, 2}, DataType::kU8), one = b.constant("one", Tensor::scalar(1.0f));
   const ValueId z = b.constant("z", Tensor::scalar(uint8_t{0}));
   const ValueId w = b.constant("w", Tensor::of<int8_t>({2, 3}, {1, 2, 3, 4, 5, 6}));
-  const ValueId wz = b.constant("wz", Tensor::scalar(int8_t{0})),
-                c = b.constant("c", Tensor::of<int32_t>({1}, {10}));
-  const ValueId y = b.node("QGemm", {x, one, z, w, one, wz, c, one, z});
+  const ValueId wz = b.constant("wz", Tensor::scalar(int8_t{0}));
+  std::vector<int32_t> c(static_cast<size_t>(element_count(c_shape)));
+  for (size_t i = 0; i < c.size(); ++i) c[i] = 11 + 20 * static_cast<int32_t>(i);
+  const ValueId y = b.node("QGemm", {x, one, z, w, one, wz, b.constant("c", Tensor::of(c_shape, c)), one, z});
   b.graph().nodes.back().domain = "com.microsoft";
   const Graph graph = b.build({y});
-  const Tensor result = run_graph(graph, {Tensor::of<uint8_t>({1, 2}, {1, 2})})[0];
-  CHECK(equal(result, Tensor::of<uint8_t>({1, 3}, {19, 22, 25})));
+  const Tensor result = run_graph(graph, {Tensor::of<uint8_t>({3, 2}, {1, 2, 2, 4, 3, 6})})[0];
+  CHECK(equal(result, Tensor::of<uint8_t>({3, 3}, expected)));
 }
 
 TEST_CASE("Softmax works along one axis from opset 13 on, and on a matrix before") {
