@@ -55,7 +55,21 @@ add_test_program(test_suites unit tests/suites quantize_core)
 add_test_program(test_onnx_io unit tests/unit/onnx_io quantize_onnx_io ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
 target_compile_definitions(test_onnx_io PRIVATE ONNX_ML=1 ONNX_NAMESPACE=onnx)
 add_test_program(test_cli unit tests/unit/cli quantize_cli)
-add_test_program(test_fuzz unit tests/fuzz quantize_onnx_io)
+
+# Readers of hostile bytes as functions (tests/fuzz/README.md): a test of them all, and a program for each with libFuzzer.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/targets/*.cpp)
+add_library(fuzz_targets STATIC EXCLUDE_FROM_ALL ${fuzz_sources} tests/fuzz/fuzz_target.cpp tests/suites/graphs.cpp)
+target_link_libraries(fuzz_targets PUBLIC quantize_cli)
+add_test_program(test_fuzz unit tests/fuzz/*_test.cpp fuzz_targets)
+if(QUANTIZE_FUZZ)
+  foreach(source ${fuzz_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(fuzz_${name} tests/fuzz/libfuzzer.cpp)
+    target_compile_definitions(fuzz_${name} PRIVATE QUANTIZE_FUZZ_TARGET="${name}")
+    target_link_libraries(fuzz_${name} PRIVATE fuzz_targets)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()
 
 if(NOT QUANTIZE_SANITIZE)  # they replace operator new themselves
   add_test_program(test_allocations unit tests/allocations quantize_onnx_io)

@@ -1,6 +1,7 @@
 // Forms that newer opsets added, written in the older ones. Read plain_forms(), at the end, first.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "core/ops/op.h"
@@ -165,34 +166,50 @@ bool is_miscounted(const WindowAxis& axis) {
   return axis.out * axis.stride < axis.in + axis.pad_begin + axis.pad_end - axis.span() + axis.stride;
 }
 
-/// The same windows by padding, which no window counts: a maximum, or a mean of the image alone.
-void pad_for_windows(Node& pool, const Window& window) {
+/// Pads as numbers, with `end(axis)` behind each axis, in place of auto_pad; false, and nothing done, where a runtime
+/// refuses them, since a window would lie in the padding alone.
+bool write_pads(Node& pool, const Window& window, const std::function<int64_t(const WindowAxis&)>& end) {
   std::vector<int64_t> pads(2 * window.rank);
   for (size_t a = 0; a < window.rank; ++a) {
     const WindowAxis& axis = window.axes[window.axes.size() - window.rank + a];
-    if (overhang(axis) >= axis.kernel) return;  // runtimes refuse such padding
+    if (axis.pad_begin >= axis.kernel || end(axis) >= axis.kernel) return false;
     pads[a] = axis.pad_begin;
-    pads[window.rank + a] = overhang(axis);
+    pads[window.rank + a] = end(axis);
   }
   pool.attributes["pads"] = std::move(pads);
   pool.attributes.erase("auto_pad");
-  pool.attributes.erase("ceil_mode");
+  return true;
 }
 
 /// Takes ceil_mode away where no window reaches behind the padded input, so that it has no effect, and where
 /// one does on one axis while another axis is miscounted: a runtime refuses a file whose shapes are not those
 /// it infers.
-void drop_ceil_mode(const Graph& graph, Node& pool) {
-  const auto& shape = graph.value(pool.inputs[0]).shape;
-  if (!shape || pool.int_attribute("ceil_mode", 0) == 0) return;
-  const Window window = pool_window(pool, *shape);
+void drop_ceil_mode(Node& pool, const Window& window) {
+  if (pool.int_attribute("ceil_mode", 0) == 0) return;
   const auto all = [&](auto&& holds) { return std::all_of(window.axes.begin(), window.axes.end(), holds); };
-  if (!all([](const WindowAxis& axis) { return axis.in != kUnknownDim; })) return;
   if (all([](const WindowAxis& axis) { return overhang(axis) <= axis.pad_end; }))
     pool.attributes.erase("ceil_mode");
   else if (pool.int_attribute("count_include_pad", 0) == 0 &&
-           !all([](const WindowAxis& axis) { return !is_miscounted(axis); }))
-    pad_for_windows(pool, window);
+           !all([](const WindowAxis& axis) { return !is_miscounted(axis); }) &&
+           write_pads(pool, window, overhang))  // for a maximum, or a mean of the image alone
+    pool.attributes.erase("ceil_mode");
+}
+
+/// Pads as numbers where windows are dilated: ONNX Runtime finds those of auto_pad as if they were not.
+void drop_auto_pad(Node& pool, const Window& window) {
+  const auto is_dilated = [](const WindowAxis& axis) { return axis.dilation > 1; };
+  if (pool.has_attribute("auto_pad") && std::any_of(window.axes.begin(), window.axes.end(), is_dilated))
+    write_pads(pool, window, [](const WindowAxis& axis) { return axis.pad_end; });
+}
+
+void plain_pool(const Graph& graph, Node& pool) {
+  const auto& shape = graph.value(pool.inputs[0]).shape;
+  if (!shape) return;
+  const Window window = pool_window(pool, *shape);
+  for (const WindowAxis& axis : window.axes)
+    if (axis.in == kUnknownDim) return;
+  drop_ceil_mode(pool, window);
+  drop_auto_pad(pool, window);
 }
 
 /// One matrix of weights, in place of the same with axes of extent 1 in front, where the result's shape does
@@ -219,7 +236,7 @@ void plain_forms(Graph& graph) {
       if (node.op_type == "MatMul") drop_leading_axes(graph, node);
       if (node.op_type == "CenterCropPad") spread_target(graph, node, nodes);
       if (node.op_type == "Resize") spread_sizes(graph, node, nodes);
-      if (node.op_type == "AveragePool" || node.op_type == "MaxPool") drop_ceil_mode(graph, node);
+      if (node.op_type == "AveragePool" || node.op_type == "MaxPool") plain_pool(graph, node);
       drop_idle_attributes(node);
     }
     nodes.push_back(std::move(node));

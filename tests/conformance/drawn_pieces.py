@@ -327,7 +327,7 @@ def average_pool(net, x):
         attributes["count_include_pad"] = net.number(0, 1)
     if net.opset >= 10 and net.chance(0.5):
         attributes["ceil_mode"] = net.number(0, 1)
-    if net.opset >= 19 and net.chance(0.5):
+    if net.opset >= 19 and net.chance(0.5) and "auto_pad" not in attributes:  # which ONNX Runtime takes for not dilated
         attributes["dilations"] = [net.pick(1, 1, 2) if (k - 1) * 2 < n else 1 for k, n in zip(kernel, net.shapes[x][2:])]
     return net.node("AveragePool", [x], **attributes)
 

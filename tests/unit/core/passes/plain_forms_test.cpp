@@ -182,6 +182,21 @@ TEST_CASE(
   CHECK(both(1, {0, 0, 1, 0}).has_attribute("ceil_mode"));  // its mean would count the padding
 }
 
+TEST_CASE("a dilated pool has pads in place of auto_pad", "[plain]") {
+  const std::string op_type = GENERATE("MaxPool", "AveragePool"),
+                    mode = GENERATE("SAME_UPPER", "SAME_LOWER", "VALID");
+  const int64_t stride = GENERATE(1, 2), dilation = GENERATE(1, 2);
+  GraphBuilder b(19);
+  const Graph graph = b.build({b.node(op_type, {b.input("x", {1, 2, 7, 6})},
+                                      {{"kernel_shape", Ints{2, 3}},
+                                       {"strides", Ints{stride, 1}},
+                                       {"dilations", Ints{1, dilation}},
+                                       {"auto_pad", mode}})});
+  const Graph changed = plain(graph);
+  CHECK(only_node(changed).has_attribute("auto_pad") == (dilation == 1));
+  check_same(graph, changed, 0);
+}
+
 TEST_CASE("pools lose the attributes that change nothing", "[plain]") {
   const auto pool = [](int64_t extent, Attributes attributes) {
     GraphBuilder b(19);
