@@ -1,5 +1,5 @@
 // Networks: the graphs of tests/suites, changed as the bytes say, quantized, written, read and run. A graph that
-// open_model accepts must pass all of it.
+// runs in float must pass all of it.
 #include <cmath>
 #include <cstring>
 
@@ -128,11 +128,15 @@ void change(Graph& graph, Choices& choices) {
   }
 }
 
-/// Through a file, and run.
+/// Through a file, and run: inputs[i] belongs to graph.inputs[i]. An input that nothing reads is none of the file's.
 std::vector<Tensor> written_and_run(const Graph& graph, const std::vector<Tensor>& inputs) {
   const std::string path = file_with({}, ".onnx");
   save_model(graph, path);
-  return run_graph(open_model(load_model(path)), inputs);
+  const Graph read = open_model(load_model(path));
+  std::vector<Tensor> given;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (read.find_value(graph.value(graph.inputs[i]).name) != kNoValue) given.push_back(inputs[i]);
+  return run_graph(read, given);
 }
 
 bool all_finite(const RangeTable& ranges) {
@@ -143,10 +147,8 @@ bool all_finite(const RangeTable& ranges) {
   return true;
 }
 
-/// Nothing where a value is not finite: calibration leaves such samples out.
-void quantize_and_run(const Graph& graph, const TargetProfile& target) {
-  if (!all_finite(measured_ranges(graph))) return;
-  const std::vector<Tensor> inputs = random_inputs(graph), reals = run_graph(graph, inputs);
+void quantize_and_run(const Graph& graph, const TargetProfile& target, const std::vector<Tensor>& inputs,
+                      const std::vector<Tensor>& reals) {
   const Graph qdq = quantized_graph(graph, target.name);
   for (const Graph& quantized : {qdq, lower_to_qoperator(qdq, {}, Runtime::kAny)}) {
     const std::vector<Tensor> outputs = written_and_run(quantized, inputs);
@@ -167,8 +169,10 @@ void fuzz_network(std::span<const uint8_t> bytes) {
   validate(changed);
   const Graph graph = open_model(changed, kMinOutputOpset);
   if (!has_static_shapes(graph) || needed_bytes(graph, 1) > kMostBytes || macs_of(graph) > kMostMacs) return;
+  const std::vector<Tensor> inputs = random_inputs(graph), reals = run_graph(graph, inputs);
+  if (!all_finite(measured_ranges(graph))) return;  // calibration leaves such samples out
   try {
-    quantize_and_run(graph, target);
+    quantize_and_run(graph, target, inputs, reals);
   } catch (const Error& error) {
     throw Error(ErrorKind::kInternal,
                 std::string("a network that was accepted is refused later: ") + error.what());
