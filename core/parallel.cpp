@@ -1,4 +1,5 @@
-// OpenMP, wrapped so that no exception leaves a parallel region. Read Team::work for how steps are shared.
+// Loops run on threads that sleep in between (Helpers); the steps of an inference on those of OpenMP, wrapped so that
+// no exception leaves a parallel region. Read Team::work for how steps are shared.
 #include "core/parallel.h"
 
 #include <omp.h>
@@ -8,8 +9,10 @@
 #include <chrono>
 #include <ctime>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "core/interrupt.h"
 
@@ -59,6 +62,41 @@ class Crowding {
 };
 
 Crowding crowding;
+
+/// Where threads wait for what others do.
+class Gate {
+ public:
+  void wake() {
+    events_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) != 0) events_.notify_all();
+  }
+
+  /// Returns once the condition holds: whoever makes it hold calls wake(). Spins, since most waits are shorter than
+  /// a system call; then lets others have the CPU; then sleeps, so that the system may bring a thread that it has put
+  /// aside in the middle of a chunk to this CPU. Returns how long it did not want the CPU.
+  template <typename Condition>
+  Nanoseconds wait_until(const Condition& condition) {
+    constexpr int kSpins = 2000, kYields = 20;
+    for (int i = 0; i < kSpins; ++i) {
+      if (condition()) return Nanoseconds(0);
+      pause_cpu();
+    }
+    const Clock::time_point start = Clock::now();
+    for (int i = 0; i < kYields && !condition(); ++i) std::this_thread::yield();
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    for (;;) {
+      const uint32_t seen = events_.load(std::memory_order_seq_cst);
+      if (condition()) break;
+      events_.wait(seen, std::memory_order_seq_cst);
+    }
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+    return Clock::now() - start;
+  }
+
+ private:
+  alignas(64) std::atomic<uint32_t> events_{0};  // apart from the counters of its owner
+  std::atomic<uint32_t> sleepers_{0};
+};
 
 /// The threads of parallel_steps and where they are.
 ///
@@ -116,7 +154,7 @@ class Team {
     done_.store(0, std::memory_order_relaxed);
     const uint64_t next = failed_.load(std::memory_order_acquire) ? work_.steps : step + 1;
     position_.store(next << kStepShift, std::memory_order_release);
-    wake();
+    gate_.wake();
   }
 
   /// After a failure nothing is begun any more, but everything still counts as done, so that nobody waits
@@ -134,7 +172,8 @@ class Team {
 
   uint64_t wait_for_next(size_t step, Nanoseconds& asleep) {
     uint64_t at = 0;
-    wait_until([&] { return step_of(at = position_.load(std::memory_order_acquire)) != step; }, asleep);
+    asleep +=
+        gate_.wait_until([&] { return step_of(at = position_.load(std::memory_order_acquire)) != step; });
     return at;
   }
 
@@ -142,43 +181,16 @@ class Team {
   /// keep the CPU that a late thread needs.
   void leave(int thread, int team_size) {
     const bool all = left_.fetch_add(1, std::memory_order_acq_rel) + 1 == team_size;
-    if (all) wake();
+    if (all) gate_.wake();
     if (thread != 0) return;
-    Nanoseconds asleep{0};
-    wait_until([&] { return left_.load(std::memory_order_acquire) == team_size; }, asleep);
-    note_hold_up(asleep);  // all that is left to do is to leave
+    // All that is left to do is to leave.
+    note_hold_up(gate_.wait_until([&] { return left_.load(std::memory_order_acquire) == team_size; }));
   }
 
   void note_hold_up(Nanoseconds time) {
     int64_t most = held_up_.load();
     while (time.count() > most && !held_up_.compare_exchange_weak(most, time.count())) {
     }
-  }
-
-  void wake() {
-    events_.fetch_add(1, std::memory_order_seq_cst);
-    if (sleepers_.load(std::memory_order_seq_cst) != 0) events_.notify_all();
-  }
-
-  /// Spins, since most waits are shorter than a system call; then lets others have the CPU; then sleeps, so
-  /// that the system may bring a thread that it has put aside in the middle of a chunk to this CPU.
-  template <typename Condition>
-  void wait_until(const Condition& condition, Nanoseconds& asleep) {
-    constexpr int kSpins = 2000, kYields = 20;
-    for (int i = 0; i < kSpins; ++i) {
-      if (condition()) return;
-      pause_cpu();
-    }
-    const Clock::time_point start = Clock::now();
-    for (int i = 0; i < kYields && !condition(); ++i) std::this_thread::yield();
-    sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    for (;;) {
-      const uint32_t seen = events_.load(std::memory_order_seq_cst);
-      if (condition()) break;
-      events_.wait(seen, std::memory_order_seq_cst);
-    }
-    sleepers_.fetch_sub(1, std::memory_order_relaxed);
-    asleep += Clock::now() - start;
   }
 
   const TeamWork& work_;
@@ -192,9 +204,85 @@ class Team {
   // Counters that all threads write to stand apart, so that they do not take each other's cache line away.
   alignas(64) std::atomic<uint64_t> position_{0};
   alignas(64) std::atomic<size_t> done_{0};
-  alignas(64) std::atomic<uint32_t> events_{0};
-  std::atomic<uint32_t> sleepers_{0};
+  Gate gate_;
 };
+
+/// Threads that help with loops and sleep in between: those of OpenMP spin for milliseconds after each, while the
+/// caller does what only one thread can, and take the CPU from it or from other processes.
+class Helpers {
+ public:
+  ~Helpers() {
+    for (const auto& helper : helpers_) helper->stop();
+  }
+
+  /// Calls work(0) and, from other threads, work(1) to work(team - 1); returns when all have returned. In a loop
+  /// within a loop, or while another thread is in one, calls work(0) alone. Requires: `work` does not throw, and
+  /// work(0) does all that is left to do.
+  void run(int team, const std::function<void(int)>& work) {
+    if (team <= 1 || in_loop_) return work(0);
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return work(0);
+    while (static_cast<int>(helpers_.size()) < team - 1)
+      helpers_.push_back(std::make_unique<Helper>(*this, static_cast<int>(helpers_.size()) + 1));
+    left_.store(0, std::memory_order_relaxed);
+    for (int i = 0; i < team - 1; ++i) helpers_[static_cast<size_t>(i)]->begin(work);
+    in_loop_ = true;
+    work(0);
+    in_loop_ = false;
+    done_.wait_until([&] { return left_.load(std::memory_order_acquire) == team - 1; });
+  }
+
+ private:
+  class Helper {
+   public:
+    Helper(Helpers& all, int number) : thread_([this, &all, number] { help(all, number); }) {}
+
+    void begin(const std::function<void(int)>& work) {
+      work_.store(&work, std::memory_order_release);
+      gate_.wake();
+    }
+    void stop() {
+      stopped_.store(true, std::memory_order_release);
+      gate_.wake();
+      thread_.join();
+    }
+
+   private:
+    void help(Helpers& all, int number) {
+      in_loop_ = true;
+      for (;;) {
+        const std::function<void(int)>* work = nullptr;
+        gate_.wait_until([&] {
+          work = work_.load(std::memory_order_acquire);
+          return work != nullptr || stopped_.load(std::memory_order_acquire);
+        });
+        if (work == nullptr) return;
+        work_.store(nullptr, std::memory_order_relaxed);
+        (*work)(number);
+        all.left_.fetch_add(1, std::memory_order_acq_rel);
+        all.done_.wake();
+      }
+    }
+
+    std::atomic<const std::function<void(int)>*> work_{nullptr};
+    std::atomic<bool> stopped_{false};
+    Gate gate_;
+    std::thread thread_;  // the last to be made: it uses the others
+  };
+
+  static thread_local bool in_loop_;
+  std::mutex mutex_;  // of whoever loops
+  std::vector<std::unique_ptr<Helper>> helpers_;
+  std::atomic<int> left_{0};  // helpers that have done their part
+  Gate done_;
+};
+
+thread_local bool Helpers::in_loop_ = false;
+
+Helpers& helpers() {
+  static Helpers all;
+  return all;
+}
 
 }  // namespace
 
@@ -204,19 +292,10 @@ int available_threads() {
 
 void parallel_for(size_t count, int threads, const std::function<void(size_t, int)>& body) {
   const int team = static_cast<int>(std::min<size_t>(static_cast<size_t>(std::max(1, threads)), count));
-  if (team <= 1) {
-    for (size_t i = 0; i < count; ++i) {
-      check_interrupt();
-      body(i, 0);
-    }
-    return;
-  }
   std::atomic<size_t> next{0};
   std::exception_ptr first_error;
   std::mutex error_mutex;
-#pragma omp parallel num_threads(team)
-  {
-    const int thread = omp_get_thread_num();
+  helpers().run(team, [&](int thread) {
     try {
       for (size_t i = next++; i < count; i = next++) {
         check_interrupt();
@@ -227,7 +306,7 @@ void parallel_for(size_t count, int threads, const std::function<void(size_t, in
       if (!first_error) first_error = std::current_exception();
       next = count;
     }
-  }
+  });
   if (first_error) std::rethrow_exception(first_error);
 }
 

@@ -10,7 +10,8 @@ namespace quantize {
 int available_threads();
 
 /// Calls body(i, thread) for every i in [0, count), each exactly once, on up to `threads` threads; items are
-/// claimed dynamically, in order. `thread` is in [0, threads). With one thread everything runs on the caller.
+/// claimed dynamically, in order. `thread` is in [0, threads). With one thread everything runs on the caller, as it
+/// does in a loop within a loop and while another thread is in one.
 ///
 /// The first exception that a body throws ends the loop (items not begun are dropped) and is thrown again
 /// here. So is what check_interrupt() throws, which is asked before each item.

@@ -92,6 +92,30 @@ TEST_CASE("an exception in a thread comes out with its message and ends the loop
   }
 }
 
+TEST_CASE("loops within loops, and loops of several threads at once, do every item once") {
+  std::atomic<size_t> done{0};
+  const auto loop = [&] {
+    parallel_for(20, 3, [&](size_t, int) { parallel_for(10, 4, [&](size_t, int) { ++done; }); });
+  };
+  std::thread other(loop);
+  loop();
+  other.join();
+  CHECK(done == 400);
+}
+
+TEST_CASE("loops of many and few threads follow each other, also after one that failed") {
+  for (const int threads : {5, 2, 1, 7, 3}) {
+    std::atomic<size_t> done{0};
+    CHECK_THROWS_AS(parallel_for(50, threads,
+                                 [&](size_t i, int) {
+                                   if (i == 7) throw Error(ErrorKind::kInternal, "7");
+                                 }),
+                    Error);
+    parallel_for(100, threads, [&](size_t, int) { ++done; });
+    CHECK(done == 100);
+  }
+}
+
 TEST_CASE("several threads may fail at once") {
   CHECK_THROWS_AS(parallel_for(64, 4, [](size_t, int) { throw Error(ErrorKind::kInternal, "all"); }), Error);
 }
