@@ -32,8 +32,15 @@ double tap_sum(const DepthwiseF32& d, size_t i, size_t j, double& magnitude) {
   return std::min(std::max(sum, static_cast<double>(d.low)), static_cast<double>(d.high));
 }
 
-void check_depthwise(const KernelTable& kernels, Image image, Kernel kernel, size_t pad_top, size_t pad_left,
-                     size_t out_height, size_t out_width) {
+struct Case {
+  Image image;
+  Kernel kernel;
+  size_t pad_top, pad_left;
+  size_t out_height, out_width;
+};
+
+void check_depthwise(const KernelTable& kernels, const Case& c) {
+  const auto& [image, kernel, pad_top, pad_left, out_height, out_width] = c;
   // The image and the result stand alone in vectors of their size, so that a sanitizer sees every step
   // outside.
   const std::vector<float> x = random_floats(image.height * image.width, 5);
@@ -86,9 +93,12 @@ TEST_CASE("depthwise_f32 on images of every width around its vectors") {
         for (size_t stride_h : {1, 2})
           for (size_t stride_w : {1, 2}) {
             const size_t pad = size / 2, height = 1 + width % 17;
-            check_depthwise(kernels, {height, width}, {size, size, stride_h, stride_w, 1, 1}, pad, pad,
-                            output_extent(height, 2 * pad, size, stride_h, 1),
-                            output_extent(width, 2 * pad, size, stride_w, 1));
+            check_depthwise(kernels, {{height, width},
+                                      {size, size, stride_h, stride_w, 1, 1},
+                                      pad,
+                                      pad,
+                                      output_extent(height, 2 * pad, size, stride_h, 1),
+                                      output_extent(width, 2 * pad, size, stride_w, 1)});
           }
   });
 }
@@ -102,17 +112,20 @@ TEST_CASE("depthwise_f32 with other kernels, strides, dilations and pads") {
             for (size_t dilation : {1, 2})
               for (size_t pad : {0, 1, 4}) {
                 const size_t height = 13, width = 37;
-                check_depthwise(kernels, {height, width}, {kh, kw, sh, sw, dilation, dilation}, pad, pad,
-                                output_extent(height, 2 * pad, kh, sh, dilation),
-                                output_extent(width, 2 * pad, kw, sw, dilation));
+                check_depthwise(kernels, {{height, width},
+                                          {kh, kw, sh, sw, dilation, dilation},
+                                          pad,
+                                          pad,
+                                          output_extent(height, 2 * pad, kh, sh, dilation),
+                                          output_extent(width, 2 * pad, kw, sw, dilation)});
               }
   });
 }
 
 TEST_CASE("depthwise_f32 with padding on one side only") {
   for_each_isa([](const KernelTable& kernels) {
-    check_depthwise(kernels, {112, 112}, {3, 3, 2, 2, 1, 1}, 0, 0, 56, 56);
-    check_depthwise(kernels, {20, 33}, {3, 3, 1, 1, 1, 1}, 2, 0, 20, 31);
-    check_depthwise(kernels, {20, 33}, {3, 3, 1, 1, 1, 1}, 0, 2, 18, 33);
+    check_depthwise(kernels, {{112, 112}, {3, 3, 2, 2, 1, 1}, 0, 0, 56, 56});
+    check_depthwise(kernels, {{20, 33}, {3, 3, 1, 1, 1, 1}, 2, 0, 20, 31});
+    check_depthwise(kernels, {{20, 33}, {3, 3, 1, 1, 1, 1}, 0, 2, 18, 33});
   });
 }

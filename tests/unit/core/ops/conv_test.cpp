@@ -232,17 +232,25 @@ TEST_CASE("Conv refuses attributes that ONNX forbids") {
 
 namespace {
 
+struct Transpose {
+  int64_t group;
+  Ints strides, dilations;
+  std::map<std::string, Attribute> attributes;  // beside group and strides
+  Ints crop, extents;                           // of the result: rows and columns cut off in front, and left
+  Shape image = {2, 4, 5, 6};
+  bool constant = true;  // the weights
+};
+
 /// Spreads every input element over the uncropped output, then crops it.
-Tensor brute_transpose(const Tensor& x, const Tensor& w, int64_t group, const Ints& strides,
-                       const Ints& dilations, const Ints& crop, const Ints& extents) {
-  const int64_t channels = x.shape()[1] / group, outputs = w.shape()[1];
-  Tensor y(DataType::kF32, {x.shape()[0], outputs * group, extents[0], extents[1]});
+Tensor brute_transpose(const Tensor& x, const Tensor& w, const Transpose& t) {
+  const int64_t channels = x.shape()[1] / t.group, outputs = w.shape()[1];
+  Tensor y(DataType::kF32, {x.shape()[0], outputs * t.group, t.extents[0], t.extents[1]});
   for (int64_t n = 0; n < x.shape()[0]; ++n)
-    each_index({group, channels, outputs, x.shape()[2], x.shape()[3], w.shape()[2], w.shape()[3]},
+    each_index({t.group, channels, outputs, x.shape()[2], x.shape()[3], w.shape()[2], w.shape()[3]},
                [&](const Shape& i) {
-                 const int64_t row = i[3] * strides[0] + i[5] * dilations[0] - crop[0];
-                 const int64_t column = i[4] * strides[1] + i[6] * dilations[1] - crop[1];
-                 if (row < 0 || row >= extents[0] || column < 0 || column >= extents[1]) return;
+                 const int64_t row = i[3] * t.strides[0] + i[5] * t.dilations[0] - t.crop[0];
+                 const int64_t column = i[4] * t.strides[1] + i[6] * t.dilations[1] - t.crop[1];
+                 if (row < 0 || row >= t.extents[0] || column < 0 || column >= t.extents[1]) return;
                  const int64_t c = i[0] * channels + i[1], m = i[0] * outputs + i[2];
                  y.mutable_data<float>()[flat({n, m, row, column}, y.shape())] +=
                      x.data<float>()[flat({n, c, i[3], i[4]}, x.shape())] *
@@ -251,20 +259,19 @@ Tensor brute_transpose(const Tensor& x, const Tensor& w, int64_t group, const In
   return y;
 }
 
-void check_transpose(int64_t group, const Ints& strides, const Ints& dilations,
-                     std::map<std::string, Attribute> attributes, const Ints& crop, const Ints& extents,
-                     const Shape& image = {2, 4, 5, 6}, bool constant = true) {
-  INFO("group " << group << " strides " << to_string(strides) << " extents " << to_string(extents));
-  const Tensor x = random_tensor(image, 1), w = random_tensor({image[1], 3, 3, 2}, 2);
-  attributes["group"] = group;
-  attributes["strides"] = strides;
-  attributes["dilations"] = dilations;
+void check_transpose(const Transpose& t) {
+  INFO("group " << t.group << " strides " << to_string(t.strides) << " extents " << to_string(t.extents));
+  const Tensor x = random_tensor(t.image, 1), w = random_tensor({t.image[1], 3, 3, 2}, 2);
+  std::map<std::string, Attribute> attributes = t.attributes;
+  attributes["group"] = t.group;
+  attributes["strides"] = t.strides;
+  attributes["dilations"] = t.dilations;
   GraphBuilder b;
-  const ValueId input = b.input("x", image);
-  const ValueId weights = constant ? b.constant("w", w) : b.input("w", w.shape());
+  const ValueId input = b.input("x", t.image);
+  const ValueId weights = t.constant ? b.constant("w", w) : b.input("w", w.shape());
   const Graph graph = b.build({b.node("ConvTranspose", {input, weights}, attributes)});
-  const std::vector<Tensor> inputs = constant ? std::vector{x} : std::vector{x, w};
-  const Tensor expected = brute_transpose(x, w, group, strides, dilations, crop, extents);
+  const std::vector<Tensor> inputs = t.constant ? std::vector{x} : std::vector{x, w};
+  const Tensor expected = brute_transpose(x, w, t);
   CHECK(relative_difference(evaluate_reference(graph, inputs), expected) < 1e-5);
   for (Isa isa : supported_isas()) {
     INFO("isa " << name_of(isa));
@@ -280,22 +287,22 @@ void check_transpose(int64_t group, const Ints& strides, const Ints& dilations,
 }  // namespace
 
 TEST_CASE("ConvTranspose spreads every element over its window") {
-  check_transpose(1, {1, 1}, {1, 1}, {}, {0, 0}, {7, 7});
-  check_transpose(2, {2, 3}, {1, 1}, {}, {0, 0}, {11, 17});
-  check_transpose(4, {2, 2}, {2, 1}, {{"pads", Ints{1, 0, 2, 1}}}, {1, 0}, {10, 11});
-  check_transpose(1, {2, 2}, {1, 1}, {{"output_padding", Ints{1, 0}}, {"pads", Ints{1, 1, 1, 1}}}, {1, 1},
-                  {10, 10});
+  check_transpose({1, {1, 1}, {1, 1}, {}, {0, 0}, {7, 7}});
+  check_transpose({2, {2, 3}, {1, 1}, {}, {0, 0}, {11, 17}});
+  check_transpose({4, {2, 2}, {2, 1}, {{"pads", Ints{1, 0, 2, 1}}}, {1, 0}, {10, 11}});
+  check_transpose(
+      {1, {2, 2}, {1, 1}, {{"output_padding", Ints{1, 0}}, {"pads", Ints{1, 1, 1, 1}}}, {1, 1}, {10, 10}});
   // The rest as ONNX Runtime does it: an odd pixel of padding goes to the end for SAME_UPPER, else to the
   // front.
-  check_transpose(1, {2, 2}, {1, 1}, {{"output_shape", Ints{10, 11}}}, {1, 1}, {10, 11});
-  check_transpose(1, {2, 2}, {1, 1}, {{"auto_pad", std::string("SAME_UPPER")}}, {0, 0}, {10, 12});
-  check_transpose(1, {2, 2}, {1, 1}, {{"auto_pad", std::string("SAME_LOWER")}}, {1, 0}, {10, 12});
-  check_transpose(1, {2, 3}, {1, 1}, {{"auto_pad", std::string("SAME_UPPER")}}, {0, 0}, {10, 17});
+  check_transpose({1, {2, 2}, {1, 1}, {{"output_shape", Ints{10, 11}}}, {1, 1}, {10, 11}});
+  check_transpose({1, {2, 2}, {1, 1}, {{"auto_pad", std::string("SAME_UPPER")}}, {0, 0}, {10, 12}});
+  check_transpose({1, {2, 2}, {1, 1}, {{"auto_pad", std::string("SAME_LOWER")}}, {1, 0}, {10, 12}});
+  check_transpose({1, {2, 3}, {1, 1}, {{"auto_pad", std::string("SAME_UPPER")}}, {0, 0}, {10, 17}});
 }
 
 TEST_CASE("ConvTranspose with computed weights, and with more products than fit one block") {
-  check_transpose(2, {2, 2}, {1, 1}, {}, {0, 0}, {11, 12}, {2, 4, 5, 6}, false);
-  check_transpose(1, {1, 1}, {1, 1}, {}, {0, 0}, {152, 151}, {1, 2, 150, 150});
+  check_transpose({2, {2, 2}, {1, 1}, {}, {0, 0}, {11, 12}, {2, 4, 5, 6}, false});
+  check_transpose({1, {1, 1}, {1, 1}, {}, {0, 0}, {152, 151}, {1, 2, 150, 150}});
 }
 
 TEST_CASE("ConvTranspose applies bias and clamp") {

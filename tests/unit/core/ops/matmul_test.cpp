@@ -39,8 +39,15 @@ bool close(const Tensor& actual, const Tensor& expected) {
   return result;
 }
 
-void check_gemm(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, const Shape& c_shape,
-                bool constant) {
+struct GemmCase {
+  int64_t m, n, k;
+  bool trans_a, trans_b;
+  Shape c_shape;
+  bool constant;  // B and C
+};
+
+void check_gemm(const GemmCase& gemm) {
+  const auto& [m, n, k, trans_a, trans_b, c_shape, constant] = gemm;
   INFO("m " << m << " n " << n << " k " << k << " transA " << trans_a << " transB " << trans_b << " C "
             << to_string(c_shape) << " constant " << constant);
   GraphBuilder b;
@@ -70,10 +77,17 @@ void check_gemm(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, con
   }
 }
 
-/// numpy.matmul; a_matrices and b_matrices say which matrix of each operand makes the i-th of the output.
-void check_matmul(const Shape& a, const Shape& b_shape, const Shape& output,
-                  const std::vector<int64_t>& a_matrices, const std::vector<int64_t>& b_matrices, int64_t m,
-                  int64_t n, int64_t k, bool constant) {
+/// Products of matrices of m x k by k x n.
+struct MatMulCase {
+  Shape a, b_shape, output;
+  std::vector<int64_t> a_matrices, b_matrices;  // of each operand: which one makes the i-th of the output
+  int64_t m, n, k;
+  bool constant;  // B
+};
+
+/// numpy.matmul.
+void check_matmul(const MatMulCase& product) {
+  const auto& [a, b_shape, output, a_matrices, b_matrices, m, n, k, constant] = product;
   INFO(to_string(a) << " times " << to_string(b_shape) << " constant " << constant);
   GraphBuilder b;
   const ValueId x = b.input("a", a), w = operand(b, "b", b_shape, constant);
@@ -152,12 +166,12 @@ TEST_CASE("Gemm equals alpha * op(a) * op(b) + beta * c") {
   for (bool constant : {false, true})
     for (bool trans_a : {false, true})
       for (bool trans_b : {false, true}) {
-        check_gemm(1, 10, 84, trans_a, trans_b, {10}, constant);
-        check_gemm(5, 7, 3, trans_a, trans_b, {5, 7}, constant);
-        check_gemm(9, 100, 33, trans_a, trans_b, {9, 1}, constant);
-        check_gemm(17, 49, 64, trans_a, trans_b, {1, 49}, constant);
-        check_gemm(2, 1, 1, trans_a, trans_b, {}, constant);
-        check_gemm(3, 48, 20, trans_a, trans_b, {1}, constant);
+        check_gemm({1, 10, 84, trans_a, trans_b, {10}, constant});
+        check_gemm({5, 7, 3, trans_a, trans_b, {5, 7}, constant});
+        check_gemm({9, 100, 33, trans_a, trans_b, {9, 1}, constant});
+        check_gemm({17, 49, 64, trans_a, trans_b, {1, 49}, constant});
+        check_gemm({2, 1, 1, trans_a, trans_b, {}, constant});
+        check_gemm({3, 48, 20, trans_a, trans_b, {1}, constant});
       }
 }
 
@@ -186,16 +200,16 @@ TEST_CASE("Gemm without C") {
 
 TEST_CASE("MatMul broadcasts batches as numpy does") {
   for (bool constant : {false, true}) {
-    check_matmul({3, 4}, {4, 5}, {3, 5}, {0}, {0}, 3, 5, 4, constant);
-    check_matmul({4}, {4, 50}, {50}, {0}, {0}, 1, 50, 4, constant);
-    check_matmul({3, 4}, {4}, {3}, {0}, {0}, 3, 1, 4, constant);
-    check_matmul({4}, {4}, {}, {0}, {0}, 1, 1, 4, constant);
-    check_matmul({2, 17, 20}, {20, 49}, {2, 17, 49}, {0, 1}, {0, 0}, 17, 49, 20, constant);
-    check_matmul({2, 1, 3, 4}, {3, 4, 2}, {2, 3, 3, 2}, {0, 0, 0, 1, 1, 1}, {0, 1, 2, 0, 1, 2}, 3, 2, 4,
-                 constant);
-    check_matmul({1, 9, 7}, {2, 7, 33}, {2, 9, 33}, {0, 0}, {0, 1}, 9, 33, 7, constant);
-    check_matmul({5}, {2, 5, 3}, {2, 3}, {0, 0}, {0, 1}, 1, 3, 5, constant);
-    check_matmul({2, 8, 5}, {5}, {2, 8}, {0, 1}, {0, 0}, 8, 1, 5, constant);
+    check_matmul({{3, 4}, {4, 5}, {3, 5}, {0}, {0}, 3, 5, 4, constant});
+    check_matmul({{4}, {4, 50}, {50}, {0}, {0}, 1, 50, 4, constant});
+    check_matmul({{3, 4}, {4}, {3}, {0}, {0}, 3, 1, 4, constant});
+    check_matmul({{4}, {4}, {}, {0}, {0}, 1, 1, 4, constant});
+    check_matmul({{2, 17, 20}, {20, 49}, {2, 17, 49}, {0, 1}, {0, 0}, 17, 49, 20, constant});
+    check_matmul(
+        {{2, 1, 3, 4}, {3, 4, 2}, {2, 3, 3, 2}, {0, 0, 0, 1, 1, 1}, {0, 1, 2, 0, 1, 2}, 3, 2, 4, constant});
+    check_matmul({{1, 9, 7}, {2, 7, 33}, {2, 9, 33}, {0, 0}, {0, 1}, 9, 33, 7, constant});
+    check_matmul({{5}, {2, 5, 3}, {2, 3}, {0, 0}, {0, 1}, 1, 3, 5, constant});
+    check_matmul({{2, 8, 5}, {5}, {2, 8}, {0, 1}, {0, 0}, 8, 1, 5, constant});
   }
 }
 
