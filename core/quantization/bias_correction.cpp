@@ -30,11 +30,12 @@ std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& plan
   std::vector<double> shift;
   for (int64_t o = 0; o < layout.output_channels(); ++o) {
     double sum = 0;
+    const int64_t first = layout.offset(o, 0), first_channel = layout.first_input(o);
+    const float *const w = weights.data<float>() + first, *const r = rounded.data<float>() + first;
     for (int64_t i = 0; i < layout.inputs; ++i)
       for (int64_t t = 0; t < layout.taps; ++t) {
-        const int64_t at = layout.offset(o, i) + t, channel = layout.first_input(o) + i;
-        sum += double{weights.data<float>()[at]} * exact.at(channel, t) -
-               double{rounded.data<float>()[at]} * quantized.at(channel, t);
+        const int64_t at = i * layout.input_stride + t, channel = first_channel + i;
+        sum += double{w[at]} * exact.at(channel, t) - double{r[at]} * quantized.at(channel, t);
       }
     shift.push_back(layout.uses * sum);
   }

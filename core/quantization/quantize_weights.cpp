@@ -44,12 +44,15 @@ std::vector<Range> weight_ranges(const Tensor& weights, const WeightLayout& layo
                                  const ValueOverride* specific) {
   std::vector<Range> ranges(channels ? static_cast<size_t>(layout.output_channels()) : 1);
   for (int64_t o = 0; o < layout.output_channels(); ++o) {
-    Range& range = ranges[channels ? static_cast<size_t>(o) : 0];
+    Range& kept = ranges[channels ? static_cast<size_t>(o) : 0];
+    Range range = kept;
+    const float* const first = weights.data<float>() + layout.offset(o, 0);
     for (int64_t i = 0; i < layout.inputs; ++i)
       for (int64_t t = 0; t < layout.taps; ++t) {
-        const float w = weights.data<float>()[layout.offset(o, i) + t];
+        const float w = first[i * layout.input_stride + t];
         range = {std::min(range.min, w), std::max(range.max, w)};
       }
+    kept = range;
   }
   if (specific != nullptr)
     for (Range& range : ranges) range = overridden_range(range, *specific);

@@ -125,22 +125,23 @@ void Propagation::mix(NodeId id, const WeightLayout& layout, const Channels& x) 
   const float* weights = graph_.constant(node.inputs[1])->data<float>();
   double sum = 0;
   int64_t alive = 0;
-  std::vector<double> share(static_cast<size_t>(layout.inputs)), weight(static_cast<size_t>(layout.inputs));
   for (int64_t o = 0; o < layout.output_channels(); ++o) {
-    double total = 0;
+    double noise = 0, total = 0;
+    const float* const first = weights + layout.offset(o, 0);
+    const int64_t first_channel = layout.first_input(o);
     for (int64_t i = 0; i < layout.inputs; ++i) {
-      const auto c = static_cast<size_t>(layout.first_input(o) + i);
+      const auto c = static_cast<size_t>(first_channel + i);
       double squares = 0;
       for (int64_t t = 0; t < layout.taps; ++t) {
-        const double w = weights[layout.offset(o, i) + t];
+        const double w = first[i * layout.input_stride + t];
         squares += w * w;
       }
-      share[static_cast<size_t>(i)] = x.share[c];
-      weight[static_cast<size_t>(i)] = squares * x.power[c];
-      total += weight[static_cast<size_t>(i)];
+      const double weight = squares * x.power[c];
+      noise += x.share[c] * weight;
+      total += weight;
     }
     if (total == 0) continue;
-    sum += weighted_mean(share, weight);
+    sum += total > 0 ? noise / total : 0;
     ++alive;
   }
   if (alive > 0) report(sum / static_cast<double>(alive), id);
