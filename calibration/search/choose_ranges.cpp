@@ -31,11 +31,15 @@ struct Choice {
 
   size_t open_count() const { return static_cast<size_t>(std::count(open.begin(), open.end(), true)); }
 
-  /// True if a candidate does so much less harm than the method's range that it is to be taken.
-  bool gains(const RangeCandidate& candidate) const {
+  /// The share of the method's error that a candidate may leave.
+  double share_of(const RangeCandidate& candidate) const {
     const Range &own = candidates[0].range, &other = candidate.range;
-    const bool cuts = other.min > own.min || other.max < own.max;
-    return candidate.error < (cuts ? kCutting : kWidening) * candidates[0].error;
+    return other.min > own.min || other.max < own.max ? kCutting : kWidening;
+  }
+  /// Closes the candidates that leave more than their share of the method's error, taken `slack` times.
+  void close(double slack) {
+    for (size_t c = 1; c < candidates.size(); ++c)
+      open[c] = open[c] && candidates[c].error < slack * share_of(candidates[c]) * candidates[0].error;
   }
 };
 
@@ -74,11 +78,11 @@ class RangeChooser {
 
   RangeTable run(size_t count, const SampleLoader& load) {
     for (size_t v = 0; v < plan_.values.size(); ++v) collect(static_cast<ValueId>(v));
-    for (const size_t samples : {kFirstRangeSamples, kRangeSamples}) {
-      measure(std::min(samples, count), count, load);
-      for (auto& [id, choice] : choices_)
-        for (size_t c = 1; c < choice.candidates.size(); ++c)
-          choice.open[c] = choice.open[c] && choice.gains(choice.candidates[c]);
+    for (size_t before = 0; const auto& [samples, slack] : kRangeRounds) {
+      if (before == count) break;  // of all samples
+      before = std::min(samples, count);
+      measure(before, count, load);
+      for (auto& [id, choice] : choices_) choice.close(slack);
     }
     RangeTable result = tables_.front();
     for (const auto& [id, choice] : choices_) decide(choice, result.values.at(name(id)));

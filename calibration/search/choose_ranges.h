@@ -10,8 +10,14 @@
 
 namespace quantize {
 
-constexpr size_t kFirstRangeSamples = 4, kRangeSamples = 64;
-/// The most that each of the two rounds may multiply and keep, if more than one sample is looked at.
+/// Candidates are measured in rounds, each on more samples than the one before, and only those that are left.
+/// One sample tells which are hopeless: those that leave a quarter more than a candidate may leave in the end.
+struct RangeRound {
+  size_t samples;
+  double slack;  // times the error that a candidate may leave
+};
+constexpr RangeRound kRangeRounds[] = {{1, 1.25}, {4, 1}, {16, 1}, {64, 1}};
+/// The most that each round may multiply and keep, if more than one sample is looked at.
 constexpr uint64_t kRangeMacs = 16'000'000'000, kRangeBytes = 256 << 20;
 
 /// The first table, with the range of another where that harms the readers of a value less. Compared are the
@@ -22,7 +28,7 @@ constexpr uint64_t kRangeMacs = 16'000'000'000, kRangeBytes = 256 << 20;
 /// candidates are recorded (ValueRange::candidates) for the values that the plan holds by a scale of their
 /// own, without an override.
 ///
-/// The plan was made of the first table. Up to kRangeSamples of `count` samples are run in the float network.
+/// The plan was made of the first table. Samples of the `count` there are, as many as kRangeRounds says, are run in the float network.
 /// The result does not depend on the number of threads. Errors: those of the loader and of Engine::run.
 RangeTable choose_ranges(const PlannedModel& planned, const std::vector<RangeTable>& tables,
                          const QuantizationScheme& scheme, size_t count, const SampleLoader& load,
