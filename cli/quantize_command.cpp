@@ -61,6 +61,9 @@ struct Learned {
   std::optional<PreprocessChoice> preprocessing;  // nothing: tensors
   std::unique_ptr<Samples> samples;  // that can be run again; nullptr if only statistics are at hand
   std::map<std::string, int64_t> labels = {};
+  SampleSet search_samples = {};  // of `samples`
+  std::unique_ptr<FloatOutputs>
+      outputs;        // of the network, for those that judge; nullptr where it has not run
   bool read = false;  // the statistics, from a file that was there
 };
 
@@ -148,7 +151,10 @@ Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
         choice = kept_preprocess(preprocessing_in(table), image_input_of(sample_inputs(graph).front()));
         choice->evidence.insert(choice->evidence.begin(), "as in '" + flags.statistics + "'");
       });
-  return {std::move(table), std::move(choice), nullptr, {}};
+  Learned learned;
+  learned.statistics = std::move(table);
+  learned.preprocessing = std::move(choice);
+  return learned;
 }
 
 // A quarter of the images judges what the others are used for; a bound is a promise, which takes more of
@@ -198,7 +204,39 @@ size_t kept_image_bytes(const QuantizeFlags& flags, const Graph& graph) {
   return static_cast<size_t>(std::min(kMost, spare_memory(flags, graph) / 4));
 }
 
-Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph, Console& console) {
+// The samples as the search takes them: those that judge, and what is known of them.
+SampleSet search_samples(const QuantizeFlags& flags, const Graph& source, Learned& learned) {
+  SampleSource& images = learned.samples->source;
+  SampleSet samples = sample_set(images, source);
+  const auto batch = static_cast<size_t>(samples.batch);
+  samples.held_back = std::min((held_back_of(flags, images.count()) + batch - 1) / batch, samples.count - 1);
+  if (flags.bound && samples.held_back == 0)
+    throw Error(ErrorKind::kInvalidArgument,
+                "a bound on the loss needs images of two batches of the model at least; give more of them");
+  samples.task = parse_task(flags.task);
+  samples.confirming = confirming_of(samples.held_back, samples.count);
+  if (!learned.labels.empty())
+    samples.label = [&images, labels = learned.labels](size_t i) { return label_of(labels, images.name(i)); };
+  return samples;
+}
+
+// The request is the same before the long work as it is after.
+PlanRequest plan_request(const QuantizeFlags& flags, const QuantizationScheme& scheme) {
+  return {scheme, find_target(target_of(flags)), flags.bound};
+}
+
+// The statistics of the samples, and what the network computes of those that will judge others.
+StatisticsTable calibrate(const QuantizeFlags& flags, const Graph& graph, const QuantizationScheme& scheme,
+                          Learned& learned, Console& console) {
+  const uint64_t most = std::min<uint64_t>(kValidationBytes, spare_memory(flags, graph) / 4);
+  learned.outputs = std::make_unique<FloatOutputs>(
+      judging_samples(plan_request(flags, scheme), learned.search_samples), most);
+  learned.search_samples.outputs = learned.outputs.get();
+  return calibrate(graph, learned.samples->source, flags.engine, console, learned.outputs.get());
+}
+
+Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph,
+              const QuantizationScheme& scheme, Console& console) {
   Learned learned;
   const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
   if (known) learned = read_statistics(flags, graph);
@@ -217,7 +255,7 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   Samples& samples = *learned.samples;
   warn_of_unmatched_labels(flags.labels.file, learned.labels, samples.source.found(), console.diagnostics);
   if (flags.bound.max_drop) check_some_labelled(flags.labels.file, learned.labels, samples.source);
-  held_back_of(flags, samples.source.count());  // refuses what leaves nothing to calibrate on
+  learned.search_samples = search_samples(flags, source, learned);
   if (known) {
     with_context([&] { return flags.statistics; },
                  [&] { check_samples(learned.statistics.held, samples.source); });
@@ -225,36 +263,20 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   }
   learned.preprocessing = samples.preprocessing;
   done(console, "images: " + preprocessing_text(samples.preprocessing) + " " + samples.source.fingerprint());
-  learned.statistics = calibrate(graph, samples.source, flags.engine, console);
+  learned.statistics = calibrate(flags, graph, scheme, learned, console);
   if (samples.preprocessing) learned.statistics.preprocessing_origin = origin_json(*samples.preprocessing);
   if (!flags.statistics.empty()) save_statistics(learned.statistics, flags.statistics);
   return learned;
 }
 
-// `model` is the one that was read, `scheme` and `target` say how it is to be quantized.
-ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Graph& graph,
-                       const Learned& learned, const QuantizationScheme& scheme, Console& console) {
-  const TargetProfile& target = find_target(target_of(flags));
-  SampleSet samples;
-  if (learned.samples) {
-    SampleSource& source = learned.samples->source;
-    samples = sample_set(source, model);
-    const auto batch = static_cast<size_t>(samples.batch);
-    samples.held_back =
-        std::min((held_back_of(flags, source.count()) + batch - 1) / batch, samples.count - 1);
-    if (flags.bound && samples.held_back == 0)
-      throw Error(ErrorKind::kInvalidArgument,
-                  "a bound on the loss needs images of two batches of the model at least; give more of them");
-    samples.task = parse_task(flags.task);
-    samples.confirming = confirming_of(samples.held_back, samples.count);
-    if (!learned.labels.empty())
-      samples.label = [&](size_t i) { return label_of(learned.labels, source.name(i)); };
-  } else if (scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured) {
+ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Learned& learned,
+                       const QuantizationScheme& scheme, Console& console) {
+  const bool measures = scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured;
+  if (!learned.samples && measures)
     console.diagnostics.warn(
         "without images nothing can be tried out: ranges are by " +
         (scheme.method == kAutoMethod ? std::string(kFallbackMethod) : scheme.method) +
         ", biases corrected in closed form at most; give --calib beside --statistics for more");
-  }
   CalibrateOptions options;
   options.threads = flags.engine.thread_count();
   options.kernels = &flags.engine.kernels();
@@ -262,7 +284,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& model, const Gra
       std::min(Budget::kMostBytes, spare_memory(flags, graph) - kept_image_bytes(flags, graph));
   Progress progress = console.progress("trying");  // how many there will be is not known
   options.progress = [&](size_t tried) { progress.update(tried, 0); };
-  return choose_plan(graph, learned.statistics, {scheme, target, flags.bound}, samples, options);
+  return choose_plan(graph, learned.statistics, plan_request(flags, scheme), learned.search_samples, options);
 }
 
 // How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
@@ -366,11 +388,11 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   const Graph graph = make_ready(flags, source, console);
   const std::vector<Selector> selectors =
       look_up_selectors(source, graph, find_target(target_of(flags)), scheme, console);
-  const Learned learned = learn(flags, source, graph, console);
+  const Learned learned = learn(flags, source, graph, scheme, console);
   done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
                     format_plural(learned.statistics.samples, "sample"));
   warn_of_constants(source, learned.statistics, console.diagnostics);
-  ChosenPlan chosen = choose_plan(flags, source, graph, learned, scheme, console);
+  ChosenPlan chosen = choose_plan(flags, graph, learned, scheme, console);
   check_labelled(flags, chosen);
   done(console, "planned for " + chosen.planned.plan.target);
   std::optional<uint64_t> bytes;

@@ -102,7 +102,7 @@ std::string step_table(const ChosenPlan& chosen, const Style& style) {
   const auto verdict = [](const PlanStep& step) {
     if (step.kept) return "kept";
     if (step.taken_back) return "taken back: not confirmed by other samples";
-    if (step.given_up) return "given up after a quarter of the samples";
+    if (step.given_up) return "given up after a part of the samples";
     const std::optional<double> gain = gain_of(step);
     if (!gain) return "the samples do not tell";
     if (!(*gain > 0)) return "no better";

@@ -174,7 +174,7 @@ void warn_of_constants(const Graph& model, const StatisticsTable& statistics, Di
 }
 
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
-                          Console& console) {
+                          Console& console, FloatOutputs* outputs) {
   Progress progress = console.progress("calibrating");
   const Batches batches(source, fixed_batch(model));
   CalibrateOptions options;
@@ -191,6 +191,7 @@ StatisticsTable calibrate(const Graph& model, SampleSource& source, const Engine
   options.reject = [&](size_t i, const std::string& reason) { batches.reject(i, reason); };
   SampleCensus census(batches.batch(), source.count());
   options.census = &census;
+  options.outputs = outputs;
   StatisticsTable table = calibrate(model, batches.count(), load, options);
   table.samples = source.count() - source.bad_images().size();
   table.held = source.held();

@@ -72,9 +72,9 @@ void warn_of_constants(const Graph& model, const StatisticsTable& statistics, Di
 
 /// Runs the prepared model on all samples for its statistics, with progress; warns of the samples that were
 /// skipped and of what is odd about the others (SampleCensus::warnings). Errors: those of calibrate and
-/// SampleSource::load; Error(kInterrupted).
+/// SampleSource::load; Error(kInterrupted). `outputs` gets what the model computes; may be nullptr.
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
-                          Console& console);
+                          Console& console, FloatOutputs* outputs = nullptr);
 
 /// The samples for the search, in the batches that the model, as it was read, takes; both must outlive the
 /// result.

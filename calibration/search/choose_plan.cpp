@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <limits>
 
 #include "calibration/search/keep_bound.h"
@@ -198,14 +199,29 @@ uint64_t macs_to_spend(const Graph& graph, const SamplePool& pool, bool searches
   return std::max(macs_of(graph) * (pool.set().count + trials * pool.held_back().size()), Budget::kLeastMacs);
 }
 
+bool searches(const PlanRequest& request) {
+  return request.scheme.method == kAutoMethod;
+}
+
+SamplePool pool_of(const PlanRequest& request, const SampleSet& samples) {
+  return SamplePool(samples, searches(request) || request.bound, searches(request));
+}
+
 }  // namespace
+
+std::vector<size_t> judging_samples(const PlanRequest& request, const SampleSet& samples) {
+  const SamplePool pool = pool_of(request, samples);
+  std::vector<size_t> judging;
+  std::merge(pool.held_back().begin(), pool.held_back().end(), pool.confirming().begin(),
+             pool.confirming().end(), std::back_inserter(judging));
+  return judging;
+}
 
 ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics, const PlanRequest& request,
                        const SampleSet& samples, const CalibrateOptions& options) {
-  const bool searches = request.scheme.method == kAutoMethod;
-  const SamplePool pool(samples, searches || request.bound, searches);
+  const SamplePool pool = pool_of(request, samples);
   CalibrateOptions of_steps = options;
-  of_steps.budget.macs = macs_to_spend(graph, pool, searches);
+  of_steps.budget.macs = macs_to_spend(graph, pool, searches(request));
   PlanMaker maker(graph, statistics, request.scheme, request.target, pool, of_steps);
   return PlanSearch(pool, maker, options.progress).run(request.bound);
 }

@@ -54,6 +54,10 @@ struct PlanRequest {
   const Bound& bound;
 };
 
+/// The samples of the set that judge networks in choose_plan, ascending. What the float network computes of them may be
+/// given to it (SampleSet::outputs).
+std::vector<size_t> judging_samples(const PlanRequest& request, const SampleSet& samples);
+
 /// Plans the quantization of `graph` as the scheme says. If the statistics say how images were preprocessed,
 /// its first convolution reads their bytes, where that loses less (read_pixels).
 ///
@@ -61,7 +65,7 @@ struct PlanRequest {
 /// measured. Method `auto` searches: it starts from what does well on most networks, ranges by
 /// kFallbackMethod and biases corrected in closed form (if the scheme corrects them). Every step of
 /// all_search_steps that applies varies the best recipe so far. Its plan replaces the best one if the
-/// network's outputs on the held-back samples (a hopeless one is given up after a quarter of them) gain more than SearchStep::least_gain (Quality::gain_over) and
+/// network's outputs on the held-back samples (a hopeless one is given up after a part of them) gain more than SearchStep::least_gain (Quality::gain_over) and
 /// none of their channels gets much worse (Quality::worsens_a_channel_of).
 ///
 /// A step that QuantizationScheme::without names is not tried, nor one that combines it.

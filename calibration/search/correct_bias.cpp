@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <numeric>
 #include <optional>
 #include <set>
 
@@ -118,13 +117,14 @@ class BiasCorrector {
     return fits_ && !walk_.planned(layer).codes && has_rows(walk_.layout(layer)) &&
            !too_costly_.contains(walk_.id(layer));
   }
-  InputMeans fit(size_t layer, PlannedWeights& weights) const;
+  InputMeans fit(size_t layer, PlannedWeights& weights);
   void correct(size_t layer, PlannedWeights weights, const InputMeans& exact, const InputMeans& quantized);
 
   LayerWalk walk_;
   const bool measures_, fits_;
   const CalibrateOptions& options_;
   std::set<NodeId> too_costly_;
+  LayerRows rows_;  // of one layer after the other, in the same memory
   ExactMeans exact_;
 };
 
@@ -160,24 +160,22 @@ InputMeans BiasCorrector::measure(size_t layer) const {
 }
 
 /// Rounds the weights anew, for the inputs that the layer has in the quantized network. Returns their means.
-InputMeans BiasCorrector::fit(size_t layer, PlannedWeights& weights) const {
+InputMeans BiasCorrector::fit(size_t layer, PlannedWeights& weights) {
   const Tensor& exact = walk_.weights(layer);
   const WeightLayout layout = walk_.layout(layer);
   const QuantParams& input = walk_.input_params(layer);
   const size_t samples = walk_.samples().size(), per_sample = rows_per_sample(layout, samples);
-  LayerRows rows;
-  rows.rows = per_sample * samples;
-  rows.x.resize(rows.rows * static_cast<size_t>(layout.input_channels() * layout.taps));
+  const auto inputs = static_cast<size_t>(layout.input_channels() * layout.taps);
+  rows_.resize(inputs, per_sample * samples);
   const RowSource source{walk_.graph(), walk_.node(layer), layout, input};
   parallel_for(samples, options_.threads, [&](size_t s, int) {
-    take_rows(source, walk_.codes(layer, s), s * per_sample, per_sample, rows);
+    take_rows(source, walk_.codes(layer, s), s * per_sample, per_sample, rows_);
   });
-  weights.codes = fit_rounding(exact, weights.params, layout, rows, walk_.kernels(), options_.threads);
-  if (!bound_of_sums(weights, exact, layout, input).fits()) weights.codes.reset();
   InputMeans means{static_cast<size_t>(layout.taps), {}};
-  for (auto row = rows.x.begin(); row != rows.x.end(); row += static_cast<std::ptrdiff_t>(rows.rows))
-    means.mean.push_back(std::accumulate(row, row + static_cast<std::ptrdiff_t>(rows.rows), 0.0) /
-                         static_cast<double>(rows.rows));
+  for (size_t i = 0; i < inputs; ++i)
+    means.mean.push_back(sum_of(&rows_.x[i * rows_.rows], rows_.rows) / static_cast<double>(rows_.rows));
+  weights.codes = fit_rounding(exact, weights.params, layout, rows_, walk_.kernels(), options_.threads);
+  if (!bound_of_sums(weights, exact, layout, input).fits()) weights.codes.reset();
   return means;
 }
 

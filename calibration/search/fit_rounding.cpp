@@ -33,12 +33,10 @@ Matrix product(const KernelTable& kernels, const float* a, const MatrixLayout& a
   return result;
 }
 
-/// Covariance of the inputs of one group, in blocks of rows spread over the threads.
-Matrix covariance(const LayerRows& rows, size_t group, int64_t size, const KernelTable& kernels,
-                  int threads) {
+/// Covariance of the inputs of one group, in blocks of rows spread over the threads. Takes their means from the rows.
+Matrix covariance(LayerRows& rows, size_t group, int64_t size, const KernelTable& kernels, int threads) {
   const auto count = static_cast<Eigen::Index>(rows.rows);
-  Matrix x =
-      Eigen::Map<const Matrix>(rows.x.data() + group * rows.rows * static_cast<size_t>(size), size, count);
+  Eigen::Map<Matrix> x(rows.x.data() + group * rows.rows * static_cast<size_t>(size), size, count);
   x.colwise() -= x.rowwise().mean().eval();
   Matrix result(size, size);
   constexpr int64_t kBlock = 128;
@@ -200,7 +198,7 @@ FitCost fit_cost(const WeightLayout& layout, size_t rows) {
 }
 
 Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
-                    const LayerRows& rows, const KernelTable& kernels, int threads) {
+                    LayerRows& rows, const KernelTable& kernels, int threads) {
   Tensor result = quantize_tensor(weights, params);
   auto* const bytes = static_cast<uint8_t*>(result.mutable_bytes());  // of s8 and of u8 codes
   const int64_t size = layout.inputs * layout.taps;

@@ -13,7 +13,13 @@ namespace quantize {
 /// taken from samples and output positions.
 struct LayerRows {
   size_t rows = 0;
-  std::vector<float> x;
+  std::vector<float> x;  // at least that many
+
+  /// Makes room, as a rule in the memory that is there. What it held is lost.
+  void resize(size_t inputs, size_t new_rows) {
+    rows = new_rows;
+    if (x.size() < inputs * rows) x.resize(inputs * rows);
+  }
 };
 
 /// The codes of weights, each the one below or above the weight, with which the layer's results differ least
@@ -33,12 +39,13 @@ struct LayerRows {
 ///
 /// Shapes:   weights as `layout` describes them, params per tensor or per output channel along
 ///           layout.channel_axis, s8 or u8; one zero point for all.
+/// Effects:  takes their means from the rows.
 /// Result:   type and shape of quantize_tensor(weights, params). The same for any number of threads;
 ///           levels round the sums differently.
 /// Source:   the objective of Nagel et al., Up or Down? Adaptive Rounding (2020), and of Frantar et al., GPTQ
 ///           (2022), whose passing on of errors this is but for the neighbours it stays with.
 Tensor fit_rounding(const Tensor& weights, const QuantParams& params, const WeightLayout& layout,
-                    const LayerRows& rows, const KernelTable& kernels, int threads);
+                    LayerRows& rows, const KernelTable& kernels, int threads);
 
 /// The cost of fit_rounding for a layer, known before it begins: the bytes of the covariance of a group's
 /// inputs, which grow with the square of their number, and the multiplications for it and for the fitted

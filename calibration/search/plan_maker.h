@@ -21,7 +21,7 @@ namespace quantize {
 /// The method that the search starts from, and that stands for it where nothing can be tried.
 constexpr const char* kFallbackMethod = "mse";
 
-constexpr size_t kEqualizedSamples = 64;
+constexpr size_t kEqualizedSamples = 32;
 
 /// "ranges by entropy": all ranges by one method.
 std::string ranges_by(const std::string& method);

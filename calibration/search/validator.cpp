@@ -143,9 +143,10 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
     parallel_for(end - begin, threads_, [&](size_t i, int) {
       auto inputs = set.load(held_back[begin + i]);
       if (!inputs) return;
-      std::vector<Tensor> outputs = engine.run(*inputs);
-      samples_[begin + i] = {held_back[begin + i], std::move(*inputs), std::move(outputs),
-                             labels_of(set, held_back[begin + i])};
+      const size_t number = held_back[begin + i];
+      const std::vector<Tensor>* known = set.outputs == nullptr ? nullptr : set.outputs->find(number);
+      std::vector<Tensor> outputs = known != nullptr ? *known : engine.run(*inputs);
+      samples_[begin + i] = {number, std::move(*inputs), std::move(outputs), labels_of(set, number)};
     });
   };
   if (held_back.empty()) return;
@@ -242,21 +243,34 @@ Quality Validator::judge(const Graph& network) const {
   return total(std::move(judgement), network);
 }
 
+namespace {
+
+/// True if the rest of so many samples would have to gain more than kHopeless standard errors. The gain of all samples is
+/// the sum of those of two parts, each times the root of its share.
+bool is_hopeless(const Quality& early, const Rival& rival, size_t samples) {
+  const double share = static_cast<double>(early.judged.size()) / static_cast<double>(samples);
+  const std::optional<double> gain = early.gain_over(rival.quality);
+  return gain && rival.needed_gain - std::sqrt(share) * *gain > Validator::kHopeless * std::sqrt(1 - share);
+}
+
+}  // namespace
+
 Quality Validator::judge(const Graph& network, const Rival& rival) const {
-  const size_t count = samples_.size(), first = count / 4;
+  const size_t count = samples_.size();
   if (count < kFewestRaced) return judge(network);
-  std::vector<size_t> part, rest;
-  for (size_t i = 0; i < count; ++i) ((i + 1) * first / count > i * first / count ? part : rest).push_back(i);
   Engine engine(network, {.kernels = &kernels_});
   Judgement judgement(count);
-  judge_on(part, engine, judgement);
-  const Quality early = total(judgement, network);
-  if (const std::optional<double> gain = early.gain_over(rival.quality)) {
-    // The gain of all samples is the sum of those of two parts, each times the root of its share.
-    const double share = static_cast<double>(first) / static_cast<double>(count);
-    const double left = (rival.needed_gain - std::sqrt(share) * *gain) / std::sqrt(1 - share);
-    if (left > kHopeless) return early;
+  for (const size_t part : {count / 4, count / 2}) {
+    std::vector<size_t> samples;
+    for (size_t i = 0; i < count; ++i)
+      if ((i + 1) * part / count > i * part / count && !judgement[i]) samples.push_back(i);
+    judge_on(samples, engine, judgement);
+    Quality early = total(judgement, network);
+    if (is_hopeless(early, rival, count)) return early;
   }
+  std::vector<size_t> rest;
+  for (size_t i = 0; i < count; ++i)
+    if (!judgement[i]) rest.push_back(i);
   judge_on(rest, engine, judgement);
   return total(std::move(judgement), network);
 }

@@ -22,6 +22,8 @@ struct SampleSet {
   size_t confirming = 0;                                     // of the others: to judge nothing but the result
   std::function<std::optional<int64_t>(size_t)> label = {};  // the right class of a sample, if it is known
   SampleRejecter reject = {};
+  /// What the float network computes of samples, where that is known; nullptr: of none.
+  const FloatOutputs* outputs = nullptr;
   /// Of a model whose batch is fixed: samples in each batch, of which `count` and `held_back` are numbers
   /// then, and all of them. See Batches.
   int64_t batch = 1;
@@ -79,7 +81,7 @@ std::vector<std::string> doubts_about(const Quality& quality);
 /// Keeps the held-back samples and what the float network computes of them.
 class Validator {
  public:
-  /// Loads and runs samples `held_back` of the loader, as many of them, from the first on, as
+  /// Loads samples `held_back` of the loader and runs those whose SampleSet::outputs are not known, as many of them, from the first on, as
   /// kValidationBytes hold. Errors: those of the loader and of Engine::run.
   /// A sample of which alone the float network computes what is not finite is rejected (SampleSet::reject).
   Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
@@ -88,9 +90,9 @@ class Validator {
   /// Runs a quantized form of the graph: with the same inputs and outputs. Thread counts do not show.
   Quality judge(const Graph& network) const;
 
-  /// The same, with an early end for a network that has next to no chance against the rival: the first part of the
-  /// samples, a quarter evenly spread, judges alone where the others would have to gain more than kHopeless standard
-  /// errors to lift the gain to what is needed. Below kFewestRaced samples all judge.
+  /// The same, with an early end for a network that has next to no chance against the rival: after a quarter of the
+  /// samples and after half of them, evenly spread, those alone judge where the others would have to gain more than
+  /// kHopeless standard errors to lift the gain to what is needed. Below kFewestRaced samples all judge.
   Quality judge(const Graph& network, const Rival& rival) const;
   static constexpr double kHopeless = 3;
   static constexpr size_t kFewestRaced = 32;

@@ -45,6 +45,7 @@ std::map<size_t, std::vector<std::string>> run_once(const Graph& graph, size_t c
     if (sample) {
       const std::vector<Tensor> outputs = engine.run(*sample, &observer);
       if (options.census != nullptr) options.census->add(i, *sample, outputs);
+      if (options.outputs != nullptr) options.outputs->add(i, outputs);
     }
     const std::lock_guard lock(mutex);
     if (sample) ++table.samples;

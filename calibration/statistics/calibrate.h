@@ -6,6 +6,7 @@
 
 #include "calibration/images/sample_census.h"
 #include "calibration/statistics/budget.h"
+#include "calibration/statistics/float_outputs.h"
 #include "calibration/statistics/statistics_table.h"
 #include "core/graph.h"
 
@@ -34,8 +35,9 @@ struct CalibrateOptions {
   /// that it throws ends the run.
   std::function<void(size_t done)> progress;
   SampleRejecter reject = {};
-  Budget budget = {};              // of optional work
-  SampleCensus* census = nullptr;  // gets the facts of every sample that is used
+  Budget budget = {};               // of optional work
+  SampleCensus* census = nullptr;   // gets the facts of every sample that is used
+  FloatOutputs* outputs = nullptr;  // gets what the network computes of each
   /// Statistics that are there already: values with a name in them are not observed. nullptr: none.
   const StatisticsTable* known = nullptr;
 };

@@ -69,12 +69,17 @@ Case make_case(int64_t groups, int64_t outputs, int64_t inputs, int64_t taps, in
   return c;
 }
 
+/// Of a copy of the rows, which fit_rounding takes the means from.
+Tensor fitted_codes(Case c, int threads) {
+  return fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), threads);
+}
+
 }  // namespace
 
 TEST_CASE("Fitted rounding never does worse than the nearest codes, and takes neighbours only") {
   for (const Case& c : {make_case(1, 6, 5, 9, 4), make_case(8, 1, 1, 9, 8), make_case(2, 3, 4, 1, 3)}) {
     const Tensor nearest = quantize_tensor(c.weights, c.params);
-    const Tensor fitted = fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1);
+    const Tensor fitted = fitted_codes(c, 1);
     REQUIRE(fitted.shape() == nearest.shape());
     double before = 0, after = 0;
     for (int64_t o = 0; o < c.layout.output_channels(); ++o) {
@@ -90,28 +95,25 @@ TEST_CASE("Fitted rounding never does worse than the nearest codes, and takes ne
       }
     }
     CHECK(after < 0.5 * before);
-    CHECK(fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 3).to_vector<int>() ==
-          fitted.to_vector<int>());
+    CHECK(fitted_codes(c, 3).to_vector<int>() == fitted.to_vector<int>());
   }
 }
 
 TEST_CASE("Fitted rounding: codes of u8 are those of s8 and their zero point") {
   Case c = make_case(2, 3, 4, 9, 8);
-  const std::vector<int> codes =
-      fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1).to_vector<int>();
+  const std::vector<int> codes = fitted_codes(c, 1).to_vector<int>();
   c.params.dtype = DataType::kU8;
   for (int32_t& zero : c.params.zero_point) zero = 128;
   c.params.quant_min += 128;
   c.params.quant_max += 128;
-  std::vector<int> shifted =
-      fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1).to_vector<int>();
+  std::vector<int> shifted = fitted_codes(c, 1).to_vector<int>();
   for (int& code : shifted) code -= 128;
   CHECK(shifted == codes);
 }
 
 TEST_CASE("Fitted rounding comes close to the best of all choices") {
   const Case c = make_case(1, 4, 10, 1, 3);
-  const Tensor fitted = fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1);
+  const Tensor fitted = fitted_codes(c, 1);
   for (int64_t o = 0; o < 4; ++o) {
     const float scale = c.params.scale[static_cast<size_t>(o)];
     double best = 1e300;
@@ -133,8 +135,7 @@ TEST_CASE("Fitted rounding comes close to the best of all choices") {
 TEST_CASE("Fitted rounding: inputs that never vary keep the nearest codes") {
   Case c = make_case(1, 3, 4, 1, 4);
   std::fill(c.rows.x.begin(), c.rows.x.end(), 7.0f);
-  CHECK(fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1).to_vector<int>() ==
-        quantize_tensor(c.weights, c.params).to_vector<int>());
+  CHECK(fitted_codes(c, 1).to_vector<int>() == quantize_tensor(c.weights, c.params).to_vector<int>());
 }
 
 TEST_CASE("Fitting asks for interruptions within its loops, weight by weight") {
@@ -142,7 +143,7 @@ TEST_CASE("Fitting asks for interruptions within its loops, weight by weight") {
   asked = 0;
   const Case c = make_case(1, 4, 40, 1, 4);
   set_interrupt_check([] { ++asked; });
-  fit_rounding(c.weights, c.params, c.layout, c.rows, best_kernels(), 1);
+  fitted_codes(c, 1);
   set_interrupt_check(nullptr);
   CHECK(asked >= 2 * 40);
 }

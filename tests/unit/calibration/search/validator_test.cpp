@@ -211,7 +211,7 @@ Graph moved_classifier(float error, uint32_t seed) {
 
 }  // namespace
 
-TEST_CASE("Validator: a network without a chance is judged by a quarter of the samples, others by all") {
+TEST_CASE("Validator: a network without a chance is judged by a quarter of the samples, a good one by all") {
   const Graph graph = classifier();
   const SampleSet set{.count = 64, .load = sample, .held_back = 64};
   std::vector<size_t> all(64);
@@ -236,6 +236,43 @@ TEST_CASE("Validator: a network without a chance is judged by a quarter of the s
       CHECK(raced.sqnr_db() == judged.sqnr_db());
     }
   }
+}
+
+TEST_CASE("Validator: a network that falls back later is judged by half of the samples") {
+  // The rival is a little worse on samples 3, 7, 11, ..., the first quarter, and much better on all others.
+  test::GraphBuilder b;
+  const Graph graph = b.build({b.node("Identity", {b.input("x", {1, 4})})});
+  const auto load = [](size_t i) {
+    return std::optional(
+        std::vector<Tensor>{test::random_tensor({1, 4}, static_cast<uint32_t>(i + 1), 1, 2)});
+  };
+  std::vector<size_t> all(64);
+  std::iota(all.begin(), all.end(), size_t{0});
+  const SampleSet set{.count = 64, .load = load, .held_back = 64};
+  const Validator validator(graph, all, set, {});
+  const auto off_by = [](float by) {
+    test::GraphBuilder builder;
+    return builder.build({builder.node(
+        "Mul", {builder.input("x", {1, 4}), builder.constant("k", Tensor::of<float>({1}, {1 + by}))})});
+  };
+  Quality rival = validator.judge(off_by(0.01f));
+  for (size_t i = 0; i < 64; ++i) rival.errors[i] *= i % 4 == 3 ? 0.9 + 0.01 * static_cast<double>(i) : 1e-4;
+  CHECK(validator.judge(off_by(0.01f), {rival, kAnyGain}).judged.size() == 32);
+}
+
+TEST_CASE("Validator: what the float network computes of a sample is not computed again where it is known") {
+  const Graph graph = classifier();
+  const std::vector<size_t> held_back{1, 2};
+  FloatOutputs outputs(held_back, 1 << 20);
+  const Tensor known = Tensor::of<float>({1, 5}, {1, 2, 3, 4, 5});
+  outputs.add(2, {known});
+  SampleSet set = images(2);
+  set.outputs = &outputs;
+  const Validator validator(graph, held_back, set, {});
+  const Quality quality = validator.judge(graph);
+  REQUIRE(quality.errors.size() == 2);
+  CHECK(quality.errors[0] == 0);
+  CHECK(quality.errors[1] > 0);  // the network computes something else
 }
 
 TEST_CASE("Validator: few samples judge together") {

@@ -5,6 +5,7 @@
 
 #include "calibration/statistics/calibrate.h"
 #include "calibration/statistics/statistics_collector.h"
+#include "core/engine/engine.h"
 #include "core/engine/steps/step.h"
 #include "core/error.h"
 #include "core/passes/passes.h"
@@ -202,4 +203,21 @@ TEST_CASE("A fingerprint changes with what a graph computes") {
     g.value(g.nodes[0].inputs[2]).initializer = w;
   }));
   CHECK_FALSE(differs([](Graph& g) { g.info.doc_string = "new"; }));
+}
+
+TEST_CASE("What the network computes of chosen samples is kept, for any number of threads") {
+  const Graph graph = small_net();
+  for (const int threads : {1, 3}) {
+    FloatOutputs outputs({0, 2}, 1 << 20);
+    CalibrateOptions options;
+    options.threads = threads;
+    options.outputs = &outputs;
+    calibrate(graph, 4, sample, options);
+    const std::vector<Tensor> expected = Engine(graph, {}).run(*sample(2));
+    CHECK(outputs.find(1) == nullptr);
+    REQUIRE(outputs.find(2) != nullptr);
+    REQUIRE(outputs.find(2)->size() == expected.size());
+    for (size_t i = 0; i < expected.size(); ++i)
+      CHECK((*outputs.find(2))[i].to_vector<float>() == expected[i].to_vector<float>());
+  }
 }
