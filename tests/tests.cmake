@@ -94,6 +94,8 @@ if(QUANTIZE_TEST_PYTHON)
   add_conformance_test("operator forms in ONNX Runtime" operator_forms $<TARGET_FILE:quantize>)
   add_conformance_test("suite in ONNX Runtime" suite_in_onnxruntime $<TARGET_FILE:suite_writer>)
   add_conformance_test("layers in ONNX Runtime" layers_in_onnxruntime $<TARGET_FILE:quantize>)
+  add_conformance_test("operators of ONNX Runtime's tools" microsoft_operators $<TARGET_FILE:quantize>)
+  add_conformance_test("networks of every family" networks $<TARGET_FILE:quantize>)
   add_conformance_test("random networks" random_graphs $<TARGET_FILE:quantize>)
 endif()
 

@@ -1,15 +1,12 @@
 // ConvInteger and MatMulInteger: products of codes less their zero points, as sums of s32. DynamicQuantizeLinear: codes
 // whose scale follows from the tensor itself.
-#include <algorithm>
-#include <cmath>
-
 #include "core/error.h"
 #include "core/integer/codes.h"
 #include "core/ops/conv.h"
 #include "core/ops/matmul.h"
+#include "core/ops/support/dynamic_range.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
-#include "core/quant_params.h"
 
 namespace quantize {
 
@@ -77,20 +74,12 @@ void infer_dynamic(InferContext& context) {
 void evaluate_dynamic(const EvaluateContext& context) {
   const TensorView& x = context.inputs[0];
   const float* from = x.as<float>();
-  float low = 0, high = 0;
-  for (int64_t i = 0; i < x.size(); ++i) {
-    if (!std::isfinite(from[i])) invalid_model("a tensor to quantize by its own range holds no number");
-    low = std::min(low, from[i]);
-    high = std::max(high, from[i]);
-  }
-  const float range = (high - low) / 255, scale = range > 0 ? range : 1;
-  const int32_t zero_point = quantize_value(-low, scale, 0, 0, 255);
+  const DynamicCodes codes(from, x.size());
   for (int64_t i = 0; i < x.size(); ++i)
-    context.outputs[0].as<uint8_t>()[i] =
-        static_cast<uint8_t>(quantize_value(from[i], scale, zero_point, 0, 255));
-  if (context.outputs.size() > 1 && context.outputs[1]) *context.outputs[1].as<float>() = scale;
+    context.outputs[0].as<uint8_t>()[i] = static_cast<uint8_t>(codes.code(from[i]));
+  if (context.outputs.size() > 1 && context.outputs[1]) *context.outputs[1].as<float>() = codes.scale;
   if (context.outputs.size() > 2 && context.outputs[2])
-    *context.outputs[2].as<uint8_t>() = static_cast<uint8_t>(zero_point);
+    *context.outputs[2].as<uint8_t>() = static_cast<uint8_t>(codes.zero_point);
 }
 
 }  // namespace

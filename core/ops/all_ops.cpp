@@ -29,6 +29,7 @@
   X(det) \
   X(dft) \
   X(dropout) \
+  X(dynamic_quantize_matmul) \
   X(einsum) \
   X(expand) \
   X(fused_conv) \
@@ -45,9 +46,11 @@
   X(lrn) \
   X(matmul) \
   X(matmul_integer_to_float) \
+  X(matmul_nbits) \
   X(max_pool) \
   X(max_unpool) \
   X(microsoft) \
+  X(microsoft_attention) \
   X(non_max_suppression) \
   X(normalization) \
   X(one_hot) \

@@ -45,14 +45,12 @@ Shape infer_gemm(const InferContext& context, size_t at_a, size_t at_b, size_t a
   return shape;
 }
 
-namespace {
-
-void infer(InferContext& context) {
+void infer_plain_gemm(InferContext& context) {
   require_f32(context);
   context.set_output(0, context.input(0).dtype, infer_gemm(context, 0, 1, 2));
 }
 
-void evaluate(const EvaluateContext& context) {
+void evaluate_plain_gemm(const EvaluateContext& context) {
   const auto [a, b, alpha, beta] = GemmShape(context.node, context.inputs[0].shape, context.inputs[1].shape);
   const float* x = context.inputs[0].as<float>();
   const float* w = context.inputs[1].as<float>();
@@ -66,8 +64,6 @@ void evaluate(const EvaluateContext& context) {
       *y++ = alpha * sum + (c ? beta * c.as<float>()[index_of_c(c.shape, i, j)] : 0.0f);
     }
 }
-
-}  // namespace
 
 std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape) {
   if (shape.size() != 2) return std::nullopt;
@@ -89,8 +85,8 @@ void add_gemm(std::vector<OpDef>& ops) {
                  .max_opset = kNewestOpset,
                  .min_inputs = 2,
                  .max_inputs = 3,
-                 .infer = infer,
-                 .evaluate = evaluate,
+                 .infer = infer_plain_gemm,
+                 .evaluate = evaluate_plain_gemm,
                  .weight_layout = gemm_weight_layout});
 }
 

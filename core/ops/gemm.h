@@ -28,6 +28,10 @@ bool is_row_of_c(Dims shape, int64_t columns);
 /// broadcast to the result.
 Shape infer_gemm(const InferContext& context, size_t a, size_t b, size_t c);
 
+/// infer and evaluate of Gemm, for operators that do more behind it.
+void infer_plain_gemm(InferContext& context);
+void evaluate_plain_gemm(const EvaluateContext& context);
+
 /// OpDef::weight_layout of both.
 std::optional<WeightLayout> gemm_weight_layout(const Node& node, Dims shape);
 

@@ -1,10 +1,11 @@
 // Operators of com.microsoft that ONNX Runtime's optimizer writes for several of ONNX's own: Gelu, FastGelu, QuickGelu,
-// BiasGelu, FusedMatMul, FusedConv, SkipLayerNormalization.
+// BiasGelu, FusedMatMul, FusedGemm, FusedConv, SkipLayerNormalization.
 // Source: onnxruntime, docs/ContribOperators.md.
 #include <algorithm>
 #include <cmath>
 
 #include "core/ops/conv.h"
+#include "core/ops/gemm.h"
 #include "core/ops/matmul.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
@@ -102,7 +103,7 @@ void evaluate_matmul(const EvaluateContext& context) {
   }
 }
 
-/// The activation behind a FusedConv; its parameters are alpha and beta.
+/// The activation behind a FusedConv or FusedGemm; its parameters are alpha and beta.
 float activated(const std::string& name, const std::vector<float>& params, float x) {
   if (name.empty()) return x;
   const auto param = [&](size_t i, float fallback) { return i < params.size() ? params[i] : fallback; };
@@ -112,7 +113,10 @@ float activated(const std::string& name, const std::vector<float>& params, float
   if (name == "LeakyRelu") return x < 0 ? param(0, 0.01f) * x : x;
   if (name == "Clip") return std::min(std::max(x, param(0, -HUGE_VALF)), param(1, HUGE_VALF));
   if (name == "HardSigmoid") return std::clamp(param(0, 0.2f) * x + param(1, 0.5f), 0.0f, 1.0f);
-  throw Error(ErrorKind::kUnsupported, "FusedConv with activation '" + name + "' is not supported");
+  throw Error(ErrorKind::kUnsupported,
+              "activation '" + name +
+                  "' of a fused operator is not supported; export the model without ONNX Runtime's "
+                  "optimization");
 }
 
 void infer_conv(InferContext& context) {
@@ -139,6 +143,26 @@ void evaluate_conv(const EvaluateContext& context) {
         const float whole = sum + (bias ? bias.as<float>()[channel] : 0.0f) + (z ? z.as<float>()[i] : 0.0f);
         y[i++] = activated(activation, params, whole);
       });
+}
+
+std::vector<float> gemm_params(const Node& node) {
+  std::vector<float> params;
+  for (const char* name : {"activation_alpha", "activation_beta", "activation_gamma"})
+    if (node.has_attribute(name)) params.push_back(node.float_attribute(name, 0));
+  return params;
+}
+
+void infer_gemm(InferContext& context) {
+  activated(context.node.string_attribute("activation", ""), gemm_params(context.node), 0);
+  infer_plain_gemm(context);
+}
+
+void evaluate_gemm(const EvaluateContext& context) {
+  evaluate_plain_gemm(context);
+  const std::string activation = context.node.string_attribute("activation", "");
+  const std::vector<float> params = gemm_params(context.node);
+  const MutableTensorView& y = context.outputs[0];
+  for (int64_t i = 0; i < y.size(); ++i) y.as<float>()[i] = activated(activation, params, y.as<float>()[i]);
 }
 
 /// Outputs by position: the second and third hold statistics, the fourth what is normalized.
@@ -207,6 +231,7 @@ void add_microsoft(std::vector<OpDef>& ops) {
   ops.push_back(microsoft("BiasGelu", 2, 2, infer_biased, evaluate_biased<gelu>));
   ops.push_back(microsoft("FastGelu", 1, 2, infer_biased, evaluate_biased<fast_gelu>));
   ops.push_back(microsoft("FusedConv", 2, 4, infer_conv, evaluate_conv));
+  ops.push_back(microsoft("FusedGemm", 2, 3, infer_gemm, evaluate_gemm));
   ops.push_back(microsoft("FusedMatMul", 2, 2, infer_matmul, evaluate_matmul));
   ops.push_back(microsoft("Gelu", 1, 1, infer_same, evaluate_biased<gelu>));
   ops.back().elementwise = true;

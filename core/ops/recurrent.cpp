@@ -1,9 +1,11 @@
 // LSTM, GRU and RNN: cells that carry a state along a sequence, in one or both directions. Read run_direction()
-// first, then one of the cells.
+// first, then one of the cells. DynamicQuantizeLSTM of ONNX Runtime: an LSTM whose weights are codes, and whose
+// operands are rounded to codes by their own range.
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
+#include "core/ops/support/dynamic_range.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/require.h"
@@ -165,9 +167,11 @@ struct Step {
 
 class Recurrent {
  public:
-  Recurrent(const EvaluateContext& context, const Cell& cell)
+  /// rounds_state: every state is multiplied as the codes of its own range.
+  Recurrent(const EvaluateContext& context, const Cell& cell, bool rounds_state = false)
       : context_(context),
         cell_(cell),
+        rounds_state_(rounds_state),
         e_(extents_of(context.node, context.inputs[kX].shape, context.inputs[kRecurrence].shape)),
         functions_(functions_of(context.node, cell)),
         clip_(context.node.float_attribute("clip", 0)),
@@ -189,7 +193,8 @@ class Recurrent {
     for (int64_t s = 0; s < length; ++s) {
       const int64_t step = reverse ? length - 1 - s : s;
       const float* x = context_.inputs[kX].as<float>() + e_.x_place(step, b);
-      Step now{products(kWeights, x, e_.inputs, d), products(kRecurrence, h.data(), e_.hidden, d), &h, &c};
+      const std::vector<float> seen = rounds_state_ ? rounded(h) : h;
+      Step now{products(kWeights, x, e_.inputs, d), products(kRecurrence, seen.data(), e_.hidden, d), &h, &c};
       if (cell_.gates == 4)
         lstm(now, d);
       else if (cell_.gates == 3)
@@ -200,6 +205,12 @@ class Recurrent {
     }
     write_state(1, h, d, b);
     write_state(2, c, d, b);
+  }
+
+  static std::vector<float> rounded(std::vector<float> x) {
+    const DynamicCodes codes(x.data(), static_cast<int64_t>(x.size()));
+    std::transform(x.begin(), x.end(), x.begin(), [&](float value) { return codes.rounded(value); });
+    return x;
   }
 
   int64_t length_of(int64_t b) const {
@@ -295,6 +306,7 @@ class Recurrent {
 
   const EvaluateContext& context_;
   const Cell& cell_;
+  bool rounds_state_;
   Extents e_;
   std::vector<Function> functions_;
   float clip_;
@@ -304,6 +316,84 @@ class Recurrent {
 template <const Cell& kCell>
 void evaluate(const EvaluateContext& context) {
   Recurrent(context, kCell).run();
+}
+
+/// Further inputs of DynamicQuantizeLSTM. Its weights are [directions, inputs or hidden, rows].
+enum CodeInput : size_t { kWeightScale = 8, kWeightZero, kRecurrenceScale, kRecurrenceZero };
+
+void infer_codes(InferContext& context) {
+  constexpr std::array kCodeTypes{DataType::kU8, DataType::kS8};
+  constexpr std::array kLengthTypes{DataType::kS32};
+  for (const size_t i : {kX, kBias, kInitialH, kInitialC, kPeepholes}) require_type(context, i, kF32Only);
+  for (const size_t i : {kWeightScale, kRecurrenceScale}) {
+    require(context.has_input(i), "the scale of the weights is missing");
+    require_type(context, i, kF32Only);
+  }
+  for (const size_t i : {kWeights, kRecurrence}) require_type(context, i, kCodeTypes);
+  for (const size_t i : {kWeightZero, kRecurrenceZero}) require_type(context, i, kCodeTypes);
+  require_type(context, kLengths, kLengthTypes);
+  functions_of(context.node, kLstm);
+  for (size_t i = 0; i < 3; ++i) context.set_output(i, DataType::kF32, std::nullopt);
+  const auto x = context.shape(kX), weights = context.shape(kWeights),
+             recurrence = context.shape(kRecurrence);
+  if (!x || !recurrence || !weights || !is_static(*recurrence) || !is_static(*weights)) return;
+  require(recurrence->size() == 3, "the weights of the state have shape " + to_string(*recurrence));
+  const Extents e = extents_of(context.node, *x, Shape{(*recurrence)[0], (*recurrence)[2], (*recurrence)[1]});
+  const int64_t rows = times(kLstm.gates, e.hidden);
+  require_shape(context, kWeights, {e.directions, e.inputs, rows});
+  require_shape(context, kRecurrence, {e.directions, e.hidden, rows});
+  for (const size_t i : {kWeightScale, kRecurrenceScale}) {
+    const auto scale = context.shape(i);
+    require(
+        !scale || !is_static(*scale) || *scale == Shape{e.directions} || *scale == Shape{e.directions, rows},
+        "scales of weights of shape " + (scale ? to_string(*scale) : "") + " do not fit the weights");
+  }
+  require_shape(context, kBias, {e.directions, times(2, rows)});
+  require_shape(context, kLengths, {e.batch});
+  require_shape(context, kInitialH, e.state());
+  require_shape(context, kInitialC, e.state());
+  require_shape(context, kPeepholes, {e.directions, times(3, e.hidden)});
+  context.set_output(0, DataType::kF32, e.y());
+  for (size_t i = 1; i < 3; ++i) context.set_output(i, DataType::kF32, e.state());
+}
+
+/// The weights at input i in reals, as LSTM has them: [directions, rows, inputs or hidden].
+Tensor reals_of(const EvaluateContext& context, size_t i, size_t scale) {
+  const TensorView &codes = context.inputs[i], &scales = context.inputs[scale],
+                   zeros = context.input(scale + 1);
+  const int64_t directions = codes.shape[0], columns = codes.shape[1], rows = codes.shape[2];
+  const int64_t per_direction = scales.size() / directions;
+  Tensor reals(DataType::kF32, {directions, rows, columns});
+  const auto code_at = [](const TensorView& tensor, int64_t place) {
+    return tensor.dtype == DataType::kU8 ? int32_t{tensor.as<uint8_t>()[place]}
+                                         : int32_t{tensor.as<int8_t>()[place]};
+  };
+  for (int64_t d = 0; d < directions; ++d)
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t place = d * per_direction + (per_direction == 1 ? 0 : row);
+      const int32_t zero = zeros ? code_at(zeros, zeros.size() == scales.size() ? place : 0) : 0;
+      for (int64_t column = 0; column < columns; ++column)
+        reals.mutable_data<float>()[(d * rows + row) * columns + column] =
+            static_cast<float>(code_at(codes, (d * columns + column) * rows + row) - zero) *
+            scales.as<float>()[place];
+    }
+  return reals;
+}
+
+void evaluate_codes(const EvaluateContext& context) {
+  const TensorView& x = context.inputs[kX];
+  const DynamicCodes codes(x.as<float>(), x.size());
+  Tensor rounded(DataType::kF32, Shape(x.shape.begin(), x.shape.end()));
+  std::transform(x.as<float>(), x.as<float>() + x.size(), rounded.mutable_data<float>(),
+                 [&](float value) { return codes.rounded(value); });
+  const Tensor weights = reals_of(context, kWeights, kWeightScale),
+               recurrence = reals_of(context, kRecurrence, kRecurrenceScale);
+  std::vector<TensorView> inputs(context.inputs.begin(), context.inputs.begin() + kWeightScale);
+  inputs[kX] = rounded.view();
+  inputs[kWeights] = weights.view();
+  inputs[kRecurrence] = recurrence.view();
+  const EvaluateContext reals{context.node, context.opset, context.kernels, inputs, context.outputs};
+  Recurrent(reals, kLstm, true).run();
 }
 
 template <const Cell& kCell>
@@ -325,6 +415,15 @@ void add_recurrent(std::vector<OpDef>& ops) {
   ops.push_back(recurrent<kGru>(6, 2));
   ops.push_back(recurrent<kLstm>(8, 3));
   ops.push_back(recurrent<kRnn>(6, 2));
+  ops.push_back({.op_type = "DynamicQuantizeLSTM",
+                 .domain = "com.microsoft",
+                 .min_opset = 1,
+                 .max_opset = 1,
+                 .min_inputs = 3,
+                 .max_inputs = 12,
+                 .max_outputs = 3,
+                 .infer = infer_codes,
+                 .evaluate = evaluate_codes});
 }
 
 }  // namespace quantize

@@ -1,6 +1,7 @@
 // norm tweaking: mean and variance of each channel of a layer's output are made those of the float network.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "calibration/search/layer_walk.h"
 #include "calibration/search/plan_maker.h"
@@ -24,7 +25,9 @@ struct ChannelMoments {
 class MomentSums {
  public:
   MomentSums(const WeightLayout& layout, size_t samples)
-      : layout_(layout), channels_(static_cast<size_t>(layout.output_channels())), samples_(samples) {}
+      : layout_(layout),
+        channels_(static_cast<size_t>(layout.output_channels())),
+        samples_(samples, {0, std::vector<double>(channels_), std::vector<double>(channels_)}) {}
 
   void take(size_t sample, const TensorView& y) {
     const size_t axis = layout_.input_axis == 1 ? 1 : y.shape.size() - 1;
@@ -45,10 +48,12 @@ class MomentSums {
     }
   }
 
-  ChannelMoments moments() const {
+  /// Nothing for an output that has no element on any sample: where its extent depends on data.
+  std::optional<ChannelMoments> moments() const {
     ChannelMoments result{std::vector<double>(channels_), std::vector<double>(channels_)};
     double count = 0;
     for (const Sums& sums : samples_) count += sums.count;
+    if (count == 0) return std::nullopt;
     for (size_t c = 0; c < channels_; ++c) {
       for (const Sums& sums : samples_) {
         result.mean[c] += sums.sum[c] / count;
@@ -149,7 +154,8 @@ void tweak(PlanMaker& maker, const Recipe&, PlannedModel& planned) {
     walk.enter(i);
     MomentSums quantized(walk.layout(i), walk.samples().size());
     walk.compute_output(i, [&](size_t s, const Tensor& y) { quantized.take(s, y.view()); });
-    walk.replace(i, tweaked(walk, i, exact[i].moments(), quantized.moments()));
+    const auto wanted = exact[i].moments(), found = quantized.moments();
+    if (wanted && found) walk.replace(i, tweaked(walk, i, *wanted, *found));
   }
 }
 

@@ -22,6 +22,19 @@ std::optional<std::vector<Tensor>> sample(size_t i) {
   return std::vector<Tensor>{test::random_tensor({1, 3, 10, 10}, static_cast<uint32_t>(i + 1), -1, 2)};
 }
 
+/// A Conv, and a MatMul of those rows of its output whose first element is above the threshold.
+Graph chosen_rows(float threshold) {
+  test::GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 10, 10});
+  const ValueId rows =
+      b.node("Reshape", {b.node("Conv", {x, b.random("w1", {6, 3, 3, 3})}), b.ints("shape", {-1, 8})});
+  const ValueId first =
+      b.node("Gather", {rows, b.constant("zero", Tensor::scalar(int64_t{0}))}, {{"axis", int64_t{1}}});
+  const ValueId mask = b.node("Greater", {first, b.constant("threshold", Tensor::scalar(threshold))});
+  const ValueId chosen = b.node("Compress", {rows, mask}, {{"axis", int64_t{0}}});
+  return open_model(b.build({b.node("MatMul", {chosen, b.random("w2", {8, 4})}), rows}));
+}
+
 /// Conv -> Relu -> depthwise Conv -> ConvTranspose -> GlobalAveragePool -> Flatten -> MatMul.
 Graph network() {
   test::GraphBuilder b;
@@ -84,9 +97,9 @@ struct Tweaked {
   std::vector<LeftOut> left_out;
 };
 
-Tweaked tweak(QuantizationScheme scheme, int threads, uint64_t macs = Budget().macs) {
+Tweaked tweak(QuantizationScheme scheme, int threads, uint64_t macs = Budget().macs,
+              const Graph& graph = network()) {
   scheme.weights.num_bits = 4;
-  const Graph graph = network();
   const SampleSet set{.count = kCount, .load = sample};
   const SamplePool pool(set, false, false);
   const StatisticsTable statistics = calibrate(graph, kCount, sample, {});
@@ -164,4 +177,20 @@ TEST_CASE(
   REQUIRE(costly.left_out.size() == 1);
   CHECK(costly.left_out[0].step == "norm tweaking");
   CHECK(costly.left_out[0].macs > 1000);
+}
+
+TEST_CASE("norm tweaking: a layer whose input is empty on some samples, or on all") {
+  const Graph some = chosen_rows(6.0f);
+  size_t empty = 0;
+  Engine engine(some, {});
+  for (size_t s = 0; s < kCount; ++s) empty += engine.run(*sample(s))[0].size() == 0;
+  CHECK(empty > 0);
+  CHECK(empty < kCount);
+  for (const float threshold : {6.0f, 1e6f}) {
+    const auto [before, after, left_out] = tweak({}, 1, Budget().macs, chosen_rows(threshold));
+    REQUIRE(after);
+    for (const auto& node : after->plan.nodes)
+      if (node.weights)
+        for (const float scale : node.weights->params.scale) CHECK(std::isfinite(scale));
+  }
 }

@@ -47,6 +47,21 @@ TEST_CASE("macs: products of matrices, constant or not, batched or not") {
   CHECK(macs_of_last(b, b.node("Relu", {flat})) == 0);
 }
 
+TEST_CASE("macs: recurrent layers, Einsum and Attention") {
+  GraphBuilder b(23);
+  const ValueId steps = b.input("steps", {7, 2, 5});
+  const ValueId w = b.random("w", {2, 12, 5}), r = b.random("r", {2, 12, 4});
+  CHECK(macs_of_last(b, b.nodes("GRU", {steps, w, r}, 1,
+                                {{"direction", std::string("bidirectional")},
+                                 {"hidden_size", int64_t{4}}})[0]) == 7 * 2 * 2 * 12 * (5 + 4));
+  const ValueId x = b.input("x", {2, 3, 5});
+  CHECK(macs_of_last(b, b.node("Einsum", {x, b.random("m", {5, 4})},
+                               {{"equation", std::string("bij, jk -> bik")}})) == 2 * 3 * 5 * 4);
+  CHECK(macs_of_last(b, b.node("Einsum", {x}, {{"equation", std::string("bij->bji")}})) == 0);
+  const ValueId heads = b.input("heads", {2, 4, 6, 8});
+  CHECK(macs_of_last(b, b.node("Attention", {heads, heads, heads})) == 2 * (2 * 4 * 6 * 8) * 6);
+}
+
 TEST_CASE("macs: an unknown extent counts as one") {
   GraphBuilder b;
   const ValueId x = b.input("x", {kUnknownDim, 5});
