@@ -11,7 +11,7 @@ namespace quantize {
 void add_bound_options(CLI::App& app, Bound& bound, const std::string& what) {
   constexpr const char* kGroup = "Bound on the loss";
   app.add_option("--min-agreement", bound.min_agreement,
-                 what + " this percentage of best classes is the same")
+                 what + " this percentage of best classes, boxes, ... is the same")
       ->type_name("PERCENT")
       ->check(real_number(0, 100))
       ->group(kGroup);
@@ -19,7 +19,8 @@ void add_bound_options(CLI::App& app, Bound& bound, const std::string& what) {
       ->type_name("DB")
       ->check(real_number(-Deviation::kMaxDb, Deviation::kMaxDb))
       ->group(kGroup);
-  app.add_option("--max-drop", bound.max_drop, what + " top-1 falls by no more points than this")
+  app.add_option("--max-drop", bound.max_drop,
+                 what + " top-1, or what the labels measure, falls by no more points than this")
       ->type_name("POINTS")
       ->check(real_number(0, 100))
       ->group(kGroup);
@@ -27,7 +28,9 @@ void add_bound_options(CLI::App& app, Bound& bound, const std::string& what) {
 
 void add_label_options(CLI::App& app, LabelFlags& flags) {
   constexpr const char* kGroup = "Bound on the loss";
-  app.add_option("--labels", flags.file, "lines of an image's name and its class, for top-1")
+  app.add_option("--labels", flags.file,
+                 "lines of an image's name and its class, for top-1; verify also takes boxes "
+                 "as a COCO file (AP) and a folder of class masks as PNG (mean IoU)")
       ->type_name("FILE")
       ->group(kGroup);
   app.add_option("--label-offset", flags.offset, "added to each class of --labels")
@@ -38,7 +41,7 @@ void add_label_options(CLI::App& app, LabelFlags& flags) {
 
 void check_bound(const Bound& bound, const LabelFlags& labels, Diagnostics& diagnostics) {
   if (bound.max_drop && labels.file.empty())
-    throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know the right classes");
+    throw Error(ErrorKind::kInvalidArgument, "--max-drop needs --labels to know what is right");
   if (bound.min_agreement && *bound.min_agreement > 0 && *bound.min_agreement <= 1)
     diagnostics.warn("--min-agreement " + format_fixed(*bound.min_agreement, 2) +
                      " is a percentage and asks for next to nothing; write " +

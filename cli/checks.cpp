@@ -29,7 +29,7 @@ std::vector<Check> checks_of(const Bound& bound, const BoundFigures& figures) {
   };
   add({"min-agreement", "agreement", "%", figures.agreement, 0, false}, bound.min_agreement);
   add({"min-sqnr", "SQNR of the worst output", "dB", figures.sqnr_db, 0, false}, bound.min_sqnr);
-  add({"max-drop", "drop of top-1", "points", figures.drop, 0, false}, bound.max_drop);
+  add({"max-drop", "drop of " + figures.drop_of, "points", figures.drop, 0, false}, bound.max_drop);
   return checks;
 }
 

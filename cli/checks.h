@@ -14,6 +14,7 @@ namespace quantize {
 /// The figures that a bound is held against; nothing for a figure that is not known.
 struct BoundFigures {
   std::optional<double> agreement, sqnr_db, drop;
+  std::string drop_of = "top-1";  // what the labels measure
 };
 
 /// One part of a bound held against its figure.

@@ -1,6 +1,5 @@
 #include "cli/labels.h"
 
-#include <array>
 #include <charconv>
 #include <filesystem>
 #include <set>
@@ -12,17 +11,12 @@
 
 namespace quantize {
 
-namespace {
-
-// The names that a label may have for a sample: its path below the directory, or its file's name.
-std::array<std::string, 2> names_of(const std::string& sample) {
+std::array<std::string, 2> label_names_of(const std::string& sample) {
   return {sample, std::filesystem::path(sample).filename().string()};
 }
 
-}  // namespace
-
 std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, const std::string& sample) {
-  for (const std::string& name : names_of(sample))
+  for (const std::string& name : label_names_of(sample))
     if (const auto found = labels.find(name); found != labels.end()) return found->second;
   return std::nullopt;
 }
@@ -67,7 +61,7 @@ void warn_of_unmatched_labels(const std::string& path, const std::map<std::strin
                               const std::vector<Sample>& found, Diagnostics& diagnostics) {
   std::set<std::string> known;
   for (const Sample& sample : found)
-    for (std::string& name : names_of(sample.name)) known.insert(std::move(name));
+    for (std::string& name : label_names_of(sample.name)) known.insert(std::move(name));
   size_t unmatched = 0;
   std::string first;
   for (const auto& [name, label] : labels)

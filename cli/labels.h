@@ -1,6 +1,7 @@
 // Files of labels: the right class of every image.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@ namespace quantize {
 /// Reads lines "image-name class-index". Errors: Error(kIo); Error(kInvalidArgument) naming the line, or for
 /// a file without any.
 std::map<std::string, int64_t> read_labels(const std::string& path, int64_t offset);
+
+/// The names that a label may have for a sample: its path below the directory, or its file's name.
+std::array<std::string, 2> label_names_of(const std::string& sample);
 
 /// The label of a sample, by its path below the directory or by its file's name.
 std::optional<int64_t> label_of(const std::map<std::string, int64_t>& labels, const std::string& sample);

@@ -26,6 +26,7 @@
 #include "cli/scheme_options.h"
 #include "cli/task_options.h"
 #include "cli/text.h"
+#include "cli/truth_labels.h"
 #include "core/atomic_file.h"
 #include "core/integer/lowering.h"
 #include "core/integer/model_facts.h"
@@ -44,7 +45,8 @@ namespace {
 
 struct QuantizeFlags {
   std::string model, output, statistics, plan;
-  std::string format = "qdq", target, input_type = "f32", task = kAutoTask;  // target "": the format's own
+  std::string format = "qdq", target, input_type = "f32";  // target "": the format's own
+  std::vector<std::string> tasks;
   SchemeFlags scheme;
   SampleFlags samples;
   EngineOptions engine;
@@ -213,7 +215,7 @@ SampleSet search_samples(const QuantizeFlags& flags, const Graph& source, Learne
   if (flags.bound && samples.held_back == 0)
     throw Error(ErrorKind::kInvalidArgument,
                 "a bound on the loss needs images of two batches of the model at least; give more of them");
-  samples.task = parse_task(flags.task);
+  samples.tasks = parse_tasks(flags.tasks);
   samples.confirming = confirming_of(samples.held_back, samples.count);
   if (!learned.labels.empty())
     samples.label = [&images, labels = learned.labels](size_t i) { return label_of(labels, images.name(i)); };
@@ -248,6 +250,11 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   }
   Graph described = source;
   for (const auto& [key, text] : preprocessing_in(learned.statistics)) described.info.metadata[key] = text;
+  if (!flags.labels.file.empty() && kind_of_labels(flags.labels.file) != LabelKind::kClasses)
+    throw Error(ErrorKind::kInvalidArgument,
+                "the labels '" + flags.labels.file +
+                    "' are of boxes or pixels, which verify alone takes; give lines "
+                    "of an image's name and its class");
   if (!flags.labels.file.empty()) learned.labels = read_labels(flags.labels.file, flags.labels.offset);
   SampleFlags wanted = flags.samples;
   wanted.kept_image_bytes = kept_image_bytes(flags, graph);
@@ -448,7 +455,7 @@ CommandBody define(CLI::App& app) {
   add_without_option(app, flags->scheme);
   add_bound_options(app, flags->bound, "leaves layers in float until");
   add_label_options(app, flags->labels);
-  add_task_option(app, flags->task);
+  add_task_option(app, flags->tasks);
   output_file(app.add_option("--plan", flags->plan, "writes every range, scale and reason as JSON"))
       ->group("Quantization");
   app.add_flag("--explain", flags->explain, "tables of what was tried, and of operators in int8 and in float")

@@ -9,8 +9,8 @@
 #include <numeric>
 
 #include "calibration/images/batches.h"
-#include "calibration/search/agreement.h"
 #include "calibration/search/input_codes.h"
+#include "calibration/tasks/agreement.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/option_checks.h"
@@ -30,8 +30,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct RunOptions {
-  std::string model, folder, task = kAutoTask;
-  std::vector<std::string> inputs;
+  std::string model, folder;
+  std::vector<std::string> inputs, tasks;
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
@@ -230,10 +230,10 @@ ClassOutput class_output_of(const RunOptions& options, const Graph& model,
       inputs;  // of the shapes that are known: by them one can tell boxes and maps from the rest
   for (const Value& input : sample_inputs(model))
     if (input.shape && is_static(*input.shape)) inputs.emplace_back(input.dtype, *input.shape);
-  const std::vector<OutputTask> tasks = decide_tasks(model, inputs, outputs, parse_task(options.task));
-  check_meaning(model, tasks, false, true);
+  const std::vector<OutputTask> tasks = decide_tasks(model, inputs, outputs, parse_tasks(options.tasks));
+  check_meaning(model, tasks, Need::kClasses);
   const size_t number = *class_output(tasks);
-  if (tasks[number].indices || tasks[number].halves)
+  if (!tasks[number].measure->has_class_scores())
     throw Error(ErrorKind::kInvalidArgument, "--top has nothing to choose from: '" +
                                                  model.value(model.outputs[number]).name + "' is " +
                                                  tasks[number].reason);
@@ -414,7 +414,7 @@ CommandBody define(CLI::App& app) {
       ->required()
       ->expected(1, -1);
   app.add_option("-o,--output", options->folder, "writes FOLDER/<output>.npy")->type_name("FOLDER");
-  add_task_option(app, options->task);
+  add_task_option(app, options->tasks);
   app.add_option("--top", options->top, "prints the K best classes of each sample")
       ->type_name("K")
       ->check(whole_number(1, 1'000'000));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -9,10 +10,7 @@ class App;
 
 namespace quantize {
 
-/// The value of --task with which every output is looked at for itself; parse_task gives nothing for it.
-constexpr const char* kAutoTask = "auto";
-
-/// Adds --task, which sets `task`.
-void add_task_option(CLI::App& app, std::string& task);
+/// Adds --task, which sets `tasks` to words for parse_tasks.
+void add_task_option(CLI::App& app, std::vector<std::string>& tasks);
 
 }  // namespace quantize

@@ -16,6 +16,7 @@
 #include "cli/samples.h"
 #include "cli/task_options.h"
 #include "cli/text.h"
+#include "cli/truth_labels.h"
 #include "cli/verify_report.h"
 #include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
@@ -26,7 +27,7 @@ namespace {
 
 struct VerifyOptions {
   std::string reference, candidate;
-  std::string task = kAutoTask;
+  std::vector<std::string> tasks;
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
@@ -36,10 +37,9 @@ struct VerifyOptions {
 };
 
 void warn_of_labels(const VerifyOptions& options, const Comparison& comparison, Diagnostics& diagnostics) {
-  const size_t missing = comparison.samples - comparison.labelled;
-  if (comparison.labelled == 0)
-    throw Error(ErrorKind::kInvalidArgument, "no sample has a label in '" + options.labels.file +
-                                                 "'; its lines are an image's name and its class");
+  const size_t labelled = comparison.labelled + comparison.shown, missing = comparison.samples - labelled;
+  if (labelled == 0)
+    throw Error(ErrorKind::kInvalidArgument, "no sample has a label in '" + options.labels.file + "'");
   if (missing != 0)
     diagnostics.warn(std::to_string(missing) + " of " + format_plural(comparison.samples, "sample") +
                      " have no label in '" + options.labels.file + "'");
@@ -59,14 +59,15 @@ void warn_of_output(const OutputComparison& output, size_t samples, Diagnostics&
   };
   holds("reference", output.reference_not_finite);
   holds("candidate", output.candidate_not_finite);
-  if (output.figures.task.task == Task::kDetection && output.figures.reference_boxes == 0)
-    diagnostics.warn("the reference finds no box of at least " + format_fixed(100 * kConfident, 0) +
-                     " % in '" + output.name + "': check the preprocessing, or name another --task");
+  if (output.figures.figure("boxes/reference") == 0)
+    diagnostics.warn("the reference finds no box of a score of at least " +
+                     format_fixed(output.figures.figure("threshold"), 2) + " in '" + output.name +
+                     "': check the preprocessing, or name another --task");
 }
 
 void explain(const Comparison& comparison, Console& console) {
   for (const OutputComparison& output : comparison.outputs)
-    console.explain("output '" + output.name + "': " + name_of(output.figures.task.task) + ", " +
+    console.explain("output '" + output.name + "': " + name_of(output.figures.task) + ", " +
                     output.figures.task.reason);
 }
 
@@ -88,8 +89,48 @@ void check_memory_of_both(const VerifyOptions& options, const Graph& reference, 
 ComparisonOptions comparison_options(const VerifyOptions& options) {
   return {.threads = options.engine.thread_count(),
           .kernels = &options.engine.kernels(),
-          .task = parse_task(options.task),
-          .needs_agreement = options.bound.min_agreement.has_value()};
+          .tasks = parse_tasks(options.tasks),
+          .needs = options.bound.min_agreement ? std::vector{Need::kAgreement} : std::vector<Need>{}};
+}
+
+// What --labels has.
+struct Labels {
+  LabelKind kind = LabelKind::kClasses;
+  std::map<std::string, int64_t> classes = {};
+};
+
+Labels read_class_labels(const VerifyOptions& options) {
+  const std::string& file = options.labels.file;
+  if (file.empty()) return {};
+  Labels labels{.kind = kind_of_labels(file)};
+  if (labels.kind == LabelKind::kClasses)
+    labels.classes = read_labels(file, options.labels.offset);
+  else if (options.labels.offset != 0)
+    throw Error(ErrorKind::kInvalidArgument, "--label-offset is for labels of one class an image");
+  return labels;
+}
+
+const char* metric_of(LabelKind kind) {
+  return kind == LabelKind::kClasses ? "top-1" : kind == LabelKind::kBoxes ? "AP" : "the mean IoU";
+}
+
+// Gives the comparison the labels of its samples.
+void use_labels(const VerifyOptions& options, const Labels& labels, const Samples& samples,
+                ComparisonOptions& compared, Diagnostics& diagnostics) {
+  const std::string& file = options.labels.file;
+  if (file.empty()) return;
+  if (labels.kind != LabelKind::kClasses) {
+    const bool boxes = labels.kind == LabelKind::kBoxes;
+    compared.truth =
+        read_truth(file, labels.kind, samples.source,
+                   samples.preprocessing ? std::optional(samples.preprocessing->preprocess) : std::nullopt);
+    compared.needs.push_back(boxes ? Need::kBoxes : Need::kMasks);
+    return;
+  }
+  warn_of_unmatched_labels(file, labels.classes, samples.source.found(), diagnostics);
+  check_some_labelled(file, labels.classes, samples.source);
+  compared.label = [&](size_t s) { return label_of(labels.classes, samples.source.name(s)); };
+  compared.needs.push_back(Need::kClasses);
 }
 
 Report verify(const VerifyOptions& options, Console& console) {
@@ -106,13 +147,10 @@ Report verify(const VerifyOptions& options, Console& console) {
 
   check_memory_of_both(options, reference, candidate);
   ComparisonOptions compared = comparison_options(options);
-  std::map<std::string, int64_t> labels;
-  if (!options.labels.file.empty()) labels = read_labels(options.labels.file, options.labels.offset);
-  Samples samples = open_samples(options.samples, reference, options.engine, console, labels);
+  Labels labels = read_class_labels(options);
+  Samples samples = open_samples(options.samples, reference, options.engine, console, labels.classes);
   console.explain("images: " + preprocessing_text(samples.preprocessing));
-  warn_of_unmatched_labels(options.labels.file, labels, samples.source.found(), console.diagnostics);
-  if (!labels.empty()) check_some_labelled(options.labels.file, labels, samples.source);
-  if (!labels.empty()) compared.label = [&](size_t s) { return label_of(labels, samples.source.name(s)); };
+  use_labels(options, labels, samples, compared, console.diagnostics);
   const Batches batches(samples.source, std::max(fixed_batch(reference), fixed_batch(candidate)));
   SampleCensus census(batches.batch(), samples.source.count());
 
@@ -141,6 +179,7 @@ Report verify(const VerifyOptions& options, Console& console) {
        census.outliers([&](size_t i) { return samples.source.name(i); },
                        "the SQNR of all samples is mostly theirs and the median is not"))
     console.diagnostics.warn(std::move(warning));
+  facts.sample_name = [&](size_t s) { return samples.source.name(s); };
   facts.skipped_images = samples.source.bad_images().size();
   for (const std::string& warning : facts.comparison.warnings) console.diagnostics.warn(warning);
   for (const OutputComparison& output : facts.comparison.outputs)
@@ -148,7 +187,8 @@ Report verify(const VerifyOptions& options, Console& console) {
   if (!options.labels.file.empty()) warn_of_labels(options, facts.comparison, console.diagnostics);
   facts.checks = checks_of(options.bound, {.agreement = facts.comparison.agreement(),
                                            .sqnr_db = facts.comparison.sqnr_db(),
-                                           .drop = facts.comparison.drop()});
+                                           .drop = facts.comparison.drop(),
+                                           .drop_of = metric_of(labels.kind)});
   return verify_report(facts, console.style());
 }
 
@@ -158,7 +198,7 @@ CommandBody define(CLI::App& app) {
   app.add_option("CANDIDATE.onnx", options->candidate, "the model to judge")->required();
   options->samples.path_option = "--images,--calib";
   add_sample_options(app, options->samples, true);
-  add_task_option(app, options->task);
+  add_task_option(app, options->tasks);
   app.add_flag("--layers", options->layers, "the SQNR of every layer, the worst first");
   add_bound_options(app, options->bound, "exit 1 unless");
   add_label_options(app, options->labels);

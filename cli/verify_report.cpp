@@ -1,6 +1,7 @@
 #include "cli/verify_report.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "cli/samples.h"
 #include "cli/text.h"
@@ -9,17 +10,25 @@ namespace quantize {
 
 namespace {
 
-Json task_json(const TaskFigures& figures) {
-  const Task task = figures.task.task;
-  Json json = {{"task", task == Task::kNone ? Json() : Json(name_of(task))},
-               {"reason", figures.task.reason},
+Json worst_json(const VerifyFacts& facts, const TaskFigures& figures) {
+  Json worst = Json::array();
+  for (const WorstSample& sample : figures.worst)
+    worst.push_back({{"sample", facts.sample_name(sample.sample)}, {"likeness", or_null(sample.likeness)}});
+  return worst;
+}
+
+Json task_json(const VerifyFacts& facts, const TaskFigures& figures) {
+  const OutputTask& task = figures.task;
+  Json json = {{"task", task.def == nullptr ? Json() : Json(task.def->name)},
+               {"reason", task.reason},
                {"agreement", or_null(figures.agreement)}};
-  if (task == Task::kText) json["sequences"] = or_null(figures.sequences);
-  if (task == Task::kSegmentation) json["mean_iou"] = or_null(figures.mean_iou);
-  if (task == Task::kImage) json["psnr_db"] = or_null(figures.psnr_db);
-  if (task == Task::kEmbedding) json["cosine"] = or_null(figures.cosine);
-  if (task == Task::kDetection)
-    json["boxes"] = {{"reference", figures.reference_boxes}, {"candidate", figures.candidate_boxes}};
+  for (const TaskFigure& figure : figures.figures) {
+    const bool is_count = figure.unit == TaskFigure::Unit::kCount && figure.value;
+    json[Json::json_pointer(std::string("/") + figure.key)] =
+        is_count ? Json(static_cast<uint64_t>(*figure.value)) : or_null(figure.value);
+  }
+  if (!figures.note.empty()) json["labels"] = figures.note;
+  if (task.def != nullptr) json["worst"] = worst_json(facts, figures);
   return json;
 }
 
@@ -63,7 +72,7 @@ Json json_of(const VerifyFacts& facts) {
         {"max_abs_diff", or_null(largest_difference(output))},
         {"not_finite",
          {{"reference", output.reference_not_finite}, {"candidate", output.candidate_not_finite}}}};
-    json["tasks"][output.name] = task_json(output.figures);
+    json["tasks"][output.name] = task_json(facts, output.figures);
   }
   if (facts.layers) {
     json["layer_samples"] = facts.layers->samples;
@@ -101,6 +110,30 @@ std::string percent(const std::optional<double>& value) {
   return value ? format_fixed(*value, 2) + " %" : "unknown";
 }
 
+std::string figure_text(const TaskFigure& figure) {
+  switch (figure.unit) {
+    case TaskFigure::Unit::kPercent:
+      return percent(figure.value);
+    case TaskFigure::Unit::kDecibel:
+      return decibel(figure.value) + (figure.value && *figure.value != Deviation::kMaxDb ? " dB" : "");
+    case TaskFigure::Unit::kCount:
+      return format_fixed(figure.value, 0);
+    case TaskFigure::Unit::kNumber:
+      break;
+  }
+  return format_fixed(figure.value, 4);
+}
+
+// The samples in which the networks differ most, output by output.
+std::string worst_line(const VerifyFacts& facts, const OutputComparison& output, size_t most) {
+  std::vector<std::string> names;
+  for (const WorstSample& sample : output.figures.worst)
+    if (names.size() < most)
+      names.push_back(printable(facts.sample_name(sample.sample)) + " (" + format_fixed(sample.likeness, 3) +
+                      ")");
+  return join(names, ", ");
+}
+
 std::string text_of(const VerifyFacts& facts, const Style& style) {
   const Comparison& comparison = facts.comparison;
   std::string text = style.bold(printable(facts.candidate)) + " against " + printable(facts.reference) +
@@ -110,12 +143,17 @@ std::string text_of(const VerifyFacts& facts, const Style& style) {
     text += "  top-1          " + percent(comparison.reference_top1()) + " -> " +
             percent(comparison.candidate_top1()) + "\n";
   const bool single = comparison.outputs.size() == 1;
+  constexpr size_t kWorstShown = 3;
   for (const OutputComparison& output : comparison.outputs)
     text += "  agreement      " + (single ? "" : printable(output.name) + ": ") +
             agreement_text(output.figures) + "\n";
   for (const OutputComparison& output : comparison.outputs)
     text += "  task           " + (single ? "" : printable(output.name) + ": ") +
-            name_of(output.figures.task.task) + " (" + printable(output.figures.task.reason) + ")\n";
+            name_of(output.figures.task) + " (" + printable(output.figures.task.reason) + ")\n";
+  for (const OutputComparison& output : comparison.outputs)
+    if (!output.figures.worst.empty())
+      text += "  worst          " + (single ? "" : printable(output.name) + ": ") +
+              worst_line(facts, output, kWorstShown) + "\n";
   Table table({{"output"},
                {"SQNR dB", Table::Align::kRight},
                {"median of samples", Table::Align::kRight},
@@ -134,30 +172,16 @@ std::string text_of(const VerifyFacts& facts, const Style& style) {
 }  // namespace
 
 std::string agreement_text(const TaskFigures& figures) {
-  const std::string agreement = percent(figures.agreement);
-  const auto number = [](const std::optional<double>& value, int digits) {
-    return value ? format_fixed(*value, digits) : "unknown";
-  };
-  switch (figures.task.task) {
-    case Task::kClassification:
-      return agreement + " of samples have the same best class";
-    case Task::kText:
-      return agreement + " of positions have the same best class, " + percent(figures.sequences) +
-             " of samples at every position";
-    case Task::kSegmentation:
-      return agreement + " of pixels have the same class, mean IoU " + number(figures.mean_iou, 4);
-    case Task::kDetection:
-      return agreement + " of " + std::to_string(figures.reference_boxes + figures.candidate_boxes) +
-             " boxes of both models have a partner of the same class";
-    case Task::kEmbedding:
-      return agreement + " of samples have the same nearest neighbour, mean cosine " +
-             number(figures.cosine, 4);
-    case Task::kImage:
-      return "none for images; PSNR " + decibel(figures.psnr_db) + (figures.psnr_db ? " dB" : "");
-    case Task::kNone:
-      break;
-  }
-  return "none, as the meaning of the output is not known; --task NAME says it";
+  if (!figures.task.measure) return "none, as the meaning of the output is not known; --task NAME says it";
+  const char* const words = figures.task.measure->agreement_words();
+  std::string text = words == nullptr ? std::string("none for ") + name_of(figures.task) + "s"
+                                      : percent(figures.agreement) + " " + words;
+  for (const TaskFigure& figure : figures.figures)
+    if (*figure.words != 0)
+      text += (std::string_view(figure.words) == "->" ? " " : ", ") + std::string(figure.words) + " " +
+              figure_text(figure);
+  if (!figures.note.empty()) text += " (" + figures.note + ")";
+  return text;
 }
 
 Report verify_report(const VerifyFacts& facts, const Style& style) {

@@ -1,6 +1,7 @@
 // The report of verify: text and JSON.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,14 +20,15 @@ struct VerifyFacts {
   size_t skipped_images = 0;
   std::optional<PreprocessChoice> preprocessing;  // nothing for tensors
   Comparison comparison;
-  std::optional<LayerComparison> layers;  // with --layers
+  std::function<std::string(size_t)> sample_name = {};  // of a sample of the comparison
+  std::optional<LayerComparison> layers;                // with --layers
   std::vector<Check> checks;
 };
 
 /// The same keys whether checks failed or not.
 Report verify_report(const VerifyFacts& facts, const Style& style);
 
-/// "99.60 % of samples have the same best class": the figures of a task in words.
+/// "99.60 % of samples have the same best class, ...": the figures of a task in words.
 std::string agreement_text(const TaskFigures& figures);
 
 }  // namespace quantize

@@ -135,10 +135,8 @@ class PngReader {
   PngReader& operator=(const PngReader&) = delete;
 
   Image read() {
+    read_header();
     trap_.guard("PNG", [&] {
-      png_set_read_fn(png_, &left_, take);
-      png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // make_image has our own
-      png_read_info(png_, info_);
       png_set_scale_16(png_);
       png_set_strip_alpha(png_);
       png_set_packing(png_);
@@ -149,6 +147,35 @@ class PngReader {
     const bool gray = (png_get_color_type(png_, info_) & PNG_COLOR_MASK_COLOR) == 0;
     Image image =
         make_image(png_get_image_width(png_, info_), png_get_image_height(png_, info_), gray ? 1 : 3);
+    read_pixels(image);
+    return image;
+  }
+
+  /// The samples of one channel, whatever colours stand for them.
+  Image read_indices() {
+    read_header();
+    const int color = png_get_color_type(png_, info_);
+    if ((color != PNG_COLOR_TYPE_PALETTE && color != PNG_COLOR_TYPE_GRAY) ||
+        png_get_bit_depth(png_, info_) > 8)
+      throw Error(ErrorKind::kCalibration,
+                  "the PNG holds colours, no numbers of classes: save it with a palette or "
+                  "as grey of 8 bits");
+    trap_.guard("PNG", [&] { png_set_packing(png_); });
+    Image image = make_image(png_get_image_width(png_, info_), png_get_image_height(png_, info_), 1);
+    read_pixels(image);
+    return image;
+  }
+
+ private:
+  void read_header() {
+    trap_.guard("PNG", [&] {
+      png_set_read_fn(png_, &left_, take);
+      png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // make_image has our own
+      png_read_info(png_, info_);
+    });
+  }
+
+  void read_pixels(Image& image) {
     for (int64_t y = 0; y < image.height; ++y) rows_.push_back(image.row(y));
     trap_.guard("PNG", [&] {
       png_set_interlace_handling(png_);
@@ -159,10 +186,8 @@ class PngReader {
       png_read_image(png_, rows_.data());
       png_read_end(png_, nullptr);
     });
-    return image;
   }
 
- private:
   [[noreturn]] static void fail(png_structp png, png_const_charp message) {
     Trap& trap = *static_cast<Trap*>(png_get_error_ptr(png));
     std::snprintf(trap.message, sizeof trap.message, "%s", message);
@@ -240,6 +265,11 @@ Image decode_image(std::span<const uint8_t> bytes) {
               "the file is no JPEG, PNG, BMP, PPM, PGM or WebP image" +
                   (found.kind == FileKind::kUnreadPicture ? " but " + found.name : std::string()) +
                   ", whatever its name says");
+}
+
+Image decode_indices(std::span<const uint8_t> png) {
+  if (format_of(png) != Format::kPng) throw Error(ErrorKind::kCalibration, "the file is no PNG");
+  return PngReader(png).read_indices();
 }
 
 bool is_readable_image(std::span<const uint8_t> bytes) {

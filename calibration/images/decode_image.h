@@ -16,6 +16,10 @@ namespace quantize {
 /// kMaxPixels (checked before memory is taken). Never crashes, whatever the bytes.
 Image decode_image(std::span<const uint8_t> bytes);
 
+/// The numbers in a PNG of one channel: palette indices as they are, not looked up; grey levels, those of fewer than 8
+/// bits as they are too. Errors: those of decode_image; Error(kCalibration) for a PNG of colours or of 16 bits.
+Image decode_indices(std::span<const uint8_t> png);
+
 /// True if a file that begins with these bytes is one of those formats; so sure that no text is taken for
 /// one.
 bool is_readable_image(std::span<const uint8_t> first_bytes);

@@ -99,6 +99,15 @@ struct FittedImage {
 /// Errors: Error(kCalibration) if the image is smaller than the crop, or the result too large.
 FittedImage fit_image(const Image& image, const Preprocess& preprocess);
 
+/// The way of a point from an image to its tensor: x * scale_x + left, y * scale_y + top, in pixels.
+struct ImagePlacement {
+  double scale_x = 1, scale_y = 1, left = 0, top = 0;
+  ImageSize size = {};  // of the tensor; 0: not known
+};
+
+/// Where fit_image puts an image of this size. Requires: preprocess came from resolve; the size is above 0.
+ImagePlacement placement_of(const ImageSize& image, const Preprocess& preprocess);
+
 /// The tensor [1, C, H, W] or [1, H, W, C], f32.
 ///
 ///   y = (pixel * scale - mean) / std, in float from left to right, pixel in 0..255

@@ -91,6 +91,17 @@ void write_channel(const FittedImage& fitted, const Preprocess& preprocess, int6
 
 }  // namespace
 
+ImagePlacement placement_of(const ImageSize& image, const Preprocess& preprocess) {
+  const Placement placed = place(image.width, image.height, preprocess.resize);
+  const ImageSize canvas = {placed.canvas_height, placed.canvas_width};
+  const ImageSize size = preprocess.crop.value_or(canvas);
+  return {.scale_x = static_cast<double>(placed.width) / static_cast<double>(image.width),
+          .scale_y = static_cast<double>(placed.height) / static_cast<double>(image.height),
+          .left = static_cast<double>(placed.left - (canvas.width - size.width) / 2),
+          .top = static_cast<double>(placed.top - (canvas.height - size.height) / 2),
+          .size = size};
+}
+
 FittedImage fit_image(const Image& image, const Preprocess& preprocess) {
   const Placement placed = place(image.width, image.height, preprocess.resize);
   const ImageSize canvas = {placed.canvas_height, placed.canvas_width};

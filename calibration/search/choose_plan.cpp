@@ -27,7 +27,8 @@ class PlanSearch {
 
   ChosenPlan run(const Bound& bound) {
     const Validator validator(graph_, pool_.held_back(), pool_.set(), options_);
-    validator.check_meaning(bound.min_agreement.has_value(), static_cast<bool>(pool_.set().label));
+    if (bound.min_agreement) validator.check_meaning(Need::kAgreement);
+    if (pool_.set().label) validator.check_meaning(Need::kClasses);
     validator_ = &validator;
     best_.held_back = validator.samples();
     best_.budget = options_.budget;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "calibration/search/deviation.h"
+#include "calibration/tasks/deviation.h"
 #include "core/engine/engine.h"
 #include "core/fusion/chain.h"
 #include "core/ops/macs.h"

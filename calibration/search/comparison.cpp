@@ -15,10 +15,11 @@ namespace {
 // The share of one sample in a comparison. Kept per sample and added up in their order, so that sums do not
 // depend on threads.
 struct SampleResult {
-  std::vector<SampleAgreement> parts;  // empty: the sample was skipped
+  std::vector<SampleShare> parts;  // empty: the sample was skipped
   std::vector<Deviation> outputs;
   std::vector<bool> reference_finite, candidate_finite;
   std::optional<bool> reference_right, candidate_right;
+  bool shown = false;            // labels say which boxes or pixels are right
   std::optional<int64_t> shift;  // of the reference's class against the label
 };
 
@@ -55,36 +56,50 @@ class Comparer {
       : options_(options),
         common_(outputs_in_common(reference, candidate)),
         graph_(common_.reference),
-        agreement_(graph_, options.task),
+        agreement_(graph_, options.tasks),
         reference_(common_.reference, opened(common_.reference, "reference"), options.kernels, "reference"),
         candidate_(common_.candidate, opened(common_.candidate, "candidate"), options.kernels, "candidate") {}
 
   SampleResult compare_sample(const std::vector<Tensor>& expected, const std::vector<Tensor>& computed,
-                              std::optional<int64_t> label) const {
+                              std::optional<int64_t> label, std::shared_ptr<const Truth> truth) const {
     SampleResult result;
+    std::vector<Tensor> aligned = expected, aligned_computed = computed;
+    agreement_.align(aligned, aligned_computed);
     for (size_t o = 0; o < expected.size(); ++o) {
-      result.outputs.emplace_back().add(expected[o], computed[o]);
+      result.outputs.emplace_back().add(aligned[o], aligned_computed[o]);
       result.reference_finite.push_back(!has_non_finite(expected[o]));
       result.candidate_finite.push_back(!has_non_finite(computed[o]));
     }
-    result.parts = agreement_.compare(expected, computed);
+    result.shown = truth != nullptr;
+    result.parts = agreement_.compare(expected, computed, std::move(truth));
     if (!label) return result;
     const size_t o = class_output(agreement_.tasks()).value();
-    const std::optional<int64_t> best = class_of(agreement_.tasks()[o], expected[o]);
+    const TaskMeasure& classes = *agreement_.tasks()[o].measure;
+    const std::optional<int64_t> best = classes.class_of(expected[o]);
     result.reference_right = best == label;
     if (best) result.shift = *best - *label;
-    result.candidate_right = class_of(agreement_.tasks()[o], computed[o]) == label;
+    result.candidate_right = classes.class_of(computed[o]) == label;
     return result;
   }
 
-  /// Decides the tasks by the first batch with a sample, whichever thread is the fastest.
+  /// Decides the tasks by the first batch that shows all outputs, whichever thread is the fastest.
   void decide(const Batches& samples) {
     std::optional<Batches::Batch> first;
-    for (size_t i = 0; i < samples.count() && !first; ++i) first = samples.load(i);
+    std::vector<Tensor> outputs;
+    size_t looked_at = 0;
+    for (size_t i = 0; i < samples.count() && looked_at < kMostForMeaning; ++i) {
+      std::optional<Batches::Batch> batch = samples.load(i);
+      if (!batch) continue;
+      ++looked_at;
+      std::vector<Tensor> found = samples.row(reference_.run(batch->inputs), batch->rows.front());
+      if (first && !shows_all(found)) continue;
+      first = std::move(batch);
+      outputs = std::move(found);
+      if (shows_all(outputs)) break;
+    }
     if (!first) return;
-    const std::vector<Tensor> outputs = samples.row(reference_.run(first->inputs), first->rows.front());
-    check_meaning(graph_, agreement_.decide(first->inputs, outputs), options_.needs_agreement,
-                  static_cast<bool>(options_.label));
+    agreement_.decide(first->inputs, outputs);
+    for (const Need need : options_.needs) check_meaning(graph_, agreement_.tasks(), need);
   }
 
   void run(const Batches& samples, size_t i, const Batches::Batch& batch,
@@ -95,7 +110,8 @@ class Comparer {
     for (const size_t row : batch.rows) {
       const size_t s = batch.first + row;
       results[s] = compare_sample(samples.row(expected, row), samples.row(computed, row),
-                                  options_.label ? options_.label(s) : std::nullopt);
+                                  options_.label ? options_.label(s) : std::nullopt,
+                                  options_.truth ? options_.truth(s) : nullptr);
     }
   }
 
@@ -103,7 +119,7 @@ class Comparer {
     Comparison sum;
     sum.warnings = common_.warnings;
     sum.likely_offset = likely_offset_of(results);
-    std::vector<std::vector<SampleAgreement>> parts;
+    std::vector<std::vector<SampleShare>> parts;
     std::vector<std::vector<std::optional<double>>> decibels(graph_.outputs.size());
     for (const ValueId id : graph_.outputs)
       sum.outputs.push_back({.name = graph_.value(id).name, .deviation = {}, .figures = {}});
@@ -111,6 +127,7 @@ class Comparer {
       if (result.parts.empty()) continue;
       ++sum.samples;
       sum.labelled += result.reference_right.has_value();
+      sum.shown += result.shown;
       sum.reference_right += result.reference_right.value_or(false);
       sum.candidate_right += result.candidate_right.value_or(false);
       for (size_t o = 0; o < result.outputs.size(); ++o) {
@@ -157,8 +174,11 @@ std::optional<double> Comparison::candidate_top1() const {
   return percent(candidate_right, labelled);
 }
 std::optional<double> Comparison::drop() const {
-  if (labelled == 0) return std::nullopt;
-  return *reference_top1() - *candidate_top1();
+  if (labelled != 0) return *reference_top1() - *candidate_top1();
+  std::optional<double> largest;
+  for (const OutputComparison& output : outputs)
+    if (output.figures.drop) largest = std::max(largest.value_or(*output.figures.drop), *output.figures.drop);
+  return largest;
 }
 
 Comparison compare(const Graph& reference, const Graph& candidate, const Batches& samples,

@@ -8,8 +8,8 @@
 
 #include "calibration/images/batches.h"
 #include "calibration/images/sample_census.h"
-#include "calibration/search/agreement.h"
-#include "calibration/search/deviation.h"
+#include "calibration/tasks/agreement.h"
+#include "calibration/tasks/deviation.h"
 #include "core/graph.h"
 #include "kernels/kernel_table.h"
 
@@ -18,7 +18,7 @@ namespace quantize {
 /// One output that both models have.
 struct OutputComparison {
   std::string name;
-  Deviation deviation;                        // of all samples together
+  Deviation deviation;                        // of all samples together, lists aligned (Agreement::align)
   std::optional<double> median_sqnr_db = {};  // of single samples; nothing where half of them have none
   size_t reference_not_finite = 0;            // samples in which the output holds NaN or infinity
   size_t candidate_not_finite = 0;
@@ -28,7 +28,8 @@ struct OutputComparison {
 /// Figures of two models on the same samples, output by output and of their top-1.
 struct Comparison {
   size_t samples = 0;
-  size_t labelled = 0;                              // samples with a label
+  size_t labelled = 0;                              // samples with a label of their class
+  size_t shown = 0;                                 // samples with labels of boxes or pixels
   size_t reference_right = 0, candidate_right = 0;  // of those
   /// The number to add to the labels so that most of the reference's classes are right; nothing if
   /// they are right as they stand, or none makes them so.
@@ -40,16 +41,18 @@ struct Comparison {
   std::optional<double> sqnr_db() const;         // of the worst output
   std::optional<double> reference_top1() const;  // percent of labelled samples
   std::optional<double> candidate_top1() const;
-  std::optional<double> drop() const;  // of top-1, in points
+  std::optional<double> drop() const;  // of what the labels measure (top-1, AP, mean IoU), in points
 };
 
 /// Options of compare and compare_layers.
 struct ComparisonOptions {
   int threads = 1;
   const KernelTable* kernels = nullptr;
-  std::optional<Task> task = {};  // nothing: told by the reference
-  bool needs_agreement = false;   // refuse models without an output that has one
+  AskedTasks tasks = {};         // of outputs that are not named: told by the reference
+  std::vector<Need> needs = {};  // refuse models without an output that has these meanings
   std::function<std::optional<int64_t>(size_t sample)> label = {};  // empty: there are no labels
+  /// Labels of boxes or pixels; empty: there are none.
+  std::function<std::shared_ptr<const Truth>(size_t sample)> truth = {};
   SampleCensus* census = nullptr;  // told of every sample that is compared; may be nullptr
   /// Told how many batches are done; never from two threads at once. An exception that it throws ends the
   /// run.
@@ -60,7 +63,7 @@ struct ComparisonOptions {
 /// samples quantized. Figures do not depend on threads.
 /// Errors: Error(kInvalidArgument) if the models' inputs or first outputs do not go together, if no output
 /// means what `task` says, or if an agreement or classes are asked for and no output has them; those of
-/// SampleSource::load and Engine::run.
+/// SampleSource::load, ComparisonOptions::truth and Engine::run.
 Comparison compare(const Graph& reference, const Graph& candidate, const Batches& samples,
                    const ComparisonOptions& options);
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-#include "calibration/search/deviation.h"
+#include "calibration/tasks/deviation.h"
 
 namespace quantize {
 

@@ -133,7 +133,7 @@ std::vector<std::optional<int64_t>> labels_of(const SampleSet& set, size_t i) {
 Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, const SampleSet& set,
                      const CalibrateOptions& options)
     : source_(set.source == nullptr ? graph : *set.source),
-      agreement_(source_, set.task),
+      agreement_(source_, set.tasks),
       batch_(set.batch),
       threads_(options.threads),
       kernels_(options.kernels == nullptr ? best_kernels() : *options.kernels) {
@@ -157,7 +157,11 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   std::erase_if(samples_, [](const Sample& sample) { return sample.inputs.empty(); });
   drop_overflowing(graph, set);
   if (samples_.empty()) return;
-  agreement_.decide(samples_[0].inputs, row_of(samples_[0].outputs, 0, batch_));
+  const auto showing = std::find_if(samples_.begin(), samples_.end(), [&](const Sample& sample) {
+    return shows_all(row_of(sample.outputs, 0, batch_));
+  });
+  const Sample& first = showing == samples_.end() ? samples_[0] : *showing;
+  agreement_.decide(first.inputs, row_of(first.outputs, 0, batch_));
   const GraphIndex index(graph);
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     std::vector<const Tensor*> references;
@@ -166,8 +170,8 @@ Validator::Validator(const Graph& graph, const std::vector<size_t>& held_back, c
   }
 }
 
-void Validator::check_meaning(bool needs_agreement, bool needs_classes) const {
-  if (!samples_.empty()) quantize::check_meaning(source_, agreement_.tasks(), needs_agreement, needs_classes);
+void Validator::check_meaning(Need need) const {
+  if (!samples_.empty()) quantize::check_meaning(source_, agreement_.tasks(), need);
 }
 
 size_t Validator::samples() const {
@@ -177,17 +181,17 @@ size_t Validator::samples() const {
 }
 
 void Validator::judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
-                           std::vector<std::vector<SampleAgreement>>& rows) const {
+                           std::vector<std::vector<SampleShare>>& rows) const {
   const std::optional<size_t> classes = class_output(agreement_.tasks());
   for (size_t row = 0; row < sample.labels.size(); ++row) {
     const std::vector<Tensor> expected = row_of(sample.outputs, row, batch_),
                               found = row_of(computed, row, batch_);
     rows.push_back(agreement_.compare(expected, found));
     if (!sample.labels[row] || !classes) continue;
-    const OutputTask& task = agreement_.tasks()[*classes];
+    const TaskMeasure& measure = *agreement_.tasks()[*classes].measure;
     ++part.labelled;
-    part.reference_right += class_of(task, expected[*classes]) == sample.labels[row];
-    part.candidate_right += class_of(task, found[*classes]) == sample.labels[row];
+    part.reference_right += measure.class_of(expected[*classes]) == sample.labels[row];
+    part.candidate_right += measure.class_of(found[*classes]) == sample.labels[row];
   }
 }
 
@@ -204,29 +208,18 @@ void Validator::drop_overflowing(const Graph& graph, const SampleSet& set) {
   }
 }
 
-std::vector<Tensor> Validator::noticed(const std::vector<Tensor>& reference,
-                                       std::vector<Tensor> computed) const {
-  const std::vector<OutputTask>& tasks = agreement_.tasks();
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    if (tasks[i].task != Task::kDetection) continue;
-    const BoxLayout& layout = tasks[i].boxes;
-    const std::vector<bool> rows = noticed_rows(layout, reference[i], computed[i]);
-    computed[i] = in_rows(rows, layout.rows_last, reference[i], computed[i]);
-    if (const auto boxes = layout.boxes_output)
-      computed[*boxes] = in_rows(rows, layout.rows_last, reference[*boxes], computed[*boxes]);
-  }
-  return computed;
-}
-
 Quality Validator::judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const {
   const size_t outputs = computed.size();
   Quality part;
   part.outputs.resize(outputs);
   std::vector<double>& channels = part.channel_errors.emplace_back();
-  const std::vector<Tensor> counted = noticed(sample.outputs, computed);
+  std::vector<Tensor> expected = sample.outputs, found = computed;
+  agreement_.align(expected, found);
+  std::vector<Tensor> counted = found;
+  agreement_.pass_over(expected, counted);
   for (size_t i = 0; i < outputs; ++i) {
-    part.outputs[i].add(sample.outputs[i], computed[i]);
-    for (const double error : errors_[i].channels_of(sample.outputs[i], counted[i]))
+    part.outputs[i].add(expected[i], found[i]);
+    for (const double error : errors_[i].channels_of(expected[i], counted[i]))
       channels.push_back(error / static_cast<double>(outputs));
   }
   part.sample_sqnrs = {part.sqnr_db()};
@@ -289,7 +282,7 @@ void Validator::judge_on(const std::vector<size_t>& samples, Engine& engine, Jud
 Quality Validator::total(Judgement judgement, const Graph& network) const {
   Quality quality;
   quality.outputs.resize(network.outputs.size());
-  std::vector<std::vector<SampleAgreement>> rows;
+  std::vector<std::vector<SampleShare>> rows;
   for (size_t s = 0; s < judgement.size(); ++s) {
     if (!judgement[s]) continue;
     const Quality& part = judgement[s]->quality;
@@ -312,9 +305,10 @@ std::vector<std::string> doubts_about(const Quality& quality) {
   std::vector<std::string> doubts;
   const auto text = [](double figure) { return std::to_string(std::lround(figure)); };
   for (const TaskFigures& output : quality.tasks)
-    if (output.task.task != Task::kEmbedding && output.agreement && *output.agreement < kHalf)
+    if (output.task.measure && output.task.measure->counts_answers() && output.agreement &&
+        *output.agreement < kHalf)
       doubts.push_back("most held-back samples disagree with the result: its outputs mean the same in " +
-                       text(*output.agreement) + " % (" + name_of(output.task.task) + ")");
+                       text(*output.agreement) + " % (" + name_of(output.task) + ")");
   const std::optional<double> median = quality.median_sqnr_db();
   if (median && *median < kLittle)
     doubts.push_back("the result is far off on most held-back samples: half of them have an SQNR below " +

@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
-#include "calibration/search/agreement.h"
-#include "calibration/search/deviation.h"
 #include "calibration/search/output_error.h"
 #include "calibration/statistics/calibrate.h"
+#include "calibration/tasks/agreement.h"
+#include "calibration/tasks/deviation.h"
 
 namespace quantize {
 
@@ -30,7 +30,7 @@ struct SampleSet {
   size_t samples = 0;
   const Graph* source =
       nullptr;  // the model as its file has it, for what its outputs mean; nullptr: the graph judged
-  std::optional<Task> task = {};  // what they mean; nothing: told by the source
+  AskedTasks tasks = {};  // what they mean, where the source is not to tell
 };
 
 /// How far a network is from the float network on the held-back samples.
@@ -42,8 +42,8 @@ struct Quality {
   std::vector<size_t> judged;
   /// Per sample: the SQNR of its worst output.
   std::vector<std::optional<double>> sample_sqnrs;
-  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm, detections
-  /// in the rows that hold an object (noticed_rows).
+  /// Per sample: the mean over the outputs of its OutputError, probabilities by their logarithm, lists of boxes
+  /// aligned, other detections in the rows that hold an object (Agreement::align, pass_over).
   std::vector<double> errors;
   /// Per sample: what each channel of each output adds to that.
   std::vector<std::vector<double>> channel_errors;
@@ -98,7 +98,7 @@ class Validator {
   static constexpr size_t kFewestRaced = 32;
 
   /// Errors: those of check_meaning, by what the outputs were taken for.
-  void check_meaning(bool needs_agreement, bool needs_classes) const;
+  void check_meaning(Need need) const;
 
   size_t samples() const;
 
@@ -111,7 +111,7 @@ class Validator {
   /// One sample of one network.
   struct Judged {
     Quality quality;
-    std::vector<std::vector<SampleAgreement>> rows;
+    std::vector<std::vector<SampleShare>> rows;
   };
   /// Per held-back sample; nothing for one that has not judged.
   using Judgement = std::vector<std::optional<Judged>>;
@@ -119,10 +119,8 @@ class Validator {
   void judge_on(const std::vector<size_t>& samples, Engine& engine, Judgement& judgement) const;
   Quality total(Judgement judgement, const Graph& network) const;
   void judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
-                  std::vector<std::vector<SampleAgreement>>& rows) const;
+                  std::vector<std::vector<SampleShare>>& rows) const;
   void drop_overflowing(const Graph& graph, const SampleSet& set);
-  /// The outputs as their errors count: of detections, what stands in rows without an object does not.
-  std::vector<Tensor> noticed(const std::vector<Tensor>& reference, std::vector<Tensor> computed) const;
   Quality judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const;
 
   const Graph& source_;

@@ -113,6 +113,7 @@ class Walk {
       return rank_ == 2 ? Ending::kNormalized : Ending::kLinear;
     }
     if (op == "ArgMax") return Ending::kIndices;
+    if (op == "NonMaxSuppression") return Ending::kSelection;
     if (is_one_of(op, kJoining)) return Ending::kJoined;
     return Ending::kOther;
   }

@@ -16,6 +16,7 @@ enum class Ending {
   kNormalized,  // a norm: LpNormalization, LayerNormalization, division by ReduceL2, BatchNormalization of a
                 // vector
   kIndices,     // ArgMax
+  kSelection,   // NonMaxSuppression
   kJoined,      // Concat
   kOther,
 };

@@ -17,11 +17,12 @@ ROOMS = {
     # Statistics name the samples they hold; they ask the graph for channels and windows.
     "calibration/statistics": ["calibration/statistics", "calibration/images", "core/engine", "core/fusion", "core/passes",
                                "core/ops", "core", "kernels"],
-    "calibration/search": ["calibration/search", "calibration/statistics", "calibration/images", "core/engine",
+    "calibration/tasks": ["calibration/tasks", "calibration/images", "core/fusion", "core/ops", "core"],
+    "calibration/search": ["calibration/search", "calibration/tasks", "calibration/statistics", "calibration/images", "core/engine",
                            "core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
     # A loader asks whether an operator is known.
     "onnx_io": ["onnx_io", "core/ops", "core"],
-    "cli": ["cli", "calibration/search", "calibration/statistics", "calibration/images", "onnx_io", "core/engine",
+    "cli": ["cli", "calibration/search", "calibration/tasks", "calibration/statistics", "calibration/images", "onnx_io", "core/engine",
             "core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
 }
 ROOMS["tests"] = ["tests", *ROOMS]

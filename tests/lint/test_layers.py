@@ -35,7 +35,7 @@ class Planted(unittest.TestCase):
                  "core/ops/tanh.cpp": "core/engine/steps/conv.h", "core/passes/fold.cpp": "core/fusion/patterns.h",
                  "core/quantization/plan.cpp": "core/engine/engine.h", "core/engine/run.cpp": "core/quantization/plan.h",
                  "calibration/images/png.cpp": "calibration/statistics/histogram.h",
-                 "calibration/statistics/histogram.cpp": "calibration/search/task.h",
+                 "calibration/statistics/histogram.cpp": "calibration/tasks/task.h",
                  "core/engine/step.cpp": "cli/console.h", "kernels/pack.cpp": "core/tensor.h",
                  "onnx_io/load.cpp": "core/engine/engine.h"}
         for file, header in walls.items():

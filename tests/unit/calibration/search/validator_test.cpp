@@ -162,7 +162,9 @@ TEST_CASE("Quality: the median stands for most samples; what is not known counts
 
 TEST_CASE("Quality: doubts are told of a result that most samples disagree with, not of a good one") {
   Quality quality;
-  quality.tasks = {{.task = {.task = Task::kClassification}, .agreement = 90.0}};
+  const Graph graph = classifier();
+  quality.tasks = {
+      {.task = decide_tasks(graph, {}, {Tensor(DataType::kF32, {1, 5})}, {})[0], .agreement = 90.0}};
   quality.sample_sqnrs = {30.0, 31.0, 5.0};
   CHECK(doubts_about(quality).empty());
   quality.tasks[0].agreement = 20.0;
@@ -182,7 +184,7 @@ TEST_CASE("Quality: a drop is counted in points of the labelled samples") {
 TEST_CASE("Validator: of detections, rows without an object are no error") {
   SampleSet set;
   set.count = 3;
-  set.task = Task::kDetection;
+  set.tasks = parse_tasks({"detection"});
   set.load = [](size_t i) {
     const float x = 20 + static_cast<float>(i);
     std::vector<float> rows(size_t{8} * 7, 0.01f);

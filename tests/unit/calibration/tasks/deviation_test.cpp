@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "calibration/search/deviation.h"
+#include "calibration/tasks/deviation.h"
 #include "core/error.h"
 
 using namespace quantize;

@@ -1,5 +1,5 @@
 // Signal-to-quantization-noise ratio and its sums.
-#include "calibration/search/deviation.h"
+#include "calibration/tasks/deviation.h"
 
 #include <algorithm>
 #include <cmath>
