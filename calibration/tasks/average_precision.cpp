@@ -117,8 +117,8 @@ AveragePrecision average_precision(const std::vector<LabelledBoxes>& samples) {
   }
   if (classes == 0) return {};
   double all = 0;
-  for (const double sum : sums) all += sum / classes / kThresholds;
-  return {.at_50_to_95 = all, .at_50 = sums[0] / classes};
+  for (const double sum : sums) all += sum;
+  return {.at_50_to_95 = all / (classes * kThresholds), .at_50 = sums[0] / classes};
 }
 
 }  // namespace quantize

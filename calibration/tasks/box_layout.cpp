@@ -51,7 +51,8 @@ std::vector<int64_t> strides_of(size_t rows, int64_t height, int64_t width) {
 }
 
 /// Reads which scores are probabilities already; of others, and of a Softmax, which class is the background: the first
-/// or the last one, if it is the best of most boxes. Logits of a Sigmoid are below 0 where there is nothing.
+/// or the last one, if it is the best of most boxes. Behind a Softmax there is one, the first unless nearly all
+/// boxes say the last. Logits of a Sigmoid are below 0 where there is nothing.
 void tell_scores(const Tensor& scores, bool by_softmax, BoxLayout& layout) {
   const Rows rows(scores, layout.rows_last);
   const size_t classes = rows.columns();
@@ -63,9 +64,13 @@ void tell_scores(const Tensor& scores, bool by_softmax, BoxLayout& layout) {
       if (rows.at(r, c) > rows.at(r, place)) place = c;
     if (rows.at(r, place) > 0) ++best[place];
   }
-  if (classes > 1 && best.back() * 2 > rows.count())
+  constexpr double kMost = 0.5, kNearlyAll = 0.75;
+  const auto is_best_of = [&](size_t count, double share) {
+    return static_cast<double>(count) > share * static_cast<double>(rows.count());
+  };
+  if (classes > 1 && is_best_of(best.back(), by_softmax ? kNearlyAll : kMost))
     layout.background = classes - 1;
-  else if (classes > 1 && (by_softmax || best.front() * 2 > rows.count()))
+  else if (classes > 1 && (by_softmax || is_best_of(best.front(), kMost)))
     layout.background = 0;
   if (ready && !by_softmax) layout.background.reset();  // each score stands for itself
   if (!ready) layout.scores = layout.background ? BoxLayout::Scores::kSoftmax : BoxLayout::Scores::kSigmoid;

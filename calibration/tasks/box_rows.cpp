@@ -124,7 +124,10 @@ std::vector<Box> all_boxes(const BoxLayout& layout, const std::vector<Tensor>& o
   const size_t boxes_output = layout.boxes_output.value_or(layout.scores_output);
   const Rows rows(outputs[boxes_output], layout.rows_last);
   if (rows.count() != 0) check_columns(layout, rows.columns());
-  const ScoreReader scores(layout, outputs[layout.scores_output]);
+  const Tensor& of_boxes = outputs[layout.scores_output];
+  const bool one_each = layout.is_list && layout.boxes_output;  // whatever extents of 1 stand around them
+  const ScoreReader scores(
+      layout, one_each ? Tensor::of<float>({1, of_boxes.size(), 1}, of_boxes.to_vector<float>()) : of_boxes);
   std::vector<Box> boxes(std::min(rows.count(), scores.count()));
   for (size_t row = 0; row < boxes.size(); ++row) {
     boxes[row] = box_at(layout, rows, row);

@@ -158,9 +158,9 @@ class Streams(Case):
         self.run_program(*verify, "--preprocess", self.feed("settings", settings))
         self.write("o.json", b'\xef\xbb\xbf{"input": {"min": -2, "max": 2}}')
         self.run_program(MODEL, "--calib", "images", *UNIT, "--overrides", "o.json", "-o", "q.onnx")
-        for option in ("--labels", "--preprocess", "--overrides", "--statistics"):
-            command = verify if option == "--labels" else (MODEL, "--calib", "images", "-o", "r.onnx")
-            self.fails(*command, option, "images", code=IO, says="images")
+        for option in ("--preprocess", "--overrides", "--statistics"):
+            self.fails(MODEL, "--calib", "images", "-o", "r.onnx", option, "images", code=IO, says="images")
+        self.fails(*verify, "--labels", "images", code=USAGE, says="no output holds classes of pixels")  # a folder has masks
 
     def test_statistics(self):
         self.images(4)
