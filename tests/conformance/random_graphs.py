@@ -220,10 +220,29 @@ def is_unsteady(model):
     return casts_to(model, TensorProto.INT32, TensorProto.INT64) or bool(UNSTEADY & {n.op_type for n in all_nodes(model)})
 
 
+def add_bias_shifts(plan, model):
+    """Adds to each layer the largest shift that the plan's correction of its bias makes, up and down in turn by channel."""
+    graph, shifts = model.graph, {n["name"]: n["largest_bias_shift"] for n in plan["nodes"] if "largest_bias_shift" in n}
+    weights, nodes = {i.name: i.dims for i in graph.initializer}, list(graph.node)
+    del graph.node[:]
+    for node in nodes:
+        graph.node.append(node)
+        dims = weights.get(node.input[1]) if node.name in shifts else None
+        if not dims or node.op_type not in ("Conv", "Gemm", "MatMul"):
+            continue
+        is_conv, transposed = node.op_type == "Conv", any(a.name == "transB" and a.i for a in node.attribute)
+        shift = shifts[node.name] * (-1.0) ** np.arange(dims[0] if is_conv or transposed else dims[-1])
+        shape = (-1,) + (1,) * (len(dims) - 2) if is_conv else (-1,)
+        graph.initializer.append(numpy_helper.from_array(shift.astype(np.float32).reshape(shape), node.output[0] + "_shift"))
+        graph.node[-1].output[0] = node.output[0] + "_unshifted"
+        graph.node.append(helper.make_node("Add", [node.output[0] + "_unshifted", node.output[0] + "_shift"], [node.output[0]]))
+
+
 def rounded_as_planned(plan, model):
-    """The FP32 network with the roundings of activations that the plan tells of, and nothing else. A rounded value keeps its name, so
-    that its readers and the network's outputs see it rounded; only "x", which must stay the input, gets another."""
+    """The FP32 network with the roundings of activations that the plan tells of, and the shifts of its biases. A rounded value keeps
+    its name, so that its readers and the network's outputs see it rounded; only "x", which must stay the input, gets another."""
     rounded = onnx.load_from_string(model.SerializeToString())
+    add_bias_shifts(plan, rounded)
     graph, made = rounded.graph, {v for n in rounded.graph.node for v in n.output} | {"x"}
     nodes, pairs = list(graph.node), {}
     types = {"u8": np.uint8, "s8": np.int8}
