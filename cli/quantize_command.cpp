@@ -194,7 +194,7 @@ size_t confirming_of(size_t held_back, size_t count) {
   return std::min({held_back, (count - held_back) / 3, kMost});
 }
 
-// What --max-memory leaves for optional work. Errors: those of check_memory.
+// The memory that --max-memory leaves for optional work. Errors: those of check_memory.
 uint64_t spare_memory(const QuantizeFlags& flags, const Graph& graph) {
   return max_memory(flags.engine.max_memory) - check_memory(graph, flags.engine.thread_count(), flags.engine);
 }

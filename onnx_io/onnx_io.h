@@ -9,11 +9,11 @@
 
 namespace quantize {
 
-/// Reads an ONNX model (opset 7 to 28, IR 3 and later) with its external data; f16 and bf16 become f32. Nodes are sorted topologically,
-/// Constant nodes stay nodes, initializers listed as inputs are no inputs. The result is valid.
+/// Reads an ONNX model (opset 7 to 28, IR 3 and later) with its external data; f16 and bf16 become f32. Nodes
+/// are sorted topologically, calls of local functions are replaced by their nodes, Constant nodes stay nodes,
+/// initializers listed as inputs are no inputs. The result is valid.
 /// Errors: Error(kIo) if a file cannot be read; Error(kInvalidModel) for a broken one; Error(kUnsupported)
-/// for subgraphs, sequences, sparse tensors, and opsets outside the range; each with the path as
-/// context.
+/// for sequences, strings, sparse tensors, and opsets outside the range; each with the path as context.
 Graph load_model(const std::string& path);
 
 /// Writes the model beside `path` and renames it when complete, so that `path` is either the old file or the

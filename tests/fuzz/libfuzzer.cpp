@@ -1,4 +1,5 @@
-// What libFuzzer calls: the target that QUANTIZE_FUZZ_TARGET names. An exception ends the program, which is a finding.
+// The entry of libFuzzer: it runs the target that QUANTIZE_FUZZ_TARGET names. An exception ends the program, which is a
+// finding.
 #include <algorithm>
 #include <string_view>
 
