@@ -231,17 +231,22 @@ std::vector<Values> RangeChooser::record(const std::vector<Reader>& readers, siz
   return recorded;
 }
 
-/// The change that each open candidate makes to the results of a reader, for one sample.
+/// The change that each open candidate makes to the results of a reader, for one sample: none where the sample has no
+/// elements of a value, whose number depends on data.
 std::vector<Deviation> RangeChooser::deviations(const Reader& reader, Engine& engine,
                                                 const Values& values) const {
+  const Choice& choice = choices_.at(reader.value);
+  std::vector<Deviation> result(choice.candidates.size());
   std::vector<Tensor> operands;
   operands.reserve(reader.inputs.size());
-  for (ValueId id : reader.inputs) operands.push_back(values.at(id));
+  for (ValueId id : reader.inputs) {
+    const auto value = values.find(id);
+    if (value == values.end()) return result;
+    operands.push_back(value->second);
+  }
   const Tensor reference = engine.run(operands)[0];
   Tensor* rounded = &operands[0];
   while (reader.inputs[static_cast<size_t>(rounded - operands.data())] != reader.value) ++rounded;
-  const Choice& choice = choices_.at(reader.value);
-  std::vector<Deviation> result(choice.candidates.size());
   for (size_t c = 0; c < result.size(); ++c) {
     if (!choice.open[c]) continue;
     const QuantParams params = choose_quant_params({choice.candidates[c].range}, choice.type);

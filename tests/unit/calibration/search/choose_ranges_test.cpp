@@ -121,3 +121,29 @@ TEST_CASE("choose_ranges: an override is not questioned, and threads do not show
   scheme.overrides[kValue].scale_amax = 1;
   CHECK(choose(graph, all, all / 20, scheme).candidates.empty());
 }
+
+TEST_CASE("choose_ranges: a value without elements, whose number depends on data, keeps its range") {
+  test::GraphBuilder b;
+  const ValueId x = b.input("x", {8, 4}), zero = b.constant("zero", Tensor::scalar<int64_t>(0));
+  const ValueId other_layer = b.node("MatMul", {x, b.random("w1", {4, 3})});
+  const ValueId rows = b.node("Tanh", {x});
+  const ValueId first = b.node("Gather", {rows, zero}, {{"axis", int64_t{1}}});
+  const ValueId chosen =
+      b.node("NonZero", {b.node("Greater", {first, b.constant("least", Tensor::scalar(0.0f))})});
+  const ValueId kept = b.node("Gather", {rows, b.node("Reshape", {chosen, b.ints("flat", {-1})})});
+  const std::string name = b.graph().value(kept).name;
+  const ValueId layer = b.node("MatMul", {kept, b.random("w2", {4, 3})});
+  const Graph graph = open_model(b.build({other_layer, b.node("ReduceSum", {layer, b.ints("axes", {0})})}));
+  RangeTable table = test::measured_ranges(graph, 3), part = table;  // of a sample that has some
+  for (auto& [value, range] : part.values)
+    range.ranges = {{range.ranges[0].min / 8, range.ranges[0].max / 8}};
+  const PlannedModel planned = plan_quantization(graph, table, all_integer(), find_target("ort-x86"));
+  const auto negative = [](size_t i) -> std::optional<std::vector<Tensor>> {
+    return std::vector<Tensor>{test::random_tensor({8, 4}, static_cast<uint32_t>(i + 1), -2, -1)};
+  };
+  const RangeTable ranges = choose_ranges(planned, {table, part}, all_integer(), 12, negative, {});
+  REQUIRE(ranges.values.at(name).candidates.size() > 1);
+  CHECK_FALSE(ranges.values.at(name).by_readers);
+  REQUIRE(ranges.values.at("x").candidates.size() > 1);
+  CHECK(ranges.values.at("x").candidates[0].error > 0);
+}
