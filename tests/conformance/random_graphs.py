@@ -29,11 +29,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from drawn_pieces import SECOND_DRAWING, draw_genes, grow
 from models import targets
+from planned_noise import rounded_as_planned
 
 SAMPLES = 20                 # enough for the search to hold some back
 TESTED = 3                   # of them, to compare engines on
@@ -220,58 +221,6 @@ def is_unsteady(model):
     return casts_to(model, TensorProto.INT32, TensorProto.INT64) or bool(UNSTEADY & {n.op_type for n in all_nodes(model)})
 
 
-def add_bias_shifts(plan, model):
-    """Adds to each layer the largest shift that the plan's correction of its bias makes, up and down in turn by channel."""
-    graph, shifts = model.graph, {n["name"]: n["largest_bias_shift"] for n in plan["nodes"] if "largest_bias_shift" in n}
-    weights, nodes = {i.name: i.dims for i in graph.initializer}, list(graph.node)
-    del graph.node[:]
-    for node in nodes:
-        graph.node.append(node)
-        dims = weights.get(node.input[1]) if node.name in shifts else None
-        if not dims or node.op_type not in ("Conv", "Gemm", "MatMul"):
-            continue
-        is_conv, transposed = node.op_type == "Conv", any(a.name == "transB" and a.i for a in node.attribute)
-        shift = shifts[node.name] * (-1.0) ** np.arange(dims[0] if is_conv or transposed else dims[-1])
-        shape = (-1,) + (1,) * (len(dims) - 2) if is_conv else (-1,)
-        graph.initializer.append(numpy_helper.from_array(shift.astype(np.float32).reshape(shape), node.output[0] + "_shift"))
-        graph.node[-1].output[0] = node.output[0] + "_unshifted"
-        graph.node.append(helper.make_node("Add", [node.output[0] + "_unshifted", node.output[0] + "_shift"], [node.output[0]]))
-
-
-def rounded_as_planned(plan, model):
-    """The FP32 network with the roundings of activations that the plan tells of, and the shifts of its biases. A rounded value keeps
-    its name, so that its readers and the network's outputs see it rounded; only "x", which must stay the input, gets another."""
-    rounded = onnx.load_from_string(model.SerializeToString())
-    add_bias_shifts(plan, rounded)
-    graph, made = rounded.graph, {v for n in rounded.graph.node for v in n.output} | {"x"}
-    nodes, pairs = list(graph.node), {}
-    types = {"u8": np.uint8, "s8": np.int8}
-    for value in plan["values"]:
-        name = value["name"]
-        if name not in made or value["type"] not in types:
-            continue
-        single = len(value["scale"]) == 1
-        for suffix, numbers, dtype in (("_s", value["scale"], np.float32), ("_z", value["zero_point"], types[value["type"]])):
-            graph.initializer.append(numpy_helper.from_array(np.array(numbers[0] if single else numbers, dtype), name + suffix))
-        axis = {} if single else {"axis": 1}
-        operands = [name + "_s", name + "_z"]
-        before, behind = (name, name + "_r") if name == "x" else (name + "_w", name)
-        pairs[name] = [helper.make_node("QuantizeLinear", [before, *operands], [name + "_q"], **axis),
-                       helper.make_node("DequantizeLinear", [name + "_q", *operands], [behind], **axis)]
-    del graph.node[:]
-    graph.node.extend(pairs.get("x", []))
-    for node in nodes:
-        node.input[:] = [v + "_r" if v == "x" and v in pairs else v for v in node.input]
-        made_here = list(node.output)
-        node.output[:] = [v + "_w" if v in pairs else v for v in made_here]
-        graph.node.append(node)
-        for v in made_here:
-            graph.node.extend(pairs.get(v, []))
-    for opset in rounded.opset_import:  # scales per channel are of opset 13; what is older means the same there or is left out
-        opset.version = opset.version if opset.domain else max(opset.version, 10)
-    return rounded
-
-
 def noise_floors(plan, model, samples, exact):
     """The SQNR in dB of each output that the roundings of the plan promise, less what rounded weights may add."""
     try:
@@ -346,7 +295,9 @@ class Trial:
         # Codes at ties may be rounded either way, which is as much as any rounding. Rounding to codes has the energy of 1/12 of a code;
         # where each code may be another one, it is 12 times that.
         apart = not is_ours and CODES_OF_NO_STANDARD & {n.op_type for n in onnx.load(path).graph.node}
-        allowed = max(12 * own_noise if apart else own_noise, 1e-3)
+        # Where a choice depends on a code at a tie, each engine may be as far from the exact result, on its own side.
+        times = 12 if apart else 4 if is_unsteady(self.model) else 1
+        allowed = max(times * own_noise, 1e-3)
         check_close(f"{name}: ONNX Runtime's optimizer", meant, optimized, allowed)
         check_close(f"{name}: our engine", meant, our_run(self.program, path, self.folder, self.tested), allowed)
         return meant
