@@ -40,7 +40,9 @@ bool has_rows(const WeightLayout& layout) {
 
 size_t rows_per_sample(const WeightLayout& layout, size_t samples) {
   const auto width = static_cast<size_t>(layout.input_channels() * layout.taps);
-  return std::max<size_t>(std::min(kMostRows, kMostRowElements / width) / std::max<size_t>(samples, 1), 1);
+  const size_t wanted =
+      std::clamp(kRowsPerInput * static_cast<size_t>(layout.inputs * layout.taps), kFewestRows, kMostRows);
+  return std::max<size_t>(std::min(wanted, kMostRowElements / width) / std::max<size_t>(samples, 1), 1);
 }
 
 void take_rows(const RowSource& source, const Tensor& x, size_t first, size_t count, LayerRows& rows) {

@@ -6,8 +6,9 @@
 
 namespace quantize {
 
-/// How many rows to take of each sample so that all of them, of `samples` samples, stay below kMostRows rows
-/// and kMostRowElements elements; at least one.
+/// How many rows to take of each of `samples` samples, at least one. All of them are kRowsPerInput for each weight of
+/// an output channel, from kFewestRows to kMostRows: more would not change what is known of so few inputs. Their
+/// elements stay below kMostRowElements.
 size_t rows_per_sample(const WeightLayout& layout, size_t samples);
 
 /// A layer whose input is cut into rows.
@@ -29,7 +30,7 @@ void take_rows(const RowSource& layer, const Tensor& x, size_t first, size_t cou
 /// True for the layers that take_rows knows: Conv, Gemm whose input is not transposed, MatMul.
 bool has_rows(const WeightLayout& layout);
 
-constexpr size_t kMostRows = 2048;
+constexpr size_t kRowsPerInput = 64, kFewestRows = 1024, kMostRows = 2048;
 constexpr size_t kMostRowElements = size_t{1} << 24;
 
 }  // namespace quantize
