@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <set>
@@ -52,17 +51,6 @@ struct Reader {
 };
 
 using Values = std::map<ValueId, Tensor>;
-
-/// Copies what one inference computes.
-struct Recorder : ExecutionObserver {
-  Values values;
-
-  void on_value(ValueId id, const TensorView& value) override {
-    Tensor copy(value.dtype, Shape(value.shape.begin(), value.shape.end()));
-    std::memcpy(copy.mutable_bytes(), value.data, copy.byte_size());
-    values[id] = std::move(copy);
-  }
-};
 
 class RangeChooser {
  public:
@@ -212,20 +200,22 @@ size_t RangeChooser::affordable_samples(const std::vector<Reader>& readers) cons
       std::min(kRangeMacs / std::max<uint64_t>(macs, 1), most_bytes / std::max<uint64_t>(bytes, 1)), 1);
 }
 
-/// The readers' inputs in the float network, per sample.
+/// The readers' inputs in the float network, of which nothing else is computed, per sample.
 std::vector<Values> RangeChooser::record(const std::vector<Reader>& readers, size_t samples, size_t count,
                                          const SampleLoader& load) const {
-  std::vector<bool> keep(graph_.values.size(), false);
-  for (const Reader& reader : readers)
-    for (ValueId id : reader.inputs) keep[static_cast<size_t>(id)] = true;
-  Engine engine(graph_, {.kernels = &kernels_, .keep = keep});
+  std::set<ValueId> read;
+  for (const Reader& reader : readers) read.insert(reader.inputs.begin(), reader.inputs.end());
+  for (const ValueId input : graph_.inputs) read.erase(input);
+  const std::vector<ValueId> computed(read.begin(), read.end());
+  Engine engine(subgraph(graph_, graph_.inputs, computed), {.kernels = &kernels_});
   std::vector<Values> recorded(samples);
   parallel_for(samples, options_.threads, [&](size_t s, int) {
     const auto sample = load(s * count / samples);
     if (!sample) return;
-    Recorder recorder;
-    engine.run(*sample, &recorder);
-    recorded[s] = std::move(recorder.values);
+    std::vector<Tensor> values;
+    if (!computed.empty()) values = engine.run(*sample);
+    for (size_t i = 0; i < computed.size(); ++i) recorded[s][computed[i]] = std::move(values[i]);
+    for (size_t i = 0; i < sample->size(); ++i) recorded[s][graph_.inputs[i]] = (*sample)[i];
   });
   std::erase_if(recorded, [](const Values& values) { return values.empty(); });
   return recorded;

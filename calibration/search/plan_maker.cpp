@@ -49,18 +49,29 @@ PlanMaker::PlanMaker(const Graph& graph, const StatisticsTable& statistics, cons
 }
 
 PlannedModel PlanMaker::plan(const Recipe& recipe, const std::set<std::string>& float_nodes) {
+  Known& known = known_of(recipe);
+  const std::pair corrections(recipe.bias_correction, recipe.weight_rounding);
+  const auto made = known.plans.find(corrections);
+  PlannedModel planned = made != known.plans.end() && float_nodes.empty()
+                             ? PlannedModel{graph_of(recipe), made->second}
+                             : corrected(recipe, float_nodes, known);
+  if (float_nodes.empty()) known.plans[corrections] = planned.plan;
+  for (const PlanAdjustment& adjustment : recipe.adjustments) adjustment.apply(*this, recipe, planned);
+  return planned;
+}
+
+PlannedModel PlanMaker::corrected(const Recipe& recipe, const std::set<std::string>& float_nodes,
+                                  Known& known) {
   QuantizationScheme scheme = scheme_;
   scheme.method = recipe.method;
   scheme.bias_correction = recipe.bias_correction;
   scheme.float_nodes = float_nodes;
-  Known& known = known_of(recipe);
   PlannedModel planned = plan_quantization(graph_of(recipe), ranges_of(recipe), scheme, target_);
   const bool fits = recipe.weight_rounding == WeightRounding::kFitted;
   if (fits) take_codes(known.fitted, planned.plan);
   if (fits || recipe.bias_correction == BiasCorrection::kMeasured)
     correct_bias(planned, fitted_count(), loader(), recipe.bias_correction, recipe.weight_rounding, options_);
   if (fits && known.fitted.nodes.empty()) known.fitted = planned.plan;
-  for (const PlanAdjustment& adjustment : recipe.adjustments) adjustment.apply(*this, recipe, planned);
   return planned;
 }
 
@@ -75,7 +86,7 @@ const RangeTable& PlanMaker::ranges_of(const Recipe& recipe) {
 }
 
 void PlanMaker::set_ranges(const Recipe& recipe, RangeTable ranges) {
-  known_of(recipe).ranges = std::move(ranges);
+  known_of(recipe) = {.ranges = std::move(ranges), .fitted = {}, .plans = {}};
 }
 
 RangeTable PlanMaker::decide(const Recipe& recipe, const QuantizationScheme& scheme) const {

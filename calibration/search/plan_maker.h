@@ -27,7 +27,7 @@ constexpr size_t kEqualizedSamples = 32;
 std::string ranges_by(const std::string& method);
 
 /// The data from which plans of recipes are made, computed once for all recipes that share them: ranges, the
-/// equalized graph, fitted weights.
+/// equalized graph, fitted weights, plans that others adjust.
 class PlanMaker {
  public:
   /// The references must outlive this object. `options`: budget of the work that a step may add; its progress
@@ -74,6 +74,8 @@ class PlanMaker {
   struct Known {
     std::optional<RangeTable> ranges;
     QuantizationPlan fitted;  // with fitted weights; empty until there are any
+    /// Plans before adjustments, without further nodes in float.
+    std::map<std::pair<BiasCorrection, WeightRounding>, QuantizationPlan> plans;
   };
   Known& known_of(const Recipe& recipe) {
     return known_[{recipe.method, recipe.equalized, recipe.by_readers}];
@@ -81,6 +83,8 @@ class PlanMaker {
   const StatisticsTable& statistics_of(const Recipe& recipe) const {
     return recipe.equalized ? equalized_statistics_ : statistics_;
   }
+  /// The plan of a recipe before its adjustments.
+  PlannedModel corrected(const Recipe& recipe, const std::set<std::string>& float_nodes, Known& known);
   RangeTable ranges_for(const Graph& graph, const StatisticsTable& statistics,
                         const QuantizationScheme& scheme) const;
 

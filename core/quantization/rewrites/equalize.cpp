@@ -208,10 +208,16 @@ class Equalizer {
     return known && !range->channel_ranges.empty() ? range : nullptr;
   }
 
+  static Numbers powers(Numbers numbers, double exponent) {
+    for (double& number : numbers) number = std::pow(number, exponent);
+    return numbers;
+  }
+
   /// The noise of both roundings relative to the channel's variance, as the mean over the readers' output
   /// channels.
   double noise_with(const Reach& reach, const Numbers& factors, double exponent) const {
     double sum = 0, count = 0;
+    const Numbers lowered = powers(factors, -exponent);  // of the weights
     for (const Reader& reader : reach.readers) {
       const Node& node = graph_.nodes[static_cast<size_t>(reader.node)];
       const ValueRange* seen = find_range(node.inputs[0]);
@@ -221,7 +227,7 @@ class Equalizer {
       const Numbers energies = energies_of(*seen);
       const float* weights = graph_.constant(node.inputs[1])->data<float>();
       for (int64_t o = 0; o < reader.layout.output_channels(); ++o) {
-        sum += noise_of(reader, weights, o, energies, factors, exponent);
+        sum += noise_of(reader, weights, o, energies, lowered);
         count += 1;
       }
     }
@@ -229,13 +235,13 @@ class Equalizer {
   }
 
   double noise_of(const Reader& reader, const float* weights, int64_t o, const Numbers& energies,
-                  const Numbers& factors, double exponent) const {
+                  const Numbers& lowered) const {
     const WeightLayout& layout = reader.layout;
     double activations = 0, largest = 0, energy = 0, signal = 0;
     for (int64_t i = 0; i < layout.inputs; ++i) {
       const int64_t channel = layout.first_input(o) + i, own = channel - reader.offset;
-      const bool is_own = own >= 0 && own < static_cast<int64_t>(factors.size());
-      const double s = is_own ? std::pow(factors[static_cast<size_t>(own)], -exponent) : 1;
+      const bool is_own = own >= 0 && own < static_cast<int64_t>(lowered.size());
+      const double s = is_own ? lowered[static_cast<size_t>(own)] : 1;
       const double e = energies[static_cast<size_t>(channel)];
       for (int64_t t = layout.offset(o, i); t < layout.offset(o, i) + layout.taps; ++t) {
         const double w = double{weights[t]};
@@ -255,7 +261,8 @@ class Equalizer {
 
   void apply(const Node& node, const WeightLayout& layout, const Reach& reach, const Numbers& factors,
              double exponent) {
-    const auto raised = [&](int64_t c) { return std::pow(factors[static_cast<size_t>(c)], exponent); };
+    const Numbers by = powers(factors, exponent);
+    const auto raised = [&](int64_t c) { return by[static_cast<size_t>(c)]; };
     scale(node.inputs[1], [&](float* weights) {
       for (int64_t o = 0; o < layout.output_channels(); ++o)
         for (int64_t i = 0; i < layout.inputs; ++i) multiply(weights, layout, o, i, raised(o));
