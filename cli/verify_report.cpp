@@ -144,9 +144,13 @@ std::string text_of(const VerifyFacts& facts, const Style& style) {
             percent(comparison.candidate_top1()) + "\n";
   const bool single = comparison.outputs.size() == 1;
   constexpr size_t kWorstShown = 3;
+  const bool any_known =
+      std::any_of(comparison.outputs.begin(), comparison.outputs.end(),
+                  [](const OutputComparison& output) { return output.figures.task.measure; });
   for (const OutputComparison& output : comparison.outputs)
-    text += "  agreement      " + (single ? "" : printable(output.name) + ": ") +
-            agreement_text(output.figures) + "\n";
+    if (output.figures.task.measure || !any_known)
+      text += "  agreement      " + (single ? "" : printable(output.name) + ": ") +
+              agreement_text(output.figures) + "\n";
   for (const OutputComparison& output : comparison.outputs)
     text += "  task           " + (single ? "" : printable(output.name) + ": ") +
             name_of(output.figures.task) + " (" + printable(output.figures.task.reason) + ")\n";

@@ -38,11 +38,23 @@ class ScoreReader {
     for (size_t c = first_; c < rows_.columns(); ++c)
       if (!is_background(c) && (best == rows_.columns() || rows_.at(row, c) > rows_.at(row, best))) best = c;
     if (best == rows_.columns()) return {0, 0};
-    const double object = layout_.objectness ? score(row, objectness_) : 1;
-    return {best - first_ - (layout_.background == size_t{0} ? 1 : 0), score(row, best) * object};
+    return {label_of(best), score(row, best) * object_at(row)};
+  }
+
+  /// The classes with a score of at least `least`. Requires: the rows are no list.
+  std::vector<std::pair<size_t, double>> of_classes(size_t row, double least) const {
+    std::vector<std::pair<size_t, double>> classes;
+    const double object = object_at(row);
+    for (size_t c = first_; object >= least && c < rows_.columns(); ++c)
+      if (const double value = score(row, c) * object; !is_background(c) && value >= least)
+        classes.emplace_back(label_of(c), value);
+    return classes;
   }
 
  private:
+  double object_at(size_t row) const { return layout_.objectness ? score(row, objectness_) : 1; }
+  size_t label_of(size_t column) const { return column - first_ - (layout_.background == size_t{0} ? 1 : 0); }
+
   bool is_background(size_t column) const {
     return layout_.background && column == first_ + *layout_.background;
   }
@@ -230,7 +242,27 @@ std::vector<Box> read_boxes(const BoxLayout& layout, const std::vector<Tensor>& 
   std::erase_if(found, [&](const Box& box) { return !(box.score >= least && box.score > 0); });
   sort_by_score(found);
   if (found.size() > kMostBoxes) found.resize(kMostBoxes);
-  return layout.is_list ? found : without_doubles(found);
+  return layout.is_list ? found : without_doubles(found, kSameObject);
+}
+
+std::vector<Box> read_all_boxes(const BoxLayout& layout, const std::vector<Tensor>& outputs) {
+  std::vector<Box> found;
+  if (layout.is_list) {
+    found = read_boxes(layout, outputs, 0);
+  } else {
+    const std::vector<Box> boxes = all_boxes(layout, outputs);
+    const ScoreReader scores(layout, outputs[layout.scores_output]);
+    for (size_t row = 0; row < boxes.size(); ++row)
+      for (const auto& [label, score] : scores.of_classes(row, kLeastLabelled)) {
+        found.push_back(boxes[row]);
+        found.back().label = label;
+        found.back().score = score;
+      }
+    sort_by_score(found);
+    found = without_doubles(found, kDouble);
+  }
+  if (found.size() > kMostLabelled) found.resize(kMostLabelled);
+  return found;
 }
 
 std::vector<bool> noticed_rows(const BoxLayout& layout, const Tensor& reference, const Tensor& candidate) {

@@ -55,6 +55,13 @@ constexpr size_t kMostBoxes = 1000;  // of one sample, as each is compared with 
 /// chosen without doubles.
 std::vector<Box> read_boxes(const BoxLayout& layout, const std::vector<Tensor>& outputs, double least);
 
+/// The boxes to be held against labels: of rows that the graph has not chosen one for every class with a score of at
+/// least kLeastLabelled, without those that overlap a better one of the class by more than kDouble; kMostLabelled
+/// at most. Average precisions are usually measured so.
+std::vector<Box> read_all_boxes(const BoxLayout& layout, const std::vector<Tensor>& outputs);
+constexpr double kLeastLabelled = 0.01, kDouble = 0.65;
+constexpr size_t kMostLabelled = 100;
+
 /// The rows that say something: either network gives their best class a score of at least kNoticed.
 /// Requires: scores of one shape, of any number of samples, whose rows follow each other.
 std::vector<bool> noticed_rows(const BoxLayout& layout, const Tensor& reference, const Tensor& candidate);

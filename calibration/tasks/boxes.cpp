@@ -39,11 +39,11 @@ std::vector<BoxMatch> match_boxes(const std::vector<Box>& reference, const std::
   return matches;
 }
 
-std::vector<Box> without_doubles(const std::vector<Box>& boxes) {
+std::vector<Box> without_doubles(const std::vector<Box>& boxes, double most) {
   std::vector<Box> kept;
   for (const Box& box : boxes)
     if (std::none_of(kept.begin(), kept.end(), [&](const Box& better) {
-          return better.label == box.label && overlap(better, box) > kSameObject;
+          return better.label == box.label && overlap(better, box) > most;
         }))
       kept.push_back(box);
   return kept;

@@ -31,9 +31,9 @@ struct BoxMatch {
 /// candidate of the largest overlap that is left.
 std::vector<BoxMatch> match_boxes(const std::vector<Box>& reference, const std::vector<Box>& candidate);
 
-/// Without the boxes that overlap a better one of the same class by more than kSameObject.
+/// Without the boxes that overlap a better one of the same class by more than `most`.
 /// Requires: the best first.
-std::vector<Box> without_doubles(const std::vector<Box>& boxes);
+std::vector<Box> without_doubles(const std::vector<Box>& boxes, double most);
 
 /// True if box a has the higher score. One that is no number is below all others.
 bool is_better(const Box& a, const Box& b);

@@ -81,7 +81,7 @@ AveragePrecision precision_of(const std::vector<SampleShare>& shares, std::vecto
                               const LabelReading& reading) {
   double largest = 0;  // corner of the reference's boxes
   for (const SampleShare& share : shares)
-    for (const Box& box : share.reference_boxes) largest = std::max({largest, box.x2, box.y2});
+    for (const Box& box : share.reference_found) largest = std::max({largest, box.x2, box.y2});
   constexpr double kPart = 2;  // no box of parts of the image ends so far outside
   std::vector<LabelledBoxes> samples;
   for (const SampleShare& share : shares) {
@@ -103,7 +103,7 @@ LabelReading likely_reading(const std::vector<SampleShare>& shares) {
   for (const bool y_first : {false, true})
     for (const Classes classes : {Classes::kPlaces, Classes::kPlacesFromOne, Classes::kIds}) {
       const LabelReading reading{classes, y_first};
-      const std::optional<double> found = precision_of(shares, &SampleShare::reference_boxes, reading).at_50;
+      const std::optional<double> found = precision_of(shares, &SampleShare::reference_found, reading).at_50;
       if (found <= most) continue;
       most = found;
       best = reading;
@@ -119,9 +119,12 @@ class Detection : public TaskMeasure {
     for (const auto* outputs : {&pair.all_of_reference, &pair.all_of_candidate})
       share.finite = share.finite && !has_non_finite((*outputs)[boxes_output()]);
     if (!share.finite) return;
-    const double least = layout_.is_list ? 0 : share.truth ? kLeastLabelled : kNoticed;
+    const double least = layout_.is_list ? 0 : kNoticed;
     share.reference_boxes = read_boxes(layout_, pair.all_of_reference, least);
     share.candidate_boxes = read_boxes(layout_, pair.all_of_candidate, least);
+    if (!share.truth || !share.truth->boxes) return;
+    share.reference_found = read_all_boxes(layout_, pair.all_of_reference);
+    share.candidate_found = read_all_boxes(layout_, pair.all_of_candidate);
   }
 
   void total(std::vector<SampleShare>& shares, TaskFigures& figures) const override {
@@ -169,12 +172,10 @@ class Detection : public TaskMeasure {
   }
 
  private:
-  static constexpr double kLeastLabelled = 0.001;  // boxes of all recalls count
-
   static void add_labelled(const std::vector<SampleShare>& shares, TaskFigures& figures) {
     const LabelReading reading = likely_reading(shares);
-    const AveragePrecision reference = precision_of(shares, &SampleShare::reference_boxes, reading),
-                           candidate = precision_of(shares, &SampleShare::candidate_boxes, reading);
+    const AveragePrecision reference = precision_of(shares, &SampleShare::reference_found, reading),
+                           candidate = precision_of(shares, &SampleShare::candidate_found, reading);
     if (!reference.at_50 || !candidate.at_50) return;
     const auto add = [&](const char* key, const char* words, const std::optional<double>& value) {
       figures.figures.push_back({key, words, TaskFigure::Unit::kNumber, value});

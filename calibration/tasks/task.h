@@ -22,6 +22,7 @@ struct SampleShare {
   std::vector<double> numbers;                        // for the task to add up
   std::vector<float> reference, candidate;            // embeddings, to find the nearest of others
   std::vector<Box> reference_boxes, candidate_boxes;  // the best first
+  std::vector<Box> reference_found, candidate_found;  // the same for labels, see read_all_boxes
   std::shared_ptr<const Truth> truth = {};            // what the sample shows; nullptr: it has no label
 };
 

@@ -139,3 +139,20 @@ TEST_CASE("grey is ITU-R 601 luma in integers", "[image]") {
   const Image rgb{4, 1, 3, {255, 0, 0, 0, 255, 0, 0, 0, 255, 7, 7, 7}};
   CHECK(to_gray(rgb).pixels == std::vector<uint8_t>{76, 150, 29, 7});
 }
+
+TEST_CASE("numbers of a PNG stay as they are; colours and other files are refused") {
+  const Image indices = decode_indices(read_file(golden_image("palette.png")));
+  const Image colours = decode_image(read_file(golden_image("palette.png")));
+  CHECK(indices.channels == 1);
+  CHECK(indices.width == colours.width);
+  // Equal numbers stand for equal colours.
+  for (int64_t x = 1; x < indices.width; ++x)
+    if (indices.row(0)[x] == indices.row(0)[0])
+      CHECK(std::memcmp(colours.row(0) + x * colours.channels, colours.row(0),
+                        static_cast<size_t>(colours.channels)) == 0);
+  CHECK_THROWS_WITH(decode_indices(read_file(golden_image("picture.png"))), Catch::Contains("colours"));
+  CHECK_THROWS_WITH(decode_indices(read_file(golden_image("gray_16_bit.png"))), Catch::Contains("of 8 bits"));
+  CHECK_THROWS_WITH(decode_indices(read_file(golden_image("rgb.ppm"))), Catch::Contains("no PNG"));
+  const std::vector<uint8_t> whole = read_file(golden_image("palette.png"));
+  CHECK_THROWS_AS(decode_indices(std::span(whole).first(whole.size() / 2)), Error);
+}

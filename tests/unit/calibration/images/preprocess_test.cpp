@@ -154,6 +154,27 @@ TEST_CASE("a crop takes the centre of the resized image", "[preprocess]") {
              Contains("29x37") && Contains("30x30"));
 }
 
+TEST_CASE("points of an image are found again in its tensor", "[preprocess]") {
+  const auto place = [](const std::string& json, const ImageInput& input, const ImageSize& image) {
+    return placement_of(image, resolve(parse_preprocess(json), input));
+  };
+  // 200 x 100 pixels halved, 25 rows of fill above them.
+  const ImagePlacement boxed = place(R"({"color": "rgb", "resize": {"mode": "letterbox", "size": 100}})",
+                                     nchw(3, 100, 100), {100, 200});
+  CHECK(boxed.scale_x == 0.5);
+  CHECK(boxed.scale_y == 0.5);
+  CHECK(boxed.left == 0);
+  CHECK(boxed.top == 25);
+  CHECK(boxed.size.height == 100);
+  // The shorter side becomes 50, and a crop of 40 takes the middle of 50 x 100.
+  const ImagePlacement cropped =
+      place(R"({"color": "rgb", "resize": {"mode": "shorter_side", "size": 50}, "crop": [40, 40]})",
+            nchw(3, 40, 40), {100, 200});
+  CHECK(cropped.scale_x == 0.5);
+  CHECK(cropped.left == -30);
+  CHECK(cropped.top == -5);
+}
+
 TEST_CASE("an image whose other side would be absurd is refused", "[preprocess]") {
   const Image line = make_image(1, 50'000'000, 1);
   CHECK_THROWS_AS(apply(R"({"color": "gray", "resize": {"mode": "shorter_side", "size": 256}})", line,
