@@ -281,8 +281,7 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
   const bool measures = scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured;
   if (!learned.samples && measures)
     console.diagnostics.warn(
-        "without images nothing can be tried out: ranges are by " +
-        (scheme.method == kAutoMethod ? std::string(kFallbackMethod) : scheme.method) +
+        "without images nothing can be tried out: ranges are by " + method_untried(scheme) +
         ", biases corrected in closed form at most; give --calib beside --statistics for more");
   CalibrateOptions options;
   options.threads = flags.engine.thread_count();
@@ -322,7 +321,7 @@ uint64_t save(const QuantizeFlags& flags, const QuantizationScheme& scheme, cons
 }
 
 void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
-  if (flags.bound.max_drop && chosen.quality && chosen.quality->labelled == 0)
+  if (flags.bound.max_drop && chosen.quality && chosen.quality->top1.labelled == 0)
     throw Error(ErrorKind::kInvalidArgument, "no held-back image has a label in '" + flags.labels.file +
                                                  "'; its lines are an image's name and its class");
 }

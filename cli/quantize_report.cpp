@@ -128,9 +128,9 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"passed", facts.chosen.bound_met},
                {"nodes", Json::object()},
                {"adjustments", Json::array()}};
-  if (facts.chosen.quality)
-    if (const auto top1 = top1_of(*facts.chosen.quality))
-      json["top1"] = {{"reference", top1->first}, {"candidate", top1->second}};
+  if (facts.chosen.quality && facts.chosen.quality->top1.labelled != 0)
+    json["top1"] = {{"reference", *facts.chosen.quality->top1.reference()},
+                    {"candidate", *facts.chosen.quality->top1.candidate()}};
   json.update(recipe_json(facts.chosen.recipe));
   for (const auto& [op_type, count] : summary.by_op_type)
     json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
@@ -154,14 +154,6 @@ void warn_of_kept_clamps(const QuantizeFacts& facts, const PlanSummary& summary,
 
 std::optional<double> gain_of(const PlanStep& step) {
   return step.before ? step.after.gain_over(*step.before) : std::nullopt;
-}
-
-std::optional<std::pair<double, double>> top1_of(const Quality& quality) {
-  if (quality.labelled == 0) return std::nullopt;
-  const auto percent = [&](size_t right) {
-    return 100 * static_cast<double>(right) / static_cast<double>(quality.labelled);
-  };
-  return std::pair(percent(quality.reference_right), percent(quality.candidate_right));
 }
 
 double percent_of_macs(const PlanSummary& summary) {
@@ -202,7 +194,7 @@ Json recipe_json(const Recipe& recipe) {
 
 BoundFigures figures_of(const std::optional<Quality>& quality) {
   if (!quality) return {};
-  return {.agreement = quality->agreement(), .sqnr_db = quality->sqnr_db(), .drop = quality->drop()};
+  return {.agreement = quality->agreement(), .sqnr_db = quality->sqnr_db(), .drop = quality->top1.drop()};
 }
 
 Json quality_json(const std::optional<Quality>& quality) {
@@ -210,7 +202,7 @@ Json quality_json(const std::optional<Quality>& quality) {
   Json json = {{"sqnr_db", or_null(quality->sqnr_db())},
                {"median_sqnr_db", or_null(quality->median_sqnr_db())},
                {"agreement", or_null(quality->agreement())}};
-  if (quality->labelled != 0) json["top1_drop"] = or_null(quality->drop());
+  if (quality->top1.labelled != 0) json["top1_drop"] = or_null(quality->top1.drop());
   return json;
 }
 

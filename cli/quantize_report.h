@@ -41,9 +41,6 @@ Report quantize_report(const QuantizeFacts& facts, Console& console);
 /// not known.
 std::optional<double> gain_of(const PlanStep& step);
 
-/// Top-1 of FP32 and of the quantized network in percent, if samples have labels.
-std::optional<std::pair<double, double>> top1_of(const Quality& quality);
-
 /// Share of the multiply-accumulates that are on integers, in percent.
 double percent_of_macs(const PlanSummary& summary);
 

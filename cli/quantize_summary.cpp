@@ -34,8 +34,9 @@ std::string accuracy(const ChosenPlan& chosen) {
                          ? "as FP32 on " + format_fixed(quality.agreement(), 1) + " % of " + held_back +
                                ", SQNR " + format_fixed(quality.sqnr_db(), 1) + " dB"
                          : "SQNR " + format_fixed(quality.sqnr_db(), 1) + " dB on " + held_back;
-  if (const auto top1 = top1_of(quality))
-    text += "; top-1 " + format_fixed(top1->first, 1) + " % -> " + format_fixed(top1->second, 1) + " %";
+  if (const TopOne& top1 = quality.top1; top1.labelled != 0)
+    text += "; top-1 " + format_fixed(*top1.reference(), 1) + " % -> " + format_fixed(*top1.candidate(), 1) +
+            " %";
   return text;
 }
 

@@ -101,7 +101,7 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   const TargetProfile& target = find_target(flags.target);
   QuantizationScheme scheme = make_scheme(flags.scheme, target);
   warn_of_unused(flags.scheme, console.diagnostics);
-  if (scheme.method == kAutoMethod) scheme.method = kFallbackMethod;
+  scheme.method = method_untried(scheme);
   const Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
   const Graph graph =

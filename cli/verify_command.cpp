@@ -37,14 +37,15 @@ struct VerifyOptions {
 };
 
 void warn_of_labels(const VerifyOptions& options, const Comparison& comparison, Diagnostics& diagnostics) {
-  const size_t labelled = comparison.labelled + comparison.shown, missing = comparison.samples - labelled;
+  const size_t labelled = comparison.top1.labelled + comparison.shown,
+               missing = comparison.samples - labelled;
   if (labelled == 0)
     throw Error(ErrorKind::kInvalidArgument, "no sample has a label in '" + options.labels.file + "'");
   if (missing != 0)
     diagnostics.warn(std::to_string(missing) + " of " + format_plural(comparison.samples, "sample") +
                      " have no label in '" + options.labels.file + "'");
   if (comparison.likely_offset)
-    diagnostics.warn("top-1 of the reference is " + format_fixed(*comparison.reference_top1(), 2) +
+    diagnostics.warn("top-1 of the reference is " + format_fixed(*comparison.top1.reference(), 2) +
                      " %, but most of its classes are the labels plus " +
                      std::to_string(*comparison.likely_offset) + "; give --label-offset " +
                      std::to_string(options.labels.offset + *comparison.likely_offset));

@@ -59,9 +59,9 @@ Json json_of(const VerifyFacts& facts) {
                {"samples", comparison.samples},
                {"skipped_images", facts.skipped_images},
                {"preprocessing", preprocessing_json(facts.preprocessing)}};
-  if (comparison.labelled != 0)
-    json["top1"] = {{"reference", or_null(comparison.reference_top1())},
-                    {"candidate", or_null(comparison.candidate_top1())}};
+  if (comparison.top1.labelled != 0)
+    json["top1"] = {{"reference", or_null(comparison.top1.reference())},
+                    {"candidate", or_null(comparison.top1.candidate())}};
   json["agreement"] = or_null(comparison.agreement());
   json["outputs"] = Json::object();
   json["tasks"] = Json::object();
@@ -139,9 +139,9 @@ std::string text_of(const VerifyFacts& facts, const Style& style) {
   std::string text = style.bold(printable(facts.candidate)) + " against " + printable(facts.reference) +
                      ", " + format_plural(comparison.samples, "sample") + "\n";
   text += "  images         " + preprocessing_text(facts.preprocessing) + "\n";
-  if (comparison.labelled != 0)
-    text += "  top-1          " + percent(comparison.reference_top1()) + " -> " +
-            percent(comparison.candidate_top1()) + "\n";
+  if (comparison.top1.labelled != 0)
+    text += "  top-1          " + percent(comparison.top1.reference()) + " -> " +
+            percent(comparison.top1.candidate()) + "\n";
   const bool single = comparison.outputs.size() == 1;
   constexpr size_t kWorstShown = 3;
   const bool any_known =

@@ -48,6 +48,12 @@ std::vector<size_t> spread_evenly(size_t count, size_t found) {
   return positions;
 }
 
+std::vector<bool> ends_of_parts(size_t parts, size_t count) {
+  std::vector<bool> ends(count);
+  for (size_t i = 0; i < count; ++i) ends[i] = (i + 1) * parts / count > i * parts / count;
+  return ends;
+}
+
 size_t shard_begin(size_t count, size_t shard, size_t shards) {
   return count * shard / shards;
 }

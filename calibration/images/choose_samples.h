@@ -22,6 +22,9 @@ struct SampleChoice {
 /// Positions of `count` of `found` things, spread evenly: floor(i * found / count). All if there are no more.
 std::vector<size_t> spread_evenly(size_t count, size_t found);
 
+/// Marks the last of each of `parts` parts, as equal as can be, of `count` things: as many, spread evenly.
+std::vector<bool> ends_of_parts(size_t parts, size_t count);
+
 /// The first position of a shard among `count` chosen samples; its last one is before the next shard's first.
 size_t shard_begin(size_t count, size_t shard, size_t shards);
 

@@ -35,7 +35,7 @@ class PlanSearch {
     if (is_auto() && best_.held_back != 0)
       search();
     else
-      take(is_auto() ? kFallbackMethod : scheme_.method);
+      take(method_untried(scheme_));
     if (bound && best_.quality && !bound.holds(*best_.quality)) keep(bound);
     warn();
     return std::move(best_);
@@ -209,6 +209,10 @@ SamplePool pool_of(const PlanRequest& request, const SampleSet& samples) {
 }
 
 }  // namespace
+
+std::string method_untried(const QuantizationScheme& scheme) {
+  return scheme.method == kAutoMethod ? kFallbackMethod : scheme.method;
+}
 
 std::vector<size_t> judging_samples(const PlanRequest& request, const SampleSet& samples) {
   const SamplePool pool = pool_of(request, samples);

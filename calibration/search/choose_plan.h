@@ -54,6 +54,9 @@ struct PlanRequest {
   const Bound& bound;
 };
 
+/// The method that a scheme asks for; where it asks for a search, the one that stands for it where nothing is tried.
+std::string method_untried(const QuantizationScheme& scheme);
+
 /// The samples of the set that judge networks in choose_plan, ascending. What the float network computes of them may be
 /// given to it (SampleSet::outputs).
 std::vector<size_t> judging_samples(const PlanRequest& request, const SampleSet& samples);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "calibration/images/choose_samples.h"
 #include "calibration/tasks/deviation.h"
 #include "core/engine/engine.h"
 #include "core/fusion/chain.h"
@@ -209,8 +210,9 @@ std::vector<Values> RangeChooser::record(const std::vector<Reader>& readers, siz
   const std::vector<ValueId> computed(read.begin(), read.end());
   Engine engine(subgraph(graph_, graph_.inputs, computed), {.kernels = &kernels_});
   std::vector<Values> recorded(samples);
+  const std::vector<size_t> chosen = spread_evenly(samples, count);
   parallel_for(samples, options_.threads, [&](size_t s, int) {
-    const auto sample = load(s * count / samples);
+    const auto sample = load(chosen[s]);
     if (!sample) return;
     std::vector<Tensor> values;
     if (!computed.empty()) values = engine.run(*sample);

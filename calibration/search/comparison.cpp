@@ -12,15 +12,11 @@ namespace quantize {
 
 namespace {
 
-// The share of one sample in a comparison. Kept per sample and added up in their order, so that sums do not
-// depend on threads.
+// One sample of a comparison. Kept per sample and added up in their order, so that sums do not depend on threads.
 struct SampleResult {
-  std::vector<SampleShare> parts;  // empty: the sample was skipped
-  std::vector<Deviation> outputs;
+  SampleJudgement judged;  // without shares: the sample was skipped
   std::vector<bool> reference_finite, candidate_finite;
-  std::optional<bool> reference_right, candidate_right;
-  bool shown = false;            // labels say which boxes or pixels are right
-  std::optional<int64_t> shift;  // of the reference's class against the label
+  bool shown = false;  // labels say which boxes or pixels are right
 };
 
 constexpr size_t kFewestForOffset = 3;  // one or two samples share a difference by chance
@@ -30,24 +26,12 @@ std::optional<int64_t> likely_offset_of(const std::vector<SampleResult>& results
   std::map<int64_t, size_t> counts;
   size_t labelled = 0;
   for (const SampleResult& result : results) {
-    labelled += result.reference_right.has_value();
-    if (result.shift) ++counts[*result.shift];
+    labelled += result.judged.top1.labelled;
+    if (result.judged.shift) ++counts[*result.judged.shift];
   }
   for (const auto& [shift, count] : counts)
     if (shift != 0 && count >= kFewestForOffset && count * 2 > labelled) return shift;
   return std::nullopt;
-}
-
-std::optional<double> percent(size_t part, size_t whole) {
-  if (whole == 0) return std::nullopt;
-  return 100 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-/// The middle one; nothing below all others. The lower of two.
-std::optional<double> median(std::vector<std::optional<double>> values) {
-  if (values.empty()) return std::nullopt;
-  std::sort(values.begin(), values.end());
-  return values[(values.size() - 1) / 2];
 }
 
 class Comparer {
@@ -61,24 +45,13 @@ class Comparer {
         candidate_(common_.candidate, opened(common_.candidate, "candidate"), options.kernels, "candidate") {}
 
   SampleResult compare_sample(const std::vector<Tensor>& expected, const std::vector<Tensor>& computed,
-                              std::optional<int64_t> label, std::shared_ptr<const Truth> truth) const {
-    SampleResult result;
-    std::vector<Tensor> aligned = expected, aligned_computed = computed;
-    agreement_.align(aligned, aligned_computed);
+                              const SampleTruth& labels) const {
+    SampleResult result{
+        judge_sample(agreement_, expected, computed, labels), {}, {}, labels.truth != nullptr};
     for (size_t o = 0; o < expected.size(); ++o) {
-      result.outputs.emplace_back().add(aligned[o], aligned_computed[o]);
       result.reference_finite.push_back(!has_non_finite(expected[o]));
       result.candidate_finite.push_back(!has_non_finite(computed[o]));
     }
-    result.shown = truth != nullptr;
-    result.parts = agreement_.compare(expected, computed, std::move(truth));
-    if (!label) return result;
-    const size_t o = class_output(agreement_.tasks()).value();
-    const TaskMeasure& classes = *agreement_.tasks()[o].measure;
-    const std::optional<int64_t> best = classes.class_of(expected[o]);
-    result.reference_right = best == label;
-    if (best) result.shift = *best - *label;
-    result.candidate_right = classes.class_of(computed[o]) == label;
     return result;
   }
 
@@ -109,9 +82,9 @@ class Comparer {
     if (options_.census != nullptr) options_.census->add(i, batch.inputs, expected);
     for (const size_t row : batch.rows) {
       const size_t s = batch.first + row;
-      results[s] = compare_sample(samples.row(expected, row), samples.row(computed, row),
-                                  options_.label ? options_.label(s) : std::nullopt,
-                                  options_.truth ? options_.truth(s) : nullptr);
+      results[s] = compare_sample(
+          samples.row(expected, row), samples.row(computed, row),
+          {options_.label ? options_.label(s) : std::nullopt, options_.truth ? options_.truth(s) : nullptr});
     }
   }
 
@@ -124,24 +97,23 @@ class Comparer {
     for (const ValueId id : graph_.outputs)
       sum.outputs.push_back({.name = graph_.value(id).name, .deviation = {}, .figures = {}});
     for (const SampleResult& result : results) {
-      if (result.parts.empty()) continue;
+      const SampleJudgement& judged = result.judged;
+      if (judged.shares.empty()) continue;
       ++sum.samples;
-      sum.labelled += result.reference_right.has_value();
+      sum.top1.add(judged.top1);
       sum.shown += result.shown;
-      sum.reference_right += result.reference_right.value_or(false);
-      sum.candidate_right += result.candidate_right.value_or(false);
-      for (size_t o = 0; o < result.outputs.size(); ++o) {
-        sum.outputs[o].deviation.add(result.outputs[o]);
+      for (size_t o = 0; o < judged.outputs.size(); ++o) {
+        sum.outputs[o].deviation.add(judged.outputs[o]);
         sum.outputs[o].reference_not_finite += !result.reference_finite[o];
         sum.outputs[o].candidate_not_finite += !result.candidate_finite[o];
-        decibels[o].push_back(result.outputs[o].sqnr_db());
+        decibels[o].push_back(judged.outputs[o].sqnr_db());
       }
-      parts.push_back(result.parts);
+      parts.push_back(judged.shares);
     }
     std::vector<TaskFigures> figures = agreement_.total(parts);
     for (size_t o = 0; o < figures.size(); ++o) {
       sum.outputs[o].figures = std::move(figures[o]);
-      sum.outputs[o].median_sqnr_db = median(std::move(decibels[o]));
+      sum.outputs[o].median_sqnr_db = median_of(std::move(decibels[o]));
     }
     return sum;
   }
@@ -162,19 +134,12 @@ std::optional<double> Comparison::agreement() const {
   return worst_agreement(figures);
 }
 std::optional<double> Comparison::sqnr_db() const {
-  std::optional<double> worst = Deviation::kMaxDb;
-  for (const OutputComparison& output : outputs)
-    worst = std::min(worst, std::optional<double>(output.deviation.sqnr_db()));  // nothing is below all
-  return outputs.empty() ? std::nullopt : worst;
-}
-std::optional<double> Comparison::reference_top1() const {
-  return percent(reference_right, labelled);
-}
-std::optional<double> Comparison::candidate_top1() const {
-  return percent(candidate_right, labelled);
+  std::vector<Deviation> deviations;
+  for (const OutputComparison& output : outputs) deviations.push_back(output.deviation);
+  return outputs.empty() ? std::nullopt : worst_sqnr_db(deviations);
 }
 std::optional<double> Comparison::drop() const {
-  if (labelled != 0) return *reference_top1() - *candidate_top1();
+  if (top1.labelled != 0) return top1.drop();
   std::optional<double> largest;
   for (const OutputComparison& output : outputs)
     if (output.figures.drop) largest = std::max(largest.value_or(*output.figures.drop), *output.figures.drop);

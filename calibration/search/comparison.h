@@ -8,8 +8,7 @@
 
 #include "calibration/images/batches.h"
 #include "calibration/images/sample_census.h"
-#include "calibration/tasks/agreement.h"
-#include "calibration/tasks/deviation.h"
+#include "calibration/search/judgement.h"
 #include "core/graph.h"
 #include "kernels/kernel_table.h"
 
@@ -28,20 +27,17 @@ struct OutputComparison {
 /// Figures of two models on the same samples, output by output and of their top-1.
 struct Comparison {
   size_t samples = 0;
-  size_t labelled = 0;                              // samples with a label of their class
-  size_t shown = 0;                                 // samples with labels of boxes or pixels
-  size_t reference_right = 0, candidate_right = 0;  // of those
+  TopOne top1;
+  size_t shown = 0;  // samples with labels of boxes or pixels
   /// The number to add to the labels so that most of the reference's classes are right; nothing if
   /// they are right as they stand, or none makes them so.
   std::optional<int64_t> likely_offset = {};
   std::vector<OutputComparison> outputs;  // in the order of the reference's
   std::vector<std::string> warnings;      // outputs that only one model has
 
-  std::optional<double> agreement() const;       // percent, of the worst output that has one
-  std::optional<double> sqnr_db() const;         // of the worst output
-  std::optional<double> reference_top1() const;  // percent of labelled samples
-  std::optional<double> candidate_top1() const;
-  std::optional<double> drop() const;  // of what the labels measure (top-1, AP, mean IoU), in points
+  std::optional<double> agreement() const;  // percent, of the worst output that has one
+  std::optional<double> sqnr_db() const;    // of the worst output
+  std::optional<double> drop() const;       // of what the labels measure (top-1, AP, mean IoU), in points
 };
 
 /// Options of compare and compare_layers.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "calibration/images/choose_samples.h"
 #include "core/ops/op.h"
 #include "core/parallel.h"
 #include "core/quantization/insert_qdq.h"
@@ -54,8 +55,9 @@ bool LayerWalk::load(size_t count, const SampleLoader& load) {
   const size_t fitting = bytes ? most / std::max<size_t>(*bytes, 1) : kWalkedSamplesOfAnyShape;
   const size_t wanted = std::min(std::clamp<size_t>(fitting, 1, kWalkedSamples), count);
   samples_.assign(wanted, {});
+  const std::vector<size_t> chosen = spread_evenly(wanted, count);
   parallel_for(wanted, options_.threads, [&](size_t i, int) {
-    if (auto sample = load(i * count / wanted)) samples_[i] = std::move(*sample);
+    if (auto sample = load(chosen[i])) samples_[i] = std::move(*sample);
   });
   std::erase_if(samples_, [](const std::vector<Tensor>& sample) { return sample.empty(); });
   if (samples_.empty()) return false;

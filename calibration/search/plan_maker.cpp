@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "calibration/images/choose_samples.h"
 #include "calibration/images/preprocess_file.h"
 #include "calibration/search/correct_bias.h"
 #include "calibration/statistics/decide_ranges.h"
@@ -62,9 +63,7 @@ PlannedModel PlanMaker::plan(const Recipe& recipe, const std::set<std::string>& 
 
 PlannedModel PlanMaker::corrected(const Recipe& recipe, const std::set<std::string>& float_nodes,
                                   Known& known) {
-  QuantizationScheme scheme = scheme_;
-  scheme.method = recipe.method;
-  scheme.bias_correction = recipe.bias_correction;
+  QuantizationScheme scheme = scheme_of(recipe);
   scheme.float_nodes = float_nodes;
   PlannedModel planned = plan_quantization(graph_of(recipe), ranges_of(recipe), scheme, target_);
   const bool fits = recipe.weight_rounding == WeightRounding::kFitted;
@@ -75,13 +74,22 @@ PlannedModel PlanMaker::corrected(const Recipe& recipe, const std::set<std::stri
   return planned;
 }
 
+QuantizationScheme PlanMaker::scheme_of(const Recipe& recipe) const {
+  QuantizationScheme scheme = scheme_;
+  scheme.method = recipe.method;
+  scheme.bias_correction = recipe.bias_correction;
+  return scheme;
+}
+
+SampleLoader PlanMaker::loader(size_t count) const {
+  return [this, chosen = spread_evenly(count, fitted_count())](size_t i) {
+    return pool_.load(pool_.fitted()[chosen[i]]);
+  };
+}
+
 const RangeTable& PlanMaker::ranges_of(const Recipe& recipe) {
   std::optional<RangeTable>& ranges = known_of(recipe).ranges;
-  if (!ranges) {
-    QuantizationScheme scheme = scheme_;
-    scheme.method = recipe.method;
-    ranges = decide(recipe, scheme);
-  }
+  if (!ranges) ranges = decide(recipe, scheme_of(recipe));
   return *ranges;
 }
 
@@ -111,11 +119,9 @@ size_t PlanMaker::equalize() {
   equalized_statistics_ = statistics_;
   if (changed == 0) return 0;
   const size_t count = std::min(fitted_count(), kEqualizedSamples);
-  const SampleLoader load = loader();
   CalibrateOptions options = options_;
   options.known = &statistics_;
-  StatisticsTable seen = calibrate(
-      *equalized_, count, [&](size_t i) { return load(i * fitted_count() / count); }, options);
+  StatisticsTable seen = calibrate(*equalized_, count, loader(count), options);
   equalized_statistics_.values.merge(seen.values);
   for (auto& [name, taps] : seen.taps) equalized_statistics_.taps[name] = std::move(taps);
   return changed;

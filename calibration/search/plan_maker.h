@@ -65,9 +65,9 @@ class PlanMaker {
 
   /// The samples that steps may look at: those that judge nothing.
   size_t fitted_count() const { return pool_.fitted().size(); }
-  SampleLoader loader() const {
-    return [this](size_t i) { return pool_.load(pool_.fitted()[i]); };
-  }
+  /// Loads them; of fewer, `count` of them, spread evenly.
+  SampleLoader loader() const { return loader(fitted_count()); }
+  SampleLoader loader(size_t count) const;
 
  private:
   /// Data that are computed once for a method, Recipe::equalized and Recipe::by_readers.
@@ -85,6 +85,8 @@ class PlanMaker {
   }
   /// The plan of a recipe before its adjustments.
   PlannedModel corrected(const Recipe& recipe, const std::set<std::string>& float_nodes, Known& known);
+  /// The request with the choices of a recipe in place of its own.
+  QuantizationScheme scheme_of(const Recipe& recipe) const;
   RangeTable ranges_for(const Graph& graph, const StatisticsTable& statistics,
                         const QuantizationScheme& scheme) const;
 

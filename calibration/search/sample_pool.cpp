@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "calibration/images/choose_samples.h"
+
 namespace quantize {
 
 SamplePool::SamplePool(const SampleSet& set, bool judges, bool searches) : set_(set), fitted_(set.count) {
@@ -13,10 +15,8 @@ SamplePool::SamplePool(const SampleSet& set, bool judges, bool searches) : set_(
 /// Takes `count` of the samples that are left: the last of each of as many parts.
 std::vector<size_t> SamplePool::take_evenly(size_t count) {
   std::vector<size_t> taken, left;
-  for (size_t i = 0; i < fitted_.size(); ++i) {
-    const bool ends_part = (i + 1) * count / fitted_.size() > i * count / fitted_.size();
-    (ends_part ? taken : left).push_back(fitted_[i]);
-  }
+  const std::vector<bool> ends = ends_of_parts(count, fitted_.size());
+  for (size_t i = 0; i < fitted_.size(); ++i) (ends[i] ? taken : left).push_back(fitted_[i]);
   fitted_ = std::move(left);
   return taken;
 }

@@ -44,7 +44,7 @@ bool Bound::holds(const Quality& quality) const {
   const auto is_within = [](const std::optional<double>& limit, const std::optional<double>& value,
                             double sign) { return !limit || (value && sign * *value >= sign * *limit); };
   return is_within(min_agreement, quality.agreement(), 1) && is_within(min_sqnr, quality.sqnr_db(), 1) &&
-         is_within(max_drop, quality.drop(), -1);
+         is_within(max_drop, quality.top1.drop(), -1);
 }
 
 std::vector<std::string> most_harmful_first(const PlannedModel& planned,

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "calibration/images/batches.h"
+#include "calibration/images/choose_samples.h"
 #include "core/engine/engine.h"
 #include "core/fusion/output_ending.h"
 #include "core/integer/forms.h"
@@ -60,27 +61,15 @@ std::vector<std::pair<size_t, size_t>> shared_samples(const Quality& a, const Qu
 }  // namespace
 
 std::optional<double> Quality::sqnr_db() const {
-  std::optional<double> worst = Deviation::kMaxDb;
-  for (const Deviation& output : outputs) worst = std::min(worst, output.sqnr_db());
-  return worst;
+  return worst_sqnr_db(outputs);
 }
 
 std::optional<double> Quality::median_sqnr_db() const {
-  if (sample_sqnrs.empty()) return std::nullopt;
-  std::vector<std::optional<double>> sorted = sample_sqnrs;  // what is not known comes first
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  return *middle;
+  return median_of(sample_sqnrs);
 }
 
 std::optional<double> Quality::agreement() const {
   return worst_agreement(tasks);
-}
-
-std::optional<double> Quality::drop() const {
-  if (labelled == 0) return std::nullopt;
-  const double lost = static_cast<double>(reference_right) - static_cast<double>(candidate_right);
-  return 100 * lost / static_cast<double>(labelled);
 }
 
 std::optional<double> Quality::gain_over(const Quality& other) const {
@@ -182,17 +171,16 @@ size_t Validator::samples() const {
 
 void Validator::judge_rows(const Sample& sample, const std::vector<Tensor>& computed, Quality& part,
                            std::vector<std::vector<SampleShare>>& rows) const {
-  const std::optional<size_t> classes = class_output(agreement_.tasks());
+  part.outputs.resize(computed.size());
   for (size_t row = 0; row < sample.labels.size(); ++row) {
-    const std::vector<Tensor> expected = row_of(sample.outputs, row, batch_),
-                              found = row_of(computed, row, batch_);
-    rows.push_back(agreement_.compare(expected, found));
-    if (!sample.labels[row] || !classes) continue;
-    const TaskMeasure& measure = *agreement_.tasks()[*classes].measure;
-    ++part.labelled;
-    part.reference_right += measure.class_of(expected[*classes]) == sample.labels[row];
-    part.candidate_right += measure.class_of(found[*classes]) == sample.labels[row];
+    SampleJudgement judged =
+        judge_sample(agreement_, row_of(sample.outputs, row, batch_), row_of(computed, row, batch_),
+                     {.best_class = sample.labels[row], .truth = {}});
+    for (size_t i = 0; i < judged.outputs.size(); ++i) part.outputs[i].add(judged.outputs[i]);
+    part.top1.add(judged.top1);
+    rows.push_back(std::move(judged.shares));
   }
+  part.sample_sqnrs = {part.sqnr_db()};
 }
 
 void Validator::drop_overflowing(const Graph& graph, const SampleSet& set) {
@@ -211,18 +199,13 @@ void Validator::drop_overflowing(const Graph& graph, const SampleSet& set) {
 Quality Validator::judge_errors(const Sample& sample, const std::vector<Tensor>& computed) const {
   const size_t outputs = computed.size();
   Quality part;
-  part.outputs.resize(outputs);
   std::vector<double>& channels = part.channel_errors.emplace_back();
   std::vector<Tensor> expected = sample.outputs, found = computed;
   agreement_.align(expected, found);
-  std::vector<Tensor> counted = found;
-  agreement_.pass_over(expected, counted);
-  for (size_t i = 0; i < outputs; ++i) {
-    part.outputs[i].add(expected[i], found[i]);
-    for (const double error : errors_[i].channels_of(expected[i], counted[i]))
+  agreement_.pass_over(expected, found);
+  for (size_t i = 0; i < outputs; ++i)
+    for (const double error : errors_[i].channels_of(expected[i], found[i]))
       channels.push_back(error / static_cast<double>(outputs));
-  }
-  part.sample_sqnrs = {part.sqnr_db()};
   part.errors = {std::accumulate(channels.begin(), channels.end(), 0.0)};
   return part;
 }
@@ -254,9 +237,10 @@ Quality Validator::judge(const Graph& network, const Rival& rival) const {
   Engine engine(network, {.kernels = &kernels_});
   Judgement judgement(count);
   for (const size_t part : {count / 4, count / 2}) {
+    const std::vector<bool> ends = ends_of_parts(part, count);
     std::vector<size_t> samples;
     for (size_t i = 0; i < count; ++i)
-      if ((i + 1) * part / count > i * part / count && !judgement[i]) samples.push_back(i);
+      if (ends[i] && !judgement[i]) samples.push_back(i);
     judge_on(samples, engine, judgement);
     Quality early = total(judgement, network);
     if (is_hopeless(early, rival, count)) return early;
@@ -287,9 +271,7 @@ Quality Validator::total(Judgement judgement, const Graph& network) const {
     if (!judgement[s]) continue;
     const Quality& part = judgement[s]->quality;
     quality.judged.push_back(s);
-    quality.labelled += part.labelled;
-    quality.reference_right += part.reference_right;
-    quality.candidate_right += part.candidate_right;
+    quality.top1.add(part.top1);
     quality.sample_sqnrs.push_back(part.sample_sqnrs[0]);
     quality.errors.push_back(part.errors[0]);
     quality.channel_errors.push_back(part.channel_errors[0]);

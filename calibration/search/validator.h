@@ -5,10 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "calibration/search/judgement.h"
 #include "calibration/search/output_error.h"
 #include "calibration/statistics/calibrate.h"
-#include "calibration/tasks/agreement.h"
-#include "calibration/tasks/deviation.h"
 
 namespace quantize {
 
@@ -35,7 +34,7 @@ struct SampleSet {
 
 /// How far a network is from the float network on the held-back samples.
 struct Quality {
-  size_t labelled = 0, reference_right = 0, candidate_right = 0;  // best classes that are the label
+  TopOne top1;
   std::vector<TaskFigures> tasks;  // agreement, in the order of the graph's outputs
   std::vector<Deviation> outputs;  // likewise
   /// Ascending: which of the held-back samples judged it. What follows per sample is in this order.
@@ -51,7 +50,6 @@ struct Quality {
   std::optional<double> sqnr_db() const;         // of the worst output, over all samples; see Deviation
   std::optional<double> median_sqnr_db() const;  // of sample_sqnrs: that of most, whatever one's energy
   std::optional<double> agreement() const;       // percent, of the worst output that has one; see TaskFigures
-  std::optional<double> drop() const;  // of top-1, in points of the labelled samples, if there are any
 
   /// By how much the roots of the errors are lower than another network's on the samples that judged both, on average,
   /// in standard errors of that average: above 0 is better, above 1 is more than chance explains. Of the errors

@@ -146,9 +146,8 @@ PlannedWeights tweaked(const LayerWalk& walk, size_t layer, ChannelMoments exact
 /// Layer by layer, since what a layer computes changes the inputs of those behind it.
 void tweak(PlanMaker& maker, const Recipe&, PlannedModel& planned) {
   LayerWalk walk(planned, maker.options());
-  const size_t all = maker.fitted_count(), count = std::min(all, kSamples);
-  const SampleLoader load = maker.loader();
-  if (walk.layers() == 0 || !walk.load(count, [&](size_t i) { return load(i * all / count); })) return;
+  const size_t count = std::min(maker.fitted_count(), kSamples);
+  if (walk.layers() == 0 || !walk.load(count, maker.loader(count))) return;
   const std::vector<MomentSums> exact = exact_moments(walk, maker.options().threads);
   for (size_t i = 0; i < walk.layers(); ++i) {
     walk.enter(i);

@@ -1,6 +1,7 @@
 // Which samples are used.
 #include "calibration/images/choose_samples.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
 
@@ -49,4 +50,13 @@ TEST_CASE("shards are parts of equal size without a gap", "[samples]") {
       }
     }
   }
+}
+
+TEST_CASE("The last of each part is marked: as many as there are parts, evenly spread") {
+  CHECK(ends_of_parts(2, 6) == std::vector<bool>{false, false, true, false, false, true});
+  CHECK(ends_of_parts(3, 3) == std::vector<bool>{true, true, true});
+  CHECK(ends_of_parts(0, 2) == std::vector<bool>{false, false});
+  const std::vector<bool> uneven = ends_of_parts(4, 11);
+  CHECK(std::count(uneven.begin(), uneven.end(), true) == 4);
+  CHECK(uneven.back());
 }
