@@ -1,5 +1,8 @@
 // CumSum and CumProd: every element with all those before it along an axis; reverse counts from the end, exclusive leaves
 // the element itself out.
+#include <algorithm>
+#include <vector>
+
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 
@@ -24,14 +27,19 @@ void accumulate(const EvaluateContext& context, T start, Combine combine) {
   const bool exclusive = context.node.int_attribute("exclusive", 0) != 0;
   const bool reverse = context.node.int_attribute("reverse", 0) != 0;
   const int64_t n = x.shape[axis], inner = extent_product(x.shape, axis + 1, x.shape.size());
-  for (int64_t column = 0; column < x.size() / std::max<int64_t>(n, 1); ++column) {
-    const int64_t first = column / inner * n * inner + column % inner;
-    T sum = start;
+  std::vector<T> sums(static_cast<size_t>(inner));
+  for (int64_t begin = 0; begin < x.size(); begin += n * inner) {
+    std::fill(sums.begin(), sums.end(), start);
     for (int64_t k = 0; k < n; ++k) {
-      const int64_t i = first + (reverse ? n - 1 - k : k) * inner;
-      const T next = static_cast<T>(combine(sum, x.as<T>()[i]));
-      context.outputs[0].as<T>()[i] = exclusive ? sum : next;
-      sum = next;
+      const int64_t row = begin + (reverse ? n - 1 - k : k) * inner;
+      const T* from = x.as<T>() + row;
+      T* to = context.outputs[0].as<T>() + row;
+      for (int64_t i = 0; i < inner; ++i) {
+        T& sum = sums[static_cast<size_t>(i)];
+        const T next = static_cast<T>(combine(sum, from[i]));
+        to[i] = exclusive ? sum : next;
+        sum = next;
+      }
     }
   }
 }

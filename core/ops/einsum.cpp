@@ -1,4 +1,6 @@
 // Einsum: products of operands, summed over the letters that the result does not have.
+#include "core/ops/einsum.h"
+
 #include <algorithm>
 #include <map>
 
@@ -14,12 +16,6 @@ namespace {
 /// A letter, or one axis of an ellipsis, counted from the right: kEllipsis + 0 is the last.
 using Label = int;
 constexpr Label kEllipsis = 256;
-
-/// The labels of each operand and of the result.
-struct Equation {
-  std::vector<std::vector<Label>> operands;
-  std::vector<Label> result;
-};
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -67,7 +63,9 @@ std::string implied_result(const std::string& terms) {
   return result;
 }
 
-Equation read_equation(const Node& node, const std::vector<size_t>& ranks) {
+}  // namespace
+
+EinsumEquation read_equation(const Node& node, const std::vector<size_t>& ranks) {
   std::string text = node.string_attribute("equation", "");
   text.erase(std::remove(text.begin(), text.end(), ' '), text.end());
   const size_t arrow = text.find("->");
@@ -76,7 +74,7 @@ Equation read_equation(const Node& node, const std::vector<size_t>& ranks) {
   const std::vector<std::string> terms = split(left);
   require(terms.size() == ranks.size(), "Einsum has " + std::to_string(terms.size()) + " terms for " +
                                             std::to_string(ranks.size()) + " operands");
-  Equation equation;
+  EinsumEquation equation;
   size_t widest = 0;
   for (size_t i = 0; i < terms.size(); ++i) {
     const size_t letters = letters_in(terms[i]);
@@ -95,8 +93,10 @@ Equation read_equation(const Node& node, const std::vector<size_t>& ranks) {
   return equation;
 }
 
+namespace {
+
 /// The extent of each label. An axis of extent 1 repeats.
-std::map<Label, int64_t> extents_of(const Equation& equation, const std::vector<Shape>& shapes) {
+std::map<Label, int64_t> extents_of(const EinsumEquation& equation, const std::vector<Shape>& shapes) {
   std::map<Label, int64_t> extents;
   for (size_t i = 0; i < shapes.size(); ++i)
     for (size_t axis = 0; axis < shapes[i].size(); ++axis) {
@@ -128,7 +128,7 @@ void infer(InferContext& context) {
   }
   std::optional<Shape> y;
   if (shapes.size() == context.input_count()) {
-    const Equation equation = read_equation(context.node, ranks_of(shapes));
+    const EinsumEquation equation = read_equation(context.node, ranks_of(shapes));
     const auto extents = extents_of(equation, shapes);
     y.emplace();
     for (const Label label : equation.result) y->push_back(extents.at(label));
@@ -137,7 +137,7 @@ void infer(InferContext& context) {
 }
 
 /// Labels in the order of the loops: those of the result, then those that are summed over.
-std::vector<Label> loop_labels(const Equation& equation, const std::map<Label, int64_t>& extents) {
+std::vector<Label> loop_labels(const EinsumEquation& equation, const std::map<Label, int64_t>& extents) {
   std::vector<Label> labels = equation.result;
   for (const auto& [label, extent] : extents)
     if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
@@ -158,7 +158,7 @@ Shape loop_strides(const std::vector<Label>& loops, const std::vector<Label>& ow
 void evaluate(const EvaluateContext& context) {
   std::vector<Shape> shapes;
   for (const TensorView& input : context.inputs) shapes.emplace_back(input.shape.begin(), input.shape.end());
-  const Equation equation = read_equation(context.node, ranks_of(shapes));
+  const EinsumEquation equation = read_equation(context.node, ranks_of(shapes));
   const auto extents = extents_of(equation, shapes);
   const std::vector<Label> loops = loop_labels(equation, extents);
   Shape space;

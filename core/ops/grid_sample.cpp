@@ -131,15 +131,33 @@ AxisTaps taps_of(const Axis& axis, double place) {
   return taps;
 }
 
-/// The sum over all combinations of taps, axis by axis.
-template <typename T>
-double blend(const T* x, const std::vector<AxisTaps>& taps, size_t axis) {
-  if (axis == taps.size()) return static_cast<double>(*x);
-  double sum = 0;
-  for (int t = 0; t < taps[axis].count; ++t)
-    sum += taps[axis].weight[t] * blend(x + taps[axis].offset[t], taps, axis + 1);
-  return sum;
-}
+/// The elements that a place reads over all axes: every combination of the taps of each.
+struct Taps {
+  std::vector<int64_t> offset;
+  std::vector<double> weight;
+
+  void combine(const std::vector<AxisTaps>& axes) {
+    offset.assign(1, 0);
+    weight.assign(1, 1);
+    for (const AxisTaps& axis : axes) {
+      const size_t before = offset.size();
+      for (int t = 0; t < axis.count; ++t)
+        for (size_t i = 0; i < before; ++i) {
+          offset.push_back(offset[i] + axis.offset[t]);
+          weight.push_back(weight[i] * axis.weight[t]);
+        }
+      offset.erase(offset.begin(), offset.begin() + static_cast<std::ptrdiff_t>(before));
+      weight.erase(weight.begin(), weight.begin() + static_cast<std::ptrdiff_t>(before));
+    }
+  }
+
+  template <typename T>
+  T blend(const T* x) const {
+    double sum = 0;
+    for (size_t i = 0; i < offset.size(); ++i) sum += weight[i] * static_cast<double>(x[offset[i]]);
+    return static_cast<T>(sum);
+  }
+};
 
 template <typename T, typename G>
 void sample(const EvaluateContext& context) {
@@ -149,6 +167,7 @@ void sample(const EvaluateContext& context) {
   const Shape strides = strides_of(image);
   const int64_t pixels = element_count(image), places = extent_product(grid.shape, 1, grid.shape.size() - 1);
   std::vector<AxisTaps> taps(image.size());
+  Taps all;
   for (int64_t n = 0; n < x.shape[0]; ++n)
     for (int64_t p = 0; p < places; ++p) {
       const G* coordinates = grid.as<G>() + (n * places + p) * static_cast<int64_t>(image.size());
@@ -156,10 +175,11 @@ void sample(const EvaluateContext& context) {
         const Axis axis{image[a], strides[a], options};
         taps[a] = taps_of(axis, axis.place(static_cast<double>(coordinates[image.size() - 1 - a])));
       }
+      all.combine(taps);
       for (int64_t c = 0; c < x.shape[1]; ++c) {
         const int64_t channel = n * x.shape[1] + c;
         context.outputs[0].as<T>()[channel * places + p] =
-            pixels == 0 ? T(0) : static_cast<T>(blend(x.as<T>() + channel * pixels, taps, 0));
+            pixels == 0 ? T(0) : all.blend(x.as<T>() + channel * pixels);
       }
     }
 }

@@ -182,8 +182,11 @@ class Recurrent {
     for (const MutableTensorView& y : context_.outputs)
       if (y) std::fill_n(y.as<float>(), y.size(), 0.0f);
     const bool reverse = context_.node.string_attribute("direction", "forward") == "reverse";
-    for (int64_t d = 0; d < e_.directions; ++d)
+    for (int64_t d = 0; d < e_.directions; ++d) {
+      input_columns_ = by_column(kWeights, e_.inputs, d);
+      state_columns_ = by_column(kRecurrence, e_.hidden, d);
       for (int64_t b = 0; b < e_.batch; ++b) run_direction(d, b, reverse || d == 1);
+    }
   }
 
  private:
@@ -194,7 +197,7 @@ class Recurrent {
       const int64_t step = reverse ? length - 1 - s : s;
       const float* x = context_.inputs[kX].as<float>() + e_.x_place(step, b);
       const std::vector<float> seen = rounds_state_ ? rounded(h) : h;
-      Step now{products(kWeights, x, e_.inputs, d), products(kRecurrence, seen.data(), e_.hidden, d), &h, &c};
+      Step now{products(kWeights, x, d), products(kRecurrence, seen.data(), d), &h, &c};
       if (cell_.gates == 4)
         lstm(now, d);
       else if (cell_.gates == 3)
@@ -231,17 +234,26 @@ class Recurrent {
       std::copy(state.begin(), state.end(), context_.outputs[output].as<float>() + e_.state_place(d, b));
   }
 
-  /// weights * x + bias; the first half of the bias belongs to the input, the second to the state.
-  std::vector<float> products(size_t weights, const float* x, int64_t size, int64_t d) const {
+  /// The weights of a direction by column: a product is a sum of columns, many rows side by side.
+  std::vector<float> by_column(size_t weights, int64_t size, int64_t d) const {
     const int64_t rows = cell_.gates * e_.hidden;
     const float* w = context_.inputs[weights].as<float>() + d * rows * size;
-    std::vector<float> y(static_cast<size_t>(rows));
-    for (int64_t i = 0; i < rows; ++i) {
-      float sum = 0;
-      for (int64_t k = 0; k < size; ++k) sum += w[i * size + k] * x[k];
-      if (context_.input(kBias))
-        sum += context_.inputs[kBias].as<float>()[(2 * d + (weights == kWeights ? 0 : 1)) * rows + i];
-      y[static_cast<size_t>(i)] = sum;
+    std::vector<float> columns(static_cast<size_t>(rows * size));
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t k = 0; k < size; ++k) columns[static_cast<size_t>(k * rows + i)] = w[i * size + k];
+    return columns;
+  }
+
+  /// weights * x + bias; the first half of the bias belongs to the input, the second to the state.
+  std::vector<float> products(size_t weights, const float* x, int64_t d) const {
+    const int64_t rows = cell_.gates * e_.hidden, size = weights == kWeights ? e_.inputs : e_.hidden;
+    const float* column = (weights == kWeights ? input_columns_ : state_columns_).data();
+    std::vector<float> y(static_cast<size_t>(rows), 0.0f);
+    for (int64_t k = 0; k < size; ++k, column += rows)
+      for (int64_t i = 0; i < rows; ++i) y[static_cast<size_t>(i)] += column[i] * x[k];
+    if (context_.input(kBias)) {
+      const float* bias = context_.inputs[kBias].as<float>() + (2 * d + (weights == kWeights ? 0 : 1)) * rows;
+      for (int64_t i = 0; i < rows; ++i) y[static_cast<size_t>(i)] += bias[i];
     }
     return y;
   }
@@ -291,7 +303,7 @@ class Recurrent {
     } else {
       std::vector<float> seen(hidden);
       for (size_t i = 0; i < hidden; ++i) seen[i] = reset[i] * (*step.h)[i];
-      const std::vector<float> all = products(kRecurrence, seen.data(), e_.hidden, d);
+      const std::vector<float> all = products(kRecurrence, seen.data(), d);
       std::copy(all.begin() + static_cast<std::ptrdiff_t>(2 * hidden), all.end(), state.begin());
     }
     for (size_t i = 0; i < hidden; ++i) {
@@ -311,6 +323,7 @@ class Recurrent {
   std::vector<Function> functions_;
   float clip_;
   bool reset_after_, couples_;
+  std::vector<float> input_columns_, state_columns_;  // of the direction that runs
 };
 
 template <const Cell& kCell>

@@ -51,6 +51,11 @@ void lower_opset(Graph& graph);
 /// Requires: infer_shapes ran; afterwards shapes must be inferred and constants folded again.
 void plain_forms(Graph& graph);
 
+/// Replaces every Einsum of two f32 operands that sums over labels of both by a MatMul, with Transpose and Reshape
+/// around it. Left alone: a label that repeats, or is summed in one operand alone; labels of unknown extents
+/// that would have to become one axis. Requires: infer_shapes ran; afterwards shapes must be inferred again.
+void einsum_to_matmul(Graph& graph);
+
 /// Removes nodes that change nothing: Identity, Dropout, Cast to the same type, Reshape to the same shape,
 /// ... Graph outputs keep their names. Requires: infer_shapes ran.
 void remove_no_ops(Graph& graph);

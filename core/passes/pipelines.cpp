@@ -26,6 +26,7 @@ Graph open_model(const Graph& source, int64_t min_opset) {
       upgrade,                 // every node is of the opset that is asked for
       lower_opset,             // no opset above 21 that nothing needs
       plain_forms,             // no node has a form that integer operators or runtimes would misread
+      einsum_to_matmul,        // a product of matrices is a MatMul
       infer_and_fold_reals,    // as before the upgrade
       remove_no_ops,           // every node changes its input
       fold_pads,               // Conv and pooling read unpadded inputs where they can pad by themselves
