@@ -66,10 +66,14 @@ void warn_of_output(const OutputComparison& output, size_t samples, Diagnostics&
                      "': check the preprocessing, or name another --task");
 }
 
-void explain(const Comparison& comparison, Console& console) {
-  for (const OutputComparison& output : comparison.outputs)
+void explain(const VerifyFacts& facts, Console& console) {
+  for (const OutputComparison& output : facts.comparison.outputs) {
     console.explain("output '" + output.name + "': " + name_of(output.figures.task) + ", " +
                     output.figures.task.reason);
+    for (const WorstSample& sample : output.figures.worst)
+      console.explain("output '" + output.name + "', among the worst: " + facts.sample_name(sample.sample) +
+                      ", likeness " + format_fixed(sample.likeness, 4));
+  }
 }
 
 std::string describe(const std::string& file, const Graph& graph) {
@@ -167,7 +171,6 @@ Report verify(const VerifyOptions& options, Console& console) {
     compared.progress = [&](size_t done, size_t of) { progress.update(done, of); };
     facts.comparison = compare(reference, candidate, batches, compared);
   }
-  explain(facts.comparison, console);
   if (options.layers) {
     console.explain("layers: once more, without fusion, on at most " + std::to_string(kMostLayerSamples) +
                     " samples");
@@ -181,6 +184,7 @@ Report verify(const VerifyOptions& options, Console& console) {
                        "the SQNR of all samples is mostly theirs and the median is not"))
     console.diagnostics.warn(std::move(warning));
   facts.sample_name = [&](size_t s) { return samples.source.name(s); };
+  explain(facts, console);
   facts.skipped_images = samples.source.bad_images().size();
   for (const std::string& warning : facts.comparison.warnings) console.diagnostics.warn(warning);
   for (const OutputComparison& output : facts.comparison.outputs)

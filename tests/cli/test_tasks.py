@@ -69,6 +69,8 @@ class Boxes(Case):
         text = self.run_program("verify", "a.onnx", "b.onnx", "--images", "samples").stdout
         self.assertRegex(text, r"66\.67 % of the boxes of both models.*missed 3, extra 0")
         self.assertRegex(text, r"worst +0\.npy \(0\.667\)")
+        told = self.run_program("verify", "a.onnx", "b.onnx", "--images", "samples", "--verbose").stderr
+        self.assertRegex(told, r"among the worst: 2\.npy, likeness 0\.6667")
 
     def test_average_precision_with_labels(self):
         self.coco()
