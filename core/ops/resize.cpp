@@ -144,10 +144,13 @@ void infer(InferContext& context) {
       for (size_t i = 0; i < axes.size(); ++i) (*y)[i] = axes[i].out;
     } else if (request.known) {
       check(request);
+      const bool is_stretched =
+          context.node.string_attribute("keep_aspect_ratio_policy", "stretch") == "stretch";
       for (size_t i = 0; i < request.axes.size(); ++i) {
         const int64_t extent = (*x)[request.axes[i]];
         if (!request.scales.empty() && extent != kUnknownDim)
           (*y)[request.axes[i]] = scaled(extent, request.scales[i]);
+        if (!request.sizes.empty() && is_stretched) (*y)[request.axes[i]] = request.sizes[i];
       }
     }
   }

@@ -44,7 +44,7 @@ void lower_opset(Graph& graph);
 ///
 ///   Pad, Resize   pads, sizes, scales and regions for all axes in place of `axes`, computed operands included;
 ///                 the shape of a CenterCropPad, too
-///   pools         no `dilations` of 1, no `ceil_mode` without effect, no `auto_pad` of dilated windows
+///   pools         no `dilations` of 1, no `ceil_mode` without effect, no `auto_pad` of dilated or distant windows
 ///   MatMul        no axes of extent 1 in front of the weights
 ///
 /// Left alone: computed `axes`, and sizes that keep the aspect ratio where scales do not lead to them.

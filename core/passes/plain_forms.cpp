@@ -195,10 +195,11 @@ void drop_ceil_mode(Node& pool, const Window& window) {
     pool.attributes.erase("ceil_mode");
 }
 
-/// Pads as numbers where windows are dilated: ONNX Runtime finds those of auto_pad as if they were not.
+/// Pads as numbers where ONNX Runtime does not find those of auto_pad: it takes dilated windows for others, and refuses
+/// steps that leave elements out in a pool of codes.
 void drop_auto_pad(Node& pool, const Window& window) {
-  const auto is_dilated = [](const WindowAxis& axis) { return axis.dilation > 1; };
-  if (pool.has_attribute("auto_pad") && std::any_of(window.axes.begin(), window.axes.end(), is_dilated))
+  const auto is_lost = [](const WindowAxis& axis) { return axis.dilation > 1 || axis.stride > axis.kernel; };
+  if (pool.has_attribute("auto_pad") && std::any_of(window.axes.begin(), window.axes.end(), is_lost))
     write_pads(pool, window, [](const WindowAxis& axis) { return axis.pad_end; });
 }
 

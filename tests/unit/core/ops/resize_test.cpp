@@ -1,6 +1,7 @@
 // Resize. Expected numbers were computed with ONNX Runtime 1.32.
 #include <catch2/catch.hpp>
 
+#include "core/passes/passes.h"
 #include "tests/support/graph_builder.h"
 
 using namespace quantize;
@@ -41,6 +42,20 @@ TEST_CASE("Resize copies an axis of scale 1, whatever the region and the coordin
                       {"nearest_mode", std::string("ceil")},
                       {"coordinate_transformation_mode", std::string("tf_half_pixel_for_nn")}},
                      {}, {1, 1, 1, 1}, 11) == Floats{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("Resize to constant sizes makes them of extents that are not known", "[resize]") {
+  GraphBuilder b(18);
+  const ValueId x = b.input("x", {kUnknownDim, 3, kUnknownDim, 5});
+  const ValueId sizes = b.ints("sizes", {7, 9}), none = kNoValue;
+  const std::string policy = GENERATE("stretch", "not_larger");
+  const ValueId y = b.node("Resize", {x, none, none, sizes},
+                           {{"axes", std::vector<int64_t>{2, 3}}, {"keep_aspect_ratio_policy", policy}});
+  Graph graph = b.build({y});
+  infer_shapes(graph);
+  const bool is_stretched = policy == "stretch";
+  CHECK(*graph.value(y).shape ==
+        Shape{kUnknownDim, 3, is_stretched ? 7 : kUnknownDim, is_stretched ? 9 : kUnknownDim});
 }
 
 TEST_CASE("Resize takes a position within 1e-6 of the middle for the middle", "[resize]") {
