@@ -414,8 +414,8 @@ def report(options, seed, found):
 # Networks of longer runs that found a fault: a cropping Resize of codes, an output that is listed twice, a QGemm with a matrix to add,
 # a bias in front of rows of zeros.
 FOUND_FAULTS = [50142, 60324, 60812, 70050, 70193]
-# Of the second drawing: a call of a function in a branch, a value without elements.
-MORE_FAULTS = [1000046, 2000334]
+# Of the second drawing: a call of a function in a branch, values without elements.
+MORE_FAULTS = [1000046, 1000297, 2000334]
 
 
 def seeds_of(text):
