@@ -19,8 +19,9 @@ Tensor part_of(const Tensor& tensor, size_t axis, size_t i, size_t parts) {
   size_t outer = 1;
   for (size_t a = 0; a < axis; ++a) outer *= static_cast<size_t>(shape[a]);
   Tensor result(tensor.dtype(), shape);
+  if (result.size() == 0) return result;
   const size_t bytes = result.byte_size() / outer;
-  for (size_t o = 0; o < outer && bytes != 0; ++o)
+  for (size_t o = 0; o < outer; ++o)
     std::memcpy(static_cast<std::byte*>(result.mutable_bytes()) + o * bytes,
                 static_cast<const std::byte*>(tensor.bytes()) + (o * parts + i) * bytes, bytes);
   return result;

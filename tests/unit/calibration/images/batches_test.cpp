@@ -41,6 +41,13 @@ TEST_CASE("A row of a batch lies along the first extent, else along the second; 
   CHECK(equal(row_of(outputs, 0, 1)[0], outputs[0]));
 }
 
+TEST_CASE("A row of an output without elements has none either") {
+  const std::vector<Tensor> outputs{Tensor(DataType::kF32, {0, 2}), Tensor(DataType::kF32, {2, 0})};
+  const std::vector<Tensor> row = row_of(outputs, 1, 2);
+  CHECK(row[0].shape() == Shape{0, 1});
+  CHECK(row[1].shape() == Shape{1, 0});
+}
+
 TEST_CASE("Floats become codes where the model takes codes, whatever became of its constants since") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 2}, DataType::kU8), plain = b.input("plain", {1, 2});
