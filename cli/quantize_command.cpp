@@ -3,6 +3,7 @@
 #include "cli/quantize_command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -82,16 +83,16 @@ std::string target_of(const QuantizeFlags& flags) {
 
 // Everything that can be wrong with the options is said before the long work starts.
 void check_flags(const QuantizeFlags& flags) {
-  if (flags.bound && flags.samples.path.empty())
+  if (flags.bound && flags.samples.paths.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 "--min-agreement, --min-sqnr and --max-drop are measured on images; give --calib");
   const bool statistics_exist = !flags.statistics.empty() && fs::exists(flags.statistics);
-  if (flags.samples.path.empty() && !statistics_exist)
+  if (flags.samples.paths.empty() && !statistics_exist)
     throw Error(ErrorKind::kInvalidArgument,
                 "--calib is required: a folder with images like those the model will see");
-  if (flags.samples.path.empty() && !flags.labels.file.empty())
+  if (flags.samples.paths.empty() && !flags.labels.file.empty())
     throw Error(ErrorKind::kInvalidArgument, "--labels are of the images of --calib; give both");
-  if (flags.samples.path.empty() &&
+  if (flags.samples.paths.empty() &&
       (flags.samples.samples || flags.samples.seed || !flags.samples.shard.empty()))
     throw Error(
         ErrorKind::kInvalidArgument,
@@ -101,8 +102,10 @@ void check_flags(const QuantizeFlags& flags) {
 // The files that are read, as far as they exist.
 std::vector<fs::path> read_files(const QuantizeFlags& flags) {
   std::vector<fs::path> inputs = {flags.model};
-  for (const std::string& file : {flags.samples.path, flags.samples.preprocess, flags.scheme.overrides,
-                                  flags.labels.file, flags.statistics})
+  std::vector<std::string> named = paths_in(flags.samples);
+  named.insert(named.end(),
+               {flags.samples.preprocess, flags.scheme.overrides, flags.labels.file, flags.statistics});
+  for (const std::string& file : named)
     if (!file.empty() && fs::exists(file)) inputs.push_back(file);
   return inputs;
 }
@@ -143,16 +146,19 @@ std::map<std::string, std::string> preprocessing_in(const StatisticsTable& table
 Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   StatisticsTable table = load_statistics(flags.statistics);
   std::optional<PreprocessChoice> choice;
-  if (flags.samples.preprocess != "auto")
-    choice = given_preprocess(flags.samples.preprocess, sample_inputs(graph).front());
-  with_context(
-      [&] { return flags.statistics; },
-      [&] {
-        check_origin(table, fingerprint(graph), choice ? to_json(choice->preprocess) : table.preprocessing);
-        if (choice || table.preprocessing.empty()) return;
-        choice = kept_preprocess(preprocessing_in(table), image_input_of(sample_inputs(graph).front()));
-        choice->evidence.insert(choice->evidence.begin(), "as in '" + flags.statistics + "'");
-      });
+  std::vector<ImageInput> inputs;  // that took images, if any did
+  if (!table.preprocessing.empty() || flags.samples.preprocess != "auto")
+    inputs = inputs_in(table.preprocessing, sample_inputs(graph));
+  if (flags.samples.preprocess != "auto" && !inputs.empty())
+    choice = given_preprocess(flags.samples.preprocess, inputs);
+  with_context([&] { return flags.statistics; },
+               [&] {
+                 check_origin(table, fingerprint(graph),
+                              choice ? settings_json(*choice) : table.preprocessing);
+                 if (choice || table.preprocessing.empty()) return;
+                 choice = kept_preprocess(preprocessing_in(table), inputs);
+                 choice->evidence.insert(choice->evidence.begin(), "as in '" + flags.statistics + "'");
+               });
   Learned learned;
   learned.statistics = std::move(table);
   learned.preprocessing = std::move(choice);
@@ -243,7 +249,7 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
   if (known) learned = read_statistics(flags, graph);
   learned.read = known;
-  if (flags.samples.path.empty()) {
+  if (flags.samples.paths.empty()) {
     warn_of_guess(learned.preprocessing, console.diagnostics);
     warn_of_missing(flags, learned.statistics, console);
     return learned;
@@ -362,6 +368,13 @@ Graph open_source(const QuantizeFlags& flags, Console& console) {
   return source;
 }
 
+void warn_of_input_type(const QuantizeFlags& flags, const Graph& source, Diagnostics& diagnostics) {
+  const bool any_float = std::any_of(source.inputs.begin(), source.inputs.end(),
+                                     [&](ValueId id) { return source.value(id).dtype == DataType::kF32; });
+  if (flags.input_type == "u8" && !any_float)
+    diagnostics.warn("--input-type u8 has no effect: no input of the model takes floats; leave it out");
+}
+
 Graph make_ready(const QuantizeFlags& flags, const Graph& source, Console& console) {
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
@@ -391,6 +404,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
     throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
 
   const Graph source = open_source(flags, console);
+  warn_of_input_type(flags, source, console.diagnostics);
   const Graph graph = make_ready(flags, source, console);
   const std::vector<Selector> selectors =
       look_up_selectors(source, graph, find_target(target_of(flags)), scheme, console);
@@ -416,6 +430,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                           .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
                           .bytes_before = bytes_of_model(flags.model, source),
                           .bytes_after = bytes,
+                          .places = places_text(flags.samples, source),
                           .statistics = flags.statistics,
                           .statistics_read = learned.read,
                           .chosen = chosen,

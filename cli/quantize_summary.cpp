@@ -71,8 +71,8 @@ std::string recipe(const ChosenPlan& chosen) {
 
 std::string next(const QuantizeFacts& facts) {
   if (!facts.bytes_after)
-    return "ask for less, or see what harms: quantize sensitivity " + facts.model + " --calib FOLDER";
-  return "quantize verify " + facts.model + " " + facts.output + " --images FOLDER [--labels FILE]";
+    return "ask for less, or see what harms: quantize sensitivity " + facts.model + " " + facts.places;
+  return "quantize verify " + facts.model + " " + facts.output + " " + facts.places + " [--labels FILE]";
 }
 
 std::string put_back(const std::vector<std::string>& names) {

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "calibration/images/batches.h"
+#include "calibration/images/file_kind.h"
 #include "calibration/search/input_codes.h"
 #include "calibration/tasks/agreement.h"
 #include "cli/console.h"
@@ -69,17 +70,6 @@ struct Prediction {
   std::vector<double> scores;
 };
 
-// The model input that "NAME=FILE" names, or kNoValue for the path of a file or folder.
-ValueId named_input(const Graph& model, const std::string& argument) {
-  for (const ValueId id : model.inputs)
-    if (argument.starts_with(model.value(id).name + "=")) return id;
-  if (argument.find('=') == std::string::npos || fs::exists(argument)) return kNoValue;
-  std::vector<std::string> names;
-  for (const ValueId id : model.inputs) names.push_back("'" + model.value(id).name + "'");
-  throw Error(ErrorKind::kInvalidArgument,
-              "'" + argument + "' names no input of the model; its inputs are " + join(names, ", "));
-}
-
 Tensor load_tensor(const std::string& file, const Value& input) {
   Tensor tensor = file.ends_with(".pb") ? load_tensor_proto(file) : NpyArray::open(file).all();
   check_fits(file, tensor.dtype(), tensor.shape(), input);
@@ -98,15 +88,7 @@ Result run_once(const Runner& runner, std::string sample, const std::vector<Tens
   return result;
 }
 
-// Values for inputs that no node reads: accepted, as by other runtimes, and not used.
-void drop_unread(std::vector<std::string>& arguments, const Graph& model, Diagnostics& diagnostics) {
-  for (const UnreadInput& unread : model.info.unread_inputs)
-    if (std::erase_if(arguments,
-                      [&](const std::string& text) { return text.starts_with(unread.name + "="); }) != 0)
-      diagnostics.warn("the input '" + unread.name + "' has no effect: no output depends on it");
-}
-
-// All INPUTs are NAME=FILE: one run.
+// All INPUTs are NAME=FILE of a whole tensor each: one run.
 Result run_named(const Runner& runner) {
   const std::vector<std::string>& arguments = runner.options.inputs;
   const Graph& model = runner.graph();
@@ -119,6 +101,7 @@ Result run_named(const Runner& runner) {
     const Value& input = model.value(id);
     const size_t i =
         static_cast<size_t>(std::find(model.inputs.begin(), model.inputs.end(), id) - model.inputs.begin());
+    if (inputs[i]) throw Error(ErrorKind::kInvalidArgument, "the input '" + input.name + "' is given twice");
     inputs[i] = load_tensor(argument.substr(input.name.size() + 1), input);
   }
   for (size_t i = 0; i < inputs.size(); ++i)
@@ -138,10 +121,16 @@ using Inputs = std::vector<std::unique_ptr<Input>>;
 
 // Before anything is run: the preprocessing may be found by running the model, which must be whole for that.
 Inputs open_inputs(const RunOptions& options, const Graph& model, Console& console) {
+  std::vector<std::vector<std::string>> places;
+  if (named_input(model, options.inputs.front()) != kNoValue)
+    places.push_back(options.inputs);
+  else
+    for (const std::string& path : options.inputs) places.push_back({path});
   Inputs inputs;
-  for (const std::string& path : options.inputs) {
+  for (const std::vector<std::string>& paths : places) {
+    const std::string path = join(paths, "', '");
     SampleFlags flags = options.samples;
-    flags.path = path;
+    flags.paths = paths;
     inputs.emplace_back(new Input{path, open_samples(flags, model, options.engine, console)});
     const Samples& samples = inputs.back()->samples;
     console.explain("'" + path + "': " + format_plural(samples.source.count(), "sample") +
@@ -369,6 +358,16 @@ std::string predictions_text(const std::vector<Prediction>& predictions, const S
   return "\n" + best.text(style);
 }
 
+// True if all INPUTs are NAME=FILE of tensors, which may be of any batch. Images, archives and folders are samples.
+bool are_named_tensors(const RunOptions& options, const Graph& model) {
+  return std::all_of(options.inputs.begin(), options.inputs.end(), [&](const std::string& argument) {
+    const ValueId id = named_input(model, argument);
+    if (id == kNoValue) return false;
+    const fs::path file = argument.substr(model.value(id).name.size() + 1);
+    return !fs::is_directory(file) && is_tensor_name(file) && ending_of(file) != ".npz";
+  });
+}
+
 Report run(RunOptions options, Console& console) {
   Graph model = load_model(options.model, options.input_shapes, options.engine, console.diagnostics);
   drop_unread(options.inputs, model, console.diagnostics);
@@ -377,7 +376,7 @@ Report run(RunOptions options, Console& console) {
     check_file_names(model);
   }
   // Several samples have a thread each; a single one has them all.
-  const bool named = options.inputs.empty() || named_input(model, options.inputs.front()) != kNoValue;
+  const bool named = are_named_tensors(options, model);
   const bool single = named || (options.inputs.size() == 1 && !fs::is_directory(options.inputs.front()));
   console.explain(options.model + ": " + format_plural(model.nodes.size(), "node") + ", opset " +
                   std::to_string(model.opset()) +
@@ -410,7 +409,7 @@ CommandBody define(CLI::App& app) {
   const auto options = std::make_shared<RunOptions>();
   app.add_option("MODEL.onnx", options->model, "FP32, QDQ or int8")->required();
   app.add_option("INPUT", options->inputs,
-                 "image, tensor file or folder of them, or NAME=FILE.npy for each input")
+                 "image, tensor file or folder of them, or NAME=FILE for each input")
       ->required()
       ->expected(1, -1);
   app.add_option("-o,--output", options->folder, "writes FOLDER/<output>.npy")->type_name("FOLDER");

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <filesystem>
 
 #include "calibration/images/batches.h"
 #include "calibration/images/preprocess_file.h"
@@ -37,9 +38,44 @@ void parse_shard(const std::string& text, SampleOptions& options) {
                 "--shard '" + text + "' is not of the form I/N with I from 0 to N - 1, such as 0/4");
 }
 
-SampleOptions sample_options(const SampleFlags& flags) {
+// What is wrong whatever the model's inputs are called.
+void check_places(const SampleFlags& flags) {
+  if (flags.paths.size() < 2) return;
+  for (const std::string& path : flags.paths)
+    if (path.find('=') == std::string::npos)
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          "'" + path + "' is one of several places of samples, but not for which input: give NAME=" + path);
+}
+
+// Errors: Error(kInvalidArgument) if the paths are neither one nor one for each input of the model.
+void set_paths(const SampleFlags& flags, const Graph& model, SampleOptions& options,
+               Diagnostics& diagnostics) {
+  std::vector<std::string> paths = flags.paths;
+  drop_unread(paths, model, diagnostics);
+  if (paths.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                "no samples are given for the model's input '" + model.value(model.inputs.at(0)).name + "'");
+  for (const std::string& path : paths) {
+    const ValueId id = named_input(model, path);
+    if (id == kNoValue && paths.size() == 1) {
+      options.path = path;
+      return;
+    }
+    if (id == kNoValue)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "'" + path + "' is one of several places of samples, but says no input: give '" +
+                      model.value(model.inputs[0]).name + "=" + path + "'");
+    const std::string& name = model.value(id).name;
+    if (!options.by_input.try_emplace(name, path.substr(name.size() + 1)).second)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "the input '" + name + "' is given twice; give one folder or file for each input");
+  }
+}
+
+SampleOptions sample_options(const SampleFlags& flags, const Graph& model, Diagnostics& diagnostics) {
   SampleOptions options;
-  options.path = flags.path;
+  set_paths(flags, model, options, diagnostics);
   options.samples = flags.samples;
   options.seed = flags.seed;
   options.first = flags.first;
@@ -55,10 +91,10 @@ SampleOptions sample_options(const SampleFlags& flags) {
 
 // Our own models say how they want their images, so that nothing has to be tried on the network.
 PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model, const SampleList& list,
-                                   const EngineOptions& engine, const SampleLabels& labels) {
-  if (flags.preprocess != "auto") return given_preprocess(flags.preprocess, sample_inputs(model).front());
+                                   GuessOptions options, const SampleLabels& labels) {
+  if (flags.preprocess != "auto")
+    return given_preprocess(flags.preprocess, image_inputs(sample_inputs(model), list));
   const bool described = model.info.metadata.contains(kPreprocessKey);
-  GuessOptions options{engine.thread_count(), {&engine.kernels(), {}}, {}};
   if (!labels.empty()) options.label = [&](const std::string& sample) { return label_of(labels, sample); };
   return choose_preprocess(model, described ? model : open_model(model, kMinOutputOpset), list, options);
 }
@@ -66,7 +102,7 @@ PreprocessChoice decide_preprocess(const SampleFlags& flags, const Graph& model,
 // Images become floats first, also for a model that takes 8-bit pixels (InputCodes turns them into these),
 // and one at a time, also for a model of a fixed batch. Shapes behind the inputs are those of the file no
 // more.
-Graph for_single_images(const Graph& original) {
+Graph for_single_images(const Graph& original, const SampleList& list) {
   Graph model = original;
   const std::vector<Value> inputs = sample_inputs(original);
   if (fixed_batch(original) > 1)
@@ -76,17 +112,28 @@ Graph for_single_images(const Graph& original) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const ValueId id = model.inputs[i];
     model.value(id).shape = inputs[i].shape;
-    if (dequantization_of(model, id)) model.value(id).dtype = DataType::kF32;
+    if (list.images[i] && dequantization_of(model, id)) model.value(id).dtype = DataType::kF32;
   }
   return model;
+}
+
+void warn_of_filling(size_t samples, int64_t batch, Diagnostics& diagnostics) {
+  const auto rows = static_cast<size_t>(batch);
+  if (samples % rows == 0) return;
+  diagnostics.warn("the model takes batches of " + std::to_string(rows) + ": the last batch of " +
+                   format_plural(samples, "sample") + " is filled up by repeating " +
+                   std::to_string(rows - samples % rows) + " of its own, whose outputs do not count");
 }
 
 }  // namespace
 
 void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
-  app.add_option(flags.path_option, flags.path, "folder or file: images, or .npy .npz .pb tensors")
+  app.add_option(flags.path_option, flags.paths,
+                 "folder or file: images, .npy .npz .pb tensors; or NAME=PATH per input")
       ->type_name("PATH")
+      ->allow_extra_args(false)
       ->required(path_required);
+  app.parse_complete_callback([&flags] { check_places(flags); });
   add_preprocess_options(app, flags);
   app.add_option("--shard", flags.shard, "the I-th of N equal parts of them, from 0")
       ->type_name("I/N")
@@ -111,11 +158,37 @@ void add_preprocess_options(CLI::App& app, SampleFlags& flags) {
       ->group("Samples");
 }
 
-PreprocessChoice given_preprocess(const std::string& argument, const Value& input) {
-  return {.preprocess = load_preprocess(argument, image_input_of(input)),
-          .name = argument,
-          .evidence = {"--preprocess says so"},
-          .runner_up = {}};
+PreprocessChoice given_preprocess(const std::string& argument, const std::vector<ImageInput>& inputs) {
+  PreprocessChoice choice = make_choice(load_preprocess(argument, inputs), inputs, argument);
+  choice.evidence = {"--preprocess says so"};
+  return choice;
+}
+
+ValueId named_input(const Graph& model, const std::string& argument) {
+  for (const ValueId id : model.inputs)
+    if (argument.starts_with(model.value(id).name + "=")) return id;
+  if (argument.find('=') == std::string::npos || std::filesystem::exists(argument)) return kNoValue;
+  std::vector<std::string> names;
+  for (const ValueId id : model.inputs) names.push_back("'" + model.value(id).name + "'");
+  throw Error(ErrorKind::kInvalidArgument,
+              "'" + argument + "' names no input of the model; its inputs are " + join(names, ", "));
+}
+
+void drop_unread(std::vector<std::string>& arguments, const Graph& model, Diagnostics& diagnostics) {
+  for (const UnreadInput& unread : model.info.unread_inputs)
+    if (std::erase_if(arguments,
+                      [&](const std::string& text) { return text.starts_with(unread.name + "="); }) != 0)
+      diagnostics.warn("the input '" + unread.name + "' has no effect: no output depends on it");
+}
+
+std::vector<std::string> paths_in(const SampleFlags& flags) {
+  std::vector<std::string> paths;
+  for (const std::string& path : flags.paths) {
+    paths.push_back(path);
+    for (size_t at = path.find('='); at != std::string::npos; at = path.find('=', at + 1))
+      paths.push_back(path.substr(at + 1));
+  }
+  return paths;
 }
 
 void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& diagnostics) {
@@ -130,7 +203,7 @@ Json preprocessing_json(const std::optional<PreprocessChoice>& choice) {
           {"sure", choice->sure},
           {"evidence", choice->evidence},
           {"runner_up", choice->runner_up.empty() ? Json() : Json(choice->runner_up)},
-          {"settings", Json::parse(to_json(choice->preprocess))}};
+          {"settings", Json::parse(settings_json(*choice))}};
 }
 
 std::string preprocessing_text(const std::optional<PreprocessChoice>& choice) {
@@ -139,21 +212,38 @@ std::string preprocessing_text(const std::optional<PreprocessChoice>& choice) {
 
 Samples open_samples(const SampleFlags& flags, const Graph& original, const EngineOptions& engine,
                      Console& console, const SampleLabels& labels) {
-  const SampleOptions options = sample_options(flags);
+  const SampleOptions options = sample_options(flags, original, console.diagnostics);
   SampleList list = list_samples(sample_inputs(original), options);
   for (const std::string& warning : list.warnings) console.diagnostics.warn(warning);
-  if (!list.images && flags.preprocess != "auto")
-    console.diagnostics.warn("--preprocess has no effect: '" + flags.path +
+  warn_of_filling(list.samples.size(), fixed_batch(original), console.diagnostics);
+  if (!list.has_images() && flags.preprocess != "auto")
+    console.diagnostics.warn("--preprocess has no effect: '" + join(flags.paths, "', '") +
                              "' holds tensors, taken as they are");
-  if (!list.images)
-    return {SampleSource(sample_inputs(original), options, std::move(list), std::nullopt), std::nullopt};
-  const Graph model = for_single_images(original);
+  if (!list.has_images())
+    return {SampleSource(sample_inputs(original), options, std::move(list), {}), std::nullopt};
+  const Graph model = for_single_images(original, list);
+  const std::vector<Value> inputs = sample_inputs(model);
   const PreprocessChoice choice = [&] {
     const Progress progress = console.progress("finding out how images are preprocessed");
-    return decide_preprocess(flags, model, list, engine, labels);
+    GuessOptions guess{engine.thread_count(), {&engine.kernels(), {}}, {}};
+    guess.tensors = [&](const Sample& sample) { return load_tensors(inputs, options, list, sample); };
+    return decide_preprocess(flags, model, list, std::move(guess), labels);
   }();
   warn_of_guess(choice, console.diagnostics);
-  return {SampleSource(sample_inputs(model), options, std::move(list), choice.preprocess), choice};
+  std::vector<InputPreprocess> preprocess;
+  for (const ImageInput& input : image_inputs(inputs, list))
+    preprocess.push_back({input.name, choice.of(input.name)});
+  return {SampleSource(inputs, options, std::move(list), std::move(preprocess)), choice};
+}
+
+std::string places_text(const SampleFlags& flags, const Graph& model) {
+  std::vector<std::string> paths = flags.paths, places;
+  Diagnostics told;  // already
+  drop_unread(paths, model, told);
+  if (paths.size() < 2) return "--images FOLDER";
+  for (const std::string& path : paths)
+    places.push_back("--images " + model.value(named_input(model, path)).name + "=FOLDER");
+  return join(places, " ");
 }
 
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics) {

@@ -18,7 +18,7 @@ namespace quantize {
 
 /// --calib/--images and what belongs to them.
 struct SampleFlags {
-  std::string path;
+  std::vector<std::string> paths;                // PATH, or NAME=PATH for each input of the model
   const char* path_option = "--calib,--images";  // the first name is the one in the usage
   std::string preprocess = "auto";
   std::optional<size_t> samples;
@@ -49,20 +49,35 @@ Json preprocessing_json(const std::optional<PreprocessChoice>& choice);
 /// The same in one line of a summary.
 std::string preprocessing_text(const std::optional<PreprocessChoice>& choice);
 
-/// The preprocessing that --preprocess names, if it is not `auto`. Errors: those of load_preprocess and
-/// image_input_of.
-PreprocessChoice given_preprocess(const std::string& argument, const Value& input);
+/// The preprocessing that --preprocess names, if it is not `auto`. Errors: those of load_preprocess.
+PreprocessChoice given_preprocess(const std::string& argument, const std::vector<ImageInput>& inputs);
+
+/// The model input that "NAME=FILE" names, or kNoValue for the path of a file or folder.
+/// Errors: Error(kInvalidArgument) naming the inputs for any other name.
+ValueId named_input(const Graph& model, const std::string& argument);
+
+/// Leaves out "NAME=FILE" of inputs that no node reads, with a warning: accepted, as by other runtimes, and not
+/// used.
+void drop_unread(std::vector<std::string>& arguments, const Graph& model, Diagnostics& diagnostics);
+
+/// The files and folders that the paths name, for checks before a model is read: "left=photos" may be either.
+std::vector<std::string> paths_in(const SampleFlags& flags);
 
 /// Warns of a guess that is not sure.
 void warn_of_guess(const std::optional<PreprocessChoice>& choice, Diagnostics& diagnostics);
 
-/// Opens the samples at flags.path for a model as it was read. The preprocessing of images is that of
+/// Opens the samples at flags.paths for a model as it was read. The preprocessing of images is that of
 /// --preprocess, else the choice of choose_preprocess, which `labels` help. Warns of a guess that is not
 /// sure, of files that were left out, and of --preprocess beside tensors.
-/// Errors: Error(kInvalidArgument) for --shard and --seed; those of list_samples, load_preprocess and
+/// Errors: Error(kInvalidArgument) for --shard and --seed, and for paths that are neither one nor one for each
+/// input; those of list_samples, load_preprocess and
 /// choose_preprocess.
 Samples open_samples(const SampleFlags& flags, const Graph& model, const EngineOptions& engine,
                      Console& console, const SampleLabels& labels = {});
+
+/// "--images FOLDER", or the same with a name for each input whose places the paths say, for a command to run next.
+/// Requires: open_samples took them.
+std::string places_text(const SampleFlags& flags, const Graph& model);
 
 /// Warns once of all images that were skipped, naming the first ones.
 void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);

@@ -92,7 +92,7 @@ std::string open_size(const Preprocess& preprocess, const ImageInput& input) {
 std::string describe(const Preprocess& preprocess) {
   std::string text = color_text(preprocess.color) + ", " + resize_text(preprocess.resize);
   if (preprocess.crop) text += ", crop " + size_text(*preprocess.crop);
-  return text + ", " + formula(preprocess);
+  return text + ", " + formula(preprocess) + (preprocess.layout == Layout::kNhwc ? ", as NHWC" : "");
 }
 
 std::optional<std::string> preset_name_of(const Preprocess& preprocess, const ImageInput& input) {

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <numeric>
+#include <set>
 #include <string_view>
 
 #include "calibration/images/file_kind.h"
@@ -176,8 +178,9 @@ void select(SampleList& list, const SampleOptions& options) {
   list.first = begin;
   for (size_t i = begin; i < end; ++i) list.samples.push_back(list.whole[chosen[i]]);
   if (list.samples.empty())
-    refuse("none of the " + std::to_string(list.whole.size()) + " samples in '" + options.path +
-           "' is left: ask for more samples or fewer shards");
+    refuse("none of the " + std::to_string(list.whole.size()) + " samples" +
+           (options.path.empty() ? "" : " in '" + options.path + "'") +
+           " is left: ask for more samples or fewer shards");
 }
 
 /// The samples at the path: the files of a folder, or the path itself. A pipe or device is in neither list.
@@ -227,9 +230,11 @@ SampleList list_stream(const std::vector<Value>& inputs, const std::string& path
   Sample::Part part{path, nullptr, 0, std::make_shared<const std::vector<uint8_t>>(read_file(path))};
   part.file_bytes = part.content->size();
   SampleList list;
-  list.images = std::string_view(reinterpret_cast<const char*>(part.content->data()), part.content->size())
-                    .substr(0, kNpy.size()) != kNpy;
-  if (list.images) {
+  const bool images =
+      std::string_view(reinterpret_cast<const char*>(part.content->data()), part.content->size())
+          .substr(0, kNpy.size()) != kNpy;
+  list.images.assign(inputs.size(), images);
+  if (images) {
     list.whole.push_back({name_below(path, path), {part}});
   } else {
     list.whole = TensorLister(inputs, path).list(part);
@@ -243,21 +248,142 @@ SampleList list_files(const std::vector<Value>& inputs, const std::string& path,
   if (found.images.empty() && found.tensors.empty()) refuse_empty(found, path);
   SampleList list;
   if (!found.left_out.empty()) list.warnings.push_back(left_out_warning(found, path));
-  list.images = !found.images.empty();
+  list.images.assign(inputs.size(), !found.images.empty());
   for (const FoundFile& image : found.images)
     list.whole.push_back(
         {name_below(path, image.path), {{image.path.string(), nullptr, 0, nullptr, image.bytes}}});
-  if (list.images) return list;
+  if (list.has_images()) return list;
   TensorLister lister(inputs, path);
   list.whole = lister.list(found.tensors);
   if (const auto renamed = lister.renamed()) list.warnings.push_back(*renamed);
   return list;
 }
 
+SampleList list_path(const std::vector<Value>& inputs, const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) throw Error(ErrorKind::kIo, "cannot read '" + path + "': " + error.message());
+  const bool seekable = fs::is_directory(status) || fs::is_regular_file(status);
+  return seekable ? list_files(inputs, path, status) : list_stream(inputs, path);
+}
+
+[[noreturn]] void refuse_images(const std::vector<Value>& inputs) {
+  refuse("the model has " + std::to_string(inputs.size()) +
+         " inputs, so one folder of images is not enough: give each input its own, as in '" + inputs[0].name +
+         "=FOLDER', or .npz files with an array for each");
+}
+
+/// A sample's name without its ending: "a.png" and "a.npy" are of one pair, as are "a.npy[3]" and "a.npz[3]".
+std::string stem_of(const Sample& sample) {
+  const size_t row = sample.name.ends_with(']') ? sample.name.rfind('[') : sample.name.size();
+  return fs::path(sample.name.substr(0, row)).replace_extension().generic_string() + sample.name.substr(row);
+}
+
+/// The samples of one input in the order of the stems of the first input; nothing if the names are not the same.
+std::optional<std::vector<size_t>> order_by_name(const std::vector<Sample>& first,
+                                                 const std::vector<Sample>& other) {
+  std::map<std::string, size_t> places;
+  for (size_t i = 0; i < other.size(); ++i)
+    if (!places.try_emplace(stem_of(other[i]), i).second) return std::nullopt;
+  std::vector<size_t> order;
+  for (const Sample& sample : first) {
+    const auto found = places.find(stem_of(sample));
+    if (found == places.end()) return std::nullopt;
+    order.push_back(found->second);
+    places.erase(found);
+  }
+  return places.empty() ? std::optional(order) : std::nullopt;
+}
+
+/// The samples of all inputs, each listed on its own, side by side.
+class Pairing {
+ public:
+  Pairing(const std::vector<Value>& inputs, const SampleOptions& options) {
+    for (const Value& input : inputs) {
+      const auto path = options.by_input.find(input.name);
+      if (path == options.by_input.end())
+        throw Error(ErrorKind::kInvalidArgument, "no samples are given for the model's input '" + input.name +
+                                                     "': add '" + input.name + "=FOLDER'");
+      lists_.push_back(with_context([&] { return "input '" + input.name + "'"; },
+                                    [&] { return list_path({input}, path->second); }));
+      const bool alone = lists_.back().whole.size() == 1 && !fs::is_directory(path->second);
+      if (!leader_ && !alone) leader_ = lists_.size() - 1;
+      stands_for_all_.push_back(alone);
+    }
+    check_counts(inputs, options);
+  }
+
+  SampleList list() const {
+    SampleList result;
+    for (const SampleList& each : lists_) {
+      result.images.push_back(each.images[0]);
+      result.warnings.insert(result.warnings.end(), each.warnings.begin(), each.warnings.end());
+    }
+    const std::vector<Sample>& first = lists_[leader()].whole;
+    const size_t namer = named_by(result.images);
+    std::vector<std::vector<size_t>> orders;
+    for (const SampleList& each : lists_) orders.push_back(order_of(first, each, result));
+    for (size_t i = 0; i < first.size(); ++i) {
+      Sample sample{lists_[namer].whole[orders[namer][i]].name, {}};
+      for (size_t k = 0; k < lists_.size(); ++k)
+        sample.parts.push_back(lists_[k].whole[orders[k][i]].parts[0]);
+      result.whole.push_back(std::move(sample));
+    }
+    return result;
+  }
+
+ private:
+  size_t leader() const { return leader_.value_or(0); }
+
+  void check_counts(const std::vector<Value>& inputs, const SampleOptions& options) const {
+    const size_t count = lists_[leader()].whole.size();
+    const auto text = [&](size_t k) {
+      return std::to_string(lists_[k].whole.size()) + " for '" + inputs[k].name + "' ('" +
+             options.by_input.at(inputs[k].name) + "')";
+    };
+    for (size_t k = 0; k < lists_.size(); ++k)
+      if (!stands_for_all_[k] && lists_[k].whole.size() != count)
+        refuse("the inputs have different numbers of samples: " + text(leader()) + " and " + text(k) +
+               "; give as many of each");
+  }
+
+  /// The first input of images that has the samples' names, or else the first that has.
+  size_t named_by(const std::vector<bool>& images) const {
+    for (size_t k = 0; k < lists_.size(); ++k)
+      if (images[k] && (!stands_for_all_[k] || !leader_)) return k;
+    return leader();
+  }
+
+  std::vector<size_t> order_of(const std::vector<Sample>& first, const SampleList& list,
+                               SampleList& result) const {
+    std::vector<size_t> order(first.size(), 0);
+    if (list.whole.size() != first.size()) return order;
+    if (const auto by_name = order_by_name(first, list.whole)) return *by_name;
+    std::iota(order.begin(), order.end(), size_t{0});
+    if (first.size() > 1 && !any_of_same_name(first, list.whole)) return order;
+    if (first.size() > 1)
+      result.warnings.push_back(
+          "some samples of two inputs have the same names and others do not, such as '" + first[0].name +
+          "' and '" + list.whole[0].name + "': they are paired by their places in the sorted lists");
+    return order;
+  }
+
+  static bool any_of_same_name(const std::vector<Sample>& first, const std::vector<Sample>& other) {
+    std::set<std::string> names;
+    for (const Sample& sample : other) names.insert(stem_of(sample));
+    return std::any_of(first.begin(), first.end(),
+                       [&](const Sample& sample) { return names.contains(stem_of(sample)); });
+  }
+
+  std::vector<SampleList> lists_;     // per input
+  std::vector<bool> stands_for_all_;  // one sample, which is the same for all
+  std::optional<size_t> leader_;      // the first input with samples of its own
+};
+
 }  // namespace
 
 void check_fits(const std::string& file, DataType dtype, const Shape& shape, const Value& input) {
-  const bool converts = dtype == DataType::kF64 && input.dtype == DataType::kF32;
+  const bool converts = (dtype == DataType::kF64 || dtype == DataType::kF16) && input.dtype == DataType::kF32;
   bool fits = dtype == input.dtype || converts;
   if (input.shape) {
     fits =
@@ -273,16 +399,9 @@ void check_fits(const std::string& file, DataType dtype, const Shape& shape, con
 }
 
 SampleList list_samples(const std::vector<Value>& inputs, const SampleOptions& options) {
-  std::error_code error;
-  const fs::file_status status = fs::status(options.path, error);
-  if (!fs::exists(status)) {
-    throw Error(ErrorKind::kIo, "cannot read '" + options.path + "': " + error.message());
-  }
-  const bool seekable = fs::is_directory(status) || fs::is_regular_file(status);
-  SampleList list = seekable ? list_files(inputs, options.path, status) : list_stream(inputs, options.path);
-  if (list.images && inputs.size() != 1)
-    refuse("the model has " + std::to_string(inputs.size()) +
-           " inputs, so images are not enough: give .npz files with an array for each input");
+  SampleList list =
+      options.by_input.empty() ? list_path(inputs, options.path) : Pairing(inputs, options).list();
+  if (options.by_input.empty() && list.has_images() && inputs.size() != 1) refuse_images(inputs);
   select(list, options);
   return list;
 }

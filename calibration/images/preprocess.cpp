@@ -168,6 +168,59 @@ void resolve_size(Preprocess& preprocess, const ImageInput& input) {
   check_size(*size, "size");
 }
 
+/// Channels, extents and layout of a batch of images. `fail` ends it with a reason.
+template <typename Fail>
+ImageInput image_shape(const Value& input, const Shape& dims, const std::string& shape, const Fail& fail) {
+  const auto is_channels = [](int64_t extent) { return extent == 1 || extent == 3; };
+  if (is_channels(dims[1])) return {input.name, dims[1], dims[2], dims[3], Layout::kNchw, input.dtype};
+  if (is_channels(dims[3])) return {input.name, dims[3], dims[1], dims[2], Layout::kNhwc, input.dtype};
+  if (dims[1] == kUnknownDim) fail("has " + shape + ": fix its channels with --input-shape");
+  fail("has " + shape + ", which has neither 1 nor 3 channels: give tensors (.npy)");
+  return {};
+}
+
+struct IntegerRange {
+  double lowest, highest;
+};
+
+/// The integers that a type holds, as far as pixels need them; nothing for types that no image becomes.
+std::optional<IntegerRange> integers_of(DataType type) {
+  switch (type) {
+    case DataType::kU8:
+      return IntegerRange{0, 255};
+    case DataType::kS8:
+      return IntegerRange{-128, 127};
+    case DataType::kU16:
+    case DataType::kU32:
+    case DataType::kU64:
+      return IntegerRange{0, 65535};
+    case DataType::kS16:
+    case DataType::kS32:
+    case DataType::kS64:
+      return IntegerRange{-32768, 32767};
+    default:
+      return std::nullopt;
+  }
+}
+
+/// Integers of the input's type are all that it can be given. Requires: mean and std of every channel.
+void check_pixels(const Preprocess& preprocess, const ImageInput& input) {
+  if (!input.takes_pixels()) return;
+  const IntegerRange range = *integers_of(input.dtype);
+  bool fits = preprocess.scale == 1;
+  for (size_t c = 0; c < preprocess.mean.size(); ++c) {
+    const double mean = preprocess.mean[c];
+    fits = fits && preprocess.std[c] == 1 && mean == std::nearbyint(mean) && -mean >= range.lowest &&
+           255 - mean <= range.highest;
+  }
+  if (fits) return;
+  refuse("the model's input '" + input.name + "' takes " + std::string(name_of(input.dtype)) +
+         (range.lowest < 0 && range.highest < 255
+              ? ", which does not hold what the preprocessing makes: use '{\"color\": \"" +
+                    std::string(input.channels == 1 ? "gray" : "rgb") + "\", \"mean\": 128}'"
+              : ", so that pixels are fed as they are: use 'raw'"));
+}
+
 }  // namespace
 
 ImageInput image_input_of(const Value& input) {
@@ -175,9 +228,9 @@ ImageInput image_input_of(const Value& input) {
     throw Error(ErrorKind::kUnsupported, "the model's input '" + input.name + "' " + why);
   };
   const std::string shape = input.shape ? quantize::to_string(*input.shape) : "an unknown shape";
-  if (input.dtype != DataType::kF32) {
-    fail("is " + std::string(name_of(input.dtype)) + ", but images become f32: give tensors (.npy)");
-  }
+  if (input.dtype != DataType::kF32 && input.dtype != DataType::kF64 && !integers_of(input.dtype))
+    fail("is " + std::string(name_of(input.dtype)) +
+         ", but images become floats or integers: give tensors (.npy)");
   if (!input.shape || input.shape->size() != 4) {
     fail("has " + shape + ", not the four dimensions of a batch of images: give tensors (.npy)");
   }
@@ -186,12 +239,7 @@ ImageInput image_input_of(const Value& input) {
     fail("has " + shape + ", a fixed batch of " + std::to_string(dims[0]) +
          ": export the model with batch 1 or an open one, or give tensors of this batch (.npy)");
   }
-  const auto is_channels = [](int64_t extent) { return extent == 1 || extent == 3; };
-  if (is_channels(dims[1])) return {input.name, dims[1], dims[2], dims[3], Layout::kNchw};
-  if (is_channels(dims[3])) return {input.name, dims[3], dims[1], dims[2], Layout::kNhwc};
-  if (dims[1] == kUnknownDim) fail("has " + shape + ": fix its channels with --input-shape");
-  fail("has " + shape + ", which has neither 1 nor 3 channels: give tensors (.npy)");
-  return {};
+  return image_shape(input, dims, shape, fail);
 }
 
 std::span<const char* const> preset_names() {
@@ -266,6 +314,7 @@ Preprocess resolve(Preprocess preprocess, const ImageInput& input) {
            quantize::to_string(Shape{extents.height, extents.width}) + ", but the model's input '" +
            input.name + "' takes " + quantize::to_string(Shape{input.height, input.width}));
   }
+  check_pixels(preprocess, input);
   return preprocess;
 }
 

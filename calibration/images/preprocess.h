@@ -56,11 +56,21 @@ struct ImageInput {
   std::string name;
   int64_t channels = 3, height = kUnknownDim, width = kUnknownDim;
   Layout layout = Layout::kNchw;
+  DataType dtype = DataType::kF32;  // integers: the network itself normalizes pixels
+  bool alone = true;                // the model has no other input
+
+  bool takes_pixels() const { return dtype != DataType::kF32 && dtype != DataType::kF64; }
+};
+
+/// The preprocessing of one input of a model, by the input's name.
+struct InputPreprocess {
+  std::string input;
+  Preprocess preprocess;
 };
 
 /// Reads it from an input of the graph.
-/// Errors: Error(kUnsupported) naming the input and its shape if it is no f32 batch of images with 1 or 3
-/// channels, or if its batch is fixed at more than 1.
+/// Errors: Error(kUnsupported) naming the input and its shape if it is no batch of images with 1 or 3
+/// channels, of floats or integers, or if its batch is fixed at more than 1.
 ImageInput image_input_of(const Value& input);
 
 /// Names of the presets, for help and messages: imagenet tf caffe unit raw yolo.
@@ -84,7 +94,8 @@ std::string describe(const Preprocess& preprocess);
 
 /// The same preprocessing with everything said: size, fill, mean, std, layout.
 /// Errors: Error(kInvalidArgument) if the result cannot be what the input takes (channels, layout, extents
-/// known beforehand), if a size is missing and the model leaves it open, or if a number is out of its range.
+/// known beforehand; integers of its type), if a size is missing and the model leaves it open, or if a number is
+/// out of its range.
 Preprocess resolve(Preprocess preprocess, const ImageInput& input);
 
 /// The pixels of an image that its tensor shows, resized, and where they stand in it; fill stands around them.
@@ -108,7 +119,7 @@ struct ImagePlacement {
 /// Where fit_image puts an image of this size. Requires: preprocess came from resolve; the size is above 0.
 ImagePlacement placement_of(const ImageSize& image, const Preprocess& preprocess);
 
-/// The tensor [1, C, H, W] or [1, H, W, C], f32.
+/// The tensor [1, C, H, W] or [1, H, W, C], f32, also where the input takes integers, which f32 holds exactly.
 ///
 ///   y = (pixel * scale - mean) / std, in float from left to right, pixel in 0..255
 ///

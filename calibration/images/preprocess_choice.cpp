@@ -1,6 +1,7 @@
 // Wording a choice, and keeping it in metadata. Read kept_preprocess().
 #include "calibration/images/preprocess_choice.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "calibration/images/preprocess_file.h"
@@ -37,12 +38,41 @@ std::string shell_word(const std::string& argument) {
 
 }  // namespace
 
+const Preprocess& PreprocessChoice::of(const std::string& input) const {
+  for (const InputPreprocess& each : inputs)
+    if (each.input == input) return each.preprocess;
+  return preprocess;
+}
+
+PreprocessChoice make_choice(std::vector<InputPreprocess> made, const std::vector<ImageInput>& inputs,
+                             std::string name) {
+  PreprocessChoice choice;
+  choice.preprocess = made[0].preprocess;
+  choice.name = std::move(name);
+  if (choice.name.empty()) {
+    choice.name = to_argument(made[0].preprocess, inputs[0]);
+    for (size_t i = 1; i < made.size(); ++i)
+      if (to_argument(made[i].preprocess, inputs[i]) != choice.name) choice.name = to_json(made);
+  }
+  if (!inputs[0].alone) choice.inputs = std::move(made);
+  return choice;
+}
+
+std::string settings_json(const PreprocessChoice& choice) {
+  return choice.inputs.empty() ? to_json(choice.preprocess) : to_json(choice.inputs);
+}
+
 std::string describe(const PreprocessChoice& choice) {
-  return describe(choice.preprocess) + "  ('" + choice.name + "': " +
-         (choice.given  ? "given"
-          : choice.sure ? "sure"
-                        : "a guess") +
-         ")";
+  std::string settings = describe(choice.preprocess);
+  const bool alike =
+      std::all_of(choice.inputs.begin(), choice.inputs.end(),
+                  [&](const InputPreprocess& each) { return describe(each.preprocess) == settings; });
+  if (!alike) settings.clear();
+  for (size_t i = 0; !alike && i < choice.inputs.size(); ++i)
+    settings +=
+        (i == 0 ? "'" : "; '") + choice.inputs[i].input + "': " + describe(choice.inputs[i].preprocess);
+  const std::string name = choice.name.starts_with('{') && !choice.inputs.empty() ? "one each" : choice.name;
+  return settings + "  ('" + name + "': " + (choice.given ? "given" : choice.sure ? "sure" : "a guess") + ")";
 }
 
 std::optional<std::string> warning_of(const PreprocessChoice& choice) {
@@ -65,19 +95,18 @@ std::string origin_json(const PreprocessChoice& choice) {
 }
 
 void keep_preprocess(const PreprocessChoice& choice, std::map<std::string, std::string>& metadata) {
-  metadata[kPreprocessKey] = to_json(choice.preprocess);
+  metadata[kPreprocessKey] = settings_json(choice);
   metadata[kPreprocessOriginKey] = origin_json(choice);
 }
 
 std::optional<PreprocessChoice> kept_preprocess(const std::map<std::string, std::string>& metadata,
-                                                const ImageInput& input) {
+                                                const std::vector<ImageInput>& inputs) {
   const auto settings = metadata.find(kPreprocessKey);
   if (settings == metadata.end()) return std::nullopt;
   PreprocessChoice choice;
   const char* key = kPreprocessKey;
   try {
-    choice.preprocess = resolve(parse_preprocess(settings->second), input);
-    choice.name = to_argument(choice.preprocess, input);
+    choice = make_choice(load_preprocess(settings->second, inputs), inputs);
     choice.evidence = {"the model's metadata say so"};
     key = kPreprocessOriginKey;
     if (const auto origin = metadata.find(key); origin != metadata.end()) read_guess(origin->second, choice);

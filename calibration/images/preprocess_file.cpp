@@ -171,8 +171,11 @@ Json resize_to_json(const Preprocess::Resize& resize) {
 
 }  // namespace
 
-Preprocess parse_preprocess(const std::string& text) {
-  const Json json = parse_json(text, "the preprocessing");
+namespace {
+
+constexpr const char* kInputs = "inputs";  // of the JSON for several
+
+Preprocess read_preprocess(const Json& json) {
   const ObjectReader object(json, "the preprocessing",
                             {"color", "resize", "crop", "scale", "mean", "std", "layout"});
   Preprocess preprocess;
@@ -185,6 +188,38 @@ Preprocess parse_preprocess(const std::string& text) {
   preprocess.std = object.numbers("std");
   if (object.find("layout") != nullptr) object.choose("layout", kLayouts, preprocess.layout.emplace());
   return preprocess;
+}
+
+/// Settings for each input, or the same for all.
+std::vector<InputPreprocess> read_for_inputs(const std::string& text, const std::vector<ImageInput>& inputs) {
+  const Json json = parse_json(text, "the preprocessing");
+  const bool several = json.is_object() && json.contains(kInputs);
+  std::vector<InputPreprocess> result;
+  if (!several) {
+    for (const ImageInput& input : inputs)
+      result.push_back({input.name, resolve(read_preprocess(json), input)});
+    return result;
+  }
+  const ObjectReader outer(json, "the preprocessing", {kInputs});
+  const Json& settings = *outer.find(kInputs);
+  if (!settings.is_object()) refuse("'inputs' of the preprocessing must be a JSON object");
+  for (const ImageInput& input : inputs) {
+    if (!settings.contains(input.name))
+      refuse("'inputs' of the preprocessing lacks the model's input '" + input.name + "'");
+    result.push_back({input.name, resolve(read_preprocess(settings.at(input.name)), input)});
+  }
+  for (const auto& item : settings.items())
+    if (std::none_of(inputs.begin(), inputs.end(),
+                     [&](const ImageInput& input) { return input.name == item.key(); }))
+      refuse("'inputs' of the preprocessing names '" + item.key() +
+             "', which is no input of the model that takes images");
+  return result;
+}
+
+}  // namespace
+
+Preprocess parse_preprocess(const std::string& text) {
+  return read_preprocess(parse_json(text, "the preprocessing"));
 }
 
 std::string to_json(const Preprocess& preprocess) {
@@ -202,26 +237,63 @@ std::string to_argument(const Preprocess& preprocess, const ImageInput& input) {
   if (const auto name = preset_name_of(preprocess, input)) return *name;
   const std::string full = to_json(preprocess);
   Json json = Json::parse(full);
+  const auto is_the_same = [&] {
+    try {
+      return to_json(resolve(read_preprocess(json), input)) == full;
+    } catch (const Error&) {  // what is left does not suit the input
+      return false;
+    }
+  };
   const auto leave_out = [&](Json& object, const char* key) {
     Json kept = object;
     object.erase(key);
-    if (to_json(resolve(parse_preprocess(json.dump()), input)) != full) object = std::move(kept);
+    if (!is_the_same()) object = std::move(kept);
   };
   for (const char* key : {"interpolation", "antialias", "fill", "anchor"}) leave_out(json["resize"], key);
   for (const char* key : {"layout", "resize", "mean", "std", "scale"}) leave_out(json, key);
   return json.dump();
 }
 
+std::vector<ImageInput> inputs_in(const std::string& text, const std::vector<Value>& inputs) {
+  if (inputs.size() == 1) return {image_input_of(inputs[0])};
+  const Json json = text.empty() ? Json::object() : parse_json(text, "the preprocessing");
+  std::vector<ImageInput> result;
+  for (const Value& input : inputs) {
+    if (!json.is_object() || !json.contains(kInputs) || !json.at(kInputs).is_object() ||
+        !json.at(kInputs).contains(input.name))
+      continue;
+    result.push_back(image_input_of(input));
+    result.back().alone = false;
+  }
+  return result;
+}
+
+std::string to_json(const std::vector<InputPreprocess>& inputs) {
+  Json json;
+  for (const InputPreprocess& each : inputs)
+    json[kInputs][each.input] = Json::parse(to_json(each.preprocess));
+  return json.dump();
+}
+
 Preprocess load_preprocess(const std::string& argument, const ImageInput& input) {
-  if (argument.starts_with('{')) return resolve(parse_preprocess(argument), input);
+  return load_preprocess(argument, std::vector<ImageInput>{input})[0].preprocess;
+}
+
+std::vector<InputPreprocess> load_preprocess(const std::string& argument,
+                                             const std::vector<ImageInput>& inputs) {
+  if (argument.starts_with('{')) return read_for_inputs(argument, inputs);
   const auto names = preset_names();
   const bool named = std::find(names.begin(), names.end(), argument) != names.end();
   const bool file =
       std::filesystem::path(argument).extension() == ".json" || std::filesystem::exists(argument);
-  if (named || !file) return preset(argument, input);
+  if (named || !file) {
+    std::vector<InputPreprocess> result;
+    for (const ImageInput& input : inputs) result.push_back({input.name, preset(argument, input)});
+    return result;
+  }
   const std::string text = read_text(argument);
   try {
-    return resolve(parse_preprocess(text), input);
+    return read_for_inputs(text, inputs);
   } catch (Error& error) {
     throw error.add_context(argument);
   }

@@ -25,4 +25,17 @@ std::string to_argument(const Preprocess& preprocess, const ImageInput& input);
 /// Errors: Error(kInvalidArgument), with the path as context; Error(kIo).
 Preprocess load_preprocess(const std::string& argument, const ImageInput& input);
 
+/// The same for all inputs of a model that take images: each is preprocessed by `argument`, or JSON says
+/// {"inputs": {NAME: settings}} for every one of them.
+/// Errors: also Error(kInvalidArgument) naming an input that the JSON lacks, or a name that is no such input.
+std::vector<InputPreprocess> load_preprocess(const std::string& argument,
+                                             const std::vector<ImageInput>& inputs);
+
+/// The JSON {"inputs": ...} from which load_preprocess makes the same.
+std::string to_json(const std::vector<InputPreprocess>& inputs);
+
+/// The inputs of a model that such JSON names, or its only input. Errors: Error(kInvalidArgument) for broken JSON;
+/// those of image_input_of.
+std::vector<ImageInput> inputs_in(const std::string& json, const std::vector<Value>& inputs);
+
 }  // namespace quantize

@@ -2,7 +2,9 @@
 // SampleSource.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,9 +23,10 @@ namespace quantize {
 
 /// The place of the samples, the choice among them, and how many of them may be unusable.
 struct SampleOptions : SampleChoice {
-  std::string path;                      // a directory, or one file, pipe or device
-  std::optional<size_t> max_bad_images;  // default: 1 % of the images found, at least 1
-  size_t kept_image_bytes = 0;           // of decoded images, for commands that pass over them several times
+  std::string path;                             // a directory, or one file, pipe or device
+  std::map<std::string, std::string> by_input;  // a path for each input of the model by its name; else empty
+  std::optional<size_t> max_bad_images;         // default: 1 % of the images found, at least 1
+  size_t kept_image_bytes = 0;  // of decoded images, for commands that pass over them several times
   /// Reads a .pb file: calibration does not know protobuf.
   std::function<Tensor(const std::string& path)> load_tensor_proto;
 };
@@ -47,13 +50,15 @@ struct Sample {
 
 /// The samples found at a path, in the order of the paths.
 struct SampleList {
-  bool images = false;        // else tensors
+  std::vector<bool> images;   // per input: images, else tensors
   std::vector<Sample> whole;  // all that was found: whoever guesses from these guesses alike for every shard
   std::vector<Sample> samples;  // the chosen ones of the shard
   // Of the samples chosen before they were divided among shards: a hash of their names and the sizes of their
   // files, their number, and the position of the first of this shard.
   uint64_t hash = 0, chosen = 0, first = 0;
   std::vector<std::string> warnings;  // what was left out
+
+  bool has_images() const { return std::find(images.begin(), images.end(), true) != images.end(); }
 };
 
 /// Lists the samples for a model with these inputs.
@@ -65,12 +70,27 @@ struct SampleList {
 /// each input: the input's name (see npy_file_name) or input_<number>, with .npy or .pb. A single path is an
 /// image unless its name ends like a tensor's; a pipe or device is read to its end, and is a .npy array or an
 /// image. Pictures of formats that are not read and all else that was left out are warned of, with kinds and
-/// counts. Errors: Error(kIo) if the path cannot be read; Error(kCalibration) if there is no sample, saying
-/// what there is instead, or if a tensor's type or shape is not the input's, naming both.
+/// counts.
+///
+/// With a path for each input, each is searched as that of a model with this input alone. The samples of a model
+/// are made of those with the same names, endings left aside, or else of those in the same places of the sorted
+/// lists. A file that is no folder and holds one sample stands for all. A sample is called as its first image.
+///
+/// Errors: Error(kIo) if a path cannot be read; Error(kCalibration) if there is no sample, saying what there is
+/// instead, if a tensor's type or shape is not the input's, naming both, or if inputs have different numbers of
+/// samples; Error(kInvalidArgument) if `by_input` lacks an input.
 SampleList list_samples(const std::vector<Value>& inputs, const SampleOptions& options);
 
+/// The images among the inputs of a model. Errors: those of image_input_of.
+std::vector<ImageInput> image_inputs(const std::vector<Value>& inputs, const SampleList& list);
+
+/// The tensors of a sample, for the inputs that take no images; those of the others are empty.
+/// Errors: those of SampleSource::load for tensors.
+std::vector<Tensor> load_tensors(const std::vector<Value>& inputs, const SampleOptions& options,
+                                 const SampleList& list, const Sample& sample);
+
 /// Errors: Error(kCalibration) naming both if a tensor of this type and shape, made from `file`, cannot be
-/// the input. f64 may stand for f32.
+/// the input. f64 and f16 may stand for f32.
 void check_fits(const std::string& file, DataType dtype, const Shape& shape, const Value& input);
 
 /// An image, or sample of tensors, that could not be used.
@@ -82,10 +102,10 @@ struct BadImage {
 /// Loads samples. Thread-safe.
 class SampleSource {
  public:
-  /// `list` came from list_samples with the same inputs and options. `preprocess` is resolved for the model's
-  /// input; it is needed for images only.
+  /// `list` came from list_samples with the same inputs and options. `preprocess`: of every input that takes
+  /// images, in their order.
   SampleSource(std::vector<Value> inputs, SampleOptions options, SampleList list,
-               std::optional<Preprocess> preprocess);
+               std::vector<InputPreprocess> preprocess);
 
   size_t count() const { return list_.samples.size(); }
   /// The position of the first sample among those of all shards.
@@ -119,16 +139,14 @@ class SampleSource {
   std::string fingerprint() const;
 
  private:
-  Tensor load_tensor(const Sample::Part& part, const Value& input, Hash& content) const;
-  Tensor load_image(size_t i);
-  void set_content(size_t i, const Hash& content);
-  Tensor read_tensor(const Sample::Part& part, const Value& input) const;
+  std::optional<Tensor> load_image(size_t i, size_t input, Hash& content, bool& hashed);
   bool is_rejected(size_t i) const;
 
   std::vector<Value> inputs_;
   SampleOptions options_;
   SampleList list_;
-  std::optional<Preprocess> preprocess_;
+  std::vector<InputPreprocess> preprocess_;
+  std::vector<const Preprocess*> preprocess_of_;  // per input; nullptr: tensors
   mutable std::mutex mutex_;
   std::vector<BadImage> bad_images_;
   FittedImages fitted_;

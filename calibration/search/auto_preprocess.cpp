@@ -67,9 +67,9 @@ std::string size_word(const ImageSize& size) {
   return "," + std::to_string(size.height) + "x" + std::to_string(size.width);
 }
 
-Situation assess(const Graph& readable, const Graph& prepared) {
+Situation assess(const Graph& readable, const Graph& prepared, const ImageInput& guessed) {
   Situation situation;
-  situation.input = image_input_of(prepared.value(prepared.inputs[0]));
+  situation.input = guessed;
   ImageInput& input = situation.input;
   situation.clues = read_clues(readable, input);
   const bool open_width = input.width == kUnknownDim, open_height = input.height == kUnknownDim;
@@ -126,6 +126,31 @@ PixelNumbers own_numbers(const Probe& probe, int64_t channels) {
   return numbers;
 }
 
+const char* fallback_for(const ImageInput& input) {
+  return input.channels == 1 ? "unit" : "imagenet";
+}
+
+/// The preset, in its size where the input leaves it open.
+Preprocess fallback_of(const std::string& name, const ImageInput& input) {
+  const bool open = input.height == kUnknownDim || input.width == kUnknownDim;
+  const ImageSize size = {input.height == kUnknownDim ? kAssumedSide : input.height,
+                          input.width == kUnknownDim ? kAssumedSide : input.width};
+  return preset(name + (open ? size_word(size) : ""), input);
+}
+
+/// Integers: pixels as they are, or those of -128 to 127 for s8. `geometry`: words behind a preset's name.
+Preprocess pixels_of(const ImageInput& input, const std::string& geometry = "") {
+  ImageInput floats = input;
+  floats.dtype = DataType::kF32;
+  Preprocess preprocess = geometry.empty() ? fallback_of("raw", floats) : preset("raw" + geometry, floats);
+  if (input.dtype == DataType::kS8) preprocess.mean.assign(preprocess.mean.size(), 128);
+  return resolve(std::move(preprocess), input);
+}
+
+Preprocess plain_preprocess(const ImageInput& input) {
+  return input.takes_pixels() ? pixels_of(input) : fallback_of(fallback_for(input), input);
+}
+
 struct Field {
   Candidates candidates;
   std::vector<double> priors;
@@ -133,7 +158,7 @@ struct Field {
 
 Field make_field(const Situation& situation, const Probe& probe) {
   Field field;
-  const std::string fallback = situation.input.channels == 1 ? "unit" : "imagenet";
+  const std::string fallback = fallback_for(situation.input);
   for (const char* name : {"imagenet", "tf", "caffe", "unit", "raw"}) {
     field.candidates.push_back({name, fit(name, situation)});
     field.priors.push_back(name == fallback ? kDefaultPrior : 0);
@@ -207,11 +232,13 @@ size_t images_for(const Graph& prepared, const Situation& situation, bool labell
 /// One guess in the making.
 class Guess {
  public:
-  Guess(const Graph& source, const Graph& prepared, const SampleList& list, const GuessOptions& options)
+  /// `guessed`: the position of the input among those of the model.
+  Guess(const Graph& source, const Graph& prepared, const SampleList& list, size_t guessed,
+        const GuessOptions& options)
       : prepared_(prepared), options_{options.threads, options.engine}, readable_(source) {
     upgrade_opset(readable_, kMinOutputOpset);
     infer_and_fold(readable_);
-    situation_ = assess(readable_, prepared);
+    situation_ = assess(readable_, prepared, image_input_of(prepared.value(prepared.inputs[guessed])));
     std::vector<Sample> samples = list.whole;
     if (options.label) std::erase_if(samples, [&](const Sample& each) { return !options.label(each.name); });
     const bool labelled = options.label && !samples.empty();
@@ -219,7 +246,7 @@ class Guess {
     std::vector<Sample> tried;
     for (const size_t i : spread_evenly(images_for(prepared, situation_, labelled), samples.size()))
       tried.push_back(samples[i]);
-    probe_ = make_probe(tried, fit("imagenet", situation_), situation_.input, options.threads);
+    probe_ = make_probe(tried, probe_inputs(list, guessed, options), options.threads);
     if (probe_.own_size && situation_.geometry.empty()) situation_.geometry = ",stretch";
     if (!labelled) return;
     for (const Picture& each : probe_.pictures) labels_.push_back(options.label(each.name));
@@ -244,6 +271,19 @@ class Guess {
   }
 
  private:
+  ProbeInputs probe_inputs(const SampleList& list, size_t guessed, const GuessOptions& options) const {
+    ProbeInputs inputs{guessed, situation_.input, fit("imagenet", situation_)};
+    if (prepared_.inputs.size() == 1) return inputs;
+    for (size_t k = 0; k < prepared_.inputs.size(); ++k) {
+      inputs.images.emplace_back();
+      if (!list.images[k]) continue;
+      const ImageInput input = image_input_of(prepared_.value(prepared_.inputs[k]));
+      inputs.images.back() = {input, plain_preprocess(input)};
+    }
+    inputs.tensors = options.tensors;
+    return inputs;
+  }
+
   void measure(const Candidates& candidates) {
     for (const Clue& clue : situation_.clues) evidence_.push_back(evidence_of(clue, candidates));
     const auto add = [&](std::optional<Evidence> each) {
@@ -298,13 +338,70 @@ class Guess {
   std::vector<Evidence> evidence_;
 };
 
+/// For a model whose first image becomes integers: the file says in which order it takes the colours, if it
+/// begins with a mean for each.
+PreprocessChoice pixels_choice(const Graph& source, const Graph& prepared,
+                               const std::vector<ImageInput>& inputs) {
+  Graph readable = source;
+  upgrade_opset(readable, kMinOutputOpset);
+  infer_and_fold(readable);
+  const ImageInput& first = inputs[0];
+  const Situation situation = assess(readable, prepared, first);
+  const std::optional<Color> told = situation.told(&Clue::color);
+  std::vector<InputPreprocess> made;
+  for (const ImageInput& input : inputs) made.push_back({input.name, pixels_of(input)});
+  made[0].preprocess = pixels_of(first, situation.geometry);
+  if (told == Color::kBgr) made[0].preprocess.color = *told;
+  PreprocessChoice choice = make_choice(made, inputs);
+  choice.given = false;
+  const bool is_s8 = first.dtype == DataType::kS8;
+  choice.sure = !is_s8 && !situation.assumed_size && (told || first.channels == 1) && inputs.size() == 1;
+  choice.evidence.push_back(
+      "the input '" + first.name + "' takes " + std::string(name_of(first.dtype)) +
+      (is_s8 ? ", which holds pixels less 128" : ", so that the model itself normalizes pixels"));
+  if (told || first.channels == 1) return choice;
+  choice.evidence.emplace_back("nothing shows whether the colours are in the order of RGB");
+  made[0].preprocess.color = Color::kBgr;
+  choice.runner_up = to_argument(made[0].preprocess, first);
+  return choice;
+}
+
+/// The guess for one of several inputs that take images as that for all: what does not suit an input's channels
+/// or size is replaced by the preset that its channels suggest.
+PreprocessChoice spread(const PreprocessChoice& guess, const ImageInput& guessed,
+                        const std::vector<ImageInput>& inputs) {
+  std::vector<InputPreprocess> made;
+  bool all_fit = true;
+  for (const ImageInput& input : inputs) {
+    const bool alike = input.channels == guessed.channels && input.height == guessed.height &&
+                       input.width == guessed.width && input.layout == guessed.layout &&
+                       input.dtype == guessed.dtype;
+    all_fit = all_fit && (alike || input.takes_pixels());
+    made.push_back({input.name, alike ? guess.preprocess : plain_preprocess(input)});
+  }
+  PreprocessChoice choice = make_choice(std::move(made), inputs);
+  choice.given = false;
+  choice.sure = guess.sure && all_fit;
+  choice.evidence = guess.evidence;
+  choice.runner_up = guess.runner_up;
+  return choice;
+}
+
 }  // namespace
 
 PreprocessChoice choose_preprocess(const Graph& source, const Graph& prepared, const SampleList& list,
                                    const GuessOptions& options) {
-  const ImageInput input = image_input_of(prepared.value(prepared.inputs[0]));
-  if (auto kept = kept_preprocess(source.info.metadata, input)) return *std::move(kept);
-  return Guess(source, prepared, list, options).choose();
+  std::vector<Value> values;
+  for (const ValueId id : prepared.inputs) values.push_back(prepared.value(id));
+  const std::vector<ImageInput> inputs = image_inputs(values, list);
+  if (auto kept = kept_preprocess(source.info.metadata, inputs)) return *std::move(kept);
+  const auto floats = [](const ImageInput& input) { return !input.takes_pixels(); };
+  const auto guessed = std::find_if(inputs.begin(), inputs.end(), floats);
+  if (guessed == inputs.end()) return pixels_choice(source, prepared, inputs);
+  size_t position = 0;
+  while (values[position].name != guessed->name) ++position;
+  const PreprocessChoice choice = Guess(source, prepared, list, position, options).choose();
+  return values.size() == 1 ? choice : spread(choice, *guessed, inputs);
 }
 
 }  // namespace quantize

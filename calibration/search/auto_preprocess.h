@@ -18,6 +18,8 @@ struct GuessOptions {
   CompileOptions engine;
   /// The right class of a sample, by its name; empty: there are no labels.
   std::function<std::optional<int64_t>(const std::string& sample)> label;
+  /// load_tensors for a sample; needed for models with several inputs.
+  std::function<std::vector<Tensor>(const Sample&)> tensors = {};
 };
 
 /// Chooses the preprocessing of a model's images: what the model's metadata keep, where we wrote them; else a
@@ -36,6 +38,10 @@ struct GuessOptions {
 /// measurement that no other one contradicts; they are not the images' own; its colours show; the size of the
 /// images is known. Where the candidates do not differ, `imagenet` is taken for three channels and `unit` for
 /// one.
+///
+/// An input of integers gets the pixels as they are: the network itself normalizes them. That is sure where a mean
+/// per channel shows the order of the colours. Where several inputs take
+/// images, the guess is that of the first one of floats, and the others are preprocessed alike.
 ///
 /// Geometry: text lines (an open width) keep their aspect ratio at the model's height; networks whose first
 /// output has three axes get a letterbox, maps the whole image; inputs below 128x128 and images that have the

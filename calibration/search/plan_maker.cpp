@@ -44,7 +44,7 @@ PlanMaker::PlanMaker(const Graph& graph, const StatisticsTable& statistics, cons
       pool_(pool),
       options_(options) {
   options_.progress = {};
-  if (statistics.preprocessing.empty()) return;
+  if (statistics.preprocessing.empty() || graph.inputs.size() != 1) return;
   grid_ = pixel_grid(parse_preprocess(statistics.preprocessing));
   if (grid_) bytes_ = read_pixels(graph_, *grid_, scheme, target);
 }

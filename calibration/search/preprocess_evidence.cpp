@@ -137,7 +137,7 @@ std::vector<Outputs> first_outputs(Engine& engine, const Probe& probe, const Can
                                    int threads) {
   std::vector<Outputs> outputs(candidates.size());
   parallel_for(candidates.size(), threads, [&](size_t c, int) {
-    outputs[c] = engine.run({input_of(probe.pictures[0], candidates[c].preprocess)});
+    outputs[c] = engine.run(inputs_of(probe, 0, candidates[c].preprocess));
   });
   return outputs;
 }
@@ -162,8 +162,8 @@ Trial run_trial(const Graph& prepared, const Probe& probe, const Candidates& can
   parallel_for(pictures, options.threads, [&](size_t picture, int) {
     for (size_t c = 0; c < candidates.size(); ++c) {
       SignCounter counter(observed, prepared.values.size());
-      const Tensor input = input_of(probe.pictures[picture], candidates[c].preprocess);
-      trial.readings[c][picture] = reader.read(engine.run({input}, &counter));
+      const std::vector<Tensor> inputs = inputs_of(probe, picture, candidates[c].preprocess);
+      trial.readings[c][picture] = reader.read(engine.run(inputs, &counter));
       const std::lock_guard lock(mutex);
       counters[c].add(counter);
     }
@@ -189,7 +189,7 @@ std::vector<double> normalization_misfit(const Graph& readable, const Probe& pro
   Engine engine(std::move(graph), options.engine);
   parallel_for(pictures, options.threads, [&](size_t picture, int) {
     for (size_t c = 0; c < candidates.size(); ++c) {
-      for (const Tensor& output : engine.run({input_of(probe.pictures[picture], candidates[c].preprocess)}))
+      for (const Tensor& output : engine.run(inputs_of(probe, picture, candidates[c].preprocess)))
         parts[c][picture].push_back(moments_of(output));
     }
   });

@@ -6,6 +6,7 @@
 
 #include "calibration/images/decode_image.h"
 #include "core/error.h"
+#include "core/ops/support/convert_tensor.h"
 #include "core/parallel.h"
 
 namespace quantize {
@@ -28,23 +29,48 @@ bool has_own_size(const Image& image, const ImageInput& input) {
 struct Decoded {
   std::optional<Picture> picture;
   bool own_size = false;
+  std::vector<Companion> companions = {};
   std::string reason = {};  // why there is no picture
 };
 
-Decoded decode(const Sample& sample, const Preprocess& geometry, const ImageInput& input) {
+/// Sets `own_size` to whether the image came in the input's size.
+Picture decode(const Sample& sample, size_t part, const Preprocess& geometry, const ImageInput& input,
+               bool& own_size) {
+  const Image image = decode_image(sample.parts[part].bytes());
+  Preprocess preprocess = plain(geometry, input);
+  own_size = has_own_size(image, input);
+  if (own_size) {
+    preprocess.resize.mode = ResizeMode::kNone;
+    preprocess.resize.size.reset();
+    preprocess.crop.reset();
+  }
+  const Tensor tensor = preprocess_image(image, preprocess);
+  Picture picture{sample.name, tensor.shape()[1], tensor.shape()[2], {}};
+  picture.levels.assign(tensor.data<float>(), tensor.data<float>() + tensor.size());
+  return picture;
+}
+
+std::vector<Companion> companions_of(const Sample& sample, const ProbeInputs& inputs) {
+  if (inputs.images.empty()) return {};
+  std::vector<Companion> companions(inputs.images.size());
+  std::vector<Tensor> tensors = inputs.tensors(sample);
+  for (size_t k = 0; k < companions.size(); ++k) {
+    companions[k].tensor = std::move(tensors[k]);
+    if (!inputs.images[k] || k == inputs.position) continue;
+    const auto& [input, preprocess] = *inputs.images[k];
+    bool ignored = false;
+    companions[k].picture = decode(sample, k, preprocess, input, ignored);
+    companions[k].input = input;
+    companions[k].preprocess = preprocess;
+  }
+  return companions;
+}
+
+Decoded decode(const Sample& sample, const ProbeInputs& inputs) {
   try {
-    const Image image = decode_image(sample.parts[0].bytes());
-    Preprocess preprocess = plain(geometry, input);
     Decoded decoded;
-    decoded.own_size = has_own_size(image, input);
-    if (decoded.own_size) {
-      preprocess.resize.mode = ResizeMode::kNone;
-      preprocess.resize.size.reset();
-      preprocess.crop.reset();
-    }
-    const Tensor tensor = preprocess_image(image, preprocess);
-    decoded.picture = Picture{sample.name, tensor.shape()[1], tensor.shape()[2], {}};
-    decoded.picture->levels.assign(tensor.data<float>(), tensor.data<float>() + tensor.size());
+    decoded.picture = decode(sample, inputs.position, inputs.geometry, inputs.input, decoded.own_size);
+    decoded.companions = companions_of(sample, inputs);
     return decoded;
   } catch (const Error& error) {  // the image is counted and named when it is loaded as a sample
     if (error.kind() == ErrorKind::kInterrupted) throw;
@@ -54,17 +80,18 @@ Decoded decode(const Sample& sample, const Preprocess& geometry, const ImageInpu
 
 }  // namespace
 
-Probe make_probe(const std::vector<Sample>& samples, const Preprocess& geometry, const ImageInput& input,
-                 int threads) {
+Probe make_probe(const std::vector<Sample>& samples, const ProbeInputs& inputs, int threads) {
   std::vector<Decoded> decoded(samples.size());
-  parallel_for(samples.size(), threads,
-               [&](size_t i, int) { decoded[i] = decode(samples[i], geometry, input); });
+  parallel_for(samples.size(), threads, [&](size_t i, int) { decoded[i] = decode(samples[i], inputs); });
   Probe probe;
+  probe.position = inputs.position;
+  probe.dtype = inputs.input.dtype;
   probe.own_size = true;
   for (Decoded& each : decoded) {
     if (!each.picture) continue;
     probe.own_size = probe.own_size && each.own_size;
     probe.pictures.push_back(*std::move(each.picture));
+    if (!each.companions.empty()) probe.companions.push_back(std::move(each.companions));
   }
   if (probe.pictures.empty()) {
     const std::string first = samples.empty() ? "" : ": " + samples[0].name + " (" + decoded[0].reason + ")";
@@ -73,6 +100,32 @@ Probe make_probe(const std::vector<Sample>& samples, const Preprocess& geometry,
     throw Error(ErrorKind::kCalibration, "no image can be used" + first + others);
   }
   return probe;
+}
+
+std::vector<Tensor> inputs_of(const Probe& probe, size_t i, const Preprocess& preprocess) {
+  const auto tensor_of = [&](const Picture& picture, const Preprocess& own, DataType dtype) {
+    Tensor tensor = input_of(picture, own);
+    return tensor.dtype() == dtype ? tensor : converted(tensor, dtype);
+  };
+  const Tensor guessed = tensor_of(probe.pictures[i], preprocess, probe.dtype);
+  if (probe.companions.empty()) return {guessed};
+  std::vector<Tensor> inputs;
+  for (size_t k = 0; k < probe.companions[i].size(); ++k) {
+    const Companion& companion = probe.companions[i][k];
+    if (k == probe.position) {
+      inputs.push_back(guessed);
+    } else if (companion.picture) {
+      Preprocess own = companion.preprocess;
+      if (own.channels() == preprocess.channels() && !companion.input.takes_pixels()) {
+        own = preprocess;
+        own.layout = companion.preprocess.layout;
+      }
+      inputs.push_back(tensor_of(*companion.picture, own, companion.input.dtype));
+    } else {
+      inputs.push_back(companion.tensor);
+    }
+  }
+  return inputs;
 }
 
 Tensor input_of(const Picture& picture, const Preprocess& preprocess) {

@@ -13,7 +13,8 @@ ROOMS = {
     "core/integer": ["core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
     "core/quantization": ["core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
     "core/engine": ["core/engine", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
-    "calibration/images": ["calibration/images", "core"],
+    # Numbers of one element type become those of a model's input.
+    "calibration/images": ["calibration/images", "core/ops", "core"],
     # Statistics name the samples they hold; they ask the graph for channels and windows.
     "calibration/statistics": ["calibration/statistics", "calibration/images", "core/engine", "core/fusion", "core/passes",
                                "core/ops", "core", "kernels"],

@@ -6,6 +6,7 @@ import threading
 import zipfile
 from io import BytesIO
 
+import onnx_bytes
 import pictures
 from program import DATA, MODEL, Case, main
 
@@ -61,6 +62,79 @@ class Listing(Case):
         self.assertEqual((len(bad), report["samples"]), (1, 6))
         done = self.run_program("run", MODEL, "images", *UNIT, code=CALIBRATION)
         self.assertRegex(done.stderr, r"at least 2 of 12 images cannot be used, more than --max-bad-images 1")
+
+
+class Inputs(Case):
+    """Models with several inputs, and with others than planes of floats."""
+
+    def setUp(self):
+        super().setUp()
+        self.images(8, "left")
+        self.images(8, "right")
+        difference = onnx_bytes.node("Sub", ["left", "right"], ["difference"])
+        nodes = [difference, onnx_bytes.node("Conv", ["difference", "weight"], ["conv"], kernel_shape=[3, 3]),
+                 onnx_bytes.node("Mul", ["conv", "size"], ["result"])]
+        inputs = [onnx_bytes.value(name, [1, 1, 28, 28]) for name in ("left", "right")] + [onnx_bytes.value("size", [1, 1])]
+        weight = onnx_bytes.tensor("weight", [2, 1, 3, 3], [(i % 7 - 3) / 8 for i in range(18)])
+        self.write("pair.onnx", onnx_bytes.model(nodes, inputs, [onnx_bytes.value("result", [1, 2, 26, 26])], [weight]))
+        self.write("size.npy", pictures.npy((1, 1), [2.0]))
+        self.places = [f"{option}" for name in ("left=left", "right=right", "size=size.npy") for option in ("--calib", name)]
+
+    def test_every_command_takes_a_place_for_each_input(self):
+        report = self.run_json("pair.onnx", *self.places, *UNIT, "-o", "q.onnx")
+        self.assertEqual(report["samples"], 8)
+        self.assertEqual(sorted(report["preprocessing"]["settings"]["inputs"]), ["left", "right"])
+        compared = self.run_json("verify", "pair.onnx", "q.onnx", *self.places)
+        self.assertEqual((compared["samples"], compared["preprocessing"]["given"]), (8, True))
+        named = self.run_json("run", "q.onnx", "left=left", "right=right", "size=size.npy")
+        self.assertEqual((named["samples"], named["outputs"]["result"]["shape"]), (8, [8, 2, 26, 26]))
+        self.run_json("calibrate", "pair.onnx", *self.places, *UNIT, "-o", "s.stats")
+        again = self.run_json("pair.onnx", "--statistics", "s.stats", "-o", "again.onnx")
+        self.assertEqual(again["samples"], 8)
+        self.run_json("pair.onnx", *self.places, "--statistics", "s.stats", "-o", "again.onnx")
+        self.assertEqual(self.run_json("sensitivity", "pair.onnx", *self.places, *UNIT)["samples"], 8)
+        self.assertIn("--images left=FOLDER --images right=FOLDER", self.run_program(
+            "pair.onnx", *self.places, *UNIT, "-o", "q.onnx").stdout.replace("\n", " ").replace("              ", ""))
+
+    def test_places_that_do_not_fit_are_one_sentence(self):
+        def fails(*places, code, says):
+            words = [word for place in places for word in ("--calib", place)]
+            self.fails("pair.onnx", *words, *UNIT, "-o", "q.onnx", code=code, says=says)
+        fails("left", code=CALIBRATION, says="3 inputs.*'left=FOLDER'")
+        fails("left=left", "right=right", code=USAGE, says="'size': add 'size=FOLDER'")
+        fails("left=left", "left=right", code=USAGE, says="'left' is given twice")
+        fails("left=left", "top=right", code=USAGE, says="'top=right' names no input.*'left', 'right', 'size'")
+        fails("left", "right", code=USAGE, says="'left' is one of several.*give NAME=left")
+        self.images(5, "few")
+        fails("left=left", "right=few", "size=size.npy", code=CALIBRATION, says="8 for 'left' .*5 for 'right'")
+        fails("left=left", "right=none", "size=size.npy", code=IO, says="input 'right': cannot read 'none'")
+        self.write("wide.npy", pictures.npy((1, 3), [1.0, 2.0, 3.0]))
+        fails("left=left", "right=right", "size=wide.npy", code=CALIBRATION, says="f32 1x1")
+
+    def test_pixels_go_as_they_are_to_an_input_of_integers(self):
+        nodes = [onnx_bytes.node("Cast", ["image"], ["reals"], to=onnx_bytes.FLOAT),
+                 onnx_bytes.node("Conv", ["reals", "weight"], ["result"], kernel_shape=[3, 3])]
+        weight = onnx_bytes.tensor("weight", [2, 1, 3, 3], [(i % 7 - 3) / 8 for i in range(18)])
+        for batch, element_type in ((1, 2), (4, 6)):  # u8, s32
+            self.write("pixels.onnx", onnx_bytes.model(
+                nodes, [onnx_bytes.value("image", [batch, 1, 28, 28], element_type)],
+                [onnx_bytes.value("result", [batch, 2, 26, 26])], [weight]))
+            report = self.run_json("pixels.onnx", "--calib", "left", "-o", "q.onnx", "--input-type", "u8")
+            self.assertEqual((report["preprocessing"]["name"], report["preprocessing"]["sure"]), ("raw", True))
+            self.assertEqual(len([w for w in report["warnings"] if "--input-type u8 has no effect" in w]), 1)
+            self.assertEqual(self.run_json("verify", "pixels.onnx", "q.onnx", "--images", "left")["samples"], 8)
+            self.fails("pixels.onnx", "--calib", "left", *UNIT, "-o", "q2.onnx", code=USAGE, says="use 'raw'")
+
+    def test_a_fixed_batch_says_what_fills_its_rest(self):
+        conv = onnx_bytes.node("Conv", ["image", "weight"], ["result"], kernel_shape=[3, 3])
+        weight = onnx_bytes.tensor("weight", [2, 1, 3, 3], [(i % 7 - 3) / 8 for i in range(18)])
+        self.write("eight.onnx", onnx_bytes.model([conv], [onnx_bytes.value("image", [8, 1, 28, 28])],
+                                                  [onnx_bytes.value("result", [8, 2, 26, 26])], [weight]))
+        self.images(11, "eleven")
+        report = self.run_json("run", "eight.onnx", "eleven", *UNIT)
+        self.assertEqual((report["samples"], report["outputs"]["result"]["shape"]), (11, [11, 2, 26, 26]))
+        self.assertEqual(len([w for w in report["warnings"] if "repeating 5 of its own" in w]), 1)
+        self.assertEqual(self.run_json("run", "eight.onnx", "left", *UNIT)["warnings"], [])
 
 
 class Choice(Case):

@@ -30,7 +30,7 @@ SampleSource open(const TemporaryFolder& folder, std::optional<size_t> samples =
   options.shard = shard;
   options.shards = shards;
   return SampleSource(kInput, options, list_samples(kInput, options),
-                      preset("unit", image_input_of(kInput[0])));
+                      {{"x", preset("unit", image_input_of(kInput[0]))}});
 }
 
 HeldSamples held_by(SampleSource source) {

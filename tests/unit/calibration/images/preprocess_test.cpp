@@ -221,7 +221,42 @@ TEST_CASE("a model's input says what it wants of images", "[preprocess]") {
   CHECK_THAT(error(graph_input({1, 4, 224, 224})), Contains("1x4x224x224") && Contains("channels"));
   CHECK_THAT(error(graph_input({8, 3, 224, 224})), Contains("fixed batch of 8"));
   CHECK_THAT(error(graph_input({1, 784})), Contains("1x784"));
-  CHECK_THAT(error(graph_input({1, 3, 8, 8}, DataType::kU8)), Contains("is u8"));
+  CHECK_THAT(error(graph_input({1, 3, 8, 8}, DataType::kBool)), Contains("is bool"));
+  CHECK(image_input_of(graph_input({1, 3, 8, 8}, DataType::kU8)).takes_pixels());
+  CHECK_FALSE(first.takes_pixels());
+}
+
+TEST_CASE("an input of integers takes pixels as they are", "[preprocess]") {
+  ImageInput input = nchw(3, 4, 4);
+  for (const DataType type : {DataType::kU8, DataType::kS32, DataType::kS64}) {
+    input.dtype = type;
+    CHECK(preset("raw", input).scale == 1);
+    CHECK_THAT(message_of(ErrorKind::kInvalidArgument, [&] { preset("imagenet", input); }),
+               Contains("use 'raw'"));
+  }
+  input.dtype = DataType::kS8;
+  CHECK_THAT(message_of(ErrorKind::kInvalidArgument, [&] { preset("raw", input); }), Contains("128"));
+  const Preprocess centred = resolve(parse_preprocess(R"({"color": "rgb", "mean": 128})"), input);
+  CHECK(load_preprocess(to_argument(centred, input), input).mean == std::vector<double>{128, 128, 128});
+}
+
+TEST_CASE("every input that takes images has settings of its own", "[preprocess]") {
+  ImageInput left = nchw(3, 4, 4), right = nchw(1, 2, 2);
+  left.name = "left";
+  right.name = "right";
+  const std::vector<ImageInput> both = {left, right};
+  const std::vector<InputPreprocess> made = load_preprocess("unit", both);
+  REQUIRE(made.size() == 2);
+  CHECK(made[1].input == "right");
+  CHECK(made[1].preprocess.color == Color::kGray);
+  CHECK(to_json(load_preprocess(to_json(made), both)) == to_json(made));
+  const auto error = [&](const std::string& json) {
+    return message_of(ErrorKind::kInvalidArgument, [&] { load_preprocess(json, both); });
+  };
+  CHECK_THAT(error(R"({"inputs": {"left": {"color": "rgb"}}})"), Contains("lacks the model's input 'right'"));
+  CHECK_THAT(error(R"({"inputs": {"left": {"color": "rgb"}, "right": {"color": "gray"}, "top": {}}})"),
+             Contains("'top'"));
+  CHECK_THAT(error(R"({"inputs": 3})"), Contains("JSON object"));
 }
 
 TEST_CASE("a preprocessing file with a mistake is refused by name", "[preprocess]") {

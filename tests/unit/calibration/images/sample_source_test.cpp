@@ -26,8 +26,9 @@ const std::vector<Value> kImageInput = {input_of("x", {kUnknownDim, 3, 8, 8})};
 
 SampleSource open(const std::vector<Value>& inputs, const SampleOptions& options) {
   SampleList list = list_samples(inputs, options);
-  std::optional<Preprocess> preprocess;
-  if (list.images) preprocess = preset("unit", image_input_of(inputs[0]));
+  std::vector<InputPreprocess> preprocess;
+  for (const ImageInput& input : image_inputs(inputs, list))
+    preprocess.push_back({input.name, preset(input.takes_pixels() ? "raw" : "unit", input)});
   return SampleSource(inputs, options, std::move(list), preprocess);
 }
 
@@ -332,11 +333,107 @@ TEST_CASE("directories hold a file for every input, by name or number", "[sample
              Contains("set_0") && Contains("'b'"));
 }
 
-TEST_CASE("images are no input for a model with two", "[samples]") {
+TEST_CASE("one folder of images is not enough for a model with two inputs", "[samples]") {
   CHECK_THAT(
       message_of(ErrorKind::kCalibration,
                  [&] {
                    list_samples({kImageInput[0], input_of("size", {2})}, at(test::golden_image("gray.png")));
                  }),
-      Contains("2 inputs") && Contains(".npz"));
+      Contains("2 inputs") && Contains("'x=FOLDER'") && Contains(".npz"));
+}
+
+namespace {
+
+const std::vector<Value> kPair = {input_of("image", {1, 3, 8, 8}), input_of("size", {1, 2})};
+
+/// `images` images called 0.ppm, ... and `tensors` arrays called `names[i]`, whose first element is i.
+SampleOptions write_pair(const TemporaryFolder& folder, int images, const std::vector<std::string>& names) {
+  fs::create_directories(folder.path() / "a");
+  fs::create_directories(folder.path() / "b");
+  for (int i = 0; i < images; ++i)
+    write_text(folder.file("a/" + std::to_string(i) + ".ppm"),
+               "P6 1 1 255\n" + std::string(3, static_cast<char>(i)));
+  for (size_t i = 0; i < names.size(); ++i)
+    write_text(folder.file("b/" + names[i]), npy_of({static_cast<float>(i), 7}));
+  SampleOptions options;
+  options.by_input = {{"image", folder.file("a")}, {"size", folder.file("b")}};
+  return options;
+}
+
+/// The first element of the second input for each sample.
+std::vector<float> partners(const SampleOptions& options) {
+  SampleSource source = open(kPair, options);
+  std::vector<float> result;
+  for (size_t i = 0; i < source.count(); ++i) {
+    const auto tensors = source.load(i);
+    CHECK(tensors->at(0).data<float>()[0] == Approx(static_cast<float>(i) / 255));
+    result.push_back(tensors->at(1).data<float>()[0]);
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("samples of several inputs are paired by their names", "[samples]") {
+  const TemporaryFolder folder;
+  const SampleOptions options = write_pair(folder, 3, {"2.npy", "0.npy", "1.npy"});
+  CHECK(partners(options) == std::vector<float>{1, 2, 0});
+  CHECK(names(kPair, options) == std::vector<std::string>{"0.ppm", "1.ppm", "2.ppm"});
+  const SampleSource source = open(kPair, options);
+  CHECK(source.fingerprint().starts_with(R"({"inputs":{"image":)"));
+}
+
+TEST_CASE("samples of several inputs with other names are paired by their places", "[samples]") {
+  const TemporaryFolder folder;
+  const SampleOptions options = write_pair(folder, 3, {"r0.npy", "r1.npy", "r2.npy"});
+  CHECK(partners(options) == std::vector<float>{0, 1, 2});
+  CHECK(list_samples(kPair, options).warnings.empty());
+  const TemporaryFolder mixed;
+  const SampleList doubtful = list_samples(kPair, write_pair(mixed, 2, {"1.npy", "2.npy"}));
+  REQUIRE(doubtful.warnings.size() == 1);
+  CHECK_THAT(doubtful.warnings[0], Contains("paired by their places"));
+}
+
+TEST_CASE("a file with one sample stands for all, a folder does not", "[samples]") {
+  const TemporaryFolder folder;
+  SampleOptions options = write_pair(folder, 3, {"r.npy"});
+  CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { list_samples(kPair, options); }),
+             Contains("3 for 'image'") && Contains("1 for 'size'"));
+  options.by_input["size"] = folder.file("b/r.npy");
+  CHECK(partners(options) == std::vector<float>{0, 0, 0});
+  options.by_input.erase("size");
+  CHECK_THAT(message_of(ErrorKind::kInvalidArgument, [&] { list_samples(kPair, options); }),
+             Contains("'size'"));
+}
+
+TEST_CASE("one bad part rejects the sample of all inputs", "[samples]") {
+  const TemporaryFolder folder;
+  const SampleOptions options = write_pair(folder, 3, {"0.npy", "1.npy", "2.npy"});
+  write_text(folder.file("a/1.ppm"), "P6 9 9 255\nshort");
+  SampleSource source = open(kPair, options);
+  CHECK(source.load(0));
+  CHECK_FALSE(source.load(1));
+  CHECK(source.load(2));
+  REQUIRE(source.bad_images().size() == 1);
+  CHECK_THAT(source.bad_images()[0].reason, Contains("input 'image'"));
+}
+
+TEST_CASE("images become the integers that an input takes", "[samples]") {
+  const TemporaryFolder folder;
+  write_images(folder, 3);
+  const std::vector<Value> pixels = {input_of("x", {1, 3, 8, 8}, DataType::kU8)};
+  SampleSource source = open(pixels, at(folder.path().string()));
+  const auto tensors = source.load(2);
+  REQUIRE(tensors->at(0).dtype() == DataType::kU8);
+  CHECK(tensors->at(0).data<uint8_t>()[0] == 2);
+}
+
+TEST_CASE("arrays of f16 are read for inputs of f32", "[samples]") {
+  const TemporaryFolder folder;
+  Tensor halves(DataType::kF16, {1, 2});
+  const uint16_t bits[] = {0x3c00, 0xc000};  // 1, -2
+  std::copy(bits, bits + 2, static_cast<uint16_t*>(halves.mutable_bytes()));
+  save_npy(folder.file("a.npy"), halves.view());
+  const auto tensors = open({input_of("x", {1, 2})}, at(folder.path().string())).load(0);
+  CHECK(equal(tensors->at(0), Tensor::of<float>({1, 2}, {1, -2})));
 }

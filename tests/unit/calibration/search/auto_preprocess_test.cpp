@@ -437,3 +437,63 @@ TEST_CASE("rows are classes if they are distributions, else boxes if they hold s
   CHECK(reader.read({boxes}).boxes == 0.75);
   CHECK(reader.read({boxes}).crowded == Approx(0.05));
 }
+
+namespace {
+
+/// Pixels of `dtype`, less the mean of each channel, to a classifier.
+Graph with_pixels(DataType dtype, const std::vector<float>& mean) {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, kSide, kSide, 3}, dtype);
+  const ValueId reals = b.node("Cast", {x}, {{"to", int64_t{1}}});
+  const ValueId centred = b.node("Sub", {reals, b.constant("mean", Tensor::of<float>({3}, mean))});
+  const ValueId planes = b.node("Transpose", {centred}, {{"perm", std::vector<int64_t>{0, 3, 1, 2}}});
+  return b.build({b.node("Flatten", {b.node("GlobalAveragePool", {planes})})});
+}
+
+}  // namespace
+
+TEST_CASE("a model of integer pixels gets them as they are", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 3);
+  const PreprocessChoice rgb = choose(with_pixels(DataType::kU8, {124, 116, 104}), folder);
+  CHECK(rgb.name == "raw");
+  CHECK(rgb.sure);
+  CHECK_THAT(all_evidence(rgb), Contains("takes u8"));
+  CHECK(choose(with_pixels(DataType::kS32, {104, 116, 124}), folder).name == "raw,bgr");
+  const PreprocessChoice unknown = choose(with_pixels(DataType::kU8, {127, 127, 127}), folder);
+  CHECK_FALSE(unknown.sure);
+  CHECK(unknown.runner_up == "raw,bgr");
+  const PreprocessChoice centred = choose(with_pixels(DataType::kS8, {0, 0, 0}), folder);
+  CHECK(centred.preprocess.mean == std::vector<double>{128, 128, 128});
+  CHECK_FALSE(centred.sure);
+}
+
+TEST_CASE("a guess feeds the other inputs of the model, too", "[auto_preprocess]") {
+  const TemporaryFolder folder;
+  write_images(folder, 12);
+  GraphBuilder b;
+  const ValueId left = b.input("left", {1, 3, kSide, kSide}), size = b.input("size", {1, 1}),
+                right = b.input("right", {1, 3, kSide, kSide});
+  const ValueId sum =
+      b.node("Add", {b.node("GlobalAveragePool", {left}), b.node("GlobalAveragePool", {right})});
+  const Graph graph = b.build({b.node("Mul", {b.node("Flatten", {sum}), size})});
+  std::vector<Value> inputs;
+  for (const ValueId id : graph.inputs) inputs.push_back(graph.value(id));
+  save_npy(folder.file("size.npy"), Tensor::of<float>({1, 1}, {2}).view());
+  SampleOptions samples;
+  samples.by_input = {
+      {"left", folder.path().string()}, {"size", folder.file("size.npy")}, {"right", folder.path().string()}};
+  const SampleList list = list_samples(inputs, samples);
+  GuessOptions options{2, {}, {}};
+  options.tensors = [&](const Sample& sample) { return load_tensors(inputs, samples, list, sample); };
+  const PreprocessChoice choice = choose_preprocess(graph, open_model(graph), list, options);
+  REQUIRE(choice.inputs.size() == 2);
+  CHECK(choice.inputs[1].input == "right");
+  CHECK(to_json(choice.of("right")) == to_json(choice.of("left")));
+  std::map<std::string, std::string> metadata;
+  keep_preprocess(choice, metadata);
+  const auto kept = kept_preprocess(metadata, image_inputs(inputs, list));
+  REQUIRE(kept);
+  CHECK(settings_json(*kept) == settings_json(choice));
+  CHECK(inputs_in(settings_json(choice), inputs).size() == 2);
+}
