@@ -20,12 +20,14 @@ struct CalibrateFlags {
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
+  bool keep_unknown = false;
 };
 
 Report calibrate(const CalibrateFlags& flags, Console& console) {
   claim_output("-o", flags.output, {flags.model}, console);
-  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
+  Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
+  cut_before_unknown(source, flags.keep_unknown, console.diagnostics);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   check_memory(graph, flags.engine.thread_count(), flags.engine);
@@ -54,6 +56,7 @@ CommandBody define(CLI::App& app) {
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
   output_file(app.add_option("-o,--output", flags->output, "the statistics"))->required();
   add_sample_options(app, flags->samples, true);
+  add_keep_unknown(app, flags->keep_unknown);
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
   return [flags](Console& console) { return calibrate(*flags, console); };

@@ -146,6 +146,32 @@ uint64_t check_memory(const Graph& prepared, int threads, const EngineOptions& e
   return needed;
 }
 
+void add_keep_unknown(CLI::App& app, bool& keep) {
+  app.add_flag("--keep-unknown", keep,
+               "operators that this program does not know stay, and all that depends on them is float")
+      ->group("Quantization");
+}
+
+std::optional<CutModel> cut_before_unknown(Graph& model, bool keep, Diagnostics& diagnostics) {
+  const std::vector<NodeId> unknown = unknown_nodes(model);
+  if (unknown.empty()) {
+    if (keep) diagnostics.warn("--keep-unknown has no effect: all operators are known; leave it out");
+    return std::nullopt;
+  }
+  const Node& first = model.nodes[static_cast<size_t>(unknown[0])];
+  if (!keep)
+    throw Error(ErrorKind::kUnsupported,
+                describe_unknown(first) +
+                    " is an operator that this program does not know; --keep-unknown "
+                    "leaves it and all that depends on it as they are");
+  CutModel cut = cut_unknown(model);
+  model = cut.head;
+  const size_t behind = cut.tail.nodes.size() - 1;
+  diagnostics.warn(cut.cause + " is not known: it stays as it is, and so " + (behind == 1 ? "does " : "do ") +
+                   format_plural(behind, "node") + " that depend on it or are not known, in float");
+  return cut;
+}
+
 void check_is_float(const Graph& model) {
   const std::string format = quantization_facts(model).format;
   if (format != "float")
@@ -181,6 +207,7 @@ std::optional<uint64_t> bytes_of_model(const std::string& path, const Graph& gra
   const uint64_t file = fs::file_size(path);
   uint64_t constants = 0;
   for (const Value& value : graph.values) constants += value.initializer.byte_size();
+  if (!graph.info.widened_from.empty()) constants /= 2;  // as the file has them
   return constants > file ? file + constants : file;  // constants that do not fit into the file lie beside it
 }
 

@@ -55,7 +55,7 @@ struct QuantizeFlags {
   std::optional<size_t> validate;
   Bound bound;
   LabelFlags labels;
-  bool explain = false;
+  bool explain = false, keep_unknown = false;
 };
 
 // Statistics of the activations, and where they are known from.
@@ -317,10 +317,10 @@ void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme
 
 // The plan appears only if the model does. Returns the bytes of the model.
 uint64_t save(const QuantizeFlags& flags, const QuantizationScheme& scheme, const PlannedModel& planned,
-              const Graph& model) {
+              const Graph& model, const CutModel* cut) {
   if (flags.plan.empty()) return save_model(model, output_of(flags));
   AtomicFile file(flags.plan);
-  file.write(plan_json(planned, scheme).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  file.write(plan_json(planned, scheme, cut).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   const uint64_t bytes = save_model(model, output_of(flags));
   file.commit();
   return bytes;
@@ -348,12 +348,13 @@ std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph,
 
 // The plan carried out, and written. Returns the bytes of the model.
 uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, const ChosenPlan& chosen,
-               const Learned& learned) {
+               const Learned& learned, const CutModel* cut) {
   Graph model = insert_qdq(chosen.planned);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
+  if (cut != nullptr) model = rejoin(std::move(model), *cut);
   describe(model, flags, scheme, chosen.recipe, learned);
-  return save(flags, scheme, chosen.planned, model);
+  return save(flags, scheme, chosen.planned, model, cut);
 }
 
 Graph open_source(const QuantizeFlags& flags, Console& console) {
@@ -403,7 +404,9 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
     throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
 
-  const Graph source = open_source(flags, console);
+  Graph source = open_source(flags, console);
+  const std::optional<CutModel> unknown = cut_before_unknown(source, flags.keep_unknown, console.diagnostics);
+  const CutModel* cut = unknown ? &*unknown : nullptr;
   warn_of_input_type(flags, source, console.diagnostics);
   const Graph graph = make_ready(flags, source, console);
   const std::vector<Selector> selectors =
@@ -416,30 +419,32 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   check_labelled(flags, chosen);
   done(console, "planned for " + chosen.planned.plan.target);
   std::optional<uint64_t> bytes;
-  if (chosen.bound_met) bytes = write(flags, scheme, chosen, learned);
+  if (chosen.bound_met) bytes = write(flags, scheme, chosen, learned, cut);
 
   if (flags.format == "int8")
     chosen.planned.plan.floats_kept_clamps = false;  // lowered operators clamp their codes
   for (const std::vector<std::string>& warnings : {chosen.warnings, chosen.planned.plan.warnings})
     for (const std::string& warning : warnings) console.diagnostics.warn(warning);
-  return quantize_report({.model = flags.model,
-                          .output = output_of(flags),
-                          .format = flags.format,
-                          .preprocessing = learned.preprocessing,
-                          .samples = learned.statistics.samples,
-                          .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
-                          .bytes_before = bytes_of_model(flags.model, source),
-                          .bytes_after = bytes,
-                          .places = places_text(flags.samples, source),
-                          .statistics = flags.statistics,
-                          .statistics_read = learned.read,
-                          .chosen = chosen,
-                          .scheme = scheme,
-                          .selectors = selectors,
-                          .checks = checks_of(flags.bound, figures_of(chosen.quality)),
-                          .time_ratio = bytes ? time_ratio(flags, source, console) : std::nullopt,
-                          .explain = flags.explain},
-                         console);
+  return quantize_report(
+      {.model = flags.model,
+       .output = output_of(flags),
+       .format = flags.format,
+       .preprocessing = learned.preprocessing,
+       .samples = learned.statistics.samples,
+       .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
+       .bytes_before = bytes_of_model(flags.model, source),
+       .bytes_after = bytes,
+       .places = places_text(flags.samples, source),
+       .statistics = flags.statistics,
+       .statistics_read = learned.read,
+       .chosen = chosen,
+       .scheme = scheme,
+       .selectors = selectors,
+       .checks = checks_of(flags.bound, figures_of(chosen.quality)),
+       .time_ratio = bytes && cut == nullptr ? time_ratio(flags, source, console) : std::nullopt,
+       .cut = cut,
+       .explain = flags.explain},
+      console);
 }
 
 CommandBody define(CLI::App& app) {
@@ -474,6 +479,7 @@ CommandBody define(CLI::App& app) {
       ->group("Quantization");
   app.add_flag("--explain", flags->explain, "tables of what was tried, and of operators in int8 and in float")
       ->group("Output");
+  add_keep_unknown(app, flags->keep_unknown);
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
   return [flags](Console& console) { return quantize(*flags, console); };

@@ -57,7 +57,24 @@ Json params_json(const QuantParams& params) {
   return json;
 }
 
-Json float_nodes_json(const PlannedModel& planned, const QuantizationScheme& scheme) {
+// The nodes that were left as they are, with the reason.
+Json tail_json(const CutModel* cut) {
+  Json list = Json::array();
+  if (cut == nullptr) return list;
+  const std::vector<NodeId> unknown = unknown_nodes(cut->tail);
+  for (size_t n = 0; n < cut->tail.nodes.size(); ++n) {
+    const Node& node = cut->tail.nodes[n];
+    const bool is_unknown =
+        std::find(unknown.begin(), unknown.end(), static_cast<NodeId>(n)) != unknown.end();
+    list.push_back({{"name", node.name},
+                    {"op_type", node.op_type},
+                    {"reason", is_unknown ? describe_unknown(node) + " is not known, and kept"
+                                          : "depends on an operator that is not known: " + cut->cause}});
+  }
+  return list;
+}
+
+Json float_nodes_json(const PlannedModel& planned, const QuantizationScheme& scheme, const CutModel* cut) {
   const auto& [graph, plan] = planned;
   Json list = Json::array();
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
@@ -66,6 +83,7 @@ Json float_nodes_json(const PlannedModel& planned, const QuantizationScheme& sch
     if (reason && !scheme.added_nodes.contains(node.name))
       list.push_back({{"name", node.name}, {"op_type", source_op_type(scheme, node)}, {"reason", *reason}});
   }
+  for (const Json& node : tail_json(cut)) list.push_back(node);
   return list;
 }
 
@@ -134,7 +152,13 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   json.update(recipe_json(facts.chosen.recipe));
   for (const auto& [op_type, count] : summary.by_op_type)
     json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
-  json["float_nodes"] = float_nodes_json(facts.chosen.planned, facts.scheme);
+  if (facts.cut != nullptr)
+    for (const Node& node : facts.cut->tail.nodes) {
+      Json& counts = json["nodes"][node.op_type];
+      if (counts.is_null()) counts = {{"int8", 0}, {"float", 0}};
+      counts["float"] = counts["float"].get<size_t>() + 1;
+    }
+  json["float_nodes"] = float_nodes_json(facts.chosen.planned, facts.scheme, facts.cut);
   json["selectors"] = Json::array();
   for (const Selector& selector : facts.selectors)
     json["selectors"].push_back(
@@ -206,7 +230,7 @@ Json quality_json(const std::optional<Quality>& quality) {
   return json;
 }
 
-Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme) {
+Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme, const CutModel* cut) {
   const auto& [graph, plan] = planned;
   Json json = {{"target", plan.target},
                {"values", Json::array()},
@@ -243,7 +267,7 @@ Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme) {
     }
     json["nodes"].push_back(std::move(entry));
   }
-  json["float_nodes"] = float_nodes_json(planned, scheme);
+  json["float_nodes"] = float_nodes_json(planned, scheme, cut);
   json["warnings"] = plan.warnings;
   return json;
 }

@@ -9,6 +9,7 @@
 #include "calibration/search/choose_plan.h"
 #include "cli/checks.h"
 #include "cli/command.h"
+#include "core/passes/cut_unknown.h"
 #include "core/quantization/node_selection.h"
 
 namespace quantize {
@@ -28,6 +29,7 @@ struct QuantizeFacts {
   const std::vector<Selector>& selectors;  // of nodes, and what each named
   std::vector<Check> checks;               // of the bound
   std::optional<double> time_ratio;        // of the written model to the float model, if measured
+  const CutModel* cut;  // what stands behind operators that are not known; nullptr: nothing
   bool explain = false;
 };
 
@@ -48,8 +50,9 @@ double percent_of_macs(const PlanSummary& summary);
 /// How a network did on held-back samples, in the JSON of a report; null if it was not judged.
 Json quality_json(const std::optional<Quality>& quality);
 
-/// Every value's type, scale, zero point, range and reason; every node's placement and reason.
-Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme);
+/// Every value's type, scale, zero point, range and reason; every node's placement and reason, those behind
+/// operators that are not known included.
+Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme, const CutModel* cut);
 
 /// "--exclude 'Conv_3' names 2 nodes: Conv_3, Conv_31".
 std::string selector_text(const Selector& selector);

@@ -70,6 +70,8 @@ std::string recipe(const ChosenPlan& chosen) {
 }
 
 std::string next(const QuantizeFacts& facts) {
+  if (facts.cut != nullptr)
+    return "compare " + facts.model + " and " + facts.output + " in a runtime that knows " + facts.cut->cause;
   if (!facts.bytes_after)
     return "ask for less, or see what harms: quantize sensitivity " + facts.model + " " + facts.places;
   return "quantize verify " + facts.model + " " + facts.output + " " + facts.places + " [--labels FILE]";

@@ -27,6 +27,7 @@ struct SensitivityFlags {
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
+  bool keep_unknown = false;
 };
 
 // The result of the command.
@@ -102,8 +103,9 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   QuantizationScheme scheme = make_scheme(flags.scheme, target);
   warn_of_unused(flags.scheme, console.diagnostics);
   scheme.method = method_untried(scheme);
-  const Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
+  Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
+  cut_before_unknown(source, flags.keep_unknown, console.diagnostics);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, target.opsets.lowest); });
   check_memory(graph, flags.engine.thread_count(), flags.engine);
@@ -148,6 +150,7 @@ CommandBody define(CLI::App& app) {
   add_sample_options(app, flags->samples, true);
   add_scheme_options(app, flags->scheme, kFallbackMethod);
   add_target_option(app, flags->target, "default: ort-x86");
+  add_keep_unknown(app, flags->keep_unknown);
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
   return [flags](Console& console) { return sensitivity(*flags, console); };

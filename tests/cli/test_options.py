@@ -227,5 +227,45 @@ class Colours(Case):
         self.fails("inspect", MODEL, "--color=sometimes", code=USAGE, says="--color")
 
 
+class KeepUnknown(Case):
+    def setUp(self):
+        super().setUp()
+        self.images(4)
+        weight = onnx.tensor("weight", [2, 1, 3, 3], [(i % 7 - 3) / 8 for i in range(18)])
+        second = onnx.tensor("second", [2, 2, 1, 1], [0.5, 1.0, -1.0, 0.25])
+        nodes = [onnx.node("Conv", ["image", "weight"], ["conv"], "first", kernel_shape=[3, 3]),
+                 onnx.node("MagicNorm", ["conv"], ["magic"], "norm", alpha=3) + onnx.data(7, "acme.ai"),
+                 onnx.node("Conv", ["magic", "second"], ["result"], "behind", kernel_shape=[1, 1])]
+        model = onnx.model(nodes, [onnx.value("image", [1, 1, 28, 28])],
+                                 [onnx.value("result", [1, 2, 26, 26])], [weight, second])
+        opset = onnx.data(1, "acme.ai") + onnx.integer(2, 1)
+        self.write("m.onnx", model + onnx.data(8, opset))
+
+    def test_the_part_in_front_is_quantized(self):
+        report = self.run_json("m.onnx", "--calib", "images", "--preprocess", "unit", "--keep-unknown", "-o", "q.onnx",
+                               "--plan", "p.json")
+        reasons = {node["name"]: node["reason"] for node in report["float_nodes"]}
+        self.assertNotIn("first", reasons)
+        self.assertRegex(reasons["norm"], "MagicNorm of domain 'acme.ai'.* not known")
+        self.assertRegex(reasons["behind"], "depends on .*'norm'")
+        self.assertEqual(report["nodes"]["Conv"], {"int8": 1, "float": 1})
+        self.assertEqual(len([w for w in report["warnings"] if "'norm'" in w]), 1)
+        self.assertIn("behind", [node["name"] for node in self.read_json("p.json")["float_nodes"]])
+        written = (self.folder / "q.onnx").read_bytes()
+        for text in (b"MagicNorm", b"acme.ai", b"QuantizeLinear", b"alpha"):
+            self.assertIn(text, written)
+        self.run_json("calibrate", "m.onnx", "--calib", "images", "--keep-unknown", "-o", "s.stats")
+        self.run_json("sensitivity", "m.onnx", "--calib", "images", "--preprocess", "unit", "--keep-unknown")
+
+    def test_without_the_option_it_is_one_sentence(self):
+        self.fails("m.onnx", "--calib", "images", "-o", "q.onnx", code=4,
+                   says="node 'norm' .MagicNorm of domain 'acme.ai'. .*--keep-unknown")
+        self.fails("run", "m.onnx", "images", "--preprocess", "unit", code=4, says="norm.*acme.ai.MagicNorm is not supported")
+        self.write("plain.onnx", onnx.convolution(size=28))
+        warnings = self.run_json("plain.onnx", "--calib", "images", "--keep-unknown", "-o", "q.onnx", "--preprocess",
+                                 "unit")["warnings"]
+        self.assertTrue(any("--keep-unknown has no effect" in w for w in warnings), warnings)
+
+
 if __name__ == "__main__":
     main()
