@@ -94,4 +94,32 @@ Tensor read_external_data(DataType dtype, const Shape& shape, const ExternalData
   return tensor;
 }
 
+namespace {
+
+std::string data_path_of(const std::string& model_path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(model_path, ignored);
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    throw Error(ErrorKind::kUnsupported,
+                "a model above 2 GiB has its weights in a file beside it, so that '" + model_path +
+                    "' cannot take it; give the name of a file");
+  return model_path + ".data";
+}
+
+}  // namespace
+
+ExternalDataWriter::ExternalDataWriter(const std::string& model_path)
+    : location_(fs::path(model_path).filename().string() + ".data"), file_(data_path_of(model_path)) {}
+
+ExternalData ExternalDataWriter::add(const Tensor& tensor) {
+  constexpr uint64_t kAlignment = 4096;
+  const std::string padding((kAlignment - position_ % kAlignment) % kAlignment, '\0');
+  file_.write(padding);
+  position_ += padding.size();
+  const ExternalData place{location_, position_, tensor.byte_size()};
+  file_.write(tensor.bytes(), tensor.byte_size());
+  position_ += tensor.byte_size();
+  return place;
+}
+
 }  // namespace quantize

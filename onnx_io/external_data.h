@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "core/atomic_file.h"
 #include "core/tensor.h"
 
 namespace quantize {
@@ -22,5 +23,24 @@ struct ExternalData {
 /// cannot be read.
 Tensor read_external_data(DataType dtype, const Shape& shape, const ExternalData& where,
                           const std::string& folder);
+
+/// Bytes of tensors in one file beside a model, one after the other. The file appears with commit().
+class ExternalDataWriter {
+ public:
+  /// The file is called as the model's, with ".data" behind it. Errors: those of AtomicFile; Error(kUnsupported) if
+  /// the model is written to a pipe or device.
+  explicit ExternalDataWriter(const std::string& model_path);
+
+  /// Writes the little-endian bytes of a tensor, aligned so that they can be mapped. Errors: Error(kIo).
+  ExternalData add(const Tensor& tensor);
+
+  uint64_t bytes() const { return position_; }
+  void commit() { file_.commit(); }
+
+ private:
+  std::string location_;
+  AtomicFile file_;
+  uint64_t position_ = 0;
+};
 
 }  // namespace quantize

@@ -9,6 +9,9 @@
 
 namespace quantize {
 
+/// Bytes of constants that a file of protobuf has room for, beside nodes, values and metadata.
+constexpr uint64_t kMostInside = (uint64_t{1} << 31) - (uint64_t{1} << 26);
+
 /// Reads an ONNX model (opset 7 to 28, IR 3 and later) with its external data; f16 and bf16 become f32. Nodes
 /// are sorted topologically, calls of local functions are replaced by their nodes, Constant nodes stay nodes,
 /// initializers listed as inputs are no inputs. The result is valid.
@@ -18,9 +21,14 @@ Graph load_model(const std::string& path);
 
 /// Writes the model beside `path` and renames it when complete, so that `path` is either the old file or the
 /// whole new one; a temporary file is removed on any error. Pipes and devices are written to directly
-/// (AtomicFile). The same graph gives the same bytes. Returns how many. Errors: Error(kIo) with the path and
-/// the system's reason; Error(kUnsupported) for a model above protobuf's 2 GiB.
-uint64_t save_model(const Graph& graph, const std::string& path);
+/// (AtomicFile). The same graph gives the same bytes. Returns how many, of all files.
+///
+/// A model with more than `most_inside` bytes of constants, which does not fit into protobuf's 2 GiB, keeps them in
+/// one file beside it, `path` + ".data". Both files are complete before either gets its name.
+///
+/// Errors: Error(kIo) with the path and the system's reason; Error(kUnsupported) for a model above 2 GiB without
+/// its constants, or of which a pipe or device would have to hold two files.
+uint64_t save_model(const Graph& graph, const std::string& path, uint64_t most_inside = kMostInside);
 
 /// Reads a serialized onnx.TensorProto (".pb" test data).
 /// Errors: as load_model.

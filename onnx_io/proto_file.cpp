@@ -88,11 +88,10 @@ void read_proto(const std::string& path, MessageLite& message) {
     throw Error(ErrorKind::kInvalidModel, "the file is not ONNX, or is damaged; export or download it anew");
 }
 
-uint64_t write_proto(const MessageLite& message, const std::string& path) {
+uint64_t write_proto(const MessageLite& message, AtomicFile& file) {
   silence_protobuf();
   const size_t bytes = message.ByteSizeLong();
   if (bytes > static_cast<size_t>(kMaxBytes)) too_large();
-  AtomicFile file(path);
   AtomicFileStream stream(file);
   bool written = false;
   {
@@ -101,7 +100,6 @@ uint64_t write_proto(const MessageLite& message, const std::string& path) {
   }
   stream.rethrow();
   if (!written) throw Error(ErrorKind::kInternal, "protobuf could not serialize the model");
-  file.commit();
   return bytes;
 }
 

@@ -4,9 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <unordered_set>
+#include <variant>
 
+#include "core/atomic_file.h"
 #include "onnx_io/attribute_proto.h"
+#include "onnx_io/external_data.h"
 #include "onnx_io/onnx_io.h"
 #include "onnx_io/proto_file.h"
 #include "onnx_io/tensor_proto.h"
@@ -31,8 +35,14 @@ using TakenNames = std::unordered_set<std::string>;
 /// Writes a graph: that of the model, or a body inside of it.
 class GraphWriter {
  public:
-  GraphWriter(const Graph& graph, onnx::GraphProto& target, TakenNames taken = {})
-      : graph_(graph), target_(target), taken_(std::move(taken)), referenced_(graph.values.size(), false) {
+  /// `data`: takes the bytes of constants; nullptr: they stand in the message.
+  GraphWriter(const Graph& graph, onnx::GraphProto& target, ExternalDataWriter* data = nullptr,
+              TakenNames taken = {})
+      : graph_(graph),
+        target_(target),
+        data_(data),
+        taken_(std::move(taken)),
+        referenced_(graph.values.size(), false) {
     target_.set_name(graph_.name.empty() ? "graph" : graph_.name);  // ONNX requires a name
     target_.set_doc_string(graph_.info.graph_doc_string);
   }
@@ -107,7 +117,7 @@ class GraphWriter {
       if (const Body* body = std::get_if<Body>(&attribute)) {
         written.set_name(name);
         written.set_type(onnx::AttributeProto::GRAPH);
-        GraphWriter(**body, *written.mutable_g(), taken_).write_body(captured);
+        GraphWriter(**body, *written.mutable_g(), data_, taken_).write_body(captured);
       } else {
         write_attribute(name, attribute, written);
       }
@@ -157,21 +167,41 @@ class GraphWriter {
         auto& proto = *target_.add_initializer();
         proto.set_name(written_name(id));
         if (!value.doc_string.empty()) proto.set_doc_string(value.doc_string);
-        write_tensor(value.initializer, proto);
+        write_constant(value.initializer, proto);
       } else if (!described[i] && value.dtype != DataType::kUndefined) {
         write_value_info(id, *target_.add_value_info());
       }
     }
   }
 
+  /// Small constants stay in the message, where shapes are looked up; so do those that files pack.
+  void write_constant(const Tensor& tensor, onnx::TensorProto& proto) {
+    constexpr size_t kSmall = 1024;
+    if (data_ == nullptr || tensor.byte_size() <= kSmall || packed_per_byte(tensor.dtype()) > 1)
+      write_tensor(tensor, proto);
+    else
+      write_external_tensor(tensor, data_->add(tensor), proto);
+  }
+
   const Graph& graph_;
   onnx::GraphProto& target_;
+  ExternalDataWriter* data_;
   TakenNames taken_;
   std::map<ValueId, std::string> names_;  // in the file, where they are not the values' own
   std::vector<bool> referenced_;          // values that the graph needs
 };
 
-onnx::ModelProto model_proto(const Graph& graph) {
+/// Bytes of the constants that are written, those of bodies included; a constant that nothing reads counts, too.
+uint64_t constant_bytes(const Graph& graph) {
+  uint64_t bytes = 0;
+  for (const Value& value : graph.values) bytes += value.initializer.byte_size();
+  for (const Node& node : graph.nodes)
+    for (const auto& [name, attribute] : node.attributes)
+      if (const Body* body = std::get_if<Body>(&attribute)) bytes += constant_bytes(**body);
+  return bytes;
+}
+
+onnx::ModelProto model_proto(const Graph& graph, ExternalDataWriter* data) {
   onnx::ModelProto model;
   const ModelInfo& info = graph.info;
   model.set_ir_version(std::max(info.ir_version, ir_version_for(graph.opset())));
@@ -190,14 +220,23 @@ onnx::ModelProto model_proto(const Graph& graph) {
     entry.set_key(key);
     entry.set_value(value);
   }
-  GraphWriter(graph, *model.mutable_graph()).write_model();
+  GraphWriter(graph, *model.mutable_graph(), data).write_model();
   return model;
 }
 
 }  // namespace
 
-uint64_t save_model(const Graph& graph, const std::string& path) {
-  return write_proto(model_proto(graph), path);
+uint64_t save_model(const Graph& graph, const std::string& path, uint64_t most_inside) {
+  std::optional<ExternalDataWriter> data;
+  if (constant_bytes(graph) > most_inside) data.emplace(path);
+  AtomicFile file(path);
+  uint64_t bytes = write_proto(model_proto(graph, data ? &*data : nullptr), file);
+  if (data) {
+    bytes += data->bytes();
+    data->commit();
+  }
+  file.commit();
+  return bytes;
 }
 
 }  // namespace quantize

@@ -191,4 +191,18 @@ void write_tensor(const Tensor& tensor, onnx::TensorProto& proto) {
     proto.set_raw_data(tensor.bytes(), tensor.byte_size());
 }
 
+void write_external_tensor(const Tensor& tensor, const ExternalData& place, onnx::TensorProto& proto) {
+  proto.set_data_type(static_cast<int32_t>(tensor.dtype()));
+  for (int64_t dim : tensor.shape()) proto.add_dims(dim);
+  proto.set_data_location(onnx::TensorProto::EXTERNAL);
+  const std::pair<const char*, std::string> entries[] = {{"location", place.location},
+                                                         {"offset", std::to_string(place.offset)},
+                                                         {"length", std::to_string(tensor.byte_size())}};
+  for (const auto& [key, value] : entries) {
+    auto& entry = *proto.add_external_data();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+}
+
 }  // namespace quantize

@@ -11,6 +11,8 @@ class TensorProto;
 
 namespace quantize {
 
+struct ExternalData;
+
 /// The DataType of an ONNX element type number.
 /// Errors: Error(kInvalidModel) for none (0), Error(kUnsupported) for one that has no DataType, strings among
 /// them.
@@ -23,5 +25,8 @@ Tensor read_tensor(const onnx::TensorProto& proto, const std::string& folder);
 
 /// Writes type, shape and raw bytes; leaves the name alone.
 void write_tensor(const Tensor& tensor, onnx::TensorProto& proto);
+
+/// The same for a tensor whose bytes stand in another file.
+void write_external_tensor(const Tensor& tensor, const ExternalData& place, onnx::TensorProto& proto);
 
 }  // namespace quantize

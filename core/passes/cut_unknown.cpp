@@ -165,8 +165,7 @@ std::vector<NodeId> unknown_nodes(const Graph& graph) {
 
 std::string describe_unknown(const Node& node) {
   const std::string name = node.name.empty() ? "a node" : "node '" + node.name + "'";
-  return name + " (" + node.op_type + " of domain '" +
-         (node.domain.empty() ? "ai.onnx" : node.domain) + "')";
+  return name + " (" + node.op_type + " of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "')";
 }
 
 CutModel cut_unknown(const Graph& model) {

@@ -11,6 +11,16 @@ namespace quantize {
 
 namespace {
 
+/// A model with more bytes of constants is in memory once: its matrices are read where they lie, or packed anew by
+/// each run, and not kept packed beside the model.
+constexpr uint64_t kMostPacked = uint64_t{1} << 30;
+
+bool keeps_packed(const Graph& graph) {
+  uint64_t bytes = 0;
+  for (const Value& value : graph.values) bytes += value.initializer.byte_size();
+  return bytes <= kMostPacked;
+}
+
 /// y = clamp(alpha * y + beta * c, low, high): what the kernel could not do on its way.
 void finish(const StepContext& context, float alpha, float beta, float low, float high) {
   const TensorView c = context.input(2);
@@ -28,7 +38,7 @@ StepFunction compile_gemm(CompileContext& context) {
   const GemmShape shape(context.node, context.shape(0), context.shape(1));
   const auto product = std::make_shared<MatrixProduct>(context.kernels, shape.a, shape.b);
   const float low = context.low, high = context.high;
-  const Tensor* b = context.constant(1);
+  const Tensor* b = keeps_packed(context.graph) ? context.constant(1) : nullptr;
   const Tensor* c = context.constant(2);
   if (b != nullptr) product->pack_b(b->data<float>(), 1, shape.alpha);
   context.scratch_bytes = product->scratch_bytes();
@@ -61,7 +71,7 @@ StepFunction compile_gemm(CompileContext& context) {
   };
 }
 
-/// Constant B is packed once. If B is one matrix, the batches of A are more rows of one product.
+/// Constant B is packed once (see kMostPacked). If B is one matrix, the batches of A are more rows of one product.
 StepFunction compile_matmul(CompileContext& context) {
   const MatMulOperands operands = matmul_operands(context.shape(0), context.shape(1));
   const int64_t k = operands.a.back(), n = operands.b.back();
@@ -70,7 +80,8 @@ StepFunction compile_matmul(CompileContext& context) {
   if (b_matrices == 1) m *= std::exchange(batches, 1);
   const auto product = std::make_shared<MatrixProduct>(context.kernels, MatrixLayout::row_major(m, k),
                                                        MatrixLayout::row_major(k, n));
-  if (const Tensor* b = context.constant(1)) product->pack_b(b->data<float>(), b_matrices, 1.0f);
+  const Tensor* packed = keeps_packed(context.graph) ? context.constant(1) : nullptr;
+  if (packed != nullptr) product->pack_b(packed->data<float>(), b_matrices, 1.0f);
   context.scratch_bytes = product->scratch_bytes();
   std::vector<std::pair<int64_t, int64_t>> pairs;  // the matrices of A and B that make each of the output
   for (int64_t i = 0; i < batches; ++i)

@@ -169,3 +169,29 @@ TEST_CASE("what cannot be written is an I/O error and leaves nothing behind", "[
   }
   CHECK(folder.file_count() == 0);
 }
+
+TEST_CASE("constants that do not fit into the file stand in one beside it", "[save_model]") {
+  const test::TemporaryFolder folder;
+  test::GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId conv = b.node("Conv", {x, b.random("w", {64, 3, 5, 5}), b.random("bias", {64})});
+  const Graph graph = b.build({b.node("Conv", {conv, b.random("v", {8, 64, 3, 3})})});
+  const std::string path = folder.file("m.onnx"), data = path + ".data";
+  const uint64_t inside = save_model(graph, path);
+  CHECK_FALSE(std::filesystem::exists(data));
+  const uint64_t bytes = save_model(graph, path, 1000);
+  CHECK(bytes == std::filesystem::file_size(path) + std::filesystem::file_size(data));
+  CHECK(std::filesystem::file_size(path) < 2048);
+  const Graph read = load_model(path);
+  for (const char* name : {"w", "bias", "v"})
+    CHECK(equal(read.value(read.find_value(name)).initializer,
+                graph.value(graph.find_value(name)).initializer));
+  CHECK(save_model(read, folder.file("again.onnx")) == inside);
+  // A data file that cannot be written leaves the model as it was.
+  std::filesystem::remove(data);
+  std::filesystem::create_directory(data);
+  const auto before = std::filesystem::file_size(path);
+  CHECK_THROWS_AS(save_model(graph, path, 1000), Error);
+  CHECK(std::filesystem::file_size(path) == before);
+  CHECK_THROWS_AS(save_model(graph, "/dev/null", 1000), Error);
+}
