@@ -91,7 +91,7 @@ std::string other_groups(const CLI::App& app, const Command& command) {
 
 std::string help_text(const CLI::App& app, const Command& command, std::span<const Command> commands,
                       bool everything) {
-  std::string text = std::string(command.summary) + "\n\n" + command.example + "\n" +
+  std::string text = std::string(command.summary) + "\n\n" + command.example +
                      usage_line(app, command, is_default(command, commands));
   for (const CLI::Option* option : app.get_options())
     if (is_on_first_screen(*option, command)) text += option_line(*option);

@@ -403,7 +403,6 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   scheme.integer_input = flags.input_type == "u8";
   if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
     throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
-
   Graph source = open_source(flags, console);
   const std::optional<CutModel> unknown = cut_before_unknown(source, flags.keep_unknown, console.diagnostics);
   const CutModel* cut = unknown ? &*unknown : nullptr;

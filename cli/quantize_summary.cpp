@@ -40,7 +40,7 @@ std::string accuracy(const ChosenPlan& chosen) {
   return text;
 }
 
-std::string in_int8(const PlanSummary& summary) {
+std::string in_int8(const PlanSummary& summary, const CutModel* cut) {
   constexpr size_t kMost = 6;
   std::vector<std::string> floats;
   for (const auto& [op_type, count] : summary.by_op_type)
@@ -50,6 +50,7 @@ std::string in_int8(const PlanSummary& summary) {
   floats.resize(floats.size() - more);
   if (more != 0) floats.push_back(format_plural(more, "other operator"));
   return format_fixed(percent_of_macs(summary), 1) + " % of the multiplications" +
+         (cut == nullptr ? "" : " in front of operators that are not known") +
          (floats.empty() ? "" : "; float: " + join(floats, ", "));
 }
 
@@ -175,7 +176,7 @@ std::string explanation(const QuantizeFacts& facts, const PlanSummary& summary, 
 std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
   const Style style = console.style();
   std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style) +
-                     line("in int8", in_int8(summary), style);
+                     line("in int8", in_int8(summary, facts.cut), style);
   if (facts.time_ratio)
     text +=
         line("speed", format_figure(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",

@@ -41,11 +41,12 @@ void parse_shard(const std::string& text, SampleOptions& options) {
 // What is wrong whatever the model's inputs are called.
 void check_places(const SampleFlags& flags) {
   if (flags.paths.size() < 2) return;
+  const std::string option =
+      std::string(flags.path_option).substr(0, std::string(flags.path_option).find(','));
   for (const std::string& path : flags.paths)
     if (path.find('=') == std::string::npos)
-      throw Error(
-          ErrorKind::kInvalidArgument,
-          "'" + path + "' is one of several places of samples, but not for which input: give NAME=" + path);
+      throw Error(ErrorKind::kInvalidArgument, option + " is given more than once, and '" + path +
+                                                   "' does not say for which input: give NAME=" + path);
 }
 
 // Errors: Error(kInvalidArgument) if the paths are neither one nor one for each input of the model.

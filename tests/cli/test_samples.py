@@ -104,7 +104,7 @@ class Inputs(Case):
         fails("left=left", "right=right", code=USAGE, says="'size': add 'size=FOLDER'")
         fails("left=left", "left=right", code=USAGE, says="'left' is given twice")
         fails("left=left", "top=right", code=USAGE, says="'top=right' names no input.*'left', 'right', 'size'")
-        fails("left", "right", code=USAGE, says="'left' is one of several.*give NAME=left")
+        fails("left", "right", code=USAGE, says="more than once.*give NAME=left")
         self.images(5, "few")
         fails("left=left", "right=few", "size=size.npy", code=CALIBRATION, says="8 for 'left' .*5 for 'right'")
         fails("left=left", "right=none", "size=size.npy", code=IO, says="input 'right': cannot read 'none'")

@@ -1,4 +1,5 @@
 // A saved model equals the one that was read, and files are never half-written.
+#include "tests/support/graph_builder.h"
 #include "tests/unit/onnx_io/model_files.h"
 
 using namespace quantize;

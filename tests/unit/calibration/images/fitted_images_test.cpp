@@ -47,7 +47,7 @@ TEST_CASE("A sample of images is decoded once where images are kept") {
   options.path = folder.path().string();
   options.kept_image_bytes = 1000;
   SampleSource source({input}, options, list_samples({input}, options),
-                      preset("unit", image_input_of(input)));
+                      {{"x", preset("unit", image_input_of(input))}});
   const auto first = source.load(0);
   REQUIRE(first);
   const HeldSamples held = source.held();

@@ -242,7 +242,7 @@ TEST_CASE("an image whose size the model does not take is a bad one", "[samples]
   const SampleOptions options = at(test::golden_image("picture.png"));
   const Preprocess as_it_is = resolve(parse_preprocess(R"({"color": "rgb", "resize": {"mode": "none"}})"),
                                       image_input_of(kImageInput[0]));
-  SampleSource source(kImageInput, options, list_samples(kImageInput, options), as_it_is);
+  SampleSource source(kImageInput, options, list_samples(kImageInput, options), {{"x", as_it_is}});
   CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { source.load(0); }),
              Contains("1x3x29x37") && Contains("?x3x8x8"));
 }
