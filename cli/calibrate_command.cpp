@@ -27,7 +27,7 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
   claim_output("-o", flags.output, {flags.model}, console);
   Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
-  cut_before_unknown(source, flags.keep_unknown, console.diagnostics);
+  cut_before_unknown(flags.model, source, flags.keep_unknown, console.diagnostics);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   check_memory(graph, flags.engine.thread_count(), flags.engine);

@@ -152,19 +152,24 @@ void add_keep_unknown(CLI::App& app, bool& keep) {
       ->group("Quantization");
 }
 
-std::optional<CutModel> cut_before_unknown(Graph& model, bool keep, Diagnostics& diagnostics) {
+std::optional<CutModel> cut_before_unknown(const std::string& path, Graph& model, bool keep,
+                                           Diagnostics& diagnostics) {
   const std::vector<NodeId> unknown = unknown_nodes(model);
   if (unknown.empty()) {
     if (keep) diagnostics.warn("--keep-unknown has no effect: all operators are known; leave it out");
     return std::nullopt;
   }
   const Node& first = model.nodes[static_cast<size_t>(unknown[0])];
-  if (!keep)
-    throw Error(ErrorKind::kUnsupported,
-                describe_unknown(first) +
-                    " is an operator that this program does not know; --keep-unknown "
-                    "leaves it and all that depends on it as they are");
-  CutModel cut = cut_unknown(model);
+  CutModel cut =
+      with_context([&] { return path; },
+                   [&] {
+                     if (!keep)
+                       throw Error(ErrorKind::kUnsupported,
+                                   describe_unknown(first) +
+                                       " is an operator that this program does not know; "
+                                       "--keep-unknown leaves it and all that depends on it as they are");
+                     return cut_unknown(model);
+                   });
   model = cut.head;
   const size_t behind = cut.tail.nodes.size() - 1;
   diagnostics.warn(cut.cause + " is not known: it stays as it is, and so " + (behind == 1 ? "does " : "do ") +

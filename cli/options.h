@@ -60,8 +60,9 @@ void add_keep_unknown(CLI::App& app, bool& keep);
 
 /// Cuts a model as it was read before operators that are not known: it becomes the part in front of them. Nothing
 /// if all are known; warns if `keep` was for nothing. Errors: Error(kUnsupported) naming the first such node
-/// unless `keep`; those of cut_unknown.
-std::optional<CutModel> cut_before_unknown(Graph& model, bool keep, Diagnostics& diagnostics);
+/// unless `keep`; those of cut_unknown; with the path as context.
+std::optional<CutModel> cut_before_unknown(const std::string& path, Graph& model, bool keep,
+                                           Diagnostics& diagnostics);
 
 /// Errors: Error(kUnsupported) if the model is quantized already.
 void check_is_float(const Graph& model);

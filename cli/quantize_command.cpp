@@ -3,7 +3,6 @@
 #include "cli/quantize_command.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -370,9 +369,9 @@ Graph open_source(const QuantizeFlags& flags, Console& console) {
 }
 
 void warn_of_input_type(const QuantizeFlags& flags, const Graph& source, Diagnostics& diagnostics) {
-  const bool any_float = std::any_of(source.inputs.begin(), source.inputs.end(),
-                                     [&](ValueId id) { return source.value(id).dtype == DataType::kF32; });
-  if (flags.input_type == "u8" && !any_float)
+  for (const ValueId id : source.inputs)
+    if (source.value(id).dtype == DataType::kF32) return;
+  if (flags.input_type == "u8")
     diagnostics.warn("--input-type u8 has no effect: no input of the model takes floats; leave it out");
 }
 
@@ -404,7 +403,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
     throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
   Graph source = open_source(flags, console);
-  const std::optional<CutModel> unknown = cut_before_unknown(source, flags.keep_unknown, console.diagnostics);
+  const std::optional<CutModel> unknown =
+      cut_before_unknown(flags.model, source, flags.keep_unknown, console.diagnostics);
   const CutModel* cut = unknown ? &*unknown : nullptr;
   warn_of_input_type(flags, source, console.diagnostics);
   const Graph graph = make_ready(flags, source, console);
