@@ -24,6 +24,10 @@ std::string serialize(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Json as_json(const Error& error) {
+  return {{"kind", name_of(error.kind())}, {"message", error.message()}, {"context", error.context()}};
+}
+
 // Errors: Error(kIo): a full disk behind a redirection must not look like success.
 void write_all(const std::string& text, std::FILE* stream) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stream) == text.size();
@@ -136,13 +140,20 @@ int Console::finish(const Report& report) {
   return report.exit_code;
 }
 
+std::string Console::object_of(const Error& error) const {
+  if (!json_) return "";
+  Json json = frame();
+  json["seconds"] = json["peak_rss_mib"] = nullptr;
+  json["error"] = as_json(error);
+  return serialize(json);
+}
+
 int Console::fail(const Error& error) {
   print_warnings();
   log_->error("{}", printable(error.what()));
   if (json_) {
     Json json = frame();
-    json["error"] = {
-        {"kind", name_of(error.kind())}, {"message", error.message()}, {"context", error.context()}};
+    json["error"] = as_json(error);
     const std::string text = serialize(json);
     std::fwrite(text.data(), 1, text.size(), stdout);
   }

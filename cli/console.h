@@ -50,6 +50,8 @@ class Console {
   int finish(const Report& report);
   /// Prints an error and the warnings that came before it. The result is the exit code.
   int fail(const Error& error);
+  /// The JSON object of an error whose time and memory are not known; "" without --json.
+  std::string object_of(const Error& error) const;
 
   /// A line on stderr with --verbose.
   void explain(const std::string& line);

@@ -8,6 +8,7 @@
 
 #include "cli/console.h"
 #include "cli/help.h"
+#include "cli/interrupt.h"
 #include "cli/text.h"
 #include "core/near_names.h"
 
@@ -101,6 +102,7 @@ int run_command(std::span<const Command> commands, std::vector<std::string> argu
   }
   const Command& command = take_command(commands, arguments);
   console.set_command(command.name);
+  catch_interrupts(console.object_of(interruption()));
   const bool is_default = &command == &commands.front();
   const std::string invocation = is_default ? "quantize" : std::string("quantize ") + command.name;
 

@@ -6,11 +6,12 @@
 
 #include <atomic>
 #include <csignal>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "cli/exit_codes.h"
 #include "core/atomic_file.h"
-#include "core/error.h"
 #include "core/interrupt.h"
 
 namespace quantize {
@@ -19,10 +20,21 @@ namespace {
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch lock-free atomics only");
 
+// For stdout. Made before a signal can come, since a handler may take no memory, and never destroyed.
+const std::string* last_text = nullptr;
+
+void print(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(file, text.data(), text.size());
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
 [[noreturn]] void end_now(int) {
   AtomicFile::remove_unfinished();
-  constexpr std::string_view kLine = "\nerror: interrupted; unfinished files were removed\n";
-  if (write(STDERR_FILENO, kLine.data(), kLine.size()) < 0) _exit(kExitInterrupted);
+  print(STDERR_FILENO, "\nerror: interrupted; unfinished files were removed\n");
+  print(STDOUT_FILENO, *last_text);
   _exit(kExitInterrupted);
 }
 
@@ -34,7 +46,12 @@ void on_signal(int signal) {
 
 }  // namespace
 
-void catch_interrupts() {
+Error interruption() {
+  return Error(ErrorKind::kInterrupted, "interrupted; unfinished files were removed");
+}
+
+void catch_interrupts(std::string on_stdout) {
+  last_text = new std::string(std::move(on_stdout));
   struct sigaction action = {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
@@ -47,12 +64,14 @@ void catch_interrupts() {
 }
 
 void end_by_itself() {
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, SIG_IGN);
   constexpr itimerval kNever = {};
   setitimer(ITIMER_REAL, &kNever, nullptr);
 }
 
 void throw_if_interrupted() {
-  if (interrupted) throw Error(ErrorKind::kInterrupted, "interrupted; unfinished files were removed");
+  if (interrupted) throw interruption();
 }
 
 }  // namespace quantize

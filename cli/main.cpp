@@ -37,7 +37,6 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   quantize::Console console(arguments);
   try {
-    quantize::catch_interrupts();
     return quantize::run_command(kCommands, arguments, console);
   } catch (const Error& error) {
     quantize::end_by_itself();

@@ -130,12 +130,17 @@ class Interruption(Case):
 
     def test_is_json_too(self):
         self.endless()
-        terminal = Terminal([MODEL, "--calib", "many.npy", "-o", "q.onnx", "--json"], self.folder)
-        terminal.read_until(b"calibrating")
-        terminal.process.send_signal(signal.SIGINT)
-        code, _, output = terminal.finish()
-        self.assertEqual((code, json.loads(output)["error"]),
-                         (130, {"kind": "interrupted", "message": "interrupted; unfinished files were removed", "context": []}))
+        for signals in (1, 2):  # the second ends the program at once
+            with self.subTest(signals):
+                terminal = Terminal([MODEL, "--calib", "many.npy", "-o", "q.onnx", "--json"], self.folder)
+                terminal.read_until(b"calibrating")
+                for _ in range(signals):
+                    terminal.process.send_signal(signal.SIGINT)
+                code, _, output = terminal.finish()
+                answer = json.loads(output)
+                self.assertEqual((code, answer["command"], answer["error"]),
+                                 (130, "quantize", {"kind": "interrupted", "message": "interrupted; unfinished files were removed",
+                                                    "context": []}))
 
 
 if __name__ == "__main__":
