@@ -154,7 +154,8 @@ void add_keep_unknown(CLI::App& app, bool& keep) {
 
 std::optional<CutModel> cut_before_unknown(const std::string& path, Graph& model, bool keep,
                                            Diagnostics& diagnostics) {
-  const std::vector<NodeId> unknown = unknown_nodes(model);
+  // Without the option, preparing the model judges its bodies: a branch that cannot run is dropped.
+  const std::vector<NodeId> unknown = unknown_nodes(model, keep);
   if (unknown.empty()) {
     if (keep) diagnostics.warn("--keep-unknown has no effect: all operators are known; leave it out");
     return std::nullopt;

@@ -17,15 +17,6 @@ TensorType result_of(const Graph& body, size_t i) {
   return {value.dtype, value.shape};
 }
 
-/// The shape of a value that has one of two shapes, as far as they agree.
-std::optional<Shape> either(const std::optional<Shape>& a, const std::optional<Shape>& b) {
-  if (!a || !b || a->size() != b->size()) return std::nullopt;
-  Shape shape = *a;
-  for (size_t i = 0; i < shape.size(); ++i)
-    if ((*b)[i] != shape[i]) shape[i] = kUnknownDim;
-  return shape;
-}
-
 void infer_if(InferContext& context) {
   const Graph& then_body = context.node.body("then_branch");
   const Graph& else_body = context.node.body("else_branch");
@@ -39,7 +30,8 @@ void infer_if(InferContext& context) {
     if (a.dtype != b.dtype && a.dtype != DataType::kUndefined && b.dtype != DataType::kUndefined)
       invalid_model("result " + std::to_string(i) + " of the branches is " + std::string(name_of(a.dtype)) +
                     " or " + std::string(name_of(b.dtype)));
-    context.set_output(i, a.dtype != DataType::kUndefined ? a.dtype : b.dtype, either(a.shape, b.shape));
+    context.set_output(i, a.dtype != DataType::kUndefined ? a.dtype : b.dtype,
+                       either_shape(a.shape, b.shape));
   }
 }
 
@@ -74,7 +66,7 @@ void infer_loop(InferContext& context) {
     if (i >= states)
       context.set_output(i, result.dtype, stacked(result.shape, 0));
     else  // the state that the loop began with, if it runs no iteration
-      context.set_output(i, result.dtype, either(result.shape, context.shape(2 + i)));
+      context.set_output(i, result.dtype, either_shape(result.shape, context.shape(2 + i)));
   }
 }
 
@@ -101,7 +93,7 @@ void infer_scan(InferContext& context) {
   for (size_t i = 0; i < body.outputs.size(); ++i) {
     const TensorType result = result_of(body, i);
     if (i < states) {
-      context.set_output(i, result.dtype, either(result.shape, context.shape(i)));
+      context.set_output(i, result.dtype, either_shape(result.shape, context.shape(i)));
       continue;
     }
     int64_t axis = axes[i - states];
@@ -129,6 +121,14 @@ OpDef control_flow(const char* op_type, int min_opset, size_t min_inputs, void (
 }
 
 }  // namespace
+
+std::optional<Shape> either_shape(const std::optional<Shape>& a, const std::optional<Shape>& b) {
+  if (!a || !b || a->size() != b->size()) return std::nullopt;
+  Shape shape = *a;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if ((*b)[i] != shape[i]) shape[i] = kUnknownDim;
+  return shape;
+}
 
 std::optional<ControlFlowKind> control_flow_of(const Node& node) {
   if (!node.domain.empty()) return std::nullopt;

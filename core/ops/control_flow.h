@@ -17,4 +17,7 @@ enum class ControlFlowKind {
 /// The kind of an operator of control flow; nothing for any other.
 std::optional<ControlFlowKind> control_flow_of(const Node& node);
 
+/// The shape of a value that has one of two shapes, as far as they agree; nothing if not even their ranks do.
+std::optional<Shape> either_shape(const std::optional<Shape>& a, const std::optional<Shape>& b);
+
 }  // namespace quantize

@@ -15,19 +15,21 @@ void set_type(const Graph& graph, ValueId source, Value& input) {
   input.shape = value.shape;
 }
 
-/// Infers the types inside of a body whose states have the shapes that they begin with, or any shape where an iteration
-/// changes them. States are the inputs from `first_input` on and the results from `first_result` on.
+/// Infers the types inside of a body whose states have the shapes that they begin with, but for the extents that an
+/// iteration changes. States are the inputs from `first_input` on and the results from `first_result` on.
 void infer_states(Graph& body, size_t states, size_t first_input, size_t first_result) {
-  infer_shapes(body);
-  bool changes = false;
-  for (size_t i = 0; i < states && first_result + i < body.outputs.size(); ++i) {
-    Value& input = body.value(body.inputs[first_input + i]);
-    const Value& result = body.value(body.outputs[first_result + i]);
-    if (!input.shape || input.shape == result.shape) continue;
-    input.shape.reset();
-    changes = true;
+  bool changes = true;
+  while (changes) {  // each time an extent more is unknown, or a rank
+    infer_shapes(body);
+    changes = false;
+    for (size_t i = 0; i < states && first_result + i < body.outputs.size(); ++i) {
+      Value& input = body.value(body.inputs[first_input + i]);
+      const std::optional<Shape> shape =
+          either_shape(input.shape, body.value(body.outputs[first_result + i]).shape);
+      changes = changes || shape != input.shape;
+      input.shape = shape;
+    }
   }
-  if (changes) infer_shapes(body);
 }
 
 /// A branch that cannot run is an error only where it is taken: exporters write one for each rank that an input may

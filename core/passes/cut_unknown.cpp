@@ -14,12 +14,12 @@ namespace quantize {
 
 namespace {
 
-bool is_unknown(const Graph& graph, const Node& node) {
+bool is_unknown(const Graph& graph, const Node& node, bool in_bodies = true) {
   if (try_find_op(graph, node) == nullptr && node.op_type != "Constant") return true;
-  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& entry) {
-    const Body* body = std::get_if<Body>(&entry.second);
-    return body != nullptr && !unknown_nodes(**body).empty();
-  });
+  return in_bodies && std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& entry) {
+           const Body* body = std::get_if<Body>(&entry.second);
+           return body != nullptr && !unknown_nodes(**body).empty();
+         });
 }
 
 /// Per node: is it unknown, or does it read what depends on such a node?
@@ -156,10 +156,10 @@ class Rejoining {
 
 }  // namespace
 
-std::vector<NodeId> unknown_nodes(const Graph& graph) {
+std::vector<NodeId> unknown_nodes(const Graph& graph, bool in_bodies) {
   std::vector<NodeId> nodes;
   for (size_t n = 0; n < graph.nodes.size(); ++n)
-    if (is_unknown(graph, graph.nodes[n])) nodes.push_back(static_cast<NodeId>(n));
+    if (is_unknown(graph, graph.nodes[n], in_bodies)) nodes.push_back(static_cast<NodeId>(n));
   return nodes;
 }
 

@@ -8,8 +8,8 @@
 
 namespace quantize {
 
-/// The nodes whose operator, or an operator in one of their bodies, is not known at its opset.
-std::vector<NodeId> unknown_nodes(const Graph& graph);
+/// The nodes whose operator is not known at its opset; with `in_bodies`, those with such an operator in a body, too.
+std::vector<NodeId> unknown_nodes(const Graph& graph, bool in_bodies = true);
 
 /// "node 'norm' (MagicNorm of domain 'acme.ai')".
 std::string describe_unknown(const Node& node);

@@ -91,6 +91,24 @@ TEST_CASE("loop: ends by its condition, by its trip count, or before it began", 
   CHECK(run(0, 20)[1].shape() == Shape{0, 1});
 }
 
+TEST_CASE("loop: a state keeps the extents that no iteration changes", "[control flow]") {
+  GraphBuilder inner;
+  inner.input("i", {}, DataType::kS64);
+  const ValueId go = inner.input("go", {}, DataType::kBool), state = inner.input("state", {1, 4});
+  const ValueId longer = inner.node("Concat", {state, state}, {{"axis", int64_t{0}}});
+  GraphBuilder b;
+  const ValueId y = b.node("Loop",
+                           {b.constant("trips", Tensor::scalar<int64_t>(3)),
+                            b.constant("yes", Tensor::scalar(true)), b.input("x", {1, 4})},
+                           {{"body", body(inner, {inner.node("Identity", {go}), longer})}});
+  Graph graph = b.build({y});
+  infer_shapes(graph);
+  CHECK(*graph.value(y).shape == Shape{kUnknownDim, 4});
+  const Graph& inferred = graph.nodes[0].body("body");
+  CHECK(*inferred.value(inferred.inputs[2]).shape == Shape{kUnknownDim, 4});
+  CHECK(run_graph(graph, {Tensor(DataType::kF32, {1, 4})})[0].shape() == Shape{8, 4});
+}
+
 TEST_CASE("loop: one that does not end is an error", "[control flow]") {
   GraphBuilder inner;
   inner.input("i", {}, DataType::kS64);
