@@ -7,7 +7,6 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import re
 import shlex
 import subprocess
 import sys
@@ -17,8 +16,8 @@ EXTRA = ["-fsyntax-only", "-Wno-unknown-warning-option", "-Wno-unused-command-li
 
 
 def complaint(entry):
-    """Clang's complaint about a file; nothing if it is content. GCC's precompiled headers are left out: it cannot read them."""
-    words = shlex.split(re.sub(r"-include \S*cmake_pch\.hxx", "", entry["command"]))
+    """Clang's complaint about a file; nothing if it is content."""
+    words = shlex.split(entry["command"])
     compiler = next(i for i, word in enumerate(words) if pathlib.Path(word).name in ("c++", "g++"))
     output = words.index("-o")
     command = ["clang++", *words[compiler + 1:output], *words[output + 2:], *EXTRA]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up, builds the optimized program and does the main job on the small MobileNet and the images in data/. The build
-# takes most of the time: six minutes on two cores.
+# takes most of the time: four minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -18,7 +18,6 @@ function(add_test_program name label folder)
     target_link_libraries(${name} PRIVATE test_support ${ARGN})
     target_compile_definitions(${name} PRIVATE QUANTIZE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests"
                                QUANTIZE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    target_precompile_headers(${name} PRIVATE ${QUANTIZE_STANDARD_HEADERS} <catch2/catch.hpp>)
     catch_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES LABELS ${label} TIMEOUT 300)
   endif()
 endfunction()
