@@ -38,7 +38,7 @@ void parse_shard(const std::string& text, SampleOptions& options) {
                 "--shard '" + text + "' is not of the form I/N with I from 0 to N - 1, such as 0/4");
 }
 
-// What is wrong whatever the model's inputs are called.
+// Errors: Error(kInvalidArgument) for paths that fit no model, whatever its inputs are called.
 void check_places(const SampleFlags& flags) {
   if (flags.paths.size() < 2) return;
   const std::string option =

@@ -98,7 +98,7 @@ ComparisonOptions comparison_options(const VerifyOptions& options) {
           .needs = options.bound.min_agreement ? std::vector{Need::kAgreement} : std::vector<Need>{}};
 }
 
-// What --labels has.
+// The labels of --labels, of the kind that the file or folder holds.
 struct Labels {
   LabelKind kind = LabelKind::kClasses;
   std::map<std::string, int64_t> classes = {};

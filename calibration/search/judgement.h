@@ -1,4 +1,4 @@
-// What is said of one sample of two networks, and how samples add up: the same for the search and for `verify`.
+// The judgement of one sample of two networks, and the sum of many: the same for the search and for `verify`.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ struct TopOne {
   /// In percent of the labelled samples; nothing without any.
   std::optional<double> reference() const;
   std::optional<double> candidate() const;
-  /// What the candidate loses, in points.
+  /// The candidate's loss, in points.
   std::optional<double> drop() const;
 };
 

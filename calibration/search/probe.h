@@ -19,7 +19,7 @@ struct Picture {
   std::vector<uint8_t> levels;
 };
 
-/// What a sample holds for an input beside the one whose preprocessing is to be found.
+/// A sample's part for an input beside the one whose preprocessing is to be found.
 struct Companion {
   Tensor tensor;  // of an input that takes no images
   std::optional<Picture> picture;

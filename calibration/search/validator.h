@@ -21,7 +21,7 @@ struct SampleSet {
   size_t confirming = 0;                                     // of the others: to judge nothing but the result
   std::function<std::optional<int64_t>(size_t)> label = {};  // the right class of a sample, if it is known
   SampleRejecter reject = {};
-  /// What the float network computes of samples, where that is known; nullptr: of none.
+  /// The float network's outputs for samples, where they are known; nullptr: for none.
   const FloatOutputs* outputs = nullptr;
   /// Of a model whose batch is fixed: samples in each batch, of which `count` and `held_back` are numbers
   /// then, and all of them. See Batches.

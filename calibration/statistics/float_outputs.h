@@ -1,4 +1,4 @@
-// What the float network computes of some samples, kept while it runs for its statistics.
+// The float network's outputs for some samples, kept while it runs for its statistics.
 #pragma once
 
 #include <cstdint>

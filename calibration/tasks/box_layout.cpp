@@ -213,7 +213,7 @@ bool has_part(const BoxLayout& layout, size_t output) {
          std::find(layout.companions.begin(), layout.companions.end(), output) != layout.companions.end();
 }
 
-/// What an output is to a layout that has several.
+/// The part of an output in a layout of several outputs.
 FoundLayout part_in(const BoxLayout& layout, const OutputView& view, const std::string& kind) {
   if (layout.scores_output == view.number())
     return {layout,

@@ -40,7 +40,7 @@ class OutputView {
 
   /// " by Conv".
   std::string by() const { return " by " + ending_.op_type; }
-  /// What computes another output.
+  /// The operator that computes another output.
   OutputEnding ending_of_output(size_t output) const;
 
   bool is_vector() const;

@@ -70,7 +70,7 @@ void connect(CutModel& cut) {
     }
 }
 
-/// What the head computes of constants alone becomes a constant of the tail; inputs that only the tail reads
+/// Values that the head computes of constants alone become constants of the tail; inputs that only the tail reads
 /// leave the head.
 void fold_head(CutModel& cut) {
   Graph& head = cut.head;

@@ -1,4 +1,4 @@
-// What search and verify say of one sample.
+// The judgement of one sample, by search and verify alike.
 #include "calibration/search/judgement.h"
 
 #include <catch2/catch.hpp>
