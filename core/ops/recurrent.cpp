@@ -134,6 +134,17 @@ int64_t times(int64_t factor, int64_t extent) {
   return extent == kUnknownDim ? kUnknownDim : element_count(Shape{factor, extent});
 }
 
+/// Checks all inputs but x and the weights, whose gates have so many rows together, and sets the results.
+void infer_states(InferContext& context, const Extents& e, int64_t rows) {
+  require_shape(context, kBias, {e.directions, times(2, rows)});
+  require_shape(context, kLengths, {e.batch});
+  require_shape(context, kInitialH, e.state());
+  require_shape(context, kInitialC, e.state());
+  require_shape(context, kPeepholes, {e.directions, times(3, e.hidden)});
+  context.set_output(0, DataType::kF32, e.y());
+  for (size_t i = 1; i < 3; ++i) context.set_output(i, DataType::kF32, e.state());
+}
+
 template <const Cell& kCell>
 void infer(InferContext& context) {
   for (size_t i = 0; i < context.input_count(); ++i)
@@ -150,13 +161,7 @@ void infer(InferContext& context) {
   const int64_t rows = times(kCell.gates, e.hidden);
   require_shape(context, kWeights, {e.directions, rows, e.inputs});
   require_shape(context, kRecurrence, {e.directions, rows, e.hidden});
-  require_shape(context, kBias, {e.directions, times(2, rows)});
-  require_shape(context, kLengths, {e.batch});
-  require_shape(context, kInitialH, e.state());
-  require_shape(context, kInitialC, e.state());
-  require_shape(context, kPeepholes, {e.directions, times(3, e.hidden)});
-  context.set_output(0, DataType::kF32, e.y());
-  for (size_t i = 1; i < 3; ++i) context.set_output(i, DataType::kF32, e.state());
+  infer_states(context, e, rows);
 }
 
 /// The operands of a cell for one step of one sample in one direction.
@@ -361,13 +366,7 @@ void infer_codes(InferContext& context) {
         !scale || !is_static(*scale) || *scale == Shape{e.directions} || *scale == Shape{e.directions, rows},
         "scales of weights of shape " + (scale ? to_string(*scale) : "") + " do not fit the weights");
   }
-  require_shape(context, kBias, {e.directions, times(2, rows)});
-  require_shape(context, kLengths, {e.batch});
-  require_shape(context, kInitialH, e.state());
-  require_shape(context, kInitialC, e.state());
-  require_shape(context, kPeepholes, {e.directions, times(3, e.hidden)});
-  context.set_output(0, DataType::kF32, e.y());
-  for (size_t i = 1; i < 3; ++i) context.set_output(i, DataType::kF32, e.state());
+  infer_states(context, e, rows);
 }
 
 /// The weights at input i in reals, as LSTM has them: [directions, rows, inputs or hidden].
