@@ -173,8 +173,8 @@ std::optional<CutModel> cut_before_unknown(const std::string& path, Graph& model
                    });
   model = cut.head;
   const size_t behind = cut.tail.nodes.size() - 1;
-  diagnostics.warn(cut.cause + " is not known: it stays as it is, and so " + (behind == 1 ? "does " : "do ") +
-                   format_plural(behind, "node") + " that depend on it or are not known, in float");
+  diagnostics.warn(cut.cause + " is not known: it stays as it is, in float, with " +
+                   format_plural(behind, "other node") + " behind it or not known");
   return cut;
 }
 

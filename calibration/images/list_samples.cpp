@@ -109,9 +109,9 @@ class TensorLister {
       const auto* found = std::find_if(candidates.begin(), candidates.end(),
                                        [](const fs::path& path) { return fs::is_regular_file(path); });
       if (found == candidates.end()) {
-        refuse("the directory '" + folder.string() + "' has no tensor for the model's input '" +
-               inputs_[i].name + "': it would be " + by_name.filename().string() + " or " +
-               by_number.filename().string());
+        refuse("the directory '" + (folder.empty() ? "." : folder.string()) +
+               "' has no tensor for the model's input '" + inputs_[i].name + "': it would be " +
+               by_name.filename().string() + " or " + by_number.filename().string());
       }
       parts.push_back(open(*found));
     }
