@@ -111,7 +111,8 @@ class TensorLister {
       if (found == candidates.end()) {
         refuse("the directory '" + (folder.empty() ? "." : folder.string()) +
                "' has no tensor for the model's input '" + inputs_[i].name + "': it would be " +
-               by_name.filename().string() + " or " + by_number.filename().string());
+               by_name.filename().string() + " or " + by_number.filename().string() +
+               "; or name a path for each input, such as " + inputs_[i].name + "=FOLDER");
       }
       parts.push_back(open(*found));
     }

@@ -141,11 +141,11 @@ class Rejoining {
     return found != ids_.end() ? found->second : ids_[id] = copy(id);
   }
 
+  /// Gives the value a name that no other has: its own is that of an output of the tail.
   void rename(ValueId id) {
-    const std::string name = whole_.value(id).name;
-    const ValueId placeholder = whole_.add_value(name);
-    std::swap(whole_.value(id).name, whole_.value(placeholder).name);
-    whole_.value(placeholder).name = whole_.value(id).name + "_unused";
+    const ValueId unused = whole_.add_value(whole_.value(id).name);
+    std::swap(whole_.value(id).name, whole_.value(unused).name);
+    whole_.value(unused).name = whole_.value(id).name + "_unused";
   }
 
   Graph& whole_;
