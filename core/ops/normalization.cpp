@@ -2,11 +2,8 @@
 // over a contiguous block, then scale and bias.
 #include "core/ops/normalization.h"
 
-#include <cmath>
-
 #include "core/error.h"
 #include "core/ops/support/element_types.h"
-#include "core/ops/support/lanes.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/strided.h"
 #include "kernels/kernel_table.h"
@@ -14,18 +11,6 @@
 namespace quantize {
 
 namespace {
-
-struct Moments {
-  float mean, inv_deviation;
-};
-
-/// Mean and 1 / sqrt(variance + epsilon) of n elements, in two passes.
-Moments moments_of(const float* x, int64_t n, float epsilon) {
-  const double mean = sum_terms(x, n, [](double value) { return value; }) / static_cast<double>(n);
-  const double squares = sum_terms(x, n, [mean](double value) { return (value - mean) * (value - mean); });
-  const double deviation = std::sqrt(squares / static_cast<double>(n) + double{epsilon});
-  return {static_cast<float>(mean), static_cast<float>(1 / deviation)};
-}
 
 void require_channels(const std::optional<Shape>& x) {
   if (x && x->size() < 3) invalid_model("the input has shape " + to_string(*x) + " where NxCx... belongs");
@@ -43,28 +28,35 @@ void infer_instance(InferContext& context) {
 
 /// Normalizes blocks of `block` elements; scale and bias belong to runs of `run` elements, `period` runs in
 /// turn.
-void normalize(const EvaluateContext& context, int64_t block, int64_t run, int64_t period) {
+struct Runs {
+  int64_t block, run, period;
+};
+
+void normalize(const EvaluateContext& context, const Runs& runs, int64_t begin, int64_t end) {
   const float epsilon = context.node.float_attribute("epsilon", 1e-5f);
-  const float* x = context.inputs[0].as<float>();
-  const float* scale = context.inputs[1].as<float>();
-  const float* bias = context.inputs[2].as<float>();
-  float* y = context.outputs[0].as<float>();
-  const int64_t size = context.inputs[0].size();
-  for (int64_t begin = 0; begin < size; begin += block) {
-    const Moments moments = moments_of(x + begin, block, epsilon);
-    for (int64_t i = begin; i < begin + block; i += run) {
-      const int64_t c = i / run % period;
-      const float factor = moments.inv_deviation * scale[c];
-      const float shift = bias[c] - moments.mean * factor;
-      for (int64_t k = i; k < i + run; ++k) y[k] = x[k] * factor + shift;
+  std::vector<float> operands[2];  // scale and bias of a block, element by element
+  for (auto& operand : operands) operand.resize(static_cast<size_t>(runs.block));
+  for (int64_t b = begin; b < end; ++b) {
+    for (int64_t i = 0; i < runs.block; i += runs.run) {
+      const int64_t c = (b * runs.block + i) / runs.run % runs.period;
+      for (size_t o = 0; o < 2; ++o)
+        std::fill_n(operands[o].begin() + i, runs.run, context.inputs[1 + o].as<float>()[c]);
     }
+    const float* from = context.inputs[0].as<float>() + b * runs.block;
+    float* to = context.outputs[0].as<float>() + b * runs.block;
+    context.kernels.layer_norm_f32(
+        {from, operands[0].data(), operands[1].data(), to, static_cast<size_t>(runs.block), epsilon});
   }
 }
 
-void evaluate_instance(const EvaluateContext& context) {
+int64_t count_instances(const Node&, Dims x) {
+  return x[0] * x[1];
+}
+
+void normalize_instances(const EvaluateContext& context, int64_t begin, int64_t end) {
   const Dims x = context.inputs[0].shape;
   const int64_t pixels = extent_product(x, 2, x.size());
-  normalize(context, pixels, pixels, x[1]);
+  normalize(context, {pixels, pixels, x[1]}, begin, end);
 }
 
 int64_t groups_of(const Node& node) {
@@ -91,15 +83,16 @@ void infer_group(InferContext& context) {
   infer_same_as_input(context);
 }
 
-void evaluate_group(const EvaluateContext& context) {
+int64_t count_groups(const Node& node, Dims x) {
+  return x[0] * groups_of(node);
+}
+
+void normalize_groups(const EvaluateContext& context, int64_t begin, int64_t end) {
   const Dims x = context.inputs[0].shape;
   const int64_t groups = groups_of(context.node);
   const int64_t pixels = extent_product(x, 2, x.size());
   const int64_t block = x[1] / groups * pixels;
-  if (context.opset < 21)
-    normalize(context, block, block, groups);
-  else
-    normalize(context, block, pixels, x[1]);
+  normalize(context, context.opset < 21 ? Runs{block, block, groups} : Runs{block, pixels, x[1]}, begin, end);
 }
 
 size_t first_normalized_axis(const Node& node, size_t rank) {
@@ -149,13 +142,11 @@ LayerBlocks layer_blocks(const Node& node, Dims x) {
   return {normalized, block, block == 0 ? 0 : element_count(x) / block};
 }
 
-}  // namespace
-
-int64_t layer_block_count(const Node& node, Dims x) {
+int64_t count_layers(const Node& node, Dims x) {
   return layer_blocks(node, x).blocks;
 }
 
-void normalize_layer_blocks(const EvaluateContext& context, int64_t begin, int64_t end) {
+void normalize_layers(const EvaluateContext& context, int64_t begin, int64_t end) {
   const float epsilon = context.node.float_attribute("epsilon", 1e-5f);
   const auto [normalized, block, all] = layer_blocks(context.node, context.inputs[0].shape);
   std::vector<float> scale_values, bias_values;
@@ -172,15 +163,20 @@ void normalize_layer_blocks(const EvaluateContext& context, int64_t begin, int64
   }
 }
 
-namespace {
+constexpr NormalizationBlocks kInstances{"InstanceNormalization", count_instances, normalize_instances},
+    kGroups{"GroupNormalization", count_groups, normalize_groups},
+    kLayers{"LayerNormalization", count_layers, normalize_layers};
+constexpr const NormalizationBlocks* kAll[] = {&kInstances, &kGroups, &kLayers};
 
-void evaluate_layer(const EvaluateContext& context) {
-  normalize_layer_blocks(context, 0, layer_block_count(context.node, context.inputs[0].shape));
+template <const NormalizationBlocks& kBlocks>
+void evaluate_blocks(const EvaluateContext& context) {
+  if (context.inputs[0].size() == 0) return;
+  kBlocks.normalize(context, 0, kBlocks.count(context.node, context.inputs[0].shape));
 }
 
-OpDef normalization(const char* op_type, int min_opset, size_t min_inputs, size_t max_outputs,
-                    void (*infer)(InferContext&), void (*evaluate)(const EvaluateContext&)) {
-  return {.op_type = op_type,
+template <const NormalizationBlocks& kBlocks>
+OpDef normalization(int min_opset, size_t min_inputs, size_t max_outputs, void (*infer)(InferContext&)) {
+  return {.op_type = kBlocks.op_type,
           .domain = "",
           .min_opset = min_opset,
           .max_opset = kNewestOpset,
@@ -188,15 +184,19 @@ OpDef normalization(const char* op_type, int min_opset, size_t min_inputs, size_
           .max_inputs = 3,
           .max_outputs = max_outputs,
           .infer = infer,
-          .evaluate = evaluate};
+          .evaluate = evaluate_blocks<kBlocks>};
 }
 
 }  // namespace
 
+std::span<const NormalizationBlocks* const> all_normalization_blocks() {
+  return kAll;
+}
+
 void add_normalization(std::vector<OpDef>& ops) {
-  ops.push_back(normalization("GroupNormalization", 18, 3, 1, infer_group, evaluate_group));
-  ops.push_back(normalization("InstanceNormalization", 7, 3, 1, infer_instance, evaluate_instance));
-  ops.push_back(normalization("LayerNormalization", 17, 2, 3, infer_layer, evaluate_layer));
+  ops.push_back(normalization<kGroups>(18, 3, 1, infer_group));
+  ops.push_back(normalization<kInstances>(7, 3, 1, infer_instance));
+  ops.push_back(normalization<kLayers>(17, 2, 3, infer_layer));
 }
 
 }  // namespace quantize

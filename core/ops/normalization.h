@@ -1,14 +1,22 @@
-// LayerNormalization in blocks that can be computed apart.
+// Normalizations in blocks that can be computed apart.
 #pragma once
+
+#include <span>
 
 #include "core/ops/op.h"
 
 namespace quantize {
 
-/// How many blocks of x share a mean and a deviation. Errors: Error(kInvalidModel) for an axis outside of x.
-int64_t layer_block_count(const Node& node, Dims x);
+/// One operator: (x - mean) / sqrt(variance + epsilon) over each block of contiguous elements, then scale and bias.
+struct NormalizationBlocks {
+  const char* op_type;
+  /// How many blocks x has. Requires: x has elements. Errors: Error(kInvalidModel) for an axis outside of x.
+  int64_t (*count)(const Node& node, Dims x);
+  /// The reference, of the blocks [begin, end).
+  void (*normalize)(const EvaluateContext& context, int64_t begin, int64_t end);
+};
 
-/// The reference of LayerNormalization, of the blocks [begin, end).
-void normalize_layer_blocks(const EvaluateContext& context, int64_t begin, int64_t end);
+/// InstanceNormalization, GroupNormalization and LayerNormalization.
+std::span<const NormalizationBlocks* const> all_normalization_blocks();
 
 }  // namespace quantize

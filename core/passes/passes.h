@@ -56,6 +56,16 @@ void plain_forms(Graph& graph);
 /// that would have to become one axis. Requires: infer_shapes ran; afterwards shapes must be inferred again.
 void einsum_to_matmul(Graph& graph);
 
+/// Replaces normalizations that are written as means, squares and roots by the operator that they are, and lifts
+/// the opset to 17 where it is a LayerNormalization:
+///
+///   (x - mean) / sqrt(mean((x - mean)^2) + epsilon) * scale + bias
+///   x * factor + (bias - mean * factor)         with factor = scale / sqrt(...)
+///
+/// LayerNormalization is over the last axes, InstanceNormalization over all behind the second. Left alone: other axes,
+/// unknown extents of the scale, constants that vary along other axes. Requires: infer_and_fold ran.
+void find_normalizations(Graph& graph);
+
 /// Removes nodes that change nothing: Identity, Dropout, Cast to the same type, Reshape to the same shape,
 /// ... Graph outputs keep their names. Requires: infer_shapes ran.
 void remove_no_ops(Graph& graph);

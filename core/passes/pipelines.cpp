@@ -29,6 +29,7 @@ Graph open_model(const Graph& source, int64_t min_opset) {
       einsum_to_matmul,        // a product of matrices is a MatMul
       infer_and_fold_reals,    // as before the upgrade
       remove_no_ops,           // every node changes its input
+      find_normalizations,     // a normalization over the last axes is one node
       fold_pads,               // Conv and pooling read unpadded inputs where they can pad by themselves
       fold_channel_affine,     // no affine with constants stands behind a Conv, ConvTranspose or Gemm
       conv_to_gemm,            // results of a Conv that covers its image are a Gemm's
