@@ -212,7 +212,9 @@ std::optional<uint64_t> bytes_of_model(const std::string& path, const Graph& gra
   if (is_stream(path)) return std::nullopt;
   const uint64_t file = fs::file_size(path);
   uint64_t constants = 0;
-  for (const Value& value : graph.values) constants += value.initializer.byte_size();
+  for (const Value& value : graph.values)
+    constants +=
+        value.initializer.byte_size() / static_cast<uint64_t>(packed_per_byte(value.initializer.dtype()));
   if (!graph.info.widened_from.empty()) constants /= 2;  // as the file has them
   return constants > file ? file + constants : file;  // constants that do not fit into the file lie beside it
 }

@@ -19,8 +19,10 @@
 #include "cli/interrupt.h"
 #include "cli/labels.h"
 #include "cli/max_memory.h"
+#include "cli/mode_options.h"
 #include "cli/option_checks.h"
 #include "cli/options.h"
+#include "cli/quantize_flags.h"
 #include "cli/quantize_report.h"
 #include "cli/samples.h"
 #include "cli/scheme_options.h"
@@ -33,6 +35,7 @@
 #include "core/passes/passes.h"
 #include "core/quantization/check_scheme.h"
 #include "core/quantization/insert_qdq.h"
+#include "core/quantization/modes/mode.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/plan_quantization.h"
 #include "onnx_io/onnx_io.h"
@@ -42,20 +45,6 @@ namespace quantize {
 namespace fs = std::filesystem;
 
 namespace {
-
-struct QuantizeFlags {
-  std::string model, output, statistics, plan;
-  std::string format = "qdq", target, input_type = "f32";  // target "": the format's own
-  std::vector<std::string> tasks;
-  SchemeFlags scheme;
-  SampleFlags samples;
-  EngineOptions engine;
-  InputShapes input_shapes;
-  std::optional<size_t> validate;
-  Bound bound;
-  LabelFlags labels;
-  bool explain = false, keep_unknown = false;
-};
 
 // Statistics of the activations, and where they are known from.
 struct Learned {
@@ -68,67 +57,6 @@ struct Learned {
       outputs;        // of the network, for those that judge; nullptr where it has not run
   bool read = false;  // the statistics, from a file that was there
 };
-
-std::string output_of(const QuantizeFlags& flags) {
-  if (!flags.output.empty()) return flags.output;
-  return fs::path(flags.model).replace_extension("." + flags.format + ".onnx").string();
-}
-
-// Files of integer operators are for our own engine, unless somebody says otherwise.
-std::string target_of(const QuantizeFlags& flags) {
-  if (!flags.target.empty()) return flags.target;
-  return flags.format == "int8" ? "native" : "ort-x86";
-}
-
-// Everything that can be wrong with the options is said before the long work starts.
-void check_flags(const QuantizeFlags& flags) {
-  if (flags.bound && flags.samples.paths.empty())
-    throw Error(ErrorKind::kInvalidArgument,
-                "--min-agreement, --min-sqnr and --max-drop are measured on images; give --calib");
-  const bool statistics_exist = !flags.statistics.empty() && fs::exists(flags.statistics);
-  if (flags.samples.paths.empty() && !statistics_exist)
-    throw Error(ErrorKind::kInvalidArgument,
-                "--calib is required: a folder with images like those the model will see");
-  if (flags.samples.paths.empty() && !flags.labels.file.empty())
-    throw Error(ErrorKind::kInvalidArgument, "--labels are of the images of --calib; give both");
-  if (flags.samples.paths.empty() &&
-      (flags.samples.samples || flags.samples.seed || !flags.samples.shard.empty()))
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        "--samples, --seed and --shard choose among the images of --calib; statistics are used whole");
-}
-
-// The files that are read, as far as they exist.
-std::vector<fs::path> read_files(const QuantizeFlags& flags) {
-  std::vector<fs::path> inputs = {flags.model};
-  std::vector<std::string> named = paths_in(flags.samples);
-  named.insert(named.end(),
-               {flags.samples.preprocess, flags.scheme.overrides, flags.labels.file, flags.statistics});
-  for (const std::string& file : named)
-    if (!file.empty() && fs::exists(file)) inputs.push_back(file);
-  return inputs;
-}
-
-// Every file that will be written can be, and each is another one than all others.
-void claim_outputs(const QuantizeFlags& flags, Console& console) {
-  if (flags.output.empty() && is_stream(flags.model))
-    throw Error(ErrorKind::kInvalidArgument,
-                "'" + flags.model + "' is no file that a model could be written beside; give -o FILE");
-  std::vector<std::pair<std::string, std::string>> outputs = {{"-o", output_of(flags)},
-                                                              {"--plan", flags.plan}};
-  if (!flags.statistics.empty() && !fs::exists(flags.statistics))
-    outputs.emplace_back("--statistics", flags.statistics);
-  const std::vector<fs::path> inputs = read_files(flags);
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    const auto& [option, file] = outputs[i];
-    if (file.empty()) continue;
-    for (size_t j = 0; j < i; ++j)
-      if (!outputs[j].second.empty() && is_same_file(file, outputs[j].second))
-        throw Error(ErrorKind::kInvalidArgument, outputs[j].first + " and " + option + " both name '" + file +
-                                                     "'; give each a file of its own");
-    claim_output(option, file, inputs, console);
-  }
-}
 
 // The step is over: with --verbose, say so; after Ctrl-C, stop.
 void done(Console& console, const std::string& what) {
@@ -248,6 +176,10 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   const bool known = !flags.statistics.empty() && fs::exists(flags.statistics);
   if (known) learned = read_statistics(flags, graph);
   learned.read = known;
+  if (flags.samples.paths.empty() && !known) {
+    learned.statistics.model = fingerprint(graph);
+    return learned;
+  }
   if (flags.samples.paths.empty()) {
     warn_of_guess(learned.preprocessing, console.diagnostics);
     warn_of_missing(flags, learned.statistics, console);
@@ -284,7 +216,7 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
 ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Learned& learned,
                        const QuantizationScheme& scheme, Console& console) {
   const bool measures = scheme.method == kAutoMethod || scheme.bias_correction == BiasCorrection::kMeasured;
-  if (!learned.samples && measures)
+  if (!learned.samples && measures && takes_ranges(scheme))
     console.diagnostics.warn(
         "without images nothing can be tried out: ranges are by " + method_untried(scheme) +
         ", biases corrected in closed form at most; give --calib beside --statistics for more");
@@ -375,11 +307,13 @@ void warn_of_input_type(const QuantizeFlags& flags, const Graph& source, Diagnos
     diagnostics.warn("--input-type u8 has no effect: no input of the model takes floats; leave it out");
 }
 
-Graph make_ready(const QuantizeFlags& flags, const Graph& source, Console& console) {
+Graph make_ready(const QuantizeFlags& flags, const Graph& source, const QuantizationScheme& scheme,
+                 Console& console) {
+  const int64_t opset = std::max(find_target(target_of(flags)).opsets.lowest, opset_of_modes(scheme));
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
                                const Progress progress = console.progress("preparing the model");
-                               return open_model(source, find_target(target_of(flags)).opsets.lowest);
+                               return open_model(source, opset);
                              });
   check_memory(graph, flags.engine.thread_count(), flags.engine);
   done(console, "prepared: " + format_plural(graph.nodes.size(), "node"));
@@ -407,12 +341,13 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
       cut_before_unknown(flags.model, source, flags.keep_unknown, console.diagnostics);
   const CutModel* cut = unknown ? &*unknown : nullptr;
   warn_of_input_type(flags, source, console.diagnostics);
-  const Graph graph = make_ready(flags, source, console);
+  const Graph graph = make_ready(flags, source, scheme, console);
   const std::vector<Selector> selectors =
       look_up_selectors(source, graph, find_target(target_of(flags)), scheme, console);
   const Learned learned = learn(flags, source, graph, scheme, console);
-  done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
-                    format_plural(learned.statistics.samples, "sample"));
+  if (learned.statistics.samples != 0)
+    done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
+                      format_plural(learned.statistics.samples, "sample"));
   warn_of_constants(source, learned.statistics, console.diagnostics);
   ChosenPlan chosen = choose_plan(flags, graph, learned, scheme, console);
   check_labelled(flags, chosen);
@@ -453,6 +388,7 @@ CommandBody define(CLI::App& app) {
   output_file(app.add_option("-o,--output", flags->output,
                              "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model"));
   add_scheme_options(app, flags->scheme, "the search");
+  add_mode_options(app, flags->scheme);
   add_target_option(app, flags->target, "default: ort-x86 for qdq, native for int8");
   app.add_option("--format", flags->format, "qdq, for many runtimes (default), or int8: integer operators")
       ->type_name("qdq|int8")

@@ -7,6 +7,7 @@
 #include "cli/quantize_summary.h"
 #include "cli/samples.h"
 #include "cli/text.h"
+#include "core/quantization/modes/mode.h"
 
 namespace quantize {
 
@@ -18,6 +19,8 @@ const char* name_of(Placement placement) {
       return "float";
     case Placement::kInteger:
       return "int8";
+    case Placement::kDynamic:
+      return "dynamic";
     case Placement::kAbsorbed:
       return "absorbed";
     case Placement::kFused:
@@ -115,6 +118,26 @@ Json statistics_json(const QuantizeFacts& facts) {
   return {{"file", facts.statistics}, {"read", facts.statistics_read}};
 }
 
+// What modes without ranges have stored.
+Json modes_json(const PlanSummary& summary) {
+  Json json = Json::object();
+  for (const auto& [name, stored] : summary.by_mode)
+    json[name] = {{"nodes", stored.nodes}, {"weights", stored.weights}, {"bytes", stored.bytes}};
+  return json;
+}
+
+// The weights of a node as its mode has stored them.
+Json stored_json(const std::vector<StoredWeights>& stored) {
+  Json list = Json::array();
+  for (const StoredWeights& weights : stored)
+    list.push_back({{"input", weights.input},
+                    {"type", name_of(weights.dtype)},
+                    {"axis", weights.axis},
+                    {"block", weights.block},
+                    {"sqnr_db", or_null(weights.sqnr_db)}});
+  return list;
+}
+
 // The same with the number of samples; figures are null where nothing was held back.
 Json held_back_json(const ChosenPlan& chosen) {
   Json json = {{"held_back", chosen.held_back}, {"agreement", nullptr}, {"sqnr_db", nullptr}};
@@ -127,6 +150,8 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"output", facts.bytes_after ? Json(facts.output) : Json()},
                {"format", facts.format},
                {"target", facts.chosen.planned.plan.target},
+               {"mode", facts.scheme.mode},
+               {"modes", modes_json(summary)},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"samples", facts.samples},
                {"statistics", statistics_json(facts)},
@@ -150,6 +175,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
     json["top1"] = {{"reference", *facts.chosen.quality->top1.reference()},
                     {"candidate", *facts.chosen.quality->top1.candidate()}};
   json.update(recipe_json(facts.chosen.recipe));
+  if (!takes_ranges(facts.scheme)) json["method"] = nullptr;
   for (const auto& [op_type, count] : summary.by_op_type)
     json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
   if (facts.cut != nullptr)
@@ -254,11 +280,10 @@ Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme, co
   }
   for (size_t n = 0; n < plan.nodes.size(); ++n) {
     const PlannedNode& node = plan.nodes[n];
-    Json entry = {{"name", graph.nodes[n].name},
-                  {"op_type", graph.nodes[n].op_type},
-                  {"placement", name_of(node.placement)},
-                  {"reason", node.reason},
-                  {"macs", node.macs}};
+    Json entry = {{"name", graph.nodes[n].name}, {"op_type", graph.nodes[n].op_type},
+                  {"mode", node.mode->name},     {"placement", name_of(node.placement)},
+                  {"reason", node.reason},       {"macs", node.macs}};
+    if (!node.stored.empty()) entry["stored"] = stored_json(node.stored);
     if (node.weights) {
       entry["weights"] = params_json(node.weights->params);
       double largest = 0;
@@ -287,6 +312,9 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
                {"op_types", scheme.op_types},
                {"exclude_op_types", scheme.exclude_op_types}};
   if (scheme.weights.dtype != DataType::kS8) json["weight_type"] = name_of(scheme.weights.dtype);
+  if (scheme.mode != kStaticMode.name) json["mode"] = scheme.mode;
+  for (const ModeRule& rule : scheme.mode_rules) json["modes"].push_back(rule.mode + "=" + rule.nodes);
+  if (scheme.weight_block != 0) json["weight_block"] = scheme.weight_block;
   if (scheme.method == "percentile") json["percentile"] = scheme.percentile;
   std::vector<std::string> overridden;
   for (const auto& [value, settings] : scheme.overrides) overridden.push_back(value);

@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/text.h"
+#include "core/quantization/modes/mode.h"
 #include "core/quantization/target.h"
 
 namespace quantize {
@@ -54,6 +55,15 @@ std::string in_int8(const PlanSummary& summary, const CutModel* cut) {
          (floats.empty() ? "" : "; float: " + join(floats, ", "));
 }
 
+// "weight-only: 54 layers, 3.49M weights in 2.1 MiB".
+std::string stored(const PlanSummary& summary) {
+  std::vector<std::string> parts;
+  for (const auto& [mode, stored] : summary.by_mode)
+    parts.push_back(mode + ": " + format_plural(stored.nodes, "layer") + ", " + format_count(stored.weights) +
+                    " weights in " + format_bytes(stored.bytes));
+  return join(parts, "; ");
+}
+
 std::string recipe(const ChosenPlan& chosen) {
   const Recipe& recipe = chosen.recipe;
   std::vector<std::string> parts = {recipe.method};
@@ -68,6 +78,13 @@ std::string recipe(const ChosenPlan& chosen) {
   for (size_t s = 1; s < chosen.steps.size(); ++s) kept += chosen.steps[s].kept;
   return join(parts, ", ") + "; " + std::to_string(chosen.steps.size() - 1) + " others tried, " +
          (kept == 0 ? "none" : std::to_string(kept)) + " better";
+}
+
+// The modes that were asked for.
+std::string modes_text(const QuantizationScheme& scheme) {
+  std::vector<std::string> names;
+  for (const Mode* mode : modes_of(scheme)) names.emplace_back(mode->name);
+  return join(names, " and ");
 }
 
 std::string next(const QuantizeFacts& facts) {
@@ -86,6 +103,7 @@ std::string put_back(const std::vector<std::string>& names) {
 }
 
 std::string images(const QuantizeFacts& facts) {
+  if (facts.samples == 0) return "none, as no range is needed";
   return preprocessing_text(facts.preprocessing) + "; " + format_plural(facts.samples, "sample") +
          (facts.skipped_images == 0 ? "" : ", " + std::to_string(facts.skipped_images) + " skipped") +
          (facts.statistics.empty()
@@ -175,16 +193,19 @@ std::string explanation(const QuantizeFacts& facts, const PlanSummary& summary, 
 
 std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
   const Style style = console.style();
-  std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style) +
-                     line("in int8", in_int8(summary, facts.cut), style);
+  std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style);
+  if (asks_for_integers(facts.scheme)) text += line("in int8", in_int8(summary, facts.cut), style);
+  if (!summary.by_mode.empty()) text += line("stored", stored(summary), style);
   if (facts.time_ratio)
     text +=
         line("speed", format_figure(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",
              style);
   if (!facts.chosen.put_back.empty()) text += line("put back", put_back(facts.chosen.put_back), style);
   for (const Selector& selector : facts.selectors) text += line("selected", selector_text(selector), style);
-  text += line("images", images(facts), style) + line("recipe", recipe(facts.chosen), style) +
-          line("next", next(facts), style) + checks_text(facts.checks, style);
+  text +=
+      line("images", images(facts), style) +
+      line("recipe", takes_ranges(facts.scheme) ? recipe(facts.chosen) : modes_text(facts.scheme), style) +
+      line("next", next(facts), style) + checks_text(facts.checks, style);
   // GCC 12 warns (-Wrestrict) of "\n" + std::string inlined at -O3, so the empty line is appended.
   return facts.explain ? text.append("\n").append(explanation(facts, summary, console)) : text;
 }

@@ -9,6 +9,7 @@
 #include "calibration/search/choose_plan.h"
 #include "calibration/search/recipe.h"
 #include "calibration/statistics/calibrator.h"
+#include "cli/mode_options.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
@@ -223,6 +224,7 @@ QuantizationScheme make_scheme(const SchemeFlags& flags, const TargetProfile& ta
   scheme.activations.symmetric = flags.symmetric || types.symmetric;
   scheme.weights.dtype = types.weight;
   if (flags.reduce_range) scheme.weights.num_bits = std::min(scheme.weights.num_bits, 7);
+  set_modes(flags, scheme);
   NodeSelection{scheme};  // refuses what is no regular expression before the model is read
   if (!flags.overrides.empty()) scheme.overrides = load_overrides(flags.overrides);
   return scheme;

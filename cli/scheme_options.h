@@ -15,7 +15,7 @@ struct SchemeFlags {
   std::string bias_correction = "auto", weight_rounding = "auto", equalize = "auto", weights = "per-channel",
               overrides;
   std::string activations, weight_type;  // empty: the target's
-  std::vector<std::string> without;
+  std::vector<std::string> without, modes;
   bool symmetric = false, reduce_range = false;
 };
 /// All options of a scheme; `automatic` is what --method auto means to the command.

@@ -8,12 +8,18 @@
 
 #include "calibration/search/keep_bound.h"
 #include "core/quantization/insert_qdq.h"
+#include "core/quantization/modes/mode.h"
 
 namespace quantize {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Steps of a search vary ranges and what follows from them.
+bool searches(const QuantizationScheme& scheme) {
+  return scheme.method == kAutoMethod && takes_ranges(scheme);
+}
 
 class PlanSearch {
  public:
@@ -42,11 +48,11 @@ class PlanSearch {
   }
 
  private:
-  bool is_auto() const { return scheme_.method == kAutoMethod; }
+  bool is_auto() const { return searches(scheme_); }
 
   void warn() {
     if (best_.quality) best_.warnings = doubts_about(*best_.quality);
-    if (const auto reason = why_all_float(summarize(best_.planned)))
+    if (const auto reason = why_all_float(summarize(best_.planned)); reason && asks_for_integers(scheme_))
       best_.warnings.push_back("nothing is left in int8; the reason for most nodes in float: " + *reason);
   }
 
@@ -200,12 +206,9 @@ uint64_t macs_to_spend(const Graph& graph, const SamplePool& pool, bool searches
   return std::max(macs_of(graph) * (pool.set().count + trials * pool.held_back().size()), Budget::kLeastMacs);
 }
 
-bool searches(const PlanRequest& request) {
-  return request.scheme.method == kAutoMethod;
-}
-
 SamplePool pool_of(const PlanRequest& request, const SampleSet& samples) {
-  return SamplePool(samples, searches(request) || request.bound, searches(request));
+  const bool search = searches(request.scheme);
+  return SamplePool(samples, search || request.bound || !takes_ranges(request.scheme), search);
 }
 
 }  // namespace
@@ -226,7 +229,7 @@ ChosenPlan choose_plan(const Graph& graph, const StatisticsTable& statistics, co
                        const SampleSet& samples, const CalibrateOptions& options) {
   const SamplePool pool = pool_of(request, samples);
   CalibrateOptions of_steps = options;
-  of_steps.budget.macs = macs_to_spend(graph, pool, searches(request));
+  of_steps.budget.macs = macs_to_spend(graph, pool, searches(request.scheme));
   PlanMaker maker(graph, statistics, request.scheme, request.target, pool, of_steps);
   return PlanSearch(pool, maker, options.progress).run(request.bound);
 }

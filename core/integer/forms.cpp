@@ -65,8 +65,17 @@ std::vector<IntegerForm> list_forms() {
   };
 }
 
-/// Operators on codes that files may have and the program does not compute.
-constexpr std::string_view kOthers[] = {"ConvInteger", "MatMulInteger", "QLinearReduceMean"};
+/// Operators on codes that are the form of no island.
+constexpr std::string_view kOthers[] = {"ConvInteger", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul",
+                                        "MatMulInteger", "QLinearReduceMean"};
+
+/// Operators that make codes of ranges that each run finds.
+constexpr std::string_view kDynamic[] = {"DynamicQuantizeLSTM", "DynamicQuantizeLinear",
+                                         "DynamicQuantizeMatMul"};
+
+bool is_one_of(std::span<const std::string_view> op_types, const Node& node) {
+  return std::find(op_types.begin(), op_types.end(), node.op_type) != op_types.end();
+}
 
 /// The form of an integer node, or nullptr.
 const IntegerForm* find_form(const Node& node) {
@@ -134,12 +143,20 @@ bool runs_on_codes(const Graph& graph, const Node& node, Runtime runtime) {
 }
 
 bool is_integer_operator(const Node& node) {
-  return find_form(node) != nullptr ||
-         std::find(std::begin(kOthers), std::end(kOthers), node.op_type) != std::end(kOthers);
+  return find_form(node) != nullptr || is_one_of(kOthers, node);
 }
 
-bool makes_reals(const Node& node) {
-  return find_form(node) != nullptr && slots_of(node).y_scale == kAnyNumber;
+bool is_integer_form(const Node& node) {
+  return find_form(node) != nullptr;
+}
+
+bool finds_ranges(const Node& node) {
+  return is_one_of(kDynamic, node);
+}
+
+bool makes_codes(const Node& node) {
+  if (find_form(node) != nullptr) return slots_of(node).y_scale != kAnyNumber;
+  return node.op_type == "QLinearReduceMean";
 }
 
 bool keeps_meaning_on_codes(const Node& node) {

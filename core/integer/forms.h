@@ -73,8 +73,14 @@ bool blends(const Graph& graph, const Node& node);
 /// True for an operator of ONNX or com.microsoft that computes on codes, whether the program computes it or not.
 bool is_integer_operator(const Node& node);
 
-/// True for one of the table whose result is real.
-bool makes_reals(const Node& node);
+/// True for one of the table of forms.
+bool is_integer_form(const Node& node);
+
+/// True for an operator that makes codes of ranges that each run finds, for itself or for others.
+bool finds_ranges(const Node& node);
+
+/// True for an integer operator whose result is codes: no sums of s32, no reals.
+bool makes_codes(const Node& node);
 
 /// True if the integer form of `node` computes the same between DequantizeLinear and QuantizeLinear: it knows every
 /// attribute that the node has, and none of them means something else to it. True for operators that stand for

@@ -36,7 +36,7 @@ const Node* reader(const Graph& graph, const GraphIndex& index, ValueId id, cons
 QuantizationFacts quantization_facts(const Graph& graph) {
   const GraphIndex index(graph);
   QuantizationFacts facts;
-  bool integer_operators = false, qdq = false;
+  bool forms = false, integers = false, quantizes_any = false, dynamic = false, stored = false;
   std::vector<bool> codes(graph.values.size(),
                           false);  // values that integer operators or Q made, or were moved
   for (const Node& node : graph.nodes) {
@@ -47,16 +47,23 @@ QuantizationFacts quantization_facts(const Graph& graph) {
         !dequantizes && node.input(0) != kNoValue && codes[static_cast<size_t>(node.inputs[0])];
     for (const ValueId id : node.outputs)
       if (id != kNoValue)
-        codes[static_cast<size_t>(id)] = quantizes || moves || (integer && !makes_reals(node));
-    qdq |= quantizes || dequantizes;
-    if (quantizes || dequantizes) continue;
-    integer_operators |= integer;
+        codes[static_cast<size_t>(id)] = quantizes || moves || (integer && makes_codes(node));
+    quantizes_any |= quantizes;
+    stored |= dequantizes || node.op_type == "MatMulNBits";
+    dynamic |= finds_ranges(node);
+    if (quantizes || dequantizes || (finds_ranges(node) && !integer)) continue;
+    forms |= is_integer_form(node);
+    integers |= integer;
     ++(integer || moves || reads_dequantized_only(graph, index, node) ? facts.int8_nodes : facts.float_nodes);
   }
-  if (integer_operators)
+  if (forms || (integers && !dynamic))
     facts.format = "int8";
-  else if (qdq)
+  else if (quantizes_any)
     facts.format = "qdq";
+  else if (dynamic)
+    facts.format = "dynamic";
+  else if (stored)
+    facts.format = "weight-only";
   return facts;
 }
 

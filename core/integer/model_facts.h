@@ -11,11 +11,12 @@ namespace quantize {
 
 /// How a model holds its numbers.
 struct QuantizationFacts {
-  std::string format =
-      "float";  // "qdq" with QuantizeLinear or DequantizeLinear, "int8" with integer operators, else "float"
+  /// "int8" with integer operators, "qdq" with QuantizeLinear, "dynamic" with ranges that each run finds,
+  /// "weight-only" with weights that are codes alone; else "float".
+  std::string format = "float";
   size_t int8_nodes =
       0;  // integer operators, those that move codes, and those that read DequantizeLinear only
-  size_t float_nodes = 0;  // all others but QuantizeLinear, DequantizeLinear and Constant
+  size_t float_nodes = 0;  // all others but those that only quantize or dequantize, and Constant
 };
 QuantizationFacts quantization_facts(const Graph& graph);
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/fusion/patterns.h"
 #include "core/integer/forms.h"
+#include "core/quantization/modes/mode.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/reasons.h"
 
@@ -16,28 +17,6 @@ namespace {
 bool all_finite(const Tensor& tensor) {
   const float* x = tensor.data<float>();
   return std::all_of(x, x + tensor.size(), [](float v) { return std::isfinite(v); });
-}
-
-FloatReason weighted_reason(const Graph& graph, const Node& node, const OpDef& def, Candidate& candidate) {
-  const Tensor* weights = graph.constant(node.input(1));
-  if (weights == nullptr)
-    return graph.value(node.inputs[0]).is_constant() ? text_of(Cause::kWeightsOnLeft)
-                                                     : text_of(Cause::kTwoActivations);
-  candidate.layout = def.weight_layout(node, weights->shape());
-  // The channels of a matrix stand on axis 0 or 1; behind further axes no runtime takes a scale for each.
-  if (!candidate.layout || candidate.layout->size() != weights->size() || candidate.layout->channel_axis > 1)
-    return text_of(Cause::kNoMatrix);
-  if (weights->dtype() != DataType::kF32 || !all_finite(*weights)) return text_of(Cause::kWeightsNotFinite);
-  if (node.int_attribute("transA", 0) != 0) return text_of(Cause::kTransposed);
-  if (node.float_attribute("alpha", 1) != 1 || node.float_attribute("beta", 1) != 1)
-    return text_of(Cause::kScaled);
-  if (node.input(2) == kNoValue) return std::nullopt;
-  const Tensor* bias = graph.constant(node.input(2));
-  if (bias == nullptr) return text_of(Cause::kBiasComputed);
-  if (bias->dtype() != DataType::kF32 || !row_of(*bias, candidate.layout->output_channels()))
-    return text_of(Cause::kBiasByRow);
-  if (!all_finite(*bias)) return text_of(Cause::kBiasNotFinite);
-  return std::nullopt;
 }
 
 /// Why the operator's sums of codes could be too large; nothing: they cannot.
@@ -69,25 +48,41 @@ bool weights_disabled(const Graph& graph, const Node& node, const QuantizationSc
   return specific != nullptr && specific->enabled && !*specific->enabled;
 }
 
-Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
-                  const NodeSelection& selection, const TargetProfile& target) {
+/// What decides about all nodes.
+struct Rules {
+  const NodeSelection selection;
+  const ModeChoice modes;
+  const ModeRequest request;
+};
+
+FloatReason no_kernel(const ModeRequest& request, const Node& node) {
+  const std::string modes = modes_that_take(request, node);
+  if (modes.empty()) return text_of(Cause::kNoKernel, {request.target.name});
+  return text_of(Cause::kOtherMode, {request.target.name, modes});
+}
+
+Candidate examine(const GraphIndex& index, const Node& node, const Rules& rules) {
+  const auto& [graph, scheme, target] = rules.request;
   Candidate candidate;
-  const OpDef& def = find_op(graph, node);
+  find_op(graph, node);  // which says if there is none
   candidate.rule = quantization_of(graph, node);
   const IntegerOperator* kernel = target.find(graph, node);
-  const FloatReason excluded = selection.reason(node);
-  candidate.is_excluded = excluded.has_value();
-  if (candidate.rule == QuantizationRule::kActivation)
+  const FloatReason excluded = rules.selection.reason(node);
+  const bool by_ranges = rules.modes.of(node).takes_ranges;
+  candidate.is_excluded = excluded || !by_ranges;
+  if (!by_ranges)
+    candidate.float_reason = text_of(Cause::kModeFloat);  // until plan_modes has its own
+  else if (candidate.rule == QuantizationRule::kActivation)
     candidate.float_reason = text_of(Cause::kNoAbsorber);
   else if (kernel == nullptr || candidate.rule == QuantizationRule::kFloat)
-    candidate.float_reason = text_of(Cause::kNoKernel, {target.name});
+    candidate.float_reason = no_kernel(rules.request, node);
   else
     candidate.float_reason = excluded;
   if (!candidate || kernel == nullptr) return candidate;
   candidate.kernel = kernel;
   candidate.activations = code_operands(node);
   if (candidate.rule == QuantizationRule::kWeighted)
-    candidate.float_reason = weighted_reason(graph, node, def, candidate);
+    candidate.float_reason = layer_reason(graph, node, candidate.layout);
   if (candidate) candidate.float_reason = sums_reason(graph, node);
   if (candidate) candidate.float_reason = type_reason(graph, index, node, candidate);
   return candidate;
@@ -95,13 +90,35 @@ Candidate examine(const Graph& graph, const GraphIndex& index, const Node& node,
 
 }  // namespace
 
+FloatReason layer_reason(const Graph& graph, const Node& node, std::optional<WeightLayout>& layout) {
+  const Tensor* weights = graph.constant(node.input(1));
+  if (weights == nullptr)
+    return graph.value(node.inputs[0]).is_constant() ? text_of(Cause::kWeightsOnLeft)
+                                                     : text_of(Cause::kTwoActivations);
+  layout = find_op(graph, node).weight_layout(node, weights->shape());
+  // The channels of a matrix stand on axis 0 or 1; behind further axes no runtime takes a scale for each.
+  if (!layout || layout->size() != weights->size() || layout->channel_axis > 1)
+    return text_of(Cause::kNoMatrix);
+  if (weights->dtype() != DataType::kF32 || !all_finite(*weights)) return text_of(Cause::kWeightsNotFinite);
+  if (node.int_attribute("transA", 0) != 0) return text_of(Cause::kTransposed);
+  if (node.float_attribute("alpha", 1) != 1 || node.float_attribute("beta", 1) != 1)
+    return text_of(Cause::kScaled);
+  if (node.input(2) == kNoValue) return std::nullopt;
+  const Tensor* bias = graph.constant(node.input(2));
+  if (bias == nullptr) return text_of(Cause::kBiasComputed);
+  if (bias->dtype() != DataType::kF32 || !row_of(*bias, layout->output_channels()))
+    return text_of(Cause::kBiasByRow);
+  if (!all_finite(*bias)) return text_of(Cause::kBiasNotFinite);
+  return std::nullopt;
+}
+
 std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,
                                        const QuantizationScheme& scheme, const TargetProfile& target) {
-  const NodeSelection selection(scheme);
+  const Rules rules{NodeSelection(scheme), ModeChoice(scheme), {graph, scheme, target}};
   std::vector<Candidate> candidates;
   for (const Node& node : graph.nodes) {
-    candidates.push_back(with_context([&] { return describe(graph, node); },
-                                      [&] { return examine(graph, index, node, selection, target); }));
+    candidates.push_back(
+        with_context([&] { return describe(graph, node); }, [&] { return examine(index, node, rules); }));
     if (candidates.back().layout && weights_disabled(graph, node, scheme))
       candidates.back().float_reason = text_of(Cause::kWeightsDisabled);
   }

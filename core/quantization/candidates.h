@@ -29,6 +29,10 @@ struct Candidate {
   explicit operator bool() const { return !float_reason; }
 };
 
+/// Why a layer cannot be computed on codes by what it is: its weights, their place, its bias. Sets the layout of its
+/// weights where it has one. Requires: it is of QuantizationRule::kWeighted.
+FloatReason layer_reason(const Graph& graph, const Node& node, std::optional<WeightLayout>& layout);
+
 /// Looks at every node: operator, constants, types, the user's choice of nodes.
 /// Errors: Error(kInvalidArgument) for a regular expression that is none.
 std::vector<Candidate> find_candidates(const Graph& graph, const GraphIndex& index,

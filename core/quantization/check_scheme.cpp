@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/quantization/check_overrides.h"
+#include "core/quantization/modes/mode.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {
@@ -21,6 +22,7 @@ void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const Ta
                                              std::to_string(target.opsets.highest) + "; this one has opset " +
                                              std::to_string(graph.opset()));
   check_weight_type(scheme.weights);
+  check_modes(scheme, target);
   check_overrides(graph, scheme, target);
 }
 

@@ -11,6 +11,8 @@
 #include "core/fusion/patterns.h"
 #include "core/ops/op.h"
 #include "core/passes/passes.h"
+#include "core/quantization/modes/mode.h"
+#include "core/quantization/modes/node_writer.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {
@@ -84,7 +86,7 @@ Tensor real_bias(const PlannedWeights& weights) {
 class QdqInserter {
  public:
   explicit QdqInserter(const PlannedModel& planned)
-      : source_(planned.graph), plan_(planned.plan), result_(planned.graph) {}
+      : source_(planned.graph), plan_(planned.plan), result_(planned.graph), writer_(result_) {}
 
   Graph insert() {
     result_.nodes.clear();
@@ -94,7 +96,8 @@ class QdqInserter {
       if (planned(id).params) quantize_beside(id);
     for (size_t n = 0; n < source_.nodes.size(); ++n) {
       const PlannedNode& node = plan_.nodes[n];
-      if (node.placement == Placement::kFloat) insert_float(source_.nodes[n], static_cast<NodeId>(n));
+      if (node.placement == Placement::kFloat || node.placement == Placement::kDynamic)
+        insert_float(source_.nodes[n], static_cast<NodeId>(n));
       if (node.placement == Placement::kInteger) insert_integer(source_.nodes[n], node);
       if (node.placement == Placement::kFused) insert_fused(source_.nodes[n], node);
       if (node.placement == Placement::kAbsorbed) insert_made_of(source_.nodes[n].output(0));
@@ -121,7 +124,11 @@ class QdqInserter {
     }
     if (plan_.nodes[static_cast<size_t>(number)].behind_barrier)
       node.inputs[0] = behind_barrier(node.inputs[0]);
-    result_.nodes.push_back(node);
+    const PlannedNode& plan = plan_.nodes[static_cast<size_t>(number)];
+    if (plan.stored.empty())
+      result_.nodes.push_back(node);
+    else
+      plan.mode->write(writer_, node, plan);
     quantize_results(node);
   }
 
@@ -380,6 +387,7 @@ class QdqInserter {
   const Graph& source_;
   const QuantizationPlan& plan_;
   Graph result_;
+  NodeWriter writer_;
   ValueId lowest_ = kNoValue;
   std::vector<ScaleIds> scales_;      // per value of the source
   std::vector<ValueId> dequantized_;  // per value of the source: what integer nodes read instead

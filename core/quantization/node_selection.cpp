@@ -13,9 +13,7 @@
 
 namespace quantize {
 
-namespace {
-
-std::regex compile(const std::string& option, const std::string& pattern) {
+std::regex compile_selector(const std::string& option, const std::string& pattern) {
   if (pattern.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 option + " '' is empty and would name every node; write '.*' if that is meant");
@@ -27,9 +25,11 @@ std::regex compile(const std::string& option, const std::string& pattern) {
   }
 }
 
+namespace {
+
 std::vector<std::regex> compile(const std::string& option, const std::vector<std::string>& patterns) {
   std::vector<std::regex> result;
-  for (const std::string& pattern : patterns) result.push_back(compile(option, pattern));
+  for (const std::string& pattern : patterns) result.push_back(compile_selector(option, pattern));
   return result;
 }
 
@@ -64,7 +64,7 @@ class Resolver {
   }
 
   Selector expression(const std::string& option, const std::string& pattern) const {
-    const std::regex regex = compile(option, pattern);
+    const std::regex regex = compile_selector(option, pattern);
     const auto fits = [&](const Node& node) { return std::regex_search(node.name, regex); };
     Selector selector{option, pattern, names_that(prepared_, fits)};
     if (!selector.nodes.empty()) return selector;
@@ -182,6 +182,10 @@ std::vector<Selector> resolve_selectors(const Graph& source, const Graph& prepar
   for (const std::string& type : scheme.op_types) selectors.push_back(resolver.op_type("--op-types", type));
   for (const std::string& type : scheme.exclude_op_types)
     selectors.push_back(resolver.op_type("--exclude-op-types", type));
+  for (const ModeRule& rule : scheme.mode_rules) {
+    selectors.push_back(resolver.expression("--mode", rule.nodes));
+    selectors.back().text = rule.mode + "=" + rule.nodes;
+  }
   for (const auto& [value, specific] : scheme.overrides) resolver.value(value);
   return selectors;
 }

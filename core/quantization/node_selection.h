@@ -11,6 +11,9 @@
 
 namespace quantize {
 
+/// An ECMAScript expression. Errors: Error(kInvalidArgument) with the option for one that is none, or is empty.
+std::regex compile_selector(const std::string& option, const std::string& pattern);
+
 /// The user's choice of nodes.
 class NodeSelection {
  public:

@@ -1,10 +1,20 @@
 #include "core/quantization/plan.h"
 
+#include "core/quantization/modes/mode.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/quantize_weights.h"
 #include "core/quantization/reasons.h"
 
 namespace quantize {
+
+int64_t StoredWeights::bits() const {
+  return 8 / packed_per_byte(dtype);
+}
+
+uint64_t StoredWeights::bytes() const {
+  const auto each = static_cast<uint64_t>(packed_per_byte(dtype));
+  return (static_cast<uint64_t>(codes.size()) + each - 1) / each + scales.byte_size();
+}
 
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node) {
   while (plan.nodes[static_cast<size_t>(node)].tail != kNoNode)
@@ -45,6 +55,14 @@ PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& sch
     const PlannedNode& node = plan.nodes[n];
     const auto reason = float_reason(planned, static_cast<NodeId>(n));
     const bool is_integer = !reason;
+    if (!node.stored.empty()) {
+      PlanSummary::Stored& stored = summary.by_mode[node.mode->name];
+      ++stored.nodes;
+      for (const StoredWeights& weights : node.stored) {
+        stored.weights += static_cast<uint64_t>(weights.codes.size());
+        stored.bytes += weights.bytes();
+      }
+    }
     summary.macs += node.macs;
     if (is_integer) summary.integer_macs += node.macs;
     if (!is_integer && node.placement != Placement::kFloat) ++summary.kept_clamps;

@@ -60,11 +60,38 @@ struct PlannedWeights {
   NodeId bias_add = kNoNode;
 };
 
+/// Constant weights as codes whose scales need no range of an activation. real = code * scale.
+struct StoredWeights {
+  size_t input = 0;  // of the node
+  DataType dtype = DataType::kS8;
+  Tensor codes;   // s8, whatever `dtype`; of the constant's shape
+  Tensor scales;  // f32: one per extent along `axis`, or of the constant's shape but for ceil(axis / block)
+  int64_t axis = 0;
+  int64_t block = 0;        // codes of one scale along `axis`; 0: all that share an extent of it
+  int64_t opset = 0;        // the first whose DequantizeLinear reads such codes
+  double sqnr_db = 0;       // of the weights
+  bool as_product = false;  // the layer becomes one operator that multiplies by blocks
+
+  int64_t bits() const;
+  /// Bytes of codes and scales in a file.
+  uint64_t bytes() const;
+};
+
+struct Mode;  // core/quantization/modes/mode.h
+
+/// How a layer is computed on codes of ranges that each run takes from its own numbers.
+enum class DynamicForm {
+  kProduct,  // DynamicQuantizeLinear, MatMulInteger, and a Mul by both scales
+  kConv,     // the same with ConvInteger
+  kLstm,     // DynamicQuantizeLSTM of com.microsoft
+};
+
 /// Where a node is computed once the graph is quantized.
 enum class Placement {
   kFloat,     // computes on reals
   kInteger,   // computes on integers
   kAbsorbed,  // removed: a clamp that its output implies, or what PlannedValue::made_of replaces
+  kDynamic,   // computes on integers of ranges that each run takes from its own numbers
   kFused,     // part of a function or addition that the integer node before it applies before it rounds
 };
 
@@ -74,6 +101,9 @@ struct PlannedNode {
   std::string reason;
   uint64_t macs = 0;
   std::optional<PlannedWeights> weights;
+  const Mode* mode = nullptr;              // never nullptr in a finished plan
+  std::optional<DynamicForm> dynamic;      // of a node that is placed so
+  std::vector<StoredWeights> stored = {};  // by the node's mode; empty: it is written as it is
   /// The next node that is computed together with this integer node, so that the tail's output is quantized
   /// in place of the node's own: a Relu or Clip (absorbed, or kept if the range does not imply it), the last
   /// node of a function, or an Add, which may have a tail, too.
@@ -125,6 +155,12 @@ struct PlanSummary {
   std::map<std::string, Count> by_op_type;  // of the source, without what preparing has put in to reshape
   size_t kept_clamps = 0;                   // that keep the layer before them in float
   uint64_t macs = 0, integer_macs = 0;
+  /// The nodes that a mode without ranges has made smaller, by its name, and their weights.
+  struct Stored {
+    size_t nodes = 0;
+    uint64_t weights = 0, bytes = 0;  // codes and scales
+  };
+  std::map<std::string, Stored> by_mode;
 };
 PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& scheme = {});
 

@@ -12,6 +12,7 @@
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
 #include "core/quantization/check_scheme.h"
+#include "core/quantization/modes/mode.h"
 #include "core/quantization/own_values.h"
 #include "core/quantization/plan_shields.h"
 #include "core/quantization/quantize_weights.h"
@@ -59,6 +60,7 @@ class Planner {
     refuse(share_scales(graph_, index_, scheme_, candidates_, plan_));
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
+    plan_modes({graph_, scheme_, target_}, plan_);
     plan_shields(graph_, index_, target_, plan_);
     return std::move(plan_);
   }

@@ -33,6 +33,13 @@ enum class Cause {
   kOutputType,     // type
   kSumsOfCodes,    // how many codes
   kSums,           // the bound
+  kOtherMode,      // target, modes
+  kNothingToStore,
+  kNotSmaller,
+  kNoDynamic,      // target
+  kDynamicLayout,  // target
+  kDynamicDepthwise,
+  kModeFloat,
   // Nodes that stay float for what they read or make
   kInputFloat,     // value, its reason
   kInputComputed,  // value
@@ -50,6 +57,8 @@ enum class Cause {
   kImplied,        // value
   kNotImplied,     // value
   kDoneByScales,   // value
+  kDynamic,        // target
+  kStored,         // how
   // Values
   kMethod,  // method
   kWholeResult,

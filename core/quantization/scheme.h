@@ -40,6 +40,12 @@ enum class Equalization {
   kOn,
 };
 
+/// The mode of the nodes that an expression names.
+struct ModeRule {
+  std::string mode;   // of all_modes()
+  std::string nodes;  // ECMAScript, searched in their names
+};
+
 /// The choices of the user, for all values and for single ones. Plain data; decided before any sample is
 /// read.
 struct QuantizationScheme {
@@ -56,6 +62,10 @@ struct QuantizationScheme {
   bool integer_input = false;  // the model is to take codes for its images
   QuantType activations{.dtype = DataType::kU8};
   QuantType weights{.dtype = DataType::kS8, .num_bits = 8, .symmetric = true, .narrow_range = true};
+  std::string mode = "static";            // of all nodes: one of all_modes()
+  std::vector<ModeRule> mode_rules = {};  // of single nodes; later rules win
+  /// Weights that share a scale along their inputs, where a mode stores weights; 0: all of an output channel.
+  int64_t weight_block = 0;
   std::vector<std::string> include, exclude;            // ECMAScript regular expressions over node names
   std::vector<std::string> op_types, exclude_op_types;  // of the model's file; empty: all
   /// By node name: the operator that the file has, where preparing it has made another of it.

@@ -10,6 +10,7 @@
 #include "core/fusion/chain.h"
 #include "core/graph.h"
 #include "core/quant_params.h"
+#include "core/quantization/plan.h"
 
 namespace quantize {
 
@@ -84,6 +85,21 @@ enum class BiasForm {
   kReals,  // f32
 };
 
+/// A layer that the runtime computes on codes of ranges that each run takes from its own numbers.
+struct DynamicOperator {
+  const char* op_type;
+  DynamicForm form;
+};
+
+/// Codes of constants that the runtime reads behind DequantizeLinear, from an opset on.
+struct StoredCodes {
+  DataType type;
+  int64_t opset;
+};
+
+/// Per channel, by every runtime.
+inline constexpr StoredCodes kBytes[] = {{DataType::kS8, 13}};
+
 /// Opsets of a model, both ends included.
 struct OpsetRange {
   int64_t lowest, highest;
@@ -103,6 +119,13 @@ struct TargetProfile {
   std::span<const UnaskedFusion> unasked_fusions = {};
   /// Such a node stays float, behind a barrier (insert_qdq).
   std::span<const MislaidForm> mislaid = {};
+  /// Layers that mode dynamic takes; all others stay float there.
+  std::span<const DynamicOperator> dynamic_operators = {};
+  std::span<const StoredCodes> stored_codes = kBytes;
+  /// The first opset whose DequantizeLinear the runtime reads in blocks; 0: none.
+  int64_t block_opset = 0;
+  /// True if it multiplies by such blocks itself: MatMulNBits of com.microsoft.
+  bool multiplies_blocks = false;
 
   /// The entry for this node, or nullptr: the runtime computes it in float.
   const IntegerOperator* find(const Graph& graph, const Node& node) const;

@@ -80,6 +80,9 @@ const TargetProfile kNative{.name = "native",
                             .fusions = kFusions,
                             .channel_scales = &kChannelScales,
                             .unasked_fusions = kOnnxRuntimeFusions,
-                            .mislaid = kOnnxRuntimeMislaid};
+                            .mislaid = kOnnxRuntimeMislaid,
+                            .dynamic_operators = kOnnxRuntimeDynamic,
+                            .stored_codes = kOnnxRuntimeStored,
+                            .block_opset = kOnnxRuntimeBlocks};
 
 }  // namespace quantize

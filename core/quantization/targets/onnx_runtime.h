@@ -60,6 +60,17 @@ inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
 /// It has no QuantizeLinear of opset 28.
 inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 27};
 
+/// Layers that it computes on codes of dynamic ranges. It has no such GRU or RNN.
+inline constexpr DynamicOperator kOnnxRuntimeDynamic[] = {{"Conv", DynamicForm::kConv},
+                                                          {"Gemm", DynamicForm::kProduct},
+                                                          {"LSTM", DynamicForm::kLstm},
+                                                          {"MatMul", DynamicForm::kProduct}};
+
+/// Constants that its DequantizeLinear reads; blocks from opset 21 on.
+inline constexpr StoredCodes kOnnxRuntimeStored[] = {
+    {DataType::kS8, 13}, {DataType::kS4, 21}, {DataType::kS2, 25}};
+inline constexpr int64_t kOnnxRuntimeBlocks = 21;
+
 /// True for a Pad with an input of axes, and for a Resize with axes or cubic interpolation.
 bool pads_axes(const Graph& graph, const Node& pad);
 bool resizes_axes_or_cubic(const Graph& graph, const Node& resize);
@@ -77,7 +88,11 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .type_pairs = type_pairs,
           .opsets = kOnnxRuntimeOpsets,
           .unasked_fusions = kOnnxRuntimeFusions,
-          .mislaid = kOnnxRuntimeMislaid};
+          .mislaid = kOnnxRuntimeMislaid,
+          .dynamic_operators = kOnnxRuntimeDynamic,
+          .stored_codes = kOnnxRuntimeStored,
+          .block_opset = kOnnxRuntimeBlocks,
+          .multiplies_blocks = true};
 }
 
 }  // namespace quantize

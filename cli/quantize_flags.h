@@ -1,0 +1,45 @@
+// The options of the default command, and what is wrong with them before any work.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/bound_options.h"
+#include "cli/console.h"
+#include "cli/labels.h"
+#include "cli/options.h"
+#include "cli/samples.h"
+#include "cli/scheme_options.h"
+
+namespace quantize {
+
+/// The options as text and numbers. Empty and nothing: the default holds.
+struct QuantizeFlags {
+  std::string model, output, statistics, plan;
+  std::string format = "qdq", target, input_type = "f32";  // target "": the format's own
+  std::vector<std::string> tasks;
+  SchemeFlags scheme;
+  SampleFlags samples;
+  EngineOptions engine;
+  InputShapes input_shapes;
+  std::optional<size_t> validate;
+  Bound bound;
+  LabelFlags labels;
+  bool explain = false, keep_unknown = false;
+};
+
+/// The file that is written.
+std::string output_of(const QuantizeFlags& flags);
+
+/// The target: files of integer operators are for our own engine, unless somebody says otherwise.
+std::string target_of(const QuantizeFlags& flags);
+
+/// Errors: Error(kInvalidArgument) for options that cannot go together, all of them said before the long work starts.
+void check_flags(const QuantizeFlags& flags);
+
+/// Every file that will be written can be, and each is another one than all others. Errors: those of claim_output;
+/// Error(kInvalidArgument) if two are the same.
+void claim_outputs(const QuantizeFlags& flags, Console& console);
+
+}  // namespace quantize

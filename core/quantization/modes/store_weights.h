@@ -1,0 +1,34 @@
+// Weights as codes whose scales need no range of an activation: per output channel, or per block of a channel.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/quantization/modes/mode.h"
+
+namespace quantize {
+
+/// A constant operand that may be stored: an input of a layer with weights, or the table of a Gather.
+struct WeightOperand {
+  size_t input = 0;
+  int64_t channel_axis = 0;  // counts what has a scale of its own
+  int64_t block_axis = 0;    // along which a channel is cut into blocks
+};
+
+/// The operands of a node that may be stored: finite constants of f32 with two axes or more. Empty: it has none.
+std::vector<WeightOperand> weight_operands(const Graph& graph, const Node& node);
+
+/// The storage of one operand: codes along its channels, or in blocks where the channel is longer than one.
+struct StorageType {
+  StoredCodes codes;
+  int64_t bits = 8;  // in use, of those that the type has
+  int64_t block = 0;
+};
+
+/// Codes and scales of a constant, symmetric around 0. Codes of 8 bits leave out -128, and the largest weight has the
+/// last; of fewer bits, a scale is that of kScales with the least squared error.
+///
+/// Shapes: weights of two axes or more; see StoredWeights. Types: weights f32, finite; codes s8, scales f32, > 0.
+StoredWeights store_weights(const Tensor& weights, const WeightOperand& operand, const StorageType& type);
+
+}  // namespace quantize

@@ -1,0 +1,186 @@
+// Weights as packed codes behind a DequantizeLinear; the layer computes on reals. Where the runtime multiplies by
+// blocks of codes itself, a product becomes one MatMulNBits.
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/quantization/candidates.h"
+#include "core/quantization/modes/node_writer.h"
+#include "core/quantization/modes/store_weights.h"
+#include "core/quantization/reasons.h"
+
+namespace quantize {
+
+namespace {
+
+/// The type of codes of so many bits; nullptr: the target has none.
+const StoredCodes* codes_of(const TargetProfile& target, int64_t bits) {
+  for (const StoredCodes& codes : target.stored_codes)
+    if (8 * static_cast<int64_t>(size_of(codes.type)) / packed_per_byte(codes.type) == bits) return &codes;
+  return nullptr;
+}
+
+std::string bits_of(const TargetProfile& target) {
+  std::string text;
+  for (const StoredCodes& codes : target.stored_codes)
+    text += (text.empty() ? "" : ", ") + std::to_string(8 / packed_per_byte(codes.type));
+  return text;
+}
+
+const StoredCodes& require_codes(const TargetProfile& target, int64_t bits) {
+  const StoredCodes* codes = codes_of(target, bits);
+  if (codes == nullptr)
+    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + " stores weights in " +
+                                                 bits_of(target) + " bits, not in " + std::to_string(bits) +
+                                                 "; give one of these to --weight-bits");
+  return *codes;
+}
+
+void check(const QuantizationScheme& scheme, const TargetProfile& target) {
+  require_codes(target, scheme.weights.num_bits);
+  if (scheme.weights.dtype != DataType::kS8)
+    throw Error(ErrorKind::kInvalidArgument, "mode weight-only stores s8; leave out --weight-type u8");
+  if (!scheme.per_channel_weights)
+    throw Error(ErrorKind::kInvalidArgument,
+                "mode weight-only has a scale per channel or block; leave out --weights per-tensor");
+  if (scheme.weight_block != 0 && target.block_opset == 0)
+    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name +
+                                                 " reads no blocks of weights; leave out --weight-block");
+}
+
+/// The override of one constant, which may set its bits or keep it in float.
+const ValueOverride* override_of(const ModeRequest& request, ValueId weights) {
+  const ValueOverride* specific = find_override(request.scheme, request.graph.value(weights).name);
+  if (specific == nullptr) return nullptr;
+  if (specific->min || specific->max || specific->amax || specific->scale_amax || specific->axis ||
+      specific->is_unsigned || specific->narrow_range)
+    throw Error(ErrorKind::kInvalidArgument,
+                "override of '" + request.graph.value(weights).name +
+                    "': weights that mode weight-only stores take 'num_bits' and 'enabled' alone");
+  return specific;
+}
+
+/// The operators that MatMulNBits computes, with a bias where they have one.
+constexpr std::string_view kProducts[] = {"Gemm", "MatMul"};
+
+/// True for a product that it takes: blocks that are a power of two from 16 on, along the rows of one matrix.
+bool multiplies(const ModeRequest& request, const Node& node, const StoredWeights& stored) {
+  const int64_t block = stored.block;
+  if (!request.target.multiplies_blocks || block < 16 || (block & (block - 1)) != 0) return false;
+  std::optional<WeightLayout> layout;
+  return stored.input == 1 &&
+         std::find(std::begin(kProducts), std::end(kProducts), node.op_type) != std::end(kProducts) &&
+         !layer_reason(request.graph, node, layout);
+}
+
+/// Codes packed from the lowest bits on, column by column, each filled up to whole blocks.
+Tensor packed_columns(const Tensor& codes, const StoredWeights& stored, bool by_row) {
+  const int64_t bits = stored.bits(), extent = codes.shape()[static_cast<size_t>(stored.axis)];
+  const int64_t columns = codes.size() / extent, blocks = (extent + stored.block - 1) / stored.block;
+  const int64_t bytes = stored.block * bits / 8, zero = int64_t{1} << (bits - 1);
+  Tensor packed(DataType::kU8, {columns, blocks, bytes});
+  auto* to = packed.mutable_data<uint8_t>();
+  const int8_t* from = codes.data<int8_t>();
+  for (int64_t column = 0; column < columns; ++column)
+    for (int64_t i = 0; i < blocks * stored.block; ++i) {
+      const int64_t place = by_row ? column * extent + i : i * columns + column;
+      const int64_t code = (i < extent ? from[place] : 0) + zero, bit = i * bits;
+      to[column * blocks * bytes + bit / 8] |= static_cast<uint8_t>(code << (bit % 8));
+    }
+  return packed;
+}
+
+/// The scales as MatMulNBits has them: block after block, column by column.
+Tensor scales_by_column(const Tensor& scales, bool by_row) {
+  Tensor result(DataType::kF32, {scales.size()});
+  const int64_t columns = scales.shape()[by_row ? 0 : 1], blocks = scales.size() / columns;
+  for (int64_t column = 0; column < columns; ++column)
+    for (int64_t b = 0; b < blocks; ++b)
+      result.mutable_data<float>()[column * blocks + b] =
+          scales.data<float>()[by_row ? column * blocks + b : b * columns + column];
+  return result;
+}
+
+void write_product(NodeWriter& writer, const Node& node, const StoredWeights& stored) {
+  const bool by_row = stored.axis == 1;
+  const Shape& shape = stored.codes.shape();
+  const std::string name = writer.name_of(node.inputs[1]);
+  Node product;
+  product.op_type = "MatMulNBits";
+  product.domain = kMicrosoftDomain;
+  product.name = node.name;
+  product.attributes = {{"K", shape[by_row ? 1 : 0]},
+                        {"N", shape[by_row ? 0 : 1]},
+                        {"bits", stored.bits()},
+                        {"block_size", stored.block}};
+  product.inputs = {node.inputs[0],
+                    writer.constant(name + "_packed", packed_columns(stored.codes, stored, by_row)),
+                    writer.constant(name + "_scale", scales_by_column(stored.scales, by_row))};
+  if (node.input(2) != kNoValue)
+    product.inputs.insert(product.inputs.end(),
+                          {kNoValue, kNoValue, writer.row(node.inputs[2], shape[by_row ? 0 : 1])});
+  product.outputs = node.outputs;
+  writer.push(std::move(product));
+}
+
+std::string text_of_storage(const std::vector<StoredWeights>& stored) {
+  const StoredWeights& first = stored.front();
+  return std::to_string(first.bits()) + " bits" +
+         (first.block == 0 ? " by channel" : " in blocks of " + std::to_string(first.block));
+}
+
+void plan(const ModeRequest& request, const Node& node, PlannedNode& planned) {
+  const auto operands = weight_operands(request.graph, node);
+  planned.reason = text_of(operands.empty() ? Cause::kNothingToStore : Cause::kWeightsDisabled);
+  for (const WeightOperand& operand : operands) {
+    const ValueOverride* specific = override_of(request, node.inputs[operand.input]);
+    if (specific != nullptr && specific->enabled && !*specific->enabled) continue;
+    const int64_t bits =
+        specific != nullptr && specific->num_bits ? *specific->num_bits : request.scheme.weights.num_bits;
+    const Tensor& weights = *request.graph.constant(node.inputs[operand.input]);
+    StoredWeights stored = store_weights(
+        weights, operand, {require_codes(request.target, bits), bits, request.scheme.weight_block});
+    if (stored.bytes() >= weights.byte_size()) {
+      planned.reason = text_of(Cause::kNotSmaller);
+      continue;
+    }
+    stored.as_product = multiplies(request, node, stored);
+    planned.stored.push_back(std::move(stored));
+  }
+  if (!planned.stored.empty()) planned.reason = text_of(Cause::kStored, {text_of_storage(planned.stored)});
+}
+
+void write(NodeWriter& writer, const Node& node, const PlannedNode& planned) {
+  if (planned.stored.front().as_product) return write_product(writer, node, planned.stored.front());
+  Node written = node;
+  for (const StoredWeights& stored : planned.stored)
+    written.inputs[stored.input] = writer.dequantized(node.inputs[stored.input], stored);
+  writer.push(std::move(written));
+}
+
+/// DequantizeLinear reads blocks and codes of 4 bits from this opset on; insert_qdq raises it further for 2 bits.
+int64_t opset(const QuantizationScheme& scheme) {
+  constexpr int64_t kBlocksAndHalfBytes = 21;
+  const bool narrow = scheme.weights.num_bits < 8 || scheme.weight_block != 0 ||
+                      std::any_of(scheme.overrides.begin(), scheme.overrides.end(),
+                                  [](const auto& each) { return each.second.num_bits.value_or(8) < 8; });
+  return narrow ? kBlocksAndHalfBytes : 0;
+}
+
+bool takes(const ModeRequest& request, const Node& node) {
+  return !weight_operands(request.graph, node).empty();
+}
+
+}  // namespace
+
+extern const Mode kWeightOnlyMode;
+const Mode kWeightOnlyMode{.name = "weight-only",
+                           .description = "weights as integers, computed on in float",
+                           .takes_bits = true,
+                           .takes_blocks = true,
+                           .opset = opset,
+                           .check = check,
+                           .plan = plan,
+                           .write = write,
+                           .takes = takes};
+
+}  // namespace quantize
