@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All that .ci/run tests: scripts/test.sh, then 64-bit Arm under an emulator, the warnings of Clang, and a run with sanitizers.
+# All that .ci/run tests: scripts/test.sh, then 64-bit Arm under an emulator, the warnings of Clang, tests with sanitizers, fuzzing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,8 +11,10 @@ cmake --preset aarch64
 cmake --build --preset aarch64
 ctest --preset aarch64 --parallel "$(nproc)"
 
-# AddressSanitizer and UndefinedBehaviorSanitizer on the unit tests of core, of calibration and of the reader of model files, with
-# thousands of damaged ones. The same commands without targets and names cover everything, and take longer.
-cmake --preset asan-ubsan
-cmake --build --preset asan-ubsan --target test_core test_suites test_calibration test_onnx_io test_fuzz
-ctest --preset asan-ubsan --parallel "$(nproc)" -R '^test_(core|calibration|onnx_io|fuzz):'
+# One build with AddressSanitizer and UndefinedBehaviorSanitizer serves twice: for the unit tests of core, of calibration and of
+# the reader of model files, then for the fuzz targets, 60 seconds each. The same ctest without names covers everything, and
+# takes longer; the preset asan-ubsan checks the kernels too.
+cmake --preset fuzz
+cmake --build --preset fuzz --target test_core test_calibration test_onnx_io test_fuzz
+ctest --preset fuzz --parallel "$(nproc)" -R '^test_(core|calibration|onnx_io|fuzz):'
+scripts/fuzz.sh
