@@ -58,7 +58,8 @@ add_test_program(test_cli unit tests/unit/cli quantize_cli)
 
 # Readers of hostile bytes as functions (tests/fuzz/README.md): a test of them all, and a program for each with libFuzzer.
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/targets/*.cpp)
-add_library(fuzz_targets STATIC EXCLUDE_FROM_ALL ${fuzz_sources} tests/fuzz/fuzz_target.cpp tests/suites/graphs.cpp)
+add_library(fuzz_targets STATIC EXCLUDE_FROM_ALL ${fuzz_sources} tests/fuzz/choices.cpp tests/fuzz/fuzz_target.cpp
+            tests/fuzz/operator_examples.cpp tests/suites/graphs.cpp)
 target_link_libraries(fuzz_targets PUBLIC quantize_cli)
 add_test_program(test_fuzz unit tests/fuzz/*_test.cpp fuzz_targets)
 if(QUANTIZE_FUZZ)

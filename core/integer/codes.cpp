@@ -14,6 +14,7 @@ constexpr std::array kCodeTypes{DataType::kU8, DataType::kS8};
 }
 
 void require_codes(const InferContext& context, size_t codes) {
+  if (!context.has_input(codes)) invalid_model("input " + std::to_string(codes) + " is missing");
   require_type(context, codes, kCodeTypes);
   require_type(context, codes + 1, kF32Only);
   if (context.has_input(codes + 2)) require_same_type(context, codes, codes + 2);

@@ -10,7 +10,7 @@
 namespace quantize {
 
 /// Requires inputs of u8 or s8 at `codes`, each followed by its f32 scale and its zero point.
-/// Errors: Error(kUnsupported) for other types.
+/// Errors: Error(kInvalidModel) if there are no codes; Error(kUnsupported) for other types.
 void require_codes(const InferContext& context, size_t codes);
 
 /// The type of the output whose f32 scale is input `scale`: that of the zero point behind it, or where this

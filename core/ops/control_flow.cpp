@@ -20,12 +20,8 @@ TensorType result_of(const Graph& body, size_t i) {
 void infer_if(InferContext& context) {
   const Graph& then_body = context.node.body("then_branch");
   const Graph& else_body = context.node.body("else_branch");
-  const size_t results = context.node.outputs.size();
-  if (then_body.outputs.size() != results || else_body.outputs.size() != results)
-    invalid_model("the branches have " + std::to_string(then_body.outputs.size()) + " and " +
-                  std::to_string(else_body.outputs.size()) + " results, the node has " +
-                  std::to_string(results));
-  for (size_t i = 0; i < results; ++i) {
+  for (const Graph* branch : {&then_body, &else_body}) check_branch(context.node, *branch);
+  for (size_t i = 0; i < context.node.outputs.size(); ++i) {
     const TensorType a = result_of(then_body, i), b = result_of(else_body, i);
     if (a.dtype != b.dtype && a.dtype != DataType::kUndefined && b.dtype != DataType::kUndefined)
       invalid_model("result " + std::to_string(i) + " of the branches is " + std::string(name_of(a.dtype)) +
@@ -122,6 +118,12 @@ OpDef control_flow(const char* op_type, int min_opset, size_t min_inputs, void (
 
 }  // namespace
 
+void check_branch(const Node& node, const Graph& branch) {
+  if (branch.outputs.size() != node.outputs.size())
+    invalid_model("a branch has " + std::to_string(branch.outputs.size()) + " results, the node has " +
+                  std::to_string(node.outputs.size()));
+}
+
 std::optional<Shape> either_shape(const std::optional<Shape>& a, const std::optional<Shape>& b) {
   if (!a || !b || a->size() != b->size()) return std::nullopt;
   Shape shape = *a;
@@ -141,7 +143,8 @@ std::optional<ControlFlowKind> control_flow_of(const Node& node) {
 void add_control_flow(std::vector<OpDef>& ops) {
   ops.push_back(control_flow("If", 7, 1, infer_if));
   ops.push_back(control_flow("Loop", 7, 2, infer_loop));
-  ops.push_back(control_flow("Scan", 9, 1, infer_scan));  // opset 8 had batches
+  ops.push_back(
+      control_flow("Scan", 8, 1, infer_scan));  // of opset 9, which reading makes of one with batches
 }
 
 }  // namespace quantize

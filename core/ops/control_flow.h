@@ -17,6 +17,9 @@ enum class ControlFlowKind {
 /// The kind of an operator of control flow; nothing for any other.
 std::optional<ControlFlowKind> control_flow_of(const Node& node);
 
+/// Errors: Error(kInvalidModel) if a branch of an If does not have as many results as the node.
+void check_branch(const Node& node, const Graph& branch);
+
 /// The shape of a value that has one of two shapes, as far as they agree; nothing if not even their ranks do.
 std::optional<Shape> either_shape(const std::optional<Shape>& a, const std::optional<Shape>& b);
 

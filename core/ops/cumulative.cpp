@@ -13,17 +13,15 @@ namespace {
 void infer(InferContext& context) {
   require_type(context, 0, kNumberTypes);
   require_type(context, 1, kIndexTypes);
-  const auto axis = context.all_integers(1);
-  const auto x = context.shape(0), shape = context.shape(1);
-  if (shape && is_static(*shape) && element_count(*shape) != 1) invalid_model("the axis is no scalar");
-  if (x && axis) normalize_axis((*axis)[0], x->size());
+  const auto axis = only_integer(context, 1);
+  if (const auto x = context.shape(0); x && axis) normalize_axis(*axis, x->size());
   infer_same_as_input(context);
 }
 
 template <typename T, typename Combine>
 void accumulate(const EvaluateContext& context, T start, Combine combine) {
   const TensorView& x = context.inputs[0];
-  const auto axis = static_cast<size_t>(normalize_axis(to_integers(context.inputs[1])[0], x.shape.size()));
+  const auto axis = static_cast<size_t>(normalize_axis(only_integer(context.inputs[1]), x.shape.size()));
   const bool exclusive = context.node.int_attribute("exclusive", 0) != 0;
   const bool reverse = context.node.int_attribute("reverse", 0) != 0;
   const int64_t n = x.shape[axis], inner = extent_product(x.shape, axis + 1, x.shape.size());

@@ -81,17 +81,15 @@ void infer(InferContext& context) {
   if (y) {
     require(!y->empty() && (compatible(y->back(), 1) || compatible(y->back(), 2)),
             "an input of shape " + to_string(*y) + " has no real and imaginary parts");
-    const auto length = context.all_integers(1), axes = context.all_integers(2);
-    const bool has_axis = context.opset < 20 || !context.has_input(2) || axes;
+    const auto length = only_integer(context, 1), given = only_integer(context, 2);
+    const bool has_axis = context.opset < 20 || !context.has_input(2) || given;
     if (!has_axis) {
       y = Shape(y->size(), kUnknownDim);
     } else {
-      const int64_t axis = context.opset < 20 ? context.node.int_attribute("axis", 1)
-                           : axes             ? axes->at(0)
-                                              : -2;
+      const int64_t axis = context.opset < 20 ? context.node.int_attribute("axis", 1) : given.value_or(-2);
       int64_t& extent = (*y)[signal_axis(axis, y->size())];
       if (context.has_input(1))
-        extent = length ? options.outputs(checked_length(length->at(0))) : kUnknownDim;
+        extent = length ? options.outputs(checked_length(*length)) : kUnknownDim;
       else if (extent != kUnknownDim)
         extent = options.outputs(checked_length(options.default_length(extent)));
     }
@@ -120,11 +118,11 @@ void transform(const EvaluateContext& context) {
   const MutableTensorView& y = context.outputs[0];
   const Options options = options_of(context.node);
   const int64_t given = context.opset < 20 ? context.node.int_attribute("axis", 1)
-                        : context.input(2) ? to_integers(context.inputs[2]).at(0)
+                        : context.input(2) ? only_integer(context.inputs[2])
                                            : -2;
   const size_t axis = signal_axis(given, x.shape.size());
   const int64_t in = x.shape[axis], out = y.shape[axis], parts = x.shape.back(), made = y.shape.back();
-  const int64_t length = context.input(1) ? to_integers(context.inputs[1]).at(0) : options.default_length(in);
+  const int64_t length = context.input(1) ? only_integer(context.inputs[1]) : options.default_length(in);
   const int64_t inner = extent_product(x.shape, axis + 1, x.shape.size() - 1),
                 outer = extent_product(x.shape, 0, axis);
   for (int64_t column = 0; column < outer * inner; ++column) {
@@ -171,19 +169,17 @@ void infer_short(InferContext& context) {
   require_same_type(context, kSignal, kWindow);
   require_type(context, kFrame, kIndexTypes);
   const auto x = context.shape(kSignal), window = context.shape(kWindow);
-  const auto step = context.all_integers(kStep), frame = context.all_integers(kFrame);
+  const auto step = only_integer(context, kStep), frame = only_integer(context, kFrame);
   require(!x || x->size() == 3, "the signal of STFT has not three axes");
-  require_vector(context, kWindow, frame ? frame->at(0) : kUnknownDim);
-  std::optional<int64_t> length;
-  if (frame)
-    length = frame->at(0);
-  else if (!context.has_input(kFrame) && context.has_input(kWindow))
+  require_vector(context, kWindow, frame.value_or(kUnknownDim));
+  std::optional<int64_t> length = frame;
+  if (!context.has_input(kFrame) && context.has_input(kWindow))
     length = window ? std::optional(window->at(0)) : std::nullopt;
   else if (!context.has_input(kFrame) && x)
     length = (*x)[1];
   Shape y{x ? (*x)[0] : kUnknownDim, kUnknownDim, kUnknownDim, 2};
   if (length && *length != kUnknownDim && step && x && (*x)[1] != kUnknownDim) {
-    const Frames frames = frames_of((*x)[1], step->at(0), *length);
+    const Frames frames = frames_of((*x)[1], *step, *length);
     y[1] = frames.count;
     y[2] = context.node.int_attribute("onesided", 1) != 0 ? frames.length / 2 + 1 : frames.length;
   }
@@ -195,8 +191,8 @@ void transform_frames(const EvaluateContext& context) {
   const TensorView& x = context.inputs[kSignal];
   const MutableTensorView& y = context.outputs[0];
   const TensorView window = context.input(kWindow), frame = context.input(kFrame);
-  const int64_t length = frame ? to_integers(frame).at(0) : window ? window.size() : x.shape[1];
-  const Frames frames = frames_of(x.shape[1], to_integers(context.inputs[kStep]).at(0), length);
+  const int64_t length = frame ? only_integer(frame) : window ? window.size() : x.shape[1];
+  const Frames frames = frames_of(x.shape[1], only_integer(context.inputs[kStep]), length);
   const int64_t parts = x.shape[2];
   T* to = y.as<T>();
   for (int64_t b = 0; b < x.shape[0]; ++b)

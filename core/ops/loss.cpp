@@ -27,7 +27,7 @@ void infer(InferContext& context) {
   require_type(context, kWeights, kF32Only);
   const Reduction reduction = reduction_of(context.node);
   const auto scores = context.shape(kScores), labels = context.shape(kLabels);
-  require(!scores || scores->size() >= 2, "the scores have no axis of classes");
+  require(!scores || (scores->size() >= 2 && (*scores)[1] != 0), "the scores have no classes");
   if (scores) require_vector(context, kWeights, (*scores)[1]);
   if (scores && labels && is_static(*scores) && is_static(*labels)) {
     Shape expected = *scores;

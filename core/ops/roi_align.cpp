@@ -11,6 +11,7 @@ namespace quantize {
 namespace {
 
 constexpr int64_t kMostBins = int64_t{1} << 20;  // along an axis
+constexpr int64_t kMostSamples = 64;  // along an axis of a bin: all together are computed for each element
 
 int64_t bin_count(int64_t count, const char* name) {
   require(count >= 1 && count <= kMostBins,
@@ -49,7 +50,9 @@ void infer_align(InferContext& context) {
   moves_by_half(context.node, context.opset);
   check_regions(context, 4);
   const int64_t ratio = context.node.int_attribute("sampling_ratio", 0);
-  require(ratio >= 0 && ratio <= kMostBins, "attribute 'sampling_ratio' is " + std::to_string(ratio));
+  require(ratio >= 0 && ratio <= kMostSamples, "attribute 'sampling_ratio' is " + std::to_string(ratio) +
+                                                   ", which is outside [0, " + std::to_string(kMostSamples) +
+                                                   "]");
   const auto x = context.shape(0), regions = context.shape(1);
   if (regions) require_vector(context, 2, (*regions)[0]);
   context.set_output(0, context.input(0).dtype,

@@ -11,10 +11,10 @@ namespace quantize {
 namespace {
 
 void infer_trilu(InferContext& context) {
-  const auto x = context.shape(0), k = context.shape(1);
+  const auto x = context.shape(0);
   if (x && x->size() < 2) invalid_model("the input has shape " + to_string(*x) + ", which is no matrix");
   require_type(context, 1, kIndexTypes);
-  if (k && is_static(*k) && element_count(*k) != 1) invalid_model("the diagonal is no scalar");
+  only_integer(context, 1);
   infer_same_as_input(context);
 }
 
@@ -25,7 +25,7 @@ void evaluate_trilu(const EvaluateContext& context) {
   const int64_t rows = x.shape[x.shape.size() - 2], columns = x.shape.back();
   // Beyond these all diagonals are alike.
   const int64_t k =
-      context.input(1) ? std::clamp(to_integers(context.inputs[1])[0], -rows - 1, columns + 1) : 0;
+      context.input(1) ? std::clamp(only_integer(context.inputs[1]), -rows - 1, columns + 1) : 0;
   const auto width = static_cast<int64_t>(size_of(x.dtype));
   const auto* from = static_cast<const std::byte*>(x.data);
   auto* to = static_cast<std::byte*>(context.outputs[0].data);

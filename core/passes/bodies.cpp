@@ -140,6 +140,7 @@ bool inline_branches(Graph& graph) {
       continue;
     }
     const Graph& branch = node.body(*condition->data<bool>() ? "then_branch" : "else_branch");
+    with_context([&] { return describe(graph, node); }, [&] { check_branch(node, branch); });
     Inliner(graph, node, branch).append_to(nodes);
     changed = true;
   }

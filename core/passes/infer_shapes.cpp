@@ -102,6 +102,10 @@ void check_arity(const OpDef& def, const Node& node) {
   for (size_t i = 0; i < def.min_inputs; ++i)
     if (node.input(i) == kNoValue && !slots.is_zero_point(i))
       fail("input " + std::to_string(i) + " is missing");
+  for (const CodeOperand& operand : slots.operands)  // also of those that repeat or may be left out
+    if (node.input(operand.codes) != kNoValue && node.input(operand.scale) == kNoValue)
+      fail("input " + std::to_string(operand.scale) + ", the scale of input " +
+           std::to_string(operand.codes) + ", is missing");
   if (node.inputs.size() > def.max_inputs)
     fail("the node has " + std::to_string(node.inputs.size()) + " inputs, the operator takes at most " +
          std::to_string(def.max_inputs));

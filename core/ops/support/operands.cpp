@@ -24,6 +24,28 @@ std::optional<std::vector<int64_t>> integer_operand(const EvaluateContext& conte
   return to_integers(context.input(i));
 }
 
+namespace {
+void require_one(size_t count) {
+  if (count != 1)
+    invalid_model("an operand has " + std::to_string(count) + " elements where one number belongs");
+}
+}  // namespace
+
+std::optional<int64_t> only_integer(const InferContext& context, size_t i) {
+  const auto shape = context.shape(i);
+  if (shape && is_static(*shape)) require_one(static_cast<size_t>(element_count(*shape)));
+  const auto values = context.all_integers(i);
+  if (!values) return std::nullopt;
+  require_one(values->size());
+  return values->front();
+}
+
+int64_t only_integer(const TensorView& tensor) {
+  const std::vector<int64_t> values = to_integers(tensor);
+  require_one(values.size());
+  return values.front();
+}
+
 std::optional<RequestedShape> requested_shape(const InferContext& context, size_t i, int64_t lowest) {
   constexpr int64_t kMaxRank = 64;
   RequestedShape result;

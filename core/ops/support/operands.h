@@ -26,6 +26,13 @@ IntegerOperand integer_operand(const InferContext& context, const char* name, si
 std::optional<std::vector<int64_t>> integer_operand(const EvaluateContext& context, const char* name,
                                                     size_t i);
 
+/// The only element of integer input i, which is to be a scalar or to have one element; nothing where it is left out or
+/// not known yet. Errors: Error(kInvalidModel) for another number of elements.
+std::optional<int64_t> only_integer(const InferContext& context, size_t i);
+
+/// The only element of an s32 or s64 tensor. Errors: as before, and those of to_integers.
+int64_t only_integer(const TensorView& tensor);
+
 /// Input i as the extents of a shape: kUnknownDim for those that are not known yet; nothing if not even the
 /// rank is. `lowest` is the smallest number that may stand there (-1 only together with `unknown`, which
 /// tells it from an unknown extent). Errors: Error(kInvalidModel) for smaller numbers.

@@ -145,6 +145,53 @@ TEST_CASE("operands of the wrong shape are refused", "[hostile]") {
   check_refused({"SwiGLU", {{2, 3}, {2, 1}}, {}, {}});
 }
 
+TEST_CASE("an operand without elements where one number belongs is refused", "[hostile]") {
+  const Tensor none = int_tensor({});
+  check_refused({"CumSum", {{2, 3}}, {none}, {}});
+  check_refused({"Trilu", {{2, 3}}, {none}, {}});
+  check_refused({"DFT", {{1, 4, 1}}, {none}, {}});
+  check_refused({"DFT", {{1, 4, 1}}, {int_tensor({4}), none}, {}});
+  check_refused({"STFT", {{1, 8, 1}}, {none, Tensor(), int_tensor({4})}, {}});
+  check_refused({"STFT", {{1, 8, 1}}, {int_tensor({2}), Tensor(), none}, {}});
+  check_refused({"SoftmaxCrossEntropyLoss", {{2, 0}}, {int_tensor({0, 0})}, {}});
+}
+
+TEST_CASE("an If whose branch has fewer results than the node is refused, also if its condition is known",
+          "[hostile]") {
+  for (const bool is_known : {false, true}) {
+    GraphBuilder branch;
+    const auto body = std::make_shared<const Graph>(branch.build({branch.random("c", {2})}));
+    GraphBuilder b;
+    const ValueId condition =
+        is_known ? b.constant("condition", Tensor::scalar(true)) : b.input("condition", {}, DataType::kBool);
+    const std::vector<ValueId> results =
+        b.nodes("If", {condition}, 2, {{"then_branch", body}, {"else_branch", body}});
+    CHECK_THROWS_AS(open_model(b.build(results)), Error);
+  }
+}
+
+TEST_CASE("an operator on codes whose scale is left out is refused", "[hostile]") {
+  GraphBuilder b;
+  const ValueId scale = b.constant("scale", Tensor::scalar(0.1f)),
+                zero_point = b.constant("zero", Tensor::scalar<uint8_t>(3));
+  const ValueId x = b.input("x", {2, 3}, DataType::kU8);
+  for (const ValueId second : {kNoValue, x}) {
+    GraphBuilder c = b;
+    const ValueId y =
+        c.node("QLinearConcat", {scale, zero_point, x, scale, zero_point, second, kNoValue, kNoValue},
+               {{"axis", int64_t{0}}});
+    c.graph().nodes[0].domain = "com.microsoft";
+    CHECK_THROWS_WITH(open_model(c.build({y})), Catch::Contains("missing"));
+  }
+}
+
+TEST_CASE("more samples than a bin can take are refused", "[hostile]") {
+  check_refused({"RoiAlign",
+                 {{1, 1, 4, 4}},
+                 {Tensor::of<float>({1, 4}, {0, 0, 1, 1}), int_tensor({0})},
+                 {{"sampling_ratio", int64_t{1} << 20}}});
+}
+
 TEST_CASE("a result that no memory holds is refused before it is taken", "[hostile]") {
   constexpr int64_t kWide = int64_t{1} << 30;
   check_refused({"OneHot", {{1024}}, {int_tensor({kWide}), Tensor::of<float>({2}, {0, 1})}, {}});
