@@ -166,7 +166,7 @@ std::optional<CutModel> cut_before_unknown(const std::string& path, Graph& model
                    [&] {
                      if (!keep)
                        throw Error(ErrorKind::kUnsupported,
-                                   describe_unknown(first) +
+                                   describe_unknown(model, first) +
                                        " is an operator that this program does not know; "
                                        "--keep-unknown leaves it and all that depends on it as they are");
                      return cut_unknown(model);

@@ -71,7 +71,7 @@ Json tail_json(const CutModel* cut) {
         std::find(unknown.begin(), unknown.end(), static_cast<NodeId>(n)) != unknown.end();
     list.push_back({{"name", node.name},
                     {"op_type", node.op_type},
-                    {"reason", is_unknown ? describe_unknown(node) + " is not known, and kept"
+                    {"reason", is_unknown ? describe_unknown(cut->tail, node) + " is not known, and kept"
                                           : "depends on an operator that is not known: " + cut->cause}});
   }
   return list;

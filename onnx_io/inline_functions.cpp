@@ -20,7 +20,29 @@ namespace {
 constexpr int kMaxDepth = 64;            // of functions that call each other
 constexpr int kMaxNodes = int{1} << 20;  // a file of a few bytes must not fill the memory
 
-using Key = std::pair<std::string, std::string>;  // domain, name
+using Name = std::pair<std::string, std::string>;  // domain, name
+using Overloads = std::map<std::string, const onnx::FunctionProto*>;
+
+/// Fields that older versions of ONNX's messages, which this program may be built with, do not know.
+constexpr int kFunctionAttributes = 11, kFunctionOverload = 13, kNodeOverload = 8;
+
+/// The contents of a field of strings or messages.
+std::vector<std::string> field_of(const google::protobuf::MessageLite& message, int number) {
+  google::protobuf::UnknownFieldSet fields;
+  fields.ParseFromString(message.SerializeAsString());
+  std::vector<std::string> contents;
+  for (int i = 0; i < fields.field_count(); ++i)
+    if (const auto& field = fields.field(i);
+        field.number() == number && field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED)
+      contents.push_back(field.length_delimited());
+  return contents;
+}
+
+/// Which of several functions of one name is meant, or is defined.
+std::string overload_of(const google::protobuf::MessageLite& message, int number) {
+  const std::vector<std::string> contents = field_of(message, number);
+  return contents.empty() ? "" : contents.back();
+}
 
 [[noreturn]] void unsupported(const std::string& name, const std::string& what) {
   throw Error(ErrorKind::kUnsupported, "the model's function '" + name + "' " + what +
@@ -39,8 +61,9 @@ class Inliner {
  public:
   explicit Inliner(onnx::ModelProto& model) : model_(model) {
     for (const onnx::FunctionProto& function : model.functions()) {
-      const Key key{canonical_domain(function.domain()), function.name()};
-      if (!functions_.emplace(key, &function).second) ambiguous_.insert(key);
+      const Name name{canonical_domain(function.domain()), function.name()};
+      const std::string overload = overload_of(function, kFunctionOverload);
+      if (!functions_[name].emplace(overload, &function).second) ambiguous_.insert({name, overload});
     }
   }
 
@@ -53,10 +76,17 @@ class Inliner {
 
  private:
   const onnx::FunctionProto* called(const onnx::NodeProto& node) const {
-    const Key key{canonical_domain(node.domain()), node.op_type()};
-    if (ambiguous_.count(key) != 0) unsupported(node.op_type(), "is defined more than once");
-    const auto found = functions_.find(key);
-    return found == functions_.end() ? nullptr : found->second;
+    const Name name{canonical_domain(node.domain()), node.op_type()};
+    const auto functions = functions_.find(name);
+    if (functions == functions_.end()) return nullptr;
+    const std::string overload = overload_of(node, kNodeOverload);
+    if (ambiguous_.count({name, overload}) != 0) unsupported(node.op_type(), "is defined more than once");
+    const auto found = functions->second.find(overload);
+    if (found == functions->second.end())
+      throw Error(ErrorKind::kInvalidModel, "node '" + node.name() + "' calls overload '" + overload +
+                                                "' of function '" + node.op_type() +
+                                                "', which the model does not define; export the model anew");
+    return found->second;
   }
 
   bool calls_function(const onnx::GraphProto& graph) {
@@ -144,16 +174,11 @@ class Inliner {
     return call.names.try_emplace(name, call.prefix + name).first->second;
   }
 
-  /// FunctionProto.attribute_proto: attributes that a call need not give. Older versions of ONNX's messages, which this
-  /// program may be built with, do not know the field.
+  /// Attributes that a call need not give.
   static std::vector<onnx::AttributeProto> defaults_of(const onnx::FunctionProto& function) {
-    constexpr int kAttributeProto = 11;
-    google::protobuf::UnknownFieldSet fields;
-    fields.ParseFromString(function.SerializeAsString());
     std::vector<onnx::AttributeProto> defaults;
-    for (int i = 0; i < fields.field_count(); ++i)
-      if (const auto& field = fields.field(i); field.number() == kAttributeProto)
-        defaults.emplace_back().ParseFromString(field.length_delimited());
+    for (const std::string& attribute : field_of(function, kFunctionAttributes))
+      defaults.emplace_back().ParseFromString(attribute);
     return defaults;
   }
 
@@ -193,8 +218,8 @@ class Inliner {
   }
 
   onnx::ModelProto& model_;
-  std::map<Key, const onnx::FunctionProto*> functions_;
-  std::set<Key> ambiguous_;
+  std::map<Name, Overloads> functions_;
+  std::set<std::pair<Name, std::string>> ambiguous_;
   std::string first_call_;
   int calls_ = 0, nodes_made_ = 0;
 };

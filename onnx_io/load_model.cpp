@@ -12,6 +12,7 @@
 #include "core/ops/control_flow.h"
 #include "core/ops/op_registry.h"
 #include "onnx_io/attribute_proto.h"
+#include "onnx_io/batched_scan.h"
 #include "onnx_io/domains.h"
 #include "onnx_io/drop_unneeded.h"
 #include "onnx_io/inline_functions.h"
@@ -25,6 +26,7 @@ namespace quantize {
 namespace {
 
 constexpr int64_t kMinIrVersion = 3;
+constexpr int kMaxDepth = 16;  // of bodies in bodies
 
 [[noreturn]] void invalid(const std::string& message) {
   throw Error(ErrorKind::kInvalidModel, message);
@@ -70,6 +72,21 @@ void collect_domains(const onnx::GraphProto& graph, std::unordered_set<std::stri
   }
 }
 
+void check_depth(const onnx::GraphProto& graph, int depth = 0);
+
+/// Refuses bodies that are nested too deeply for the recursion of all that reads them.
+void check_depth(const onnx::NodeProto& node, int depth = 0) {
+  for (const auto& attribute : node.attribute())
+    if (attribute.has_g()) check_depth(attribute.g(), depth + 1);
+}
+
+void check_depth(const onnx::GraphProto& graph, int depth) {
+  if (depth > kMaxDepth)
+    unsupported("bodies are nested more than " + std::to_string(kMaxDepth) +
+                " deep; export the model with fewer levels");
+  for (const auto& node : graph.node()) check_depth(node, depth);
+}
+
 bool is_body(const Node& node, const onnx::AttributeProto& attribute) {
   return control_flow_of(node) && attribute.type() == onnx::AttributeProto::GRAPH;
 }
@@ -83,19 +100,18 @@ class Loader {
 
   /// A body of a node in the graph that `outer` reads.
   Loader(onnx::GraphProto& body, Loader& outer)
-      : model_(outer.model_),
-        source_(body),
-        folder_(outer.folder_),
-        outer_(&outer),
-        depth_(outer.depth_ + 1) {
-    if (depth_ > kMaxDepth) unsupported("bodies are nested too deeply; export the model with fewer levels");
+      : model_(outer.model_), source_(body), folder_(outer.folder_), outer_(&outer) {
     graph_.info.opsets = outer.graph_.info.opsets;
     graph_.name = body.name();
   }
 
   Graph load() {
     graph_.info.unread_inputs = drop_unneeded(source_);
+    check_depth(source_);
+    for (const onnx::FunctionProto& function : model_.functions())
+      for (const onnx::NodeProto& node : function.node()) check_depth(node);
     inline_functions(model_);
+    check_depth(source_);  // functions in bodies may have bodies
     read_opsets();
     read_info();
     read_graph();
@@ -104,8 +120,6 @@ class Loader {
   }
 
  private:
-  static constexpr int kMaxDepth = 16;
-
   void read_graph() {
     read_initializers();
     read_inputs();
@@ -292,6 +306,7 @@ class Loader {
     for (auto& [name, body] : bodies) add_attribute(node, name, body->finish_body(captures));
     for (const std::string& name : captures) node.inputs.push_back(find(name));
     node.captures = captures.size();
+    if (control_flow_of(node) == ControlFlowKind::kScan && graph_.opset() < 9) unbatch_scan(graph_, node);
   }
 
   void read_outputs() {
@@ -339,7 +354,6 @@ class Loader {
   onnx::GraphProto& source_;
   std::string folder_;
   Loader* outer_ = nullptr;  // of the graph around a body
-  int depth_ = 0;
   Graph graph_;
   std::unordered_map<std::string, ValueId> ids_;
   std::vector<std::string> captured_;  // the names of outer values that this body reads

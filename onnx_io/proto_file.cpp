@@ -24,6 +24,8 @@ using google::protobuf::MessageLite;
 namespace io = google::protobuf::io;
 
 constexpr int kMaxBytes = INT_MAX;  // protobuf's own limit, 2 GiB - 1
+constexpr int kMaxLevels =
+    600;  // of messages in messages, three to a graph: what a thread's stack holds with ease
 
 /// protobuf reports to stderr by itself; whatever matters is reported by us, as an Error.
 void silence_protobuf() {
@@ -80,12 +82,15 @@ void read_proto(const std::string& path, MessageLite& message) {
   if (status.st_size > kMaxBytes) too_large();
   io::CodedInputStream stream(&file);
   stream.SetTotalBytesLimit(kMaxBytes);
+  stream.SetRecursionLimit(kMaxLevels);
   const bool parsed = message.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
   if (file.GetErrno() != 0) fail_to_read(file.GetErrno());
   if (stream.CurrentPosition() == 0)
     throw Error(ErrorKind::kInvalidModel, "the file is empty or holds no ONNX data; export the model anew");
   if (!parsed)
-    throw Error(ErrorKind::kInvalidModel, "the file is not ONNX, or is damaged; export or download it anew");
+    throw Error(ErrorKind::kInvalidModel,
+                "the file is not ONNX, is damaged, or has graphs nested more than " +
+                    std::to_string(kMaxLevels / 3) + " deep; export or download it anew");
 }
 
 uint64_t write_proto(const MessageLite& message, AtomicFile& file) {

@@ -163,14 +163,19 @@ std::vector<NodeId> unknown_nodes(const Graph& graph, bool in_bodies) {
   return nodes;
 }
 
-std::string describe_unknown(const Node& node) {
-  const std::string name = node.name.empty() ? "a node" : "node '" + node.name + "'";
+std::string describe_unknown(const Graph& graph, const Node& node) {
+  const auto made =
+      std::find_if(node.outputs.begin(), node.outputs.end(), [](ValueId id) { return id != kNoValue; });
+  const std::string name = !node.name.empty() ? "node '" + node.name + "'"
+                           : made == node.outputs.end()
+                               ? "a node"
+                               : "the node that makes '" + graph.value(*made).name + "'";
   return name + " (" + node.op_type + " of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "')";
 }
 
 CutModel cut_unknown(const Graph& model) {
   CutModel cut{model, model, names_of(model, model.inputs), names_of(model, model.outputs), ""};
-  cut.cause = describe_unknown(model.nodes[static_cast<size_t>(unknown_nodes(model).at(0))]);
+  cut.cause = describe_unknown(model, model.nodes[static_cast<size_t>(unknown_nodes(model).at(0))]);
   if (!model.info.widened_from.empty())
     throw Error(ErrorKind::kUnsupported,
                 cut.cause + " may want the f16 of the model, which is f32 here; convert the model to f32");

@@ -11,8 +11,8 @@ namespace quantize {
 /// The nodes whose operator is not known at its opset; with `in_bodies`, those with such an operator in a body, too.
 std::vector<NodeId> unknown_nodes(const Graph& graph, bool in_bodies = true);
 
-/// "node 'norm' (MagicNorm of domain 'acme.ai')".
-std::string describe_unknown(const Node& node);
+/// "node 'norm' (MagicNorm of domain 'acme.ai')"; one without a name is "the node that makes 'y'".
+std::string describe_unknown(const Graph& graph, const Node& node);
 
 /// A model in two parts, cut where the first operators that are not known read their inputs.
 struct CutModel {

@@ -1,6 +1,8 @@
 // Bodies of control flow, read and written: what they capture, and names.
 #include <set>
 
+#include "core/passes/passes.h"
+#include "tests/support/graph_builder.h"
 #include "tests/unit/onnx_io/model_files.h"
 
 using namespace quantize;
@@ -35,7 +37,64 @@ onnx::ModelProto choice_model() {
   return model;
 }
 
+/// A Scan of opset 8: state [2, 2], x [2, 3, 2], of two batches; every step adds x and a constant of the graph around, and
+/// shows the state.
+onnx::ModelProto batched_scan_model() {
+  onnx::ModelProto model = empty_model();
+  model.mutable_opset_import(0)->set_version(8);
+  model.mutable_graph()->clear_input();
+  model.mutable_graph()->clear_output();
+  set_type(*model.mutable_graph()->add_input(), "state", {2, 2});
+  set_type(*model.mutable_graph()->add_input(), "x", {2, 3, 2});
+  for (const char* name : {"last", "shown"}) model.mutable_graph()->add_output()->set_name(name);
+  add_initializer(model, "a", onnx::TensorProto::FLOAT, {1}).add_float_data(10);
+  onnx::NodeProto& node = add_node(model, "Scan", {"", "state", "x"}, {"last", "shown"});
+  onnx::AttributeProto& count = *node.add_attribute();
+  count.set_name("num_scan_inputs");
+  count.set_type(onnx::AttributeProto::INT);
+  count.set_i(1);
+  onnx::AttributeProto& directions = *node.add_attribute();
+  directions.set_name("directions");
+  directions.set_type(onnx::AttributeProto::INTS);
+  directions.add_ints(1);
+  onnx::AttributeProto& attribute = *node.add_attribute();
+  attribute.set_name("body");
+  attribute.set_type(onnx::AttributeProto::GRAPH);
+  onnx::GraphProto& body = *attribute.mutable_g();
+  body.set_name("body");
+  for (const char* name : {"s", "e"}) set_type(*body.add_input(), name, {2});
+  for (const char* name : {"sum", "copy"}) set_type(*body.add_output(), name, {2});
+  const std::vector<std::vector<std::string>> nodes = {
+      {"Add", "s", "e", "first"}, {"Add", "first", "a", "sum"}, {"Identity", "sum", "", "copy"}};
+  for (const auto& words : nodes) {
+    onnx::NodeProto& inner = *body.add_node();
+    inner.set_op_type(words[0]);
+    for (size_t i = 1; i < 3; ++i)
+      if (!words[i].empty()) inner.add_input(words[i]);
+    inner.add_output(words[3]);
+  }
+  return model;
+}
+
 }  // namespace
+
+TEST_CASE("bodies: a Scan of opset 8 runs for every batch", "[bodies]") {
+  onnx::ModelProto model = batched_scan_model();
+  const std::vector<Tensor> inputs = {Tensor::of<float>({2, 2}, {0, 0, 100, 200}),
+                                      Tensor::of<float>({2, 3, 2}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})};
+  const Tensor last = Tensor::of<float>({2, 2}, {39, 42, 157, 260}),
+               shown = Tensor::of<float>({2, 3, 2}, {15, 16, 28, 30, 39, 42, 121, 222, 140, 242, 157, 260});
+  const TemporaryFolder folder;
+  const Graph graph = load(model);
+  save_model(open_model(graph, kMinOutputOpset), folder.file("s.onnx"));
+  for (const Graph& each : {open_model(graph), load_model(folder.file("s.onnx"))}) {
+    const std::vector<Tensor> results = run_graph(each, inputs);
+    CHECK(equal(results[0], last));
+    CHECK(equal(results[1], shown));
+  }
+  model.mutable_graph()->mutable_node(0)->set_input(0, "a");
+  CHECK_THROWS_WITH(load(model), Contains("lengths of sequences"));
+}
 
 TEST_CASE("bodies: captured values are the node's last inputs, and by name alone in the file", "[bodies]") {
   const TemporaryFolder folder;
@@ -85,13 +144,16 @@ TEST_CASE("bodies: what nobody computes is named with its node, and depth is bou
                                                                                                         "z");
   CHECK_THROWS_WITH(load(model), Contains("nothing computes input 'z'") && Contains("then_branch"));
   model = choice_model();
-  for (int depth = 0; depth < 20; ++depth) {
+  for (int depth = 1; depth <= 250; ++depth) {
     onnx::ModelProto outer = choice_model();
     auto& branch = *outer.mutable_graph()->mutable_node(0)->mutable_attribute(0)->mutable_g();
     onnx::NodeProto inner = model.graph().node(0);
     inner.set_output(0, "result");
     *branch.mutable_node(0) = inner;
     model = outer;
+    if (depth == 15) CHECK_NOTHROW(load(model));
+    if (depth == 16 || depth == 40 || depth == 150)
+      CHECK_THROWS_WITH(load(model), Contains("nested more than 16 deep"));
   }
-  CHECK_THROWS_WITH(load(model), Contains("nested too deeply"));
+  CHECK_THROWS_WITH(load(model), Contains("is damaged, or has graphs nested more than 200 deep"));
 }

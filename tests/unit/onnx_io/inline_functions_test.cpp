@@ -148,6 +148,23 @@ TEST_CASE("a function is called from bodies and has bodies, whose values are its
   }
 }
 
+TEST_CASE("of functions of one name, a node calls that of its overload", "[inline]") {
+  onnx::ModelProto model =
+      calling([](onnx::FunctionProto& function) { add_node(function, "Relu", "a", "b"); });
+  onnx::FunctionProto& other = add_function(model, "f");
+  add_node(other, "Neg", "a", "b");
+  // FunctionProto.overload (13) and NodeProto.overload (8), which older messages do not know.
+  REQUIRE(other.MergeFromString("\x6a\x05other"));
+  REQUIRE(model.mutable_graph()->mutable_node(1)->MergeFromString("\x42\x05other"));
+  const Graph graph = load(model);
+  REQUIRE(graph.nodes.size() == 2);
+  CHECK(graph.nodes[0].op_type == "Relu");
+  CHECK(graph.nodes[1].op_type == "Neg");
+
+  REQUIRE(model.mutable_graph()->mutable_node(0)->MergeFromString("\x42\x04none"));
+  check_refused(model, ErrorKind::kInvalidModel, {"overload 'none'", "'f'", "does not define"});
+}
+
 TEST_CASE("functions that cannot be written out are refused", "[inline]") {
   check_refused(
       calling([](onnx::FunctionProto& function) { add_node(function, "f", "a", "b").set_domain("local"); }),
