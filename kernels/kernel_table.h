@@ -92,6 +92,8 @@ struct KernelTable {
 
   /// y[i] = erf(x[i]). Accuracy: 5e-7 relative.
   void (*erf_f32)(const float* x, float* y, size_t n) noexcept = nullptr;
+  /// y[i] = tanh(x[i]). Accuracy: 5e-7 relative. The same bytes on every ISA. x and y may be the same.
+  void (*tanh_f32)(const float* x, float* y, size_t n) noexcept = nullptr;
   /// y[i] = f(x[i]), of the accuracy that FunctionU8 states. The same bytes on every ISA.
   void (*function_f32)(Function, float alpha, const float* x, float* y, size_t n) noexcept = nullptr;
 

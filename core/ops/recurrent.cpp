@@ -1,9 +1,10 @@
 // LSTM, GRU and RNN: cells that carry a state along a sequence, in one or both directions. Read run_direction()
 // first, then one of the cells. DynamicQuantizeLSTM of ONNX Runtime: an LSTM whose weights are codes, and whose
 // operands are rounded to codes by their own range.
+#include "core/ops/recurrent.h"
+
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "core/ops/support/dynamic_range.h"
 #include "core/ops/support/element_types.h"
@@ -12,26 +13,17 @@
 
 namespace quantize {
 
+const RecurrentCell kLstm{"LSTM", 4, {"Sigmoid", "Tanh", "Tanh"}};
+const RecurrentCell kGru{"GRU", 3, {"Sigmoid", "Tanh"}};
+const RecurrentCell kRnn{"RNN", 1, {"Tanh"}};
+
 namespace {
 
-/// Inputs by position; an LSTM has the last two.
-enum Input : size_t { kX, kWeights, kRecurrence, kBias, kLengths, kInitialH, kInitialC, kPeepholes };
-
-using Function = std::function<float(float)>;
-
-struct Cell {
-  const char* op_type;
-  int64_t gates;
-  std::vector<std::string> functions;  // the default ones of one direction
-};
-
-const Cell kLstm{"LSTM", 4, {"Sigmoid", "Tanh", "Tanh"}};
-const Cell kGru{"GRU", 3, {"Sigmoid", "Tanh"}};
-const Cell kRnn{"RNN", 1, {"Tanh"}};
+using Kind = RecurrentFunction::Kind;
 
 /// The activation function of this name; alpha and beta where it has some.
-Function function_of(const std::string& name, std::optional<float> given_alpha,
-                     std::optional<float> given_beta) {
+RecurrentFunction function_of(const std::string& name, std::optional<float> given_alpha,
+                              std::optional<float> given_beta) {
   const auto lower = [](std::string text) {
     std::transform(text.begin(), text.end(), text.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -40,19 +32,23 @@ Function function_of(const std::string& name, std::optional<float> given_alpha,
   const std::string key = lower(name);
   const auto alpha = [&](float fallback) { return given_alpha.value_or(fallback); };
   const auto beta = [&](float fallback) { return given_beta.value_or(fallback); };
-  if (key == "sigmoid") return [](float x) { return 1 / (1 + std::exp(-x)); };
-  if (key == "tanh") return [](float x) { return std::tanh(x); };
-  if (key == "relu") return [](float x) { return std::max(x, 0.0f); };
-  if (key == "affine") return [a = alpha(1), b = beta(0)](float x) { return a * x + b; };
-  if (key == "leakyrelu") return [a = alpha(0.01f)](float x) { return x < 0 ? a * x : x; };
-  if (key == "thresholdedrelu") return [a = alpha(1)](float x) { return x > a ? x : 0.0f; };
-  if (key == "scaledtanh") return [a = alpha(1), b = beta(1)](float x) { return a * std::tanh(b * x); };
+  const auto other = [](std::function<float(float)> value) {
+    return RecurrentFunction{Kind::kOther, std::move(value)};
+  };
+  if (key == "sigmoid") return {Kind::kSigmoid, [](float x) { return 1 / (1 + std::exp(-x)); }};
+  if (key == "tanh") return {Kind::kTanh, [](float x) { return std::tanh(x); }};
+  if (key == "relu") return other([](float x) { return std::max(x, 0.0f); });
+  if (key == "affine") return other([a = alpha(1), b = beta(0)](float x) { return a * x + b; });
+  if (key == "leakyrelu") return other([a = alpha(0.01f)](float x) { return x < 0 ? a * x : x; });
+  if (key == "thresholdedrelu") return other([a = alpha(1)](float x) { return x > a ? x : 0.0f; });
+  if (key == "scaledtanh")
+    return other([a = alpha(1), b = beta(1)](float x) { return a * std::tanh(b * x); });
   if (key == "hardsigmoid")
-    return [a = alpha(0.2f), b = beta(0.5f)](float x) { return std::clamp(a * x + b, 0.0f, 1.0f); };
-  if (key == "elu") return [a = alpha(1)](float x) { return x < 0 ? a * std::expm1(x) : x; };
-  if (key == "softsign") return [](float x) { return x / (1 + std::abs(x)); };
+    return other([a = alpha(0.2f), b = beta(0.5f)](float x) { return std::clamp(a * x + b, 0.0f, 1.0f); });
+  if (key == "elu") return other([a = alpha(1)](float x) { return x < 0 ? a * std::expm1(x) : x; });
+  if (key == "softsign") return other([](float x) { return x / (1 + std::abs(x)); });
   if (key == "softplus")
-    return [](float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); };
+    return other([](float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); });
   invalid_model("'" + name + "' is no activation function of a recurrent operator");
 }
 
@@ -71,8 +67,9 @@ std::vector<std::string> strings_attribute(const Node& node, const char* name) {
   return *list;
 }
 
-/// Names that take a number take the next of activation_alpha and activation_beta, each in its turn.
-std::vector<Function> functions_of(const Node& node, const Cell& cell) {
+}  // namespace
+
+std::vector<RecurrentFunction> recurrent_functions(const Node& node, const RecurrentCell& cell) {
   std::vector<std::string> names = strings_attribute(node, "activations");
   const auto directions = static_cast<size_t>(direction_count(node));
   if (names.empty())
@@ -86,42 +83,48 @@ std::vector<Function> functions_of(const Node& node, const Cell& cell) {
   const auto at = [](const std::vector<float>& list, size_t i) {
     return i < list.size() ? std::optional(list[i]) : std::nullopt;
   };
-  std::vector<Function> functions;
+  std::vector<RecurrentFunction> functions;
   for (size_t i = 0; i < names.size(); ++i)
     functions.push_back(function_of(names[i], at(alphas, i), at(betas, i)));
   return functions;
 }
 
-struct Extents {
-  int64_t steps, batch, inputs, hidden, directions;
-  bool batch_first;  // attribute layout: x [batch, steps, inputs]
-
-  Shape y() const {
-    return batch_first ? Shape{batch, steps, directions, hidden} : Shape{steps, directions, batch, hidden};
-  }
-  Shape state() const {
-    return batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
-  }
-  int64_t state_place(int64_t direction, int64_t b) const {
-    return (batch_first ? b * directions + direction : direction * batch + b) * hidden;
-  }
-  int64_t y_place(int64_t step, int64_t direction, int64_t b) const {
-    return (batch_first ? (b * steps + step) * directions + direction
-                        : (step * directions + direction) * batch + b) *
-           hidden;
-  }
-  int64_t x_place(int64_t step, int64_t b) const {
-    return (batch_first ? b * steps + step : step * batch + b) * inputs;
-  }
-};
-
-Extents extents_of(const Node& node, Dims x, Dims recurrence) {
+RecurrentExtents recurrent_extents(const Node& node, Dims x, Dims recurrence) {
   require(x.size() == 3, "the input has shape " + to_string(x) + " where three axes belong");
   require(recurrence.size() == 3, "the weights of the state have shape " + to_string(recurrence));
   const bool batch_first = node.int_attribute("layout", 0) != 0;
   return {x[batch_first ? 1 : 0], x[batch_first ? 0 : 1], x[2],
           recurrence[2],          direction_count(node),  batch_first};
 }
+
+int64_t recurrent_length(const RecurrentExtents& e, const TensorView& lengths, int64_t b) {
+  if (!lengths) return e.steps;
+  const int32_t length = lengths.as<int32_t>()[b];
+  if (length < 0 || length > e.steps) invalid_model("a sequence has length " + std::to_string(length));
+  return length;
+}
+
+Tensor recurrent_reals(const TensorView& codes, const TensorView& scales, const TensorView& zeros) {
+  const int64_t directions = codes.shape[0], columns = codes.shape[1], rows = codes.shape[2];
+  const int64_t per_direction = scales.size() / directions;
+  Tensor reals(DataType::kF32, {directions, rows, columns});
+  const auto code_at = [](const TensorView& tensor, int64_t place) {
+    return tensor.dtype == DataType::kU8 ? int32_t{tensor.as<uint8_t>()[place]}
+                                         : int32_t{tensor.as<int8_t>()[place]};
+  };
+  for (int64_t d = 0; d < directions; ++d)
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t place = d * per_direction + (per_direction == 1 ? 0 : row);
+      const int32_t zero = zeros ? code_at(zeros, zeros.size() == scales.size() ? place : 0) : 0;
+      for (int64_t column = 0; column < columns; ++column)
+        reals.mutable_data<float>()[(d * rows + row) * columns + column] =
+            static_cast<float>(code_at(codes, (d * columns + column) * rows + row) - zero) *
+            scales.as<float>()[place];
+    }
+  return reals;
+}
+
+namespace {
 
 void require_shape(const InferContext& context, size_t i, const Shape& expected) {
   const auto shape = context.shape(i);
@@ -135,7 +138,7 @@ int64_t times(int64_t factor, int64_t extent) {
 }
 
 /// Checks all inputs but x and the weights, whose gates have so many rows together, and sets the results.
-void infer_states(InferContext& context, const Extents& e, int64_t rows) {
+void infer_states(InferContext& context, const RecurrentExtents& e, int64_t rows) {
   require_shape(context, kBias, {e.directions, times(2, rows)});
   require_shape(context, kLengths, {e.batch});
   require_shape(context, kInitialH, e.state());
@@ -145,17 +148,17 @@ void infer_states(InferContext& context, const Extents& e, int64_t rows) {
   for (size_t i = 1; i < 3; ++i) context.set_output(i, DataType::kF32, e.state());
 }
 
-template <const Cell& kCell>
+template <const RecurrentCell& kCell>
 void infer(InferContext& context) {
   for (size_t i = 0; i < context.input_count(); ++i)
     if (i != kLengths) require_type(context, i, kF32Only);
   constexpr std::array kLengthTypes{DataType::kS32};
   require_type(context, kLengths, kLengthTypes);
-  functions_of(context.node, kCell);
+  recurrent_functions(context.node, kCell);
   for (size_t i = 0; i < 3; ++i) context.set_output(i, DataType::kF32, std::nullopt);
   const auto x = context.shape(kX), recurrence = context.shape(kRecurrence);
   if (!x || !recurrence) return;
-  const Extents e = extents_of(context.node, *x, *recurrence);
+  const RecurrentExtents e = recurrent_extents(context.node, *x, *recurrence);
   require(e.hidden == kUnknownDim || context.node.int_attribute("hidden_size", e.hidden) == e.hidden,
           "attribute 'hidden_size' is not that of the weights");
   const int64_t rows = times(kCell.gates, e.hidden);
@@ -173,12 +176,12 @@ struct Step {
 class Recurrent {
  public:
   /// rounds_state: every state is multiplied as the codes of its own range.
-  Recurrent(const EvaluateContext& context, const Cell& cell, bool rounds_state = false)
+  Recurrent(const EvaluateContext& context, const RecurrentCell& cell, bool rounds_state = false)
       : context_(context),
         cell_(cell),
         rounds_state_(rounds_state),
-        e_(extents_of(context.node, context.inputs[kX].shape, context.inputs[kRecurrence].shape)),
-        functions_(functions_of(context.node, cell)),
+        e_(recurrent_extents(context.node, context.inputs[kX].shape, context.inputs[kRecurrence].shape)),
+        functions_(recurrent_functions(context.node, cell)),
         clip_(context.node.float_attribute("clip", 0)),
         reset_after_(context.node.int_attribute("linear_before_reset", 0) != 0),
         couples_(context.node.int_attribute("input_forget", 0) != 0) {}
@@ -186,18 +189,18 @@ class Recurrent {
   void run() {
     for (const MutableTensorView& y : context_.outputs)
       if (y) std::fill_n(y.as<float>(), y.size(), 0.0f);
-    const bool reverse = context_.node.string_attribute("direction", "forward") == "reverse";
     for (int64_t d = 0; d < e_.directions; ++d) {
       input_columns_ = by_column(kWeights, e_.inputs, d);
       state_columns_ = by_column(kRecurrence, e_.hidden, d);
-      for (int64_t b = 0; b < e_.batch; ++b) run_direction(d, b, reverse || d == 1);
+      for (int64_t b = 0; b < e_.batch; ++b) run_direction(d, b);
     }
   }
 
  private:
-  void run_direction(int64_t d, int64_t b, bool reverse) {
+  void run_direction(int64_t d, int64_t b) {
+    const bool reverse = RecurrentExtents::is_reverse(context_.node, d);
     std::vector<float> h = initial(kInitialH, d, b), c = initial(kInitialC, d, b);
-    const int64_t length = length_of(b);
+    const int64_t length = recurrent_length(e_, context_.input(kLengths), b);
     for (int64_t s = 0; s < length; ++s) {
       const int64_t step = reverse ? length - 1 - s : s;
       const float* x = context_.inputs[kX].as<float>() + e_.x_place(step, b);
@@ -219,13 +222,6 @@ class Recurrent {
     const DynamicCodes codes(x.data(), static_cast<int64_t>(x.size()));
     std::transform(x.begin(), x.end(), x.begin(), [&](float value) { return codes.rounded(value); });
     return x;
-  }
-
-  int64_t length_of(int64_t b) const {
-    if (!context_.input(kLengths)) return e_.steps;
-    const int32_t length = context_.inputs[kLengths].as<int32_t>()[b];
-    require(length >= 0 && length <= e_.steps, "a sequence has length " + std::to_string(length));
-    return length;
   }
 
   std::vector<float> initial(size_t input, int64_t d, int64_t b) const {
@@ -265,8 +261,8 @@ class Recurrent {
 
   float clipped(float x) const { return clip_ > 0 ? std::clamp(x, -clip_, clip_) : x; }
 
-  const Function& function(int64_t d, size_t i) const {
-    return functions_[static_cast<size_t>(d) * cell_.functions.size() + i];
+  const std::function<float(float)>& function(int64_t d, size_t i) const {
+    return functions_[static_cast<size_t>(d) * cell_.functions.size() + i].value;
   }
 
   /// Gate `gate` of hidden element i, before its activation function.
@@ -322,22 +318,19 @@ class Recurrent {
   }
 
   const EvaluateContext& context_;
-  const Cell& cell_;
+  const RecurrentCell& cell_;
   bool rounds_state_;
-  Extents e_;
-  std::vector<Function> functions_;
+  RecurrentExtents e_;
+  std::vector<RecurrentFunction> functions_;
   float clip_;
   bool reset_after_, couples_;
   std::vector<float> input_columns_, state_columns_;  // of the direction that runs
 };
 
-template <const Cell& kCell>
+template <const RecurrentCell& kCell>
 void evaluate(const EvaluateContext& context) {
   Recurrent(context, kCell).run();
 }
-
-/// Further inputs of DynamicQuantizeLSTM. Its weights are [directions, inputs or hidden, rows].
-enum CodeInput : size_t { kWeightScale = 8, kWeightZero, kRecurrenceScale, kRecurrenceZero };
 
 void infer_codes(InferContext& context) {
   constexpr std::array kCodeTypes{DataType::kU8, DataType::kS8};
@@ -350,13 +343,14 @@ void infer_codes(InferContext& context) {
   for (const size_t i : {kWeights, kRecurrence}) require_type(context, i, kCodeTypes);
   for (const size_t i : {kWeightZero, kRecurrenceZero}) require_type(context, i, kCodeTypes);
   require_type(context, kLengths, kLengthTypes);
-  functions_of(context.node, kLstm);
+  recurrent_functions(context.node, kLstm);
   for (size_t i = 0; i < 3; ++i) context.set_output(i, DataType::kF32, std::nullopt);
   const auto x = context.shape(kX), weights = context.shape(kWeights),
              recurrence = context.shape(kRecurrence);
   if (!x || !recurrence || !weights || !is_static(*recurrence) || !is_static(*weights)) return;
   require(recurrence->size() == 3, "the weights of the state have shape " + to_string(*recurrence));
-  const Extents e = extents_of(context.node, *x, Shape{(*recurrence)[0], (*recurrence)[2], (*recurrence)[1]});
+  const RecurrentExtents e =
+      recurrent_extents(context.node, *x, Shape{(*recurrence)[0], (*recurrence)[2], (*recurrence)[1]});
   const int64_t rows = times(kLstm.gates, e.hidden);
   require_shape(context, kWeights, {e.directions, e.inputs, rows});
   require_shape(context, kRecurrence, {e.directions, e.hidden, rows});
@@ -369,37 +363,16 @@ void infer_codes(InferContext& context) {
   infer_states(context, e, rows);
 }
 
-/// The weights at input i in reals, as LSTM has them: [directions, rows, inputs or hidden].
-Tensor reals_of(const EvaluateContext& context, size_t i, size_t scale) {
-  const TensorView &codes = context.inputs[i], &scales = context.inputs[scale],
-                   zeros = context.input(scale + 1);
-  const int64_t directions = codes.shape[0], columns = codes.shape[1], rows = codes.shape[2];
-  const int64_t per_direction = scales.size() / directions;
-  Tensor reals(DataType::kF32, {directions, rows, columns});
-  const auto code_at = [](const TensorView& tensor, int64_t place) {
-    return tensor.dtype == DataType::kU8 ? int32_t{tensor.as<uint8_t>()[place]}
-                                         : int32_t{tensor.as<int8_t>()[place]};
-  };
-  for (int64_t d = 0; d < directions; ++d)
-    for (int64_t row = 0; row < rows; ++row) {
-      const int64_t place = d * per_direction + (per_direction == 1 ? 0 : row);
-      const int32_t zero = zeros ? code_at(zeros, zeros.size() == scales.size() ? place : 0) : 0;
-      for (int64_t column = 0; column < columns; ++column)
-        reals.mutable_data<float>()[(d * rows + row) * columns + column] =
-            static_cast<float>(code_at(codes, (d * columns + column) * rows + row) - zero) *
-            scales.as<float>()[place];
-    }
-  return reals;
-}
-
 void evaluate_codes(const EvaluateContext& context) {
   const TensorView& x = context.inputs[kX];
   const DynamicCodes codes(x.as<float>(), x.size());
   Tensor rounded(DataType::kF32, Shape(x.shape.begin(), x.shape.end()));
   std::transform(x.as<float>(), x.as<float>() + x.size(), rounded.mutable_data<float>(),
                  [&](float value) { return codes.rounded(value); });
-  const Tensor weights = reals_of(context, kWeights, kWeightScale),
-               recurrence = reals_of(context, kRecurrence, kRecurrenceScale);
+  const Tensor weights = recurrent_reals(context.inputs[kWeights], context.inputs[kWeightScale],
+                                         context.input(kWeightZero)),
+               recurrence = recurrent_reals(context.inputs[kRecurrence], context.inputs[kRecurrenceScale],
+                                            context.input(kRecurrenceZero));
   std::vector<TensorView> inputs(context.inputs.begin(), context.inputs.begin() + kWeightScale);
   inputs[kX] = rounded.view();
   inputs[kWeights] = weights.view();
@@ -408,7 +381,7 @@ void evaluate_codes(const EvaluateContext& context) {
   Recurrent(reals, kLstm, true).run();
 }
 
-template <const Cell& kCell>
+template <const RecurrentCell& kCell>
 OpDef recurrent(size_t max_inputs, size_t max_outputs) {
   return {.op_type = kCell.op_type,
           .domain = "",

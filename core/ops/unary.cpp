@@ -196,7 +196,7 @@ void add_smooth_activations(std::vector<OpDef>& ops) {
         };
       },
       24));
-  ops.push_back(on_floats("Tanh", [](auto x) { return std::tanh(x); }));
+  ops.push_back(by_kernel<&KernelTable::tanh_f32>("Tanh", [](auto x) { return std::tanh(x); }));
 }
 
 void add_trigonometry(std::vector<OpDef>& ops) {

@@ -94,6 +94,10 @@ void erf_f32(const float* x, float* y, size_t n) noexcept {
   for (size_t i = 0; i < n; ++i) y[i] = simd::erf<F32x1>(x[i]);
 }
 
+void tanh_f32(const float* x, float* y, size_t n) noexcept {
+  for (size_t i = 0; i < n; ++i) y[i] = simd::tanh<F32x1>(x[i]);
+}
+
 void quantize_f32_u8_planes(const PlanesF32& p) noexcept {
   for (size_t i = 0; i < p.n; ++i)
     for (size_t c = 0; c < p.channels; ++c)
@@ -137,6 +141,7 @@ void plug_scalar_elementwise(KernelTable& table) {
   table.function_u8 = function_u8;
   table.function_f32 = function_f32;
   table.erf_f32 = erf_f32;
+  table.tanh_f32 = tanh_f32;
   table.softmax_u8 = softmax_u8;
   table.softmax_columns_u8 = softmax_columns_u8;
   simd::plug_rows<F32x1>(table);

@@ -336,6 +336,7 @@ void plug_codes(KernelTable& table) {
   table.softmax_u8 = softmax_u8<V>;
   table.softmax_columns_u8 = softmax_columns_u8<V>;
   table.erf_f32 = map<V, erf<V>>;
+  table.tanh_f32 = map<V, tanh<V>>;
   plug_rows<V>(table);
   table.max_pool_u8 = max_pool<B>;
   table.average_pool_u8 = average_pool<V>;

@@ -43,6 +43,23 @@ template <typename V>
   return V::select(V::less(magnitude, V::set1(0.5f)), series, far);
 }
 
+/// tanh(x) = 1 - 2 / (exp(2 * x) + 1), and near 0, where that is not exact relative to the result, a polynomial.
+/// Source of the polynomial: Cephes, tanhf.
+template <typename V>
+[[gnu::always_inline]] inline typename V::Reg tanh(typename V::Reg x) {
+  using Reg = typename V::Reg;
+  const Reg zero = V::set1(0.0f), one = V::set1(1.0f), magnitude = V::max(x, V::sub(zero, x));
+  const Reg square = V::mul(x, x);
+  Reg series = V::set1(-5.70498872745e-3f);
+  for (float coefficient : {2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f})
+    series = V::fma(series, square, V::set1(coefficient));
+  series = V::fma(V::mul(series, square), x, x);
+  const Reg rest = V::div(V::set1(2.0f), V::add(exp<V>(V::add(magnitude, magnitude)), one));
+  const Reg share = V::sub(one, rest);
+  const Reg far = V::select(V::less(x, zero), V::sub(zero, share), share);
+  return V::select(V::less(magnitude, V::set1(0.625f)), series, far);
+}
+
 /// tanh(ln(1 + e)) = n / (n + 2) with n = e * (e + 2), e = exp(x). Above 20 it is 1 in f32.
 template <typename V>
 [[gnu::always_inline]] inline typename V::Reg mish(typename V::Reg x) {

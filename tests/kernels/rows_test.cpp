@@ -1,4 +1,4 @@
-// softmax_f32, softmax_u8, layer_norm_f32, erf_f32, function_f32: against their definitions in double, and
+// softmax_f32, softmax_u8, layer_norm_f32, erf_f32, tanh_f32, function_f32: against their definitions in double, and
 // every level against the scalar reference.
 #include "tests/kernels/kernel_test.h"
 
@@ -147,6 +147,25 @@ TEST_CASE("erf_f32: within its stated accuracy, the bytes of the reference") {
   for_each_isa([&](const KernelTable& kernels) {
     std::vector<float> y = x;
     kernels.erf_f32(y.data(), y.data(), y.size());
+    CHECK(same_bytes(y, expected));
+  });
+}
+
+TEST_CASE("tanh_f32: within its stated accuracy, the bytes of the reference") {
+  std::vector<float> x = random_floats(20000, 3, -5, 5);
+  for (float each : {0.0f, 1e-30f, -1e-5f, 0.6249999f, 0.625f, -0.625f, 30.0f, -kInf, kInf})
+    x.push_back(each);
+  std::vector<float> expected(x.size());
+  scalar_kernels().tanh_f32(x.data(), expected.data(), x.size());
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double exact = std::tanh(static_cast<double>(x[i]));
+    if (exact != 0) worst = std::max(worst, std::abs(static_cast<double>(expected[i]) / exact - 1));
+  }
+  CHECK(worst <= 5e-7);
+  for_each_isa([&](const KernelTable& kernels) {
+    std::vector<float> y = x;
+    kernels.tanh_f32(y.data(), y.data(), y.size());
     CHECK(same_bytes(y, expected));
   });
 }

@@ -20,6 +20,7 @@
   X(pixel_quantize) \
   X(pixel_resize) \
   X(pixel_table) \
+  X(recurrent) \
   X(softmax) \
   X(transpose) \
   X(where)

@@ -62,7 +62,11 @@ void MatrixProduct::split(CompileContext& context) {
 }
 
 void MatrixProduct::run(const Operands& operands, std::span<std::byte> scratch) const {
-  run(operands, Block{0, a_.rows, 0, b_.columns}, scratch);
+  run_rows(operands, a_.rows, scratch);
+}
+
+void MatrixProduct::run_rows(const Operands& operands, int64_t rows, std::span<std::byte> scratch) const {
+  run(operands, Block{0, rows, 0, b_.columns}, scratch);
 }
 
 void MatrixProduct::run(const Operands& operands, const StepContext& context) const {

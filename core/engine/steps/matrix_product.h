@@ -32,6 +32,8 @@ class MatrixProduct {
   };
   /// All of the product.
   void run(const Operands& operands, std::span<std::byte> scratch) const;
+  /// The first rows of it.
+  void run_rows(const Operands& operands, int64_t rows, std::span<std::byte> scratch) const;
   /// The chunks that `context` names, after split().
   void run(const Operands& operands, const StepContext& context) const;
 
