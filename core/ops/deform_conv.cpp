@@ -1,9 +1,10 @@
 // DeformConv: a convolution whose taps are moved by offsets that another node computed, and weighted by its mask.
+#include "core/ops/deform_conv.h"
+
 #include <cmath>
 
 #include "core/ops/support/operands.h"
 #include "core/ops/support/require.h"
-#include "core/ops/support/window.h"
 
 namespace quantize {
 
@@ -45,80 +46,102 @@ void infer(InferContext& context) {
   context.set_output(0, DataType::kF32, y);
 }
 
-/// The image at (y, x) between its elements; zeros stand around it.
-float sample(const float* image, int64_t height, int64_t width, float y, float x) {
-  if (!(y > -1 && y < static_cast<float>(height) && x > -1 && x < static_cast<float>(width))) return 0;
-  const auto top = static_cast<int64_t>(std::floor(y)), left = static_cast<int64_t>(std::floor(x));
-  const float down = y - static_cast<float>(top), right = x - static_cast<float>(left);
+/// The image at the corner (top, left), between its elements; zeros stand around it.
+float blend_at_border(const float* image, int64_t height, int64_t width, const MovedTap& tap) {
   const auto at = [&](int64_t i, int64_t j) {
     return i >= 0 && i < height && j >= 0 && j < width ? image[i * width + j] : 0.0f;
   };
-  return (1 - down) * ((1 - right) * at(top, left) + right * at(top, left + 1)) +
-         down * ((1 - right) * at(top + 1, left) + right * at(top + 1, left + 1));
+  return (1 - tap.down) * ((1 - tap.right) * at(tap.top, tap.left) + tap.right * at(tap.top, tap.left + 1)) +
+         tap.down * ((1 - tap.right) * at(tap.top + 1, tap.left) + tap.right * at(tap.top + 1, tap.left + 1));
 }
-
-/// The moved taps of one input channel at every output position: [taps][out], masked.
-class Taps {
- public:
-  Taps(const EvaluateContext& context, const Window& window)
-      : context_(context),
-        window_(window),
-        groups_(positive(context.node, "offset_group")),
-        taps_(window.kernel_size()),
-        out_(window.out_size()),
-        values(static_cast<size_t>(taps_ * out_)) {}
-
-  void read(int64_t n, int64_t channel) {
-    const Dims x = context_.inputs[kX].shape;
-    const float* image = context_.inputs[kX].as<float>() + (n * x[1] + channel) * x[2] * x[3];
-    const int64_t first = (n * groups_ + channel / (x[1] / groups_)) * taps_;
-    const float* offsets = context_.inputs[kOffset].as<float>();
-    const float* mask = context_.input(kMask) ? context_.inputs[kMask].as<float>() : nullptr;
-    const WindowAxis &h = window_.height(), &w = window_.width();
-    for (int64_t t = 0; t < taps_; ++t)
-      for (int64_t o = 0; o < out_; ++o) {
-        const float y = static_cast<float>(h.start(o / w.out) + t / w.kernel * h.dilation) +
-                        offsets[((first + t) * 2) * out_ + o];
-        const float x_place = static_cast<float>(w.start(o % w.out) + t % w.kernel * w.dilation) +
-                              offsets[((first + t) * 2 + 1) * out_ + o];
-        const float weight = mask == nullptr ? 1 : mask[(first + t) * out_ + o];
-        values[static_cast<size_t>(t * out_ + o)] = weight * sample(image, x[2], x[3], y, x_place);
-      }
-  }
-
- private:
-  const EvaluateContext& context_;
-  const Window& window_;
-  int64_t groups_, taps_, out_;
-
- public:
-  std::vector<float> values;
-};
 
 void evaluate(const EvaluateContext& context) {
   const TensorView &x = context.inputs[kX], &w = context.inputs[kWeights], &y = context.outputs[0];
-  const Window window = conv_window(context.node, x.shape, w.shape);
+  const MovedTaps moved(context.node, x.shape, w.shape);
   const int64_t group = positive(context.node, "group"), inputs = w.shape[1], outputs = w.shape[0] / group;
-  const int64_t taps = window.kernel_size(), out = window.out_size();
+  const int64_t taps = moved.taps(), out = moved.places();
   float* to = context.outputs[0].as<float>();
   for (int64_t i = 0; i < y.size(); ++i)
     to[i] = context.input(kBias) ? context.inputs[kBias].as<float>()[i / out % w.shape[0]] : 0.0f;
-  Taps moved(context, window);
+  std::vector<float> values(static_cast<size_t>(taps * out));
+  std::vector<MovedTap> found;
   for (int64_t n = 0; n < x.shape[0]; ++n)
     for (int64_t c = 0; c < x.shape[1]; ++c) {
-      moved.read(n, c);
+      if (c % moved.channels() == 0) found = moved.find(context, n, c / moved.channels(), 0, out);
+      moved.read(context, n, c, found, values.data());
       const int64_t g = c / inputs;
       for (int64_t m = g * outputs; m < (g + 1) * outputs; ++m) {
         const float* weights = w.as<float>() + (m * inputs + c % inputs) * taps;
         float* row = to + (n * w.shape[0] + m) * out;
         for (int64_t t = 0; t < taps; ++t)
-          for (int64_t o = 0; o < out; ++o)
-            row[o] += weights[t] * moved.values[static_cast<size_t>(t * out + o)];
+          for (int64_t o = 0; o < out; ++o) row[o] += weights[t] * values[static_cast<size_t>(t * out + o)];
       }
     }
 }
 
 }  // namespace
+
+MovedTaps::MovedTaps(const Node& node, Dims x, Dims weights)
+    : window_(conv_window(node, x, weights)),
+      groups_(positive(node, "offset_group")),
+      channels_(x[1] / groups_) {}
+
+std::vector<MovedTap> MovedTaps::find(const EvaluateContext& context, int64_t n, int64_t group, int64_t begin,
+                                      int64_t end) const {
+  const int64_t first = (n * groups_ + group) * taps(), out = places();
+  const float* offsets = context.inputs[kOffset].as<float>();
+  const float* mask = context.input(kMask) ? context.inputs[kMask].as<float>() : nullptr;
+  const WindowAxis &h = window_.height(), &w = window_.width();
+  std::vector<MovedTap> found;
+  found.reserve(static_cast<size_t>(taps() * (end - begin)));
+  for (int64_t t = 0; t < taps(); ++t) {
+    const float* of_tap = offsets + (first + t) * 2 * out;
+    int64_t row = begin / w.out, column = begin % w.out;
+    for (int64_t o = begin; o < end; ++o) {
+      const float y = static_cast<float>(h.start(row) + t / w.kernel * h.dilation) + of_tap[o];
+      const float x = static_cast<float>(w.start(column) + t % w.kernel * w.dilation) + of_tap[out + o];
+      found.push_back(tap_at(y, x, mask == nullptr ? 1 : mask[(first + t) * out + o]));
+      if (++column == w.out) {
+        column = 0;
+        ++row;
+      }
+    }
+  }
+  return found;
+}
+
+MovedTap MovedTaps::tap_at(float y, float x, float weight) const {
+  const int64_t height = window_.height().in, width = window_.width().in;
+  MovedTap tap;
+  tap.weight = weight;
+  if (!(y > -1 && y < static_cast<float>(height) && x > -1 && x < static_cast<float>(width))) return tap;
+  tap.top = static_cast<int64_t>(std::floor(y));
+  tap.left = static_cast<int64_t>(std::floor(x));
+  tap.down = y - static_cast<float>(tap.top);
+  tap.right = x - static_cast<float>(tap.left);
+  const bool inside = tap.top >= 0 && tap.top + 1 < height && tap.left >= 0 && tap.left + 1 < width;
+  tap.where = inside ? MovedTap::Where::kInside : MovedTap::Where::kBorder;
+  return tap;
+}
+
+void MovedTaps::read(const EvaluateContext& context, int64_t n, int64_t channel,
+                     std::span<const MovedTap> found, float* values) const {
+  using Where = MovedTap::Where;
+  const Dims x = context.inputs[kX].shape;
+  const int64_t height = x[2], width = x[3];
+  const float* image = context.inputs[kX].as<float>() + (n * x[1] + channel) * height * width;
+  for (const MovedTap& tap : found) {
+    float value = 0;
+    if (tap.where == Where::kInside) {
+      const float *top = image + tap.top * width + tap.left, *bottom = top + width;
+      value = (1 - tap.down) * ((1 - tap.right) * top[0] + tap.right * top[1]) +
+              tap.down * ((1 - tap.right) * bottom[0] + tap.right * bottom[1]);
+    } else if (tap.where == Where::kBorder) {
+      value = blend_at_border(image, height, width, tap);
+    }
+    *values++ = tap.weight * value;
+  }
+}
 
 void add_deform_conv(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "DeformConv",

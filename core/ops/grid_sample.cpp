@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/parts.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/require.h"
@@ -131,63 +132,101 @@ AxisTaps taps_of(const Axis& axis, double place) {
   return taps;
 }
 
-/// The elements that a place reads over all axes: every combination of the taps of each.
-struct Taps {
-  std::vector<int64_t> offset;
-  std::vector<double> weight;
+/// Places whose taps are kept, for all channels.
+constexpr int64_t kBlock = 64;
 
-  void combine(const std::vector<AxisTaps>& axes) {
-    offset.assign(1, 0);
-    weight.assign(1, 1);
-    for (const AxisTaps& axis : axes) {
-      const size_t before = offset.size();
+/// The elements that some places read over all axes: every combination of the taps of each.
+class BlockTaps {
+ public:
+  void clear() {
+    offset_.clear();
+    weight_.clear();
+    places_.clear();
+  }
+
+  void add(const std::vector<AxisTaps>& axes) {
+    size_t first = offset_.size();
+    offset_.push_back(0);
+    weight_.push_back(1);
+    for (const AxisTaps& axis : axes) {  // each combination of the axes before with each tap
+      const size_t last = offset_.size();
       for (int t = 0; t < axis.count; ++t)
-        for (size_t i = 0; i < before; ++i) {
-          offset.push_back(offset[i] + axis.offset[t]);
-          weight.push_back(weight[i] * axis.weight[t]);
+        for (size_t i = first; i < last; ++i) {
+          offset_.push_back(offset_[i] + axis.offset[t]);
+          weight_.push_back(weight_[i] * axis.weight[t]);
         }
-      offset.erase(offset.begin(), offset.begin() + static_cast<std::ptrdiff_t>(before));
-      weight.erase(weight.begin(), weight.begin() + static_cast<std::ptrdiff_t>(before));
+      first = last;
+    }
+    places_.push_back({first, offset_.size()});
+  }
+
+  /// One number of a channel for each place.
+  template <typename T>
+  void blend(const T* x, T* y) const {
+    for (const Range& place : places_) {
+      double sum = 0;
+      for (size_t i = place.first; i < place.last; ++i)
+        sum += weight_[i] * static_cast<double>(x[offset_[i]]);
+      *y++ = static_cast<T>(sum);
     }
   }
 
-  template <typename T>
-  T blend(const T* x) const {
-    double sum = 0;
-    for (size_t i = 0; i < offset.size(); ++i) sum += weight[i] * static_cast<double>(x[offset[i]]);
-    return static_cast<T>(sum);
-  }
+ private:
+  struct Range {
+    size_t first, last;
+  };
+  std::vector<int64_t> offset_;
+  std::vector<double> weight_;
+  std::vector<Range> places_;
 };
 
+int64_t blocks_of(Dims y) {
+  return (extent_product(y, 2, y.size()) + kBlock - 1) / kBlock;
+}
+
+/// Units are blocks of places of one sample.
 template <typename T, typename G>
-void sample(const EvaluateContext& context) {
+void sample(const EvaluateContext& context, int64_t begin, int64_t end) {
   const TensorView &x = context.inputs[0], &grid = context.inputs[1];
+  const MutableTensorView& y = context.outputs[0];
   const Options options = options_of(context.node);
   const Dims image = x.shape.subspan(2);
   const Shape strides = strides_of(image);
-  const int64_t pixels = element_count(image), places = extent_product(grid.shape, 1, grid.shape.size() - 1);
+  const int64_t pixels = element_count(image), blocks = blocks_of(y.shape);
+  const int64_t places = extent_product(y.shape, 2, y.shape.size());
   std::vector<AxisTaps> taps(image.size());
-  Taps all;
-  for (int64_t n = 0; n < x.shape[0]; ++n)
-    for (int64_t p = 0; p < places; ++p) {
+  BlockTaps block;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t n = unit / blocks, first = unit % blocks * kBlock, last = std::min(first + kBlock, places);
+    block.clear();
+    for (int64_t p = first; p < last && pixels != 0; ++p) {
       const G* coordinates = grid.as<G>() + (n * places + p) * static_cast<int64_t>(image.size());
       for (size_t a = 0; a < image.size(); ++a) {  // the grid names the innermost axis first
         const Axis axis{image[a], strides[a], options};
         taps[a] = taps_of(axis, axis.place(static_cast<double>(coordinates[image.size() - 1 - a])));
       }
-      all.combine(taps);
-      for (int64_t c = 0; c < x.shape[1]; ++c) {
-        const int64_t channel = n * x.shape[1] + c;
-        context.outputs[0].as<T>()[channel * places + p] =
-            pixels == 0 ? T(0) : all.blend(x.as<T>() + channel * pixels);
-      }
+      block.add(taps);
     }
+    for (int64_t channel = n * x.shape[1]; channel < (n + 1) * x.shape[1]; ++channel) {
+      T* const to = y.as<T>() + channel * places + first;
+      if (pixels == 0) std::fill_n(to, last - first, T(0));
+      block.blend(x.as<T>() + channel * pixels, to);
+    }
+  }
+}
+
+void sample_part(const EvaluateContext& context, int64_t begin, int64_t end) {
+  visit_float(context.inputs[0].dtype, [&]<typename T>() {
+    visit_float(context.inputs[1].dtype, [&]<typename G>() { sample<T, G>(context, begin, end); });
+  });
+}
+
+int64_t sample_units(const Node&, std::span<const Shape>, Dims y) {
+  return y[0] * blocks_of(y);
 }
 
 void evaluate_sample(const EvaluateContext& context) {
-  visit_float(context.inputs[0].dtype, [&]<typename T>() {
-    visit_float(context.inputs[1].dtype, [&]<typename G>() { sample<T, G>(context); });
-  });
+  sample_part(context, 0, context.outputs[0].shape[0] * blocks_of(context.outputs[0].shape));
 }
 
 void infer_affine(InferContext& context) {
@@ -256,6 +295,9 @@ OpDef sampler(const char* op_type, int min_opset, void (*infer)(InferContext&),
 }
 
 }  // namespace
+
+const OpParts kGridSampleParts{
+    .op_type = "GridSample", .domain = "", .units = sample_units, .run = sample_part, .nanoseconds = 4};
 
 void add_grid_sample(std::vector<OpDef>& ops) {
   ops.push_back(sampler("AffineGrid", 20, infer_affine, evaluate_affine));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/parts.h"
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/require.h"
@@ -61,6 +62,8 @@ void infer_align(InferContext& context) {
                            bin_count(context.node.int_attribute("output_width", 1), "output_width")});
 }
 
+constexpr int64_t kMostPlaces = int64_t{1} << 24;  // along an axis
+
 /// The two elements around a place on an axis, and the weight of the second; outside there is nothing.
 struct Place {
   int64_t low = 0, high = 0;
@@ -108,54 +111,82 @@ RegionAxis region_axis(const AlignOptions& options, float begin, float end, int6
   return {start, bin, samples, extent};
 }
 
+/// All places of a region on an axis, bin by bin.
+struct AxisPlaces {
+  explicit AxisPlaces(const RegionAxis& axis, int64_t bins) : samples(axis.samples) {
+    require(samples <= kMostPlaces / bins, "a region of RoiAlign has too many places");
+    places.reserve(static_cast<size_t>(bins * samples));
+    for (int64_t b = 0; b < bins; ++b)
+      for (int64_t s = 0; s < samples; ++s) places.push_back(axis.place(b, s));
+  }
+  std::span<const Place> bin(int64_t b) const {
+    return std::span(places).subspan(static_cast<size_t>(b * samples), static_cast<size_t>(samples));
+  }
+
+  int64_t samples;
+  std::vector<Place> places;
+};
+
 /// One bin of one channel.
-float pool_bin(const float* image, const RegionAxis& rows, const RegionAxis& columns, int64_t by, int64_t bx,
+float pool_bin(const float* image, int64_t width, std::span<const Place> rows, std::span<const Place> columns,
                bool maximum) {
   float result = 0;
   bool first = true;
-  for (int64_t sy = 0; sy < rows.samples; ++sy)
-    for (int64_t sx = 0; sx < columns.samples; ++sx) {
-      const Place y = rows.place(by, sy), x = columns.place(bx, sx);
+  for (const Place& y : rows) {
+    const float *low = image + y.low * width, *high = image + y.high * width;
+    for (const Place& x : columns) {
       float parts[4] = {};
       if (y.inside && x.inside) {
-        const float *low = image + y.low * columns.extent, *high = image + y.high * columns.extent;
         parts[0] = (1 - y.weight) * (1 - x.weight) * low[x.low];
         parts[1] = (1 - y.weight) * x.weight * low[x.high];
         parts[2] = y.weight * (1 - x.weight) * high[x.low];
         parts[3] = y.weight * x.weight * high[x.high];
       }
-      const float largest = *std::max_element(parts, parts + 4);
-      if (maximum)
+      if (maximum) {
+        const float largest = *std::max_element(parts, parts + 4);
         result = first ? largest : std::max(result, largest);
-      else
+      } else {
         result += parts[0] + parts[1] + parts[2] + parts[3];
+      }
       first = false;
     }
-  return maximum ? result : result / static_cast<float>(std::max<int64_t>(rows.samples * columns.samples, 1));
+  }
+  return maximum ? result : result / static_cast<float>(std::max<size_t>(rows.size() * columns.size(), 1));
 }
 
-void evaluate_align(const EvaluateContext& context) {
+/// Units are regions.
+void align_part(const EvaluateContext& context, int64_t begin, int64_t end) {
   const TensorView& x = context.inputs[0];
   const MutableTensorView& y = context.outputs[0];
   const AlignOptions options{context.node.float_attribute("spatial_scale", 1),
                              moves_by_half(context.node, context.opset), pools_maximum(context.node),
                              context.node.int_attribute("sampling_ratio", 0)};
   const std::vector<int64_t> samples = to_integers(context.inputs[2]);
-  const int64_t channels = x.shape[1], pixels = x.shape[2] * x.shape[3];
-  float* to = y.as<float>();
-  for (int64_t r = 0; r < y.shape[0]; ++r) {
+  const int64_t channels = x.shape[1], height = y.shape[2], width = y.shape[3];
+  const int64_t pixels = x.shape[2] * x.shape[3];
+  float* to = y.as<float>() + begin * channels * height * width;
+  for (int64_t r = begin; r < end; ++r) {
     const float* region = context.inputs[1].as<float>() + 4 * r;
     const int64_t n = samples[static_cast<size_t>(r)];
     require(n >= 0 && n < x.shape[0], "a region of RoiAlign names sample " + std::to_string(n));
-    const RegionAxis columns = region_axis(options, region[0], region[2], y.shape[3], x.shape[3]),
-                     rows = region_axis(options, region[1], region[3], y.shape[2], x.shape[2]);
+    const AxisPlaces columns(region_axis(options, region[0], region[2], width, x.shape[3]), width),
+        rows(region_axis(options, region[1], region[3], height, x.shape[2]), height);
     for (int64_t c = 0; c < channels; ++c) {
       const float* image = x.as<float>() + (n * channels + c) * pixels;
-      for (int64_t by = 0; by < y.shape[2]; ++by)
-        for (int64_t bx = 0; bx < y.shape[3]; ++bx)
-          *to++ = pixels == 0 ? 0 : pool_bin(image, rows, columns, by, bx, options.maximum);
+      for (int64_t by = 0; by < height; ++by)
+        for (int64_t bx = 0; bx < width; ++bx)
+          *to++ =
+              pixels == 0 ? 0 : pool_bin(image, x.shape[3], rows.bin(by), columns.bin(bx), options.maximum);
     }
   }
+}
+
+int64_t align_units(const Node&, std::span<const Shape>, Dims y) {
+  return y[0];
+}
+
+void evaluate_align(const EvaluateContext& context) {
+  align_part(context, 0, context.outputs[0].shape[0]);
 }
 
 std::vector<int64_t> pooled_shape(const Node& node) {
@@ -220,6 +251,9 @@ void evaluate_pool(const EvaluateContext& context) {
 }
 
 }  // namespace
+
+const OpParts kRoiAlignParts{
+    .op_type = "RoiAlign", .domain = "", .units = align_units, .run = align_part, .nanoseconds = 20};
 
 void add_roi_align(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "MaxRoiPool",

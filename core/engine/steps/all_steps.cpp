@@ -6,11 +6,14 @@
 
 // clang-format off
 #define QUANTIZE_ALL_STEPS(X) \
+  X(attention) \
   X(change_layout) \
   X(conv) \
   X(conv_transpose) \
+  X(deform_conv) \
   X(float_matmul) \
   X(float_pool) \
+  X(in_parts) \
   X(integer_matmul) \
   X(normalization) \
   X(pixel_conv) \
