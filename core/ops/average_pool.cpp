@@ -10,13 +10,22 @@ namespace quantize {
 
 void divide_by_counts(const Window& window, bool include_padding, float* y) {
   const auto& [d, h, w] = window.axes;
+  const int64_t begin = w.outputs_of(0).first;
+  const WindowAxis::Outputs inside{begin,
+                                   std::max(begin, w.outputs_of(w.kernel - 1).last)};  // all taps count
   for (int64_t od = 0; od < d.out; ++od)
-    for (int64_t oh = 0; oh < h.out; ++oh) {
+    for (int64_t oh = 0; oh < h.out; ++oh, y += w.out) {
       const int64_t rows = counted_taps(d, od, include_padding) * counted_taps(h, oh, include_padding);
-      for (int64_t ow = 0; ow < w.out; ++ow, ++y) {
-        const int64_t count = rows * counted_taps(w, ow, include_padding);
-        *y = count > 0 ? *y / static_cast<float>(count) : 0.0f;
-      }
+      const auto divide = [&](int64_t first, int64_t last) {
+        for (int64_t ow = first; ow < last; ++ow) {
+          const int64_t count = rows * counted_taps(w, ow, include_padding);
+          y[ow] = count > 0 ? y[ow] / static_cast<float>(count) : 0.0f;
+        }
+      };
+      divide(0, inside.first);
+      const auto count = static_cast<float>(rows * w.kernel);
+      for (int64_t ow = inside.first; ow < inside.last; ++ow) y[ow] = rows > 0 ? y[ow] / count : 0.0f;
+      divide(inside.last, w.out);
     }
 }
 

@@ -68,15 +68,20 @@ void evaluate(const EvaluateContext& context) {
   const Shape pooled = pooled_shape(context.node, x.shape);
   const Shape from = strides_of(pooled), to = strides_of(y.shape);
   const int64_t size = element_count(pooled);
+  const bool is_whole = size == y.size();
+  const auto target_of = [&](int64_t place) {
+    int64_t target = 0;
+    for (size_t axis = 0; axis < pooled.size(); ++axis)
+      target += place / from[axis] % pooled[axis] * to[axis];
+    return target;
+  };
   visit_float(x.dtype, [&]<typename T>() {
     std::fill_n(y.as<T>(), y.size(), T(0));
     for (int64_t i = 0; i < x.size(); ++i) {
       const int64_t place = places.as<int64_t>()[i];
-      require(place >= 0 && place < size, "place " + std::to_string(place) + " is outside what was pooled");
-      int64_t target = 0;
-      for (size_t axis = 0; axis < pooled.size(); ++axis)
-        target += place / from[axis] % pooled[axis] * to[axis];
-      y.as<T>()[target] = x.as<T>()[i];
+      if (place < 0 || place >= size)
+        invalid_model("place " + std::to_string(place) + " is outside what was pooled");
+      y.as<T>()[is_whole ? place : target_of(place)] = x.as<T>()[i];
     }
   });
 }

@@ -80,6 +80,8 @@ void copy_strided(Dims shape, const void* from, const Shape& from_strides, void*
       T* y = target + offsets[1];
       if (from_step == 1 && to_step == 1)
         std::memcpy(y, x, static_cast<size_t>(n) * sizeof(T));
+      else if (from_step == 0 && to_step == 1)
+        std::fill_n(y, n, *x);
       else
         for (int64_t i = 0; i < n; ++i) y[i * to_step] = x[i * from_step];
     });
