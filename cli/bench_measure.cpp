@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "calibration/statistics/budget.h"
 #include "cli/interrupt.h"
@@ -81,17 +82,29 @@ struct Subject {
     check_needed(taken + needed, plan.max_memory);
     engine = std::make_unique<Engine>(std::move(opened), options);
     program = engine->program(shapes);
-    workspace = std::make_unique<Workspace>(*program);
+    if (program) workspace = std::make_unique<Workspace>(*program);
     load_ms = ms_since(start);
     first_ms = run();
+    steps = program ? step_times(*program, std::vector<double>(program->steps().size())) : timed_steps();
   }
 
   double run() {
     ++inferences;
     if (worthwhile_threads(threads) < threads) ++alone;
     const auto start = Clock::now();
-    program->run(views, *workspace);
+    if (program)
+      program->run(views, *workspace);
+    else
+      engine->run(inputs);
     return ms_since(start);
+  }
+
+  /// The steps of one inference, with their times.
+  std::vector<StepTime> timed_steps() const {
+    if (program) return step_times(*program, program->run_timed(views, *workspace));
+    std::vector<StepTime> times;
+    engine->run(inputs, nullptr, &times);
+    return times;
   }
 
   std::string file;
@@ -103,8 +116,9 @@ struct Subject {
   std::vector<Shape> shapes;
   std::vector<TensorView> views;
   std::unique_ptr<Engine> engine;
-  std::shared_ptr<const Program> program;
-  std::unique_ptr<Workspace> workspace;
+  std::shared_ptr<const Program> program;  // nullptr for a model that runs in several parts
+  std::unique_ptr<Workspace> workspace;    // of the program
+  std::vector<StepTime> steps;             // of an inference, in order
   double load_ms = 0, first_ms = 0;
   std::vector<std::vector<double>> rounds;  // times of every round
 };
@@ -156,7 +170,8 @@ bool is_integer(const Graph& graph, ValueId id) {
 }
 
 /// "int8" for a step that computes on codes, "float" for one on reals, "convert" between the two, "other".
-std::string kernel_of(const Graph& graph, const Step& step) {
+std::string kernel_of(const StepTime& step) {
+  const Graph& graph = *step.graph;
   const ValueId x = step.inputs.empty() ? kNoValue : step.inputs[0],
                 y = step.outputs.empty() ? kNoValue : step.outputs[0];
   const bool from = std::any_of(step.inputs.begin(), step.inputs.end(), [&](ValueId id) {
@@ -165,18 +180,18 @@ std::string kernel_of(const Graph& graph, const Step& step) {
   const bool to = is_integer(graph, y);
   if (from && to) return "int8";
   const bool reads_real = x != kNoValue && graph.value(x).dtype == DataType::kF32;
-  if (from && macs_of(graph, step.node) > 0) return "int8";
+  if (from && macs_of(graph, *step.node) > 0) return "int8";
   if (from || to) return "convert";
   return reads_real ? "float" : "other";
 }
 
 /// The times of every step, of the faster half of the inferences of a slot: in the others something else ran.
-std::vector<std::vector<double>> step_times(const Subject& subject, const BenchPlan& plan) {
-  const Program& program = *subject.program;
+std::vector<std::vector<double>> times_of_steps(const Subject& subject, const BenchPlan& plan) {
   std::vector<std::vector<double>> inferences;
   for (const auto start = Clock::now(); inferences.size() < plan.rounds * 2 || ms_since(start) < kSlotMs;) {
     throw_if_interrupted();
-    inferences.push_back(program.run_timed(subject.views, *subject.workspace));
+    inferences.emplace_back();
+    for (const StepTime& step : subject.timed_steps()) inferences.back().push_back(step.milliseconds);
   }
   const auto total = [](const std::vector<double>& steps) {
     return std::accumulate(steps.begin(), steps.end(), 0.0);
@@ -184,23 +199,20 @@ std::vector<std::vector<double>> step_times(const Subject& subject, const BenchP
   std::stable_sort(inferences.begin(), inferences.end(),
                    [&](const auto& a, const auto& b) { return total(a) < total(b); });
   inferences.resize((inferences.size() + 1) / 2);
-  std::vector<std::vector<double>> times(program.steps().size());
+  std::vector<std::vector<double>> times(subject.steps.size());
   for (const std::vector<double>& steps : inferences)
-    for (size_t s = 0; s < steps.size(); ++s) times[s].push_back(steps[s]);
+    for (size_t s = 0; s < times.size(); ++s) times[s].push_back(steps[s]);
   return times;
 }
 
 std::vector<LayerTime> measure_layers(const Subject& subject, const BenchPlan& plan) {
-  const Program& program = *subject.program;
-  const std::vector<std::vector<double>> times = step_times(subject, plan);
+  const std::vector<std::vector<double>> times = times_of_steps(subject, plan);
   std::vector<LayerTime> layers;
-  const Graph& graph = program.graph();
   for (size_t s = 0; s < times.size(); ++s) {
-    const Step& step = program.steps()[s];
-    const ValueId y = step.outputs.empty() ? kNoValue : step.outputs[0];
-    layers.push_back({step.node.name, step.node.op_type,
-                      y == kNoValue ? "" : to_string(*graph.value(y).shape), kernel_of(graph, step),
-                      macs_of(graph, step.node), quantile(times[s], 0.5)});
+    const StepTime& step = subject.steps[s];
+    const bool has_output = !step.outputs.empty() && step.outputs[0] != kNoValue;
+    layers.push_back({step.node->name, step.node->op_type, has_output ? to_string(step.shape) : "",
+                      kernel_of(step), macs_of(*step.graph, *step.node), quantile(times[s], 0.5)});
   }
   return layers;
 }
@@ -223,13 +235,15 @@ ModelTime summary(const Subject& subject, const Subject& first, const std::vecto
   result.batch = subject.shapes.empty() || subject.shapes[0].empty() ? 1 : subject.shapes[0][0];
   result.load_ms = subject.load_ms;
   result.first_ms = subject.first_ms;
-  result.memory_bytes = subject.program->arena_bytes();
   result.model_bytes = subject.model_bytes;
   uint64_t integer_macs = 0;
-  for (const Step& step : subject.program->steps()) {
-    const uint64_t macs = macs_of(subject.program->graph(), step.node);
+  std::set<const Program*> programs;
+  for (const StepTime& step : subject.steps) {
+    const uint64_t macs = macs_of(*step.graph, *step.node);
     result.macs += macs;
-    if (kernel_of(subject.program->graph(), step) == "int8") integer_macs += macs;
+    if (kernel_of(step) == "int8") integer_macs += macs;
+    if (step.program != nullptr && programs.insert(step.program).second)
+      result.memory_bytes += step.program->arena_bytes();
   }
   result.is_int8 = integer_macs * 2 > result.macs;
   return result;
@@ -244,7 +258,7 @@ BenchResult measure(const BenchPlan& plan, Console& console) {
     subjects.emplace_back(file, plan, taken);
     const Subject& subject = subjects.back();
     taken += subject.needed;
-    console.explain(file + ": " + std::to_string(subject.program->steps().size()) + " steps, input " +
+    console.explain(file + ": " + std::to_string(subject.steps.size()) + " steps, input " +
                     (subject.shapes.empty() ? "none" : to_string(subject.shapes[0])) + ", ready after " +
                     format_fixed(subject.load_ms, 1) + " ms, first inference " +
                     format_figure(subject.first_ms, 3) + " ms");

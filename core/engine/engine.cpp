@@ -76,11 +76,18 @@ std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shape
 
 std::shared_ptr<const Program> Engine::program(const std::vector<Shape>& shapes) {
   const std::shared_ptr<Entry> entry = entry_for(shapes);
-  if (!entry->program)
-    throw Error(
-        ErrorKind::kUnsupported,
-        "the model's shapes depend on data, so that no single program runs it; export it with fixed shapes");
   return {entry, entry->program.get()};
+}
+
+std::vector<StepTime> step_times(const Program& program, std::span<const double> milliseconds) {
+  std::vector<StepTime> times;
+  for (size_t s = 0; s < program.steps().size(); ++s) {
+    const Step& step = program.steps()[s];
+    const ValueId y = step.outputs.empty() ? kNoValue : step.outputs[0];
+    times.push_back({nullptr, &program, &program.graph(), &step.node, step.inputs, step.outputs,
+                     y == kNoValue ? Shape() : *program.graph().value(y).shape, milliseconds[s]});
+  }
+  return times;
 }
 
 /// Returns in_segments(segments) or body(program, inputs, workspace), for a workspace that nobody else uses.
@@ -109,11 +116,18 @@ auto Engine::in_workspace(const std::vector<Tensor>& inputs, InSegments in_segme
   return result;
 }
 
-std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
-  return in_workspace(
-      inputs, [&](Segments& segments) { return segments.run(inputs, observer); },
+std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer,
+                                std::vector<StepTime>* times) {
+  const size_t before = times == nullptr ? 0 : times->size();
+  std::vector<Tensor> results = in_workspace(
+      inputs, [&](Segments& segments) { return segments.run(inputs, observer, times); },
       [&](const Program& program, std::span<const TensorView> views, Workspace& workspace) {
-        program.run(views, workspace, observer);
+        if (times == nullptr) {
+          program.run(views, workspace, observer);
+        } else {
+          const std::vector<StepTime> steps = step_times(program, program.run_timed(views, workspace));
+          times->insert(times->end(), steps.begin(), steps.end());
+        }
         std::vector<Tensor> outputs;
         for (size_t i = 0; i < graph_.outputs.size(); ++i) {
           const TensorView view = workspace.output(i);
@@ -123,6 +137,13 @@ std::vector<Tensor> Engine::run(const std::vector<Tensor>& inputs, ExecutionObse
         }
         return outputs;
       });
+  if (times == nullptr) return results;
+  std::vector<Shape> shapes;
+  for (const Tensor& input : inputs) shapes.push_back(input.shape());
+  const std::shared_ptr<const void> owner = entry_for(shapes);
+  for (size_t s = before; s < times->size(); ++s)
+    if (!(*times)[s].owner) (*times)[s].owner = owner;
+  return results;
 }
 
 uint64_t Engine::hash(const std::vector<Tensor>& inputs) {

@@ -10,6 +10,21 @@
 
 namespace quantize {
 
+/// A step of a run, and the time that it took.
+struct StepTime {
+  std::shared_ptr<const void> owner;  // keeps alive what the others refer to
+  const Program*
+      program;         // nullptr for a node that runs between two programs, with its bodies if it has some
+  const Graph* graph;  // of the node and the values
+  const Node* node;
+  std::span<const ValueId> inputs, outputs;
+  Shape shape;  // of the first output
+  double milliseconds;
+};
+
+/// The steps of a program and their times, as Program::run_timed returns them; without an owner.
+std::vector<StepTime> step_times(const Program& program, std::span<const double> milliseconds);
+
 /// A graph that runs, with a Program for each set of input shapes that it met.
 class Engine {
  public:
@@ -19,14 +34,16 @@ class Engine {
   ~Engine();
 
   /// Runs the model once on the calling thread. Thread-safe. inputs[i] belongs to graph().inputs[i].
+  /// `times`: takes every step behind those that it has; there is no observer then.
   /// Errors: Error(kInvalidArgument) for a wrong type or shape; those of compile and specialize.
-  std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer = nullptr);
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer = nullptr,
+                          std::vector<StepTime>* times = nullptr);
 
   /// Runs the model once for the hash of all it computes, results and all between: see Program::run_hashed.
   uint64_t hash(const std::vector<Tensor>& inputs);
 
-  /// The program for inputs of these shapes, compiled if it was not yet. Errors: those of compile and
-  /// specialize; Error(kUnsupported) for a model whose shapes depend on data.
+  /// The program for inputs of these shapes, compiled if it was not yet; nullptr for a model that several run, one after
+  /// the other, as its shapes depend on data or nodes have bodies. Errors: those of compile and specialize.
   std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
 
   /// The model as the engine runs it. Constants of a model whose input shapes are fixed are gone once its

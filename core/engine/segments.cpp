@@ -2,6 +2,7 @@
 #include "core/engine/segments.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "core/error.h"
 #include "core/passes/passes.h"
@@ -133,13 +134,14 @@ Segments::Segments(Graph graph, const CompileOptions& options) : graph_(std::mov
 }
 
 /// The results of the first part and of the nodes behind it, as far as the rest takes them.
-std::vector<Tensor> Segments::inputs_of_rest(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
+std::vector<Tensor> Segments::inputs_of_rest(const std::vector<Tensor>& inputs, ExecutionObserver* observer,
+                                             std::vector<StepTime>* times) {
   std::vector<Tensor> values(graph_.values.size());
   for (size_t i = 0; i < inputs.size(); ++i) values[static_cast<size_t>(graph_.inputs[i])] = inputs[i];
   for (size_t v = 0; v < values.size(); ++v)
     if (graph_.values[v].is_constant()) values[v] = graph_.values[v].initializer;
   if (first_) {
-    const std::vector<Tensor> results = first_->run(inputs, observer);
+    const std::vector<Tensor> results = first_->run(inputs, observer, times);
     for (size_t i = 0; i < results.size(); ++i)
       values[static_cast<size_t>(first_->graph().outputs[i])] = results[i];
   }
@@ -148,11 +150,12 @@ std::vector<Tensor> Segments::inputs_of_rest(const std::vector<Tensor>& inputs, 
     std::vector<Tensor> operands;
     for (const ValueId id : node.inputs)
       operands.push_back(id == kNoValue ? Tensor() : values[static_cast<size_t>(id)]);
-    const auto with_bodies = bodies_.find(n);
-    const std::vector<Tensor> results = with_bodies == bodies_.end()
-                                            ? evaluate_node(graph_, node, operands)
-                                            : with_context([&] { return describe(graph_, node); },
-                                                           [&] { return with_bodies->second.run(operands); });
+    const auto start = std::chrono::steady_clock::now();
+    const std::vector<Tensor> results = run_cut(n, operands);
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    if (times != nullptr)
+      times->push_back(
+          {nullptr, nullptr, &graph_, &node, node.inputs, node.outputs, results[0].shape(), taken.count()});
     for (size_t i = 0; i < results.size(); ++i)
       if (node.outputs[i] != kNoValue) values[static_cast<size_t>(node.outputs[i])] = results[i];
   }
@@ -161,14 +164,23 @@ std::vector<Tensor> Segments::inputs_of_rest(const std::vector<Tensor>& inputs, 
   return taken;
 }
 
-std::vector<Tensor> Segments::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer) {
-  return rest_->run(inputs_of_rest(inputs, observer), observer);
+/// The results of a node of the second part.
+std::vector<Tensor> Segments::run_cut(NodeId n, const std::vector<Tensor>& operands) {
+  const Node& node = graph_.nodes[static_cast<size_t>(n)];
+  const auto bodies = bodies_.find(n);
+  if (bodies == bodies_.end()) return evaluate_node(graph_, node, operands);
+  return with_context([&] { return describe(graph_, node); }, [&] { return bodies->second.run(operands); });
+}
+
+std::vector<Tensor> Segments::run(const std::vector<Tensor>& inputs, ExecutionObserver* observer,
+                                  std::vector<StepTime>* times) {
+  return rest_->run(inputs_of_rest(inputs, observer, times), observer, times);
 }
 
 uint64_t Segments::hash(const std::vector<Tensor>& inputs) {
   constexpr uint64_t kPrime = 0x100000001b3;
   const uint64_t first = first_ ? first_->hash(inputs) : 0;
-  return (first * kPrime) ^ rest_->hash(inputs_of_rest(inputs, nullptr));
+  return (first * kPrime) ^ rest_->hash(inputs_of_rest(inputs, nullptr, nullptr));
 }
 
 }  // namespace quantize

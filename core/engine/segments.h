@@ -19,13 +19,16 @@ class Segments {
 
   /// As Engine::run. Errors: also Error(kUnsupported) for a result above the limits of fold_constants, or whose
   /// shape does not follow from its inputs.
-  std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer);
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs, ExecutionObserver* observer,
+                          std::vector<StepTime>* times);
 
   /// As Engine::hash.
   uint64_t hash(const std::vector<Tensor>& inputs);
 
  private:
-  std::vector<Tensor> inputs_of_rest(const std::vector<Tensor>& inputs, ExecutionObserver* observer);
+  std::vector<Tensor> inputs_of_rest(const std::vector<Tensor>& inputs, ExecutionObserver* observer,
+                                     std::vector<StepTime>* times);
+  std::vector<Tensor> run_cut(NodeId n, const std::vector<Tensor>& operands);
 
   Graph graph_;                           // without the constants that only the other two read
   std::vector<NodeId> cut_;               // the nodes of the second part

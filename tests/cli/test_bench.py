@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What bench reports. Never how long anything took: other processes decide that."""
+from onnx_bytes import INT64, model, node, value
 from program import DATA, MODEL, Case, main
 
 MOBILENET = DATA / "mobilenet_fashion.onnx"
@@ -55,6 +56,19 @@ class Bench(Case):
             if isa in self.run_program("bench", "--help-all").stdout:
                 report = self.run_json("bench", MOBILENET, "--isa", isa, "--rounds", "1", "--threads", "3")
                 self.assertEqual((report["isa"], report["threads"]), (isa, 3))
+
+    def test_a_model_whose_shapes_depend_on_data(self):
+        """Every part of it is timed: the nodes before the one that decides the shape, that node, and those behind."""
+        self.write("open.onnx", model(
+            [node("Relu", ["x"], ["shown"], "relu1"), node("NonZero", ["shown"], ["places"], "places1"),
+             node("Transpose", ["places"], ["rows"], "rows1", perm=[1, 0]), node("GatherND", ["shown", "rows"], ["y"], "y1")],
+            [value("x", [3, 40])], [value("y", ["found"]), value("places", [2, "found"], INT64)]))
+        first, second = self.run_json("bench", "open.onnx", MODEL, "--layers", *FAST)["models"]
+        self.assertEqual([layer["name"] for layer in first["layers"]], ["relu1", "places1", "rows1", "y1"])
+        self.assertEqual(first["layers"][0]["shape"], "3x40")
+        self.assertRegex(first["layers"][1]["shape"], r"^2x\d+$")
+        self.assertGreater(first["median_ms"], 0)
+        self.assertGreater(second["macs"], first["macs"])
 
     def test_a_table_for_people(self):
         text = self.run_program("bench", MODEL, MOBILENET, "--layers", *FAST).stdout
