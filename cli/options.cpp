@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/integer/model_facts.h"
 #include "core/parallel.h"
+#include "core/passes/narrow_doubles.h"
 #include "onnx_io/onnx_io.h"
 
 namespace quantize {
@@ -131,12 +132,35 @@ void warn_of_widening(const std::string& path, const Graph& model, Diagnostics& 
                      ", inputs and outputs too where it has such; all are read, computed and written as f32");
 }
 
+bool has_doubles(const Graph& model) {
+  const auto is_double = [](DataType dtype) { return dtype == DataType::kF64; };
+  return std::any_of(model.values.begin(), model.values.end(), [&](const Value& value) {
+    return is_double(value.dtype) || is_double(value.initializer.dtype());
+  });
+}
+
+/// An error of the model is left to those who open it.
+void warn_of_narrowing(const std::string& path, const Graph& model, Diagnostics& diagnostics) {
+  if (!has_doubles(model)) return;
+  std::vector<std::string> names;
+  try {
+    Graph copy = model;
+    names = narrow_doubles(copy);
+  } catch (const Error&) {
+    return;
+  }
+  if (!names.empty())
+    diagnostics.warn("'" + path + "' computes with f64, but " + format_plural(names.size(), "node") +
+                     ", as '" + names.front() + "', in f32, as the operator does here");
+}
+
 Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine,
                  Diagnostics& diagnostics) {
   const uint64_t allowed = max_memory(engine.max_memory);
   if (fs::is_regular_file(path)) check_needed(fs::file_size(path), allowed);
   Graph graph = load_model(path, shapes);
   warn_of_widening(path, graph, diagnostics);
+  warn_of_narrowing(path, graph, diagnostics);
   return graph;
 }
 

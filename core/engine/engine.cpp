@@ -6,6 +6,7 @@
 #include "core/engine/segments.h"
 #include "core/error.h"
 #include "core/integer/lowering.h"
+#include "core/passes/narrow_doubles.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -16,7 +17,7 @@ constexpr size_t kMaxPrograms = 8;  // least recently used ones go
 /// The islands of the graph as integer operators. Shapes that a file leaves out are inferred before, as
 /// a residual is known by its shape.
 Graph lowered(Graph graph, const std::vector<bool>& keep) {
-  infer_shapes(graph);
+  narrow_doubles(graph);
   return lower_to_qoperator(std::move(graph), keep);
 }
 }  // namespace

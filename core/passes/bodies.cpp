@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/ops/control_flow.h"
+#include "core/passes/narrow_doubles.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -20,7 +21,7 @@ void set_type(const Graph& graph, ValueId source, Value& input) {
 void infer_states(Graph& body, size_t states, size_t first_input, size_t first_result) {
   bool changes = true;
   while (changes) {  // each time an extent more is unknown, or a rank
-    infer_shapes(body);
+    narrow_doubles(body);
     changes = false;
     for (size_t i = 0; i < states && first_result + i < body.outputs.size(); ++i) {
       Value& input = body.value(body.inputs[first_input + i]);
@@ -37,7 +38,7 @@ void infer_states(Graph& body, size_t states, size_t first_input, size_t first_r
 void infer_branch(Graph& branch) {
   Graph inferred = branch;
   try {
-    infer_shapes(inferred);
+    narrow_doubles(inferred);
   } catch (const Error&) {
     return;
   }

@@ -4,6 +4,7 @@
 
 #include "core/ops/op_registry.h"
 #include "core/passes/passes.h"
+#include "core/passes/shape_inference.h"
 
 namespace quantize {
 
@@ -46,8 +47,6 @@ void InferContext::set_output(size_t i, DataType dtype, std::optional<Shape> sha
 namespace {
 
 constexpr int64_t kMaxKnownElements = 64;
-
-using KnownValues = std::vector<std::optional<Shape>>;  // per value: its integer elements
 
 bool is_small_integer(DataType dtype, const std::optional<Shape>& shape) {
   return (dtype == DataType::kS64 || dtype == DataType::kS32) && shape && is_static(*shape) &&
@@ -121,34 +120,38 @@ void keep_names_of_unknown_extents(Value& value) {
     if ((*value.shape)[i] != kUnknownDim) value.dim_names[i].clear();
 }
 
-void infer_node(Graph& graph, Node& node, KnownValues& known) {
-  const OpDef& def = find_op(graph, node);
+}  // namespace
+
+ShapeInference::ShapeInference(Graph& graph) : graph_(graph), known_(graph.values.size()) {
+  for (size_t i = 0; i < graph.values.size(); ++i) {
+    const Tensor& tensor = graph.values[i].initializer;
+    if (is_small_integer(tensor.dtype(), tensor.shape())) known_[i] = tensor.to_vector<int64_t>();
+  }
+}
+
+void ShapeInference::infer(Node& node) {
+  const OpDef& def = find_op(graph_, node);
   check_arity(def, node);
-  if (node.has_bodies()) infer_bodies(graph, node);
-  InferContext context(graph, node, known);
+  if (node.has_bodies()) infer_bodies(graph_, node);
+  known_.resize(graph_.values.size());
+  InferContext context(graph_, node, known_);
   def.infer(context);
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
-    Value& value = graph.value(node.outputs[i]);
+    Value& value = graph_.value(node.outputs[i]);
     value.dtype = context.outputs()[i].dtype;
     value.shape = context.outputs()[i].shape;
     keep_names_of_unknown_extents(value);
   }
   if (node.outputs.size() != 1) return;
-  known[static_cast<size_t>(node.outputs[0])] =
+  known_[static_cast<size_t>(node.outputs[0])] =
       context.elements() ? context.elements() : evaluate_elements(def, context);
 }
 
-}  // namespace
-
 void infer_shapes(Graph& graph) {
-  KnownValues known(graph.values.size());
-  for (size_t i = 0; i < graph.values.size(); ++i) {
-    const Tensor& tensor = graph.values[i].initializer;
-    if (is_small_integer(tensor.dtype(), tensor.shape())) known[i] = tensor.to_vector<int64_t>();
-  }
+  ShapeInference inference(graph);
   for (Node& node : graph.nodes)
-    with_context([&] { return describe(graph, node); }, [&] { infer_node(graph, node, known); });
+    with_context([&] { return describe(graph, node); }, [&] { inference.infer(node); });
 }
 
 }  // namespace quantize

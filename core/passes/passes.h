@@ -27,7 +27,8 @@ enum class ConstantCodes { kFold, kKeep };
 /// left alone. Requires: infer_shapes ran. Every known operator is deterministic, so that none is excepted.
 void fold_constants(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 
-/// infer_shapes, fold_constants and inline_branches, again and again until nothing changes.
+/// narrow_doubles (core/passes/narrow_doubles.h), fold_constants and inline_branches, again and again until nothing
+/// changes.
 void infer_and_fold(Graph& graph, ConstantCodes codes = ConstantCodes::kFold);
 
 /// Rewrites every node whose form or meaning changed up to `opset`, so that the model means the same in it. A

@@ -1,6 +1,7 @@
 // Which passes run in which order, and what holds after each.
 #include <functional>
 
+#include "core/passes/narrow_doubles.h"
 #include "core/passes/passes.h"
 
 namespace quantize {
@@ -10,7 +11,7 @@ void infer_and_fold(Graph& graph, ConstantCodes codes) {
   for (bool changed = true; changed;) {
     changed = inline_branches(graph);  // first: a branch that never runs may have operators of any kind
     const size_t before = graph.nodes.size();
-    infer_shapes(graph);
+    narrow_doubles(graph);
     fold_constants(graph, codes);
     changed = changed || before != graph.nodes.size();
   }
