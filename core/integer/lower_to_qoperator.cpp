@@ -226,13 +226,15 @@ class QOperatorLowering {
   }
 
   /// Every output pixel of a ConvTranspose belongs to one of stride x stride phases, and each phase is a
-  /// convolution of the input. All of them are one convolution whose channels DepthToSpace spreads.
+  /// convolution of the input. All of them are one convolution whose channels DepthToSpace spreads; a Slice cuts off what
+  /// is beyond the output.
   void lower_conv_transpose(const Node& conv, NodeId place) {
     const auto x = islands_.operand(conv.inputs[0]);
     const auto w = islands_.weights(conv.inputs[1], 1);
     if (!x || !w) return;
-    const auto phases = phases_of(conv, graph_.constant(w->codes)->shape());
-    if (!phases) return;
+    const auto phases =
+        phases_of(conv, graph_.value(conv.inputs[0]).shape, graph_.constant(w->codes)->shape());
+    if (!phases || (phases->groups != 1 && !w->params.per_tensor())) return;
     const auto b = bias(conv.input(2), *x, *w, phases->channels);
     const auto y = b && sums_fit(conv, *w, *b) ? islands_.result(conv.outputs[0]) : std::nullopt;
     if (!y) return;
@@ -260,7 +262,20 @@ class QOperatorLowering {
     spread.name += "/DepthToSpace";
     spread.attributes = phases->spread_attributes();
     spread.inputs = {codes};
-    replace(place, std::move(spread), *y);
+    const auto ends = phases->ends();
+    if (!ends) return replace(place, std::move(spread), *y);
+    const ValueId whole = graph_.add_value(graph_.value(y->y.codes).name + "_whole",
+                                           graph_.value(y->y.zero_point).dtype, std::nullopt);
+    spread.outputs = {whole};
+    replacements_[static_cast<size_t>(place)].push_back(std::move(spread));
+    Node crop = make_node(conv, "Slice", "");
+    crop.name += "/Slice";
+    crop.attributes.clear();
+    const auto integers = [&](const char* suffix, std::vector<int64_t> numbers) {
+      return add(suffix, Tensor::of<int64_t>({2}, numbers));
+    };
+    crop.inputs = {whole, integers("_starts", {0, 0}), integers("_ends", *ends), integers("_axes", {2, 3})};
+    replace(place, std::move(crop), *y);
   }
 
   /// B is one matrix of weights, or computed like A.

@@ -59,6 +59,20 @@ Graph transposed() {
   return n.end(up);
 }
 
+Graph transposed_in_groups() {
+  Net n;
+  const ValueId up = n.node("ConvTranspose", {n.image(), n.random("w", {8, 4, 4, 4}), n.random("b", {8})},
+                            {{"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}, {"group", int64_t{2}}});
+  return n.end(up);
+}
+
+Graph transposed_and_cropped() {
+  Net n;
+  const ValueId up = n.node("ConvTranspose", {n.image(), n.random("w", {8, 8, 3, 3}), n.random("b", {8})},
+                            {{"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
+  return n.end(up);
+}
+
 Graph function_of_a_convolution() {
   Net n;
   return n.end(n.silu(n.image()));
@@ -225,6 +239,8 @@ constexpr SuiteGraph kGraphs[] = {
     {"split_and_joined", split_and_joined},
     {"strides_and_groups", strides_and_groups},
     {"transposed", transposed},
+    {"transposed_and_cropped", transposed_and_cropped},
+    {"transposed_in_groups", transposed_in_groups},
     {"two_outputs", two_outputs},
 };
 

@@ -12,7 +12,7 @@ namespace {
 /// True for a ConvTranspose that the lowering makes a convolution of.
 bool has_phases(const Graph& graph, const Node& node) {
   const auto& shape = graph.value(node.inputs[1]).shape;
-  return shape && is_static(*shape) && phases_of(node, *shape).has_value();
+  return shape && is_static(*shape) && phases_of(node, graph.value(node.inputs[0]).shape, *shape).has_value();
 }
 
 bool has_codes(const Graph& graph, const Node& resize) {

@@ -376,18 +376,30 @@ TEST_CASE("Integer engine: scales per channel between convolutions and depthwise
 
 TEST_CASE("Integer engine: transposed convolutions are convolutions of phases") {
   struct Case {
-    int64_t kernel, stride, pad, output_padding;
+    int64_t kernel, stride, pad, output_padding, group = 1;
+    std::vector<int64_t> output_shape = {};
   };
   for (const Case& c : {Case{2, 2, 0, 0}, Case{4, 2, 1, 0}, Case{3, 2, 1, 1}, Case{3, 3, 0, 0},
-                        Case{3, 1, 1, 0}, Case{5, 3, 1, 0}}) {
-    INFO("kernel " << c.kernel << ", stride " << c.stride);
+                        Case{3, 1, 1, 0}, Case{5, 3, 1, 0},
+                        // More or less than stride times the input.
+                        Case{3, 2, 0, 0}, Case{3, 2, 1, 0}, Case{4, 2, 0, 0}, Case{4, 2, 2, 0},
+                        Case{3, 1, 0, 0}, Case{3, 2, 0, 0, 1, {12, 14}}, Case{4, 2, 0, 0, 1, {11, 15}},
+                        // Groups, with one and with several channels.
+                        Case{2, 2, 0, 0, 2}, Case{4, 2, 1, 0, 6}, Case{3, 2, 1, 0, 3}, Case{4, 2, 0, 0, 6}}) {
+    INFO("kernel " << c.kernel << ", stride " << c.stride << ", pad " << c.pad << ", group " << c.group);
     GraphBuilder b;
-    const ValueId x = b.input("x", {2, 5, 6, 7});
+    const ValueId x = b.input("x", {2, 6, 6, 7});
+    std::map<std::string, Attribute> attributes{
+        {"strides", std::vector<int64_t>{c.stride, c.stride}},
+        {"group", c.group},
+        {"output_padding", std::vector<int64_t>(2, c.output_padding)}};
+    if (c.output_shape.empty())
+      attributes["pads"] = std::vector<int64_t>(4, c.pad);
+    else
+      attributes["output_shape"] = c.output_shape;
     const ValueId y =
-        b.node("ConvTranspose", {x, b.random("w", {5, 18, c.kernel, c.kernel}), b.random("bias", {18})},
-               {{"strides", std::vector<int64_t>{c.stride, c.stride}},
-                {"pads", std::vector<int64_t>(4, c.pad)},
-                {"output_padding", std::vector<int64_t>(2, c.output_padding)}});
+        b.node("ConvTranspose",
+               {x, b.random("w", {6, 18 / c.group, c.kernel, c.kernel}), b.random("bias", {18})}, attributes);
     const Graph source = b.build({b.node("Relu", {y})});
     const std::vector<Tensor> inputs = test::random_inputs(source);
     const Graph qdq = test::quantized_graph(source);
@@ -408,14 +420,14 @@ TEST_CASE("Integer engine: transposed convolutions are convolutions of phases") 
   }
 }
 
-TEST_CASE("Integer engine: transposed convolutions without whole phases stay float") {
+TEST_CASE("Integer engine: transposed convolutions of two strides, or with dilation, stay float") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 4, 6, 6});
-  const ValueId cropped =
-      b.node("ConvTranspose", {x, b.random("w", {4, 8, 3, 3})}, {{"strides", std::vector<int64_t>{2, 2}}});
-  const ValueId grouped = b.node("ConvTranspose", {x, b.random("v", {4, 2, 2, 2})},
-                                 {{"strides", std::vector<int64_t>{2, 2}}, {"group", int64_t{2}}});
-  CHECK(steps_of(test::quantized_graph(b.build({cropped, grouped})), "ConvTranspose") == 2);
+  const ValueId uneven =
+      b.node("ConvTranspose", {x, b.random("w", {4, 8, 3, 3})}, {{"strides", std::vector<int64_t>{2, 1}}});
+  const ValueId dilated =
+      b.node("ConvTranspose", {x, b.random("v", {4, 2, 2, 2})}, {{"dilations", std::vector<int64_t>{2, 2}}});
+  CHECK(steps_of(test::quantized_graph(b.build({uneven, dilated})), "ConvTranspose") == 2);
 }
 
 TEST_CASE("Integer engine: products of matrices, in rows and in batches") {
