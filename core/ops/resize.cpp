@@ -189,9 +189,22 @@ struct AxisView {
   int64_t outer, in, inner;
 };
 
+/// resample() of the innermost axis.
+void resample_rows(const float* x, const AxisView& view, const Taps& taps, float extrapolation, float* y) {
+  const size_t out = taps.begin.size() - 1;
+  for (int64_t o = 0; o < view.outer; ++o, x += view.in)
+    for (size_t j = 0; j < out; ++j) {
+      const size_t first = taps.begin[j], last = taps.begin[j + 1];
+      float sum = first == last ? extrapolation : 0.0f;
+      for (size_t t = first; t < last; ++t) sum += taps.weight[t] * x[taps.index[t]];
+      *y++ = sum;
+    }
+}
+
 /// y[outer, j, inner] = sum of the taps of j over x[outer, ., inner].
 void resample(const float* x, const AxisView& view, const Taps& taps, float extrapolation, float* y) {
   const auto& [outer, in, inner] = view;
+  if (inner == 1) return resample_rows(x, view, taps, extrapolation, y);
   for (int64_t o = 0; o < outer; ++o, x += in * inner)
     for (size_t j = 0; j + 1 < taps.begin.size(); ++j, y += inner) {
       std::fill_n(y, inner, taps.begin[j] == taps.begin[j + 1] ? extrapolation : 0.0f);
@@ -222,18 +235,26 @@ std::vector<float> reals_of(const TensorView& x) {
 void resize_by_taps(const EvaluateContext& context, const ResizeOptions& options,
                     const std::vector<ResizeAxis>& axes) {
   const TensorView& x = context.inputs[0];
+  const MutableTensorView& y = context.outputs[0];
+  std::vector<std::pair<size_t, Taps>> moved;  // axes that change, and how
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (Taps taps = resize_taps(options, axes[i]); !is_identity(taps, axes[i]))
+      moved.emplace_back(i, std::move(taps));
   Shape shape(x.shape.begin(), x.shape.end());
-  std::vector<float> current = reals_of(x);
-  for (size_t i = 0; i < axes.size(); ++i) {
-    const Taps taps = resize_taps(options, axes[i]);
-    if (is_identity(taps, axes[i])) continue;
+  const bool is_real = x.dtype == DataType::kF32;  // then the last axis is resampled to its place
+  std::vector<float> current;
+  if (!is_real || moved.empty()) current = reals_of(x);
+  const float* from = current.empty() ? x.as<float>() : current.data();
+  for (const auto& [i, taps] : moved) {
     const AxisView view{extent_product(shape, 0, i), axes[i].in, extent_product(shape, i + 1, shape.size())};
     shape[i] = axes[i].out;
+    if (is_real && i == moved.back().first)
+      return resample(from, view, taps, options.extrapolation, y.as<float>());
     std::vector<float> next(static_cast<size_t>(element_count(shape)));
-    resample(current.data(), view, taps, options.extrapolation, next.data());
+    resample(from, view, taps, options.extrapolation, next.data());
     current = std::move(next);
+    from = current.data();
   }
-  const MutableTensorView& y = context.outputs[0];
   if (y.dtype == DataType::kU8)
     context.kernels.quantize_f32_u8(current.data(), current.size(), 1, 0, y.as<uint8_t>());
   else if (y.dtype == DataType::kS8)
