@@ -9,6 +9,7 @@
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
 #include "core/ops/support/require.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -90,7 +91,43 @@ struct Rows {
   int64_t length, width, stride;
 
   const float* at(int64_t batch, int64_t step) const { return data + (batch * length + step) * stride; }
+  /// Some columns of one sample.
+  MatrixF32 matrix(int64_t batch, int64_t first, int64_t columns) const {
+    return {.data = at(batch, 0) + first,
+            .rows = static_cast<size_t>(length),
+            .columns = static_cast<size_t>(columns),
+            .row_stride = static_cast<size_t>(stride)};
+  }
 };
+
+/// c = a * b + column_bias, all but a row-major.
+struct Product {
+  MatrixF32 a;
+  const float* b = nullptr;
+  size_t b_stride = 0, columns = 0;
+  const float* column_bias = nullptr;  // or null
+  float* c = nullptr;
+  size_t c_stride = 0;
+};
+
+void multiply(const KernelTable& kernels, const Product& p) {
+  std::vector<float> packed(packed_gemm_a_bytes(kernels, p.a.rows, p.a.columns) / sizeof(float));
+  pack_gemm_a_f32(kernels, p.a, packed.data());
+  std::vector<size_t> rows(p.a.columns);
+  for (size_t k = 0; k < rows.size(); ++k) rows[k] = k * p.b_stride;
+  kernels.gemm_f32({.m = p.a.rows,
+                    .n = p.columns,
+                    .k = p.a.columns,
+                    .a = packed.data(),
+                    .b = p.b,
+                    .b_rows = rows.data(),
+                    .segment = p.columns,
+                    .c = p.c,
+                    .ldc = p.c_stride,
+                    .column_bias = p.column_bias,
+                    .low = -HUGE_VALF,
+                    .high = HUGE_VALF});
+}
 
 class Heads {
  public:
@@ -104,39 +141,47 @@ class Heads {
         causal_(context.node.int_attribute("unidirectional", 0) != 0),
         scale_(context.node.float_attribute("scale", 0)) {
     if (scale_ == 0) scale_ = 1 / std::sqrt(static_cast<float>(q.width / heads_));
-    scores_.resize(static_cast<size_t>(k.length));
+    scores_.resize(static_cast<size_t>(q.length * k.length));
+    keys_.resize(static_cast<size_t>(k.length * (k.width / heads_)));
     const Shape all{batches, heads_, q.length, k.length};
     require(!bias_ || broadcast(bias_.shape, all) == all, "the bias of attention does not broadcast");
     if (bias_) bias_strides_ = broadcast_strides(bias_.shape, all);
     for (int64_t b = 0; b < batches; ++b)
-      for (int64_t head = 0; head < heads_; ++head)
-        for (int64_t step = 0; step < q.length; ++step) attend(b, head, step);
+      for (int64_t head = 0; head < heads_; ++head) attend(b, head);
   }
 
  private:
-  /// Softmax(q k' * scale + bias) v of one query of one head.
-  void attend(int64_t b, int64_t head, int64_t step) {
-    const int64_t size = q_.width / heads_, out = v_.width / heads_;
-    const int64_t keys = causal_ ? std::min(k_.length, step + 1 + k_.length - q_.length) : k_.length;
-    const float* query = q_.at(b, step) + head * size;
-    float largest = -HUGE_VALF;
-    for (int64_t i = 0; i < keys; ++i) {
-      const float* key = k_.at(b, i) + head * size;
-      float score = 0;
-      for (int64_t c = 0; c < size; ++c) score += query[c] * key[c];
-      score = score * scale_ + bias_at(b, head, step, i);
-      scores_[static_cast<size_t>(i)] = score;
-      largest = std::max(largest, score);
-    }
-    float sum = 0;
+  /// Softmax(q k' * scale + bias) v of one head.
+  void attend(int64_t b, int64_t head) {
+    const int64_t size = q_.width / heads_, out = v_.width / heads_, keys = k_.length;
     for (int64_t i = 0; i < keys; ++i)
-      sum += scores_[static_cast<size_t>(i)] = std::exp(scores_[static_cast<size_t>(i)] - largest);
-    float* y = context_.outputs[0].as<float>() + (b * q_.length + step) * v_.width + head * out;
-    std::fill_n(y, out, 0.0f);
-    for (int64_t i = 0; i < keys; ++i) {
-      const float* value = v_.at(b, i) + head * out;
-      for (int64_t c = 0; c < out; ++c) y[c] += scores_[static_cast<size_t>(i)] / sum * value[c];
-    }
+      for (int64_t c = 0; c < size; ++c)
+        keys_[static_cast<size_t>(c * keys + i)] = k_.at(b, i)[head * size + c];
+    multiply(context_.kernels, {.a = q_.matrix(b, head * size, size),
+                                .b = keys_.data(),
+                                .b_stride = static_cast<size_t>(keys),
+                                .columns = static_cast<size_t>(keys),
+                                .c = scores_.data(),
+                                .c_stride = static_cast<size_t>(keys)});
+    for (int64_t step = 0; step < q_.length; ++step) weigh(b, head, step);
+    const auto rows = static_cast<size_t>(q_.length), columns = static_cast<size_t>(keys);
+    multiply(context_.kernels,
+             {.a = {.data = scores_.data(), .rows = rows, .columns = columns, .row_stride = columns},
+              .b = v_.at(b, 0) + head * out,
+              .b_stride = static_cast<size_t>(v_.stride),
+              .columns = static_cast<size_t>(out),
+              .c = context_.outputs[0].as<float>() + b * q_.length * v_.width + head * out,
+              .c_stride = static_cast<size_t>(v_.width)});
+  }
+
+  /// Makes weights of the products of one query with all keys; 0 for those that it does not see.
+  void weigh(int64_t b, int64_t head, int64_t step) {
+    const int64_t last = causal_ ? step + 1 + k_.length - q_.length : k_.length;
+    const int64_t keys = std::clamp<int64_t>(last, 0, k_.length);
+    float* const scores = scores_.data() + step * k_.length;
+    for (int64_t i = 0; i < keys; ++i) scores[i] = scores[i] * scale_ + bias_at(b, head, step, i);
+    if (keys > 0) context_.kernels.softmax_f32(scores, scores, static_cast<size_t>(keys));
+    std::fill(scores + keys, scores + k_.length, 0.0f);
   }
 
   float bias_at(int64_t b, int64_t head, int64_t step, int64_t key) const {
@@ -152,20 +197,23 @@ class Heads {
   Shape bias_strides_;
   bool causal_;
   float scale_;
-  std::vector<float> scores_;
+  std::vector<float> scores_, keys_;  // [queries][keys]; of one head, [size][keys]
 };
 
 void evaluate_attention(const EvaluateContext& context) {
   const TensorView &x = context.inputs[kInput], &w = context.inputs[kWeights], bias = context.input(kBias);
   const int64_t rows = x.shape[0] * x.shape[1], inner = w.shape[0], columns = w.shape[1];
-  std::vector<float> y(static_cast<size_t>(rows * columns), 0.0f);
-  for (int64_t i = 0; i < rows; ++i) {
-    float* row = y.data() + i * columns;
-    if (bias) std::copy_n(bias.as<float>(), columns, row);
-    for (int64_t k = 0; k < inner; ++k)
-      for (int64_t j = 0; j < columns; ++j)
-        row[j] += x.as<float>()[i * inner + k] * w.as<float>()[k * columns + j];
-  }
+  std::vector<float> y(static_cast<size_t>(rows * columns));
+  multiply(context.kernels, {.a = {.data = x.as<float>(),
+                                   .rows = static_cast<size_t>(rows),
+                                   .columns = static_cast<size_t>(inner),
+                                   .row_stride = static_cast<size_t>(inner)},
+                             .b = w.as<float>(),
+                             .b_stride = static_cast<size_t>(columns),
+                             .columns = static_cast<size_t>(columns),
+                             .column_bias = bias ? bias.as<float>() : nullptr,
+                             .c = y.data(),
+                             .c_stride = static_cast<size_t>(columns)});
   const auto [q, k, v] = widths_of(context.node, columns);
   const int64_t length = x.shape[1];
   Heads(context, x.shape[0], {y.data(), length, q, columns}, {y.data() + q, length, k, columns},
