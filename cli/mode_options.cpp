@@ -15,6 +15,7 @@ namespace {
 
 constexpr const char* kGroup = "Quantization";
 constexpr int64_t kMostBlock = 65536;
+constexpr DataType kRestTypes[] = {DataType::kF32, DataType::kF16, DataType::kBF16};
 
 /// Only the modes of a scheme.
 void parse_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
@@ -65,6 +66,13 @@ void add_mode_options(CLI::App& app, SchemeFlags& flags) {
       ->type_name("NAME[=REGEX]")
       ->allow_extra_args(false)
       ->group(kGroup);
+  std::vector<std::string> rest;
+  for (const DataType type : kRestTypes) rest.emplace_back(name_of(type));
+  app.add_option("--rest", flags.rest,
+                 "what is not integer is computed in: " + join(rest, ", ") + " (default f32)")
+      ->type_name("TYPE")
+      ->check(one_of(rest))
+      ->group(kGroup);
   app.add_option("--weight-block", flags.scheme.weight_block,
                  "weights that share a scale, for --mode weight-only (default: an output channel)")
       ->type_name("N")
@@ -74,6 +82,8 @@ void add_mode_options(CLI::App& app, SchemeFlags& flags) {
 
 void set_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
   parse_modes(flags, scheme);
+  for (const DataType type : kRestTypes)
+    if (name_of(type) == flags.rest) scheme.rest = type;
   if (takes_ranges(scheme)) return;
   if (const auto options = options_of_ranges(flags); !options.empty())
     throw Error(ErrorKind::kInvalidArgument, join(options, ", ") + (options.size() == 1 ? " has" : " have") +

@@ -6,10 +6,10 @@
 
 namespace quantize {
 
-/// --mode and --weight-block.
+/// --mode, --rest and --weight-block.
 void add_mode_options(CLI::App& app, SchemeFlags& flags);
 
-/// Puts the modes into the scheme. Errors: Error(kInvalidArgument) for a name that is no mode, for two modes of all
+/// Puts the modes and the type of the rest into the scheme. Errors: Error(kInvalidArgument) for a name that is no mode, for two modes of all
 /// nodes, and for an option that no mode of them takes.
 void set_modes(const SchemeFlags& flags, QuantizationScheme& scheme);
 

@@ -129,7 +129,8 @@ void warn_of_widening(const std::string& path, const Graph& model, Diagnostics& 
   for (const DataType type : model.info.widened_from) types.emplace_back(name_of(type));
   if (!types.empty())
     diagnostics.warn("'" + path + "' holds numbers of " + join(types, " and ") +
-                     ", inputs and outputs too where it has such; all are read, computed and written as f32");
+                     ", inputs and outputs too where it has such; all are read and computed as f32, and "
+                     "written so without --rest");
 }
 
 bool has_doubles(const Graph& model) {

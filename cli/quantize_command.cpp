@@ -38,6 +38,8 @@
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/plan_quantization.h"
+#include "core/quantization/rest/narrow_rest.h"
+#include "core/quantization/rest/plan_rest.h"
 #include "onnx_io/onnx_io.h"
 
 namespace quantize {
@@ -283,6 +285,7 @@ uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, con
   Graph model = insert_qdq(chosen.planned);
   if (flags.input_type == "u8") drop_input_quantization(model);
   if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
+  model = narrow_rest(std::move(model), chosen.planned);
   if (cut != nullptr) model = rejoin(std::move(model), *cut);
   describe(model, flags, scheme, chosen.recipe, learned);
   return save(flags, scheme, chosen.planned, model, cut);
@@ -309,7 +312,8 @@ void warn_of_input_type(const QuantizeFlags& flags, const Graph& source, Diagnos
 
 Graph make_ready(const QuantizeFlags& flags, const Graph& source, const QuantizationScheme& scheme,
                  Console& console) {
-  const int64_t opset = std::max(find_target(target_of(flags)).opsets.lowest, opset_of_modes(scheme));
+  const int64_t opset =
+      std::max({find_target(target_of(flags)).opsets.lowest, opset_of_modes(scheme), opset_of_rest(scheme)});
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
                                const Progress progress = console.progress("preparing the model");

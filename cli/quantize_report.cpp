@@ -126,6 +126,18 @@ Json modes_json(const PlanSummary& summary) {
   return json;
 }
 
+// The type of what is not integer, and the float nodes that stay f32 although it is another.
+Json rest_json(const PlannedModel& planned, const PlanSummary& summary, const QuantizationScheme& scheme) {
+  Json json = {
+      {"type", name_of(planned.plan.rest)}, {"nodes", summary.narrow}, {"wide_nodes", Json::array()}};
+  for (size_t n = 0; n < planned.plan.nodes.size(); ++n)
+    if (const std::string& reason = planned.plan.nodes[n].wide_reason; !reason.empty())
+      json["wide_nodes"].push_back({{"name", planned.graph.nodes[n].name},
+                                    {"op_type", source_op_type(scheme, planned.graph.nodes[n])},
+                                    {"reason", reason}});
+  return json;
+}
+
 // The weights of a node as its mode has stored them.
 Json stored_json(const std::vector<StoredWeights>& stored) {
   Json list = Json::array();
@@ -152,6 +164,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"target", facts.chosen.planned.plan.target},
                {"mode", facts.scheme.mode},
                {"modes", modes_json(summary)},
+               {"rest", rest_json(facts.chosen.planned, summary, facts.scheme)},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"samples", facts.samples},
                {"statistics", statistics_json(facts)},
@@ -283,6 +296,8 @@ Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme, co
     Json entry = {{"name", graph.nodes[n].name}, {"op_type", graph.nodes[n].op_type},
                   {"mode", node.mode->name},     {"placement", name_of(node.placement)},
                   {"reason", node.reason},       {"macs", node.macs}};
+    if (plan.rest != DataType::kF32 && node.placement == Placement::kFloat)
+      entry["computed_in"] = name_of(node.narrow ? plan.rest : DataType::kF32);
     if (!node.stored.empty()) entry["stored"] = stored_json(node.stored);
     if (node.weights) {
       entry["weights"] = params_json(node.weights->params);
@@ -314,6 +329,7 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
   if (scheme.weights.dtype != DataType::kS8) json["weight_type"] = name_of(scheme.weights.dtype);
   if (scheme.mode != kStaticMode.name) json["mode"] = scheme.mode;
   for (const ModeRule& rule : scheme.mode_rules) json["modes"].push_back(rule.mode + "=" + rule.nodes);
+  if (scheme.rest != DataType::kF32) json["rest"] = name_of(scheme.rest);
   if (scheme.weight_block != 0) json["weight_block"] = scheme.weight_block;
   if (scheme.method == "percentile") json["percentile"] = scheme.percentile;
   std::vector<std::string> overridden;

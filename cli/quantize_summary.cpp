@@ -41,18 +41,29 @@ std::string accuracy(const ChosenPlan& chosen) {
   return text;
 }
 
-std::string in_int8(const PlanSummary& summary, const CutModel* cut) {
+// "3 Softmax, Resize, 4 other operators": the float ones.
+std::string floats_text(const std::map<std::string, PlanSummary::Count>& by_op_type) {
   constexpr size_t kMost = 6;
   std::vector<std::string> floats;
-  for (const auto& [op_type, count] : summary.by_op_type)
+  for (const auto& [op_type, count] : by_op_type)
     if (count.floating != 0)
       floats.push_back((count.floating == 1 ? "" : std::to_string(count.floating) + " ") + op_type);
   const size_t more = floats.size() - std::min(floats.size(), kMost);
   floats.resize(floats.size() - more);
   if (more != 0) floats.push_back(format_plural(more, "other operator"));
+  return join(floats, ", ");
+}
+
+std::string in_int8(const PlanSummary& summary, const CutModel* cut) {
+  const std::string floats = floats_text(summary.by_op_type);
   return format_fixed(percent_of_macs(summary), 1) + " % of the multiplications" +
          (cut == nullptr ? "" : " in front of operators that are not known") +
-         (floats.empty() ? "" : "; float: " + join(floats, ", "));
+         (floats.empty() ? "" : "; float: " + floats);
+}
+
+std::string rest(const PlannedModel& planned, const PlanSummary& summary) {
+  return format_plural(summary.narrow, "node") + " in " + std::string(name_of(planned.plan.rest)) +
+         (summary.wide.empty() ? "" : "; f32: " + floats_text(summary.wide));
 }
 
 // "weight-only: 54 layers, 3.49M weights in 2.1 MiB".
@@ -181,12 +192,23 @@ std::string node_table(const PlanSummary& summary, const Style& style) {
   return table.text(style);
 }
 
+// Why nodes stay f32 where the rest is of 16 bits.
+std::string wide_table(const PlanSummary& summary, const Style& style) {
+  if (summary.wide.empty()) return "";
+  Table table({{"op_type"}, {"f32", Table::Align::kRight}, {"why f32"}});
+  for (const auto& [op_type, count] : summary.wide)
+    for (const auto& [reason, nodes] : without_names(count.reasons))
+      table.add({op_type, std::to_string(nodes), reason});
+  return "\n" + table.text(style);
+}
+
 std::string explanation(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
   const std::string macs =
       sizes_are_known(facts.chosen.planned.graph) ? format_count(summary.macs) + " " : "";
   return step_table(facts.chosen, console.style()) + left_out_text(facts.chosen) +
-         node_table(summary, console.style()) + "\n  " + macs + "multiply-accumulates; took " +
-         format_fixed(console.seconds(), 1) + " s, " + format_fixed(peak_rss_mib(), 0) + " MiB at most\n";
+         node_table(summary, console.style()) + wide_table(summary, console.style()) + "\n  " + macs +
+         "multiply-accumulates; took " + format_fixed(console.seconds(), 1) + " s, " +
+         format_fixed(peak_rss_mib(), 0) + " MiB at most\n";
 }
 
 }  // namespace
@@ -195,6 +217,7 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
   const Style style = console.style();
   std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style);
   if (asks_for_integers(facts.scheme)) text += line("in int8", in_int8(summary, facts.cut), style);
+  if (facts.scheme.rest != DataType::kF32) text += line("rest", rest(facts.chosen.planned, summary), style);
   if (!summary.by_mode.empty()) text += line("stored", stored(summary), style);
   if (facts.time_ratio)
     text +=

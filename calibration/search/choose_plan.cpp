@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "calibration/search/keep_bound.h"
-#include "core/quantization/insert_qdq.h"
 #include "core/quantization/modes/mode.h"
+#include "core/quantization/rest/narrow_rest.h"
 
 namespace quantize {
 
@@ -106,7 +106,7 @@ class PlanSearch {
   }
 
   Quality judge(const PlannedModel& planned, const SearchStep& step) const {
-    const Graph qdq = insert_qdq(planned);
+    const Graph qdq = judged_graph(planned);
     if (!best_.quality) return validator_->judge(qdq);
     return validator_->judge(qdq, {*best_.quality, needed_gain(step.least_gain)});
   }
@@ -124,11 +124,11 @@ class PlanSearch {
     if (kept_.size() < 2 || pool_.confirming().empty()) return;
     const Validator confirmer(graph_, pool_.confirming(), pool_.set(), options_);
     best_.confirming = confirmer.samples();
-    const Quality start = confirmer.judge(insert_qdq(kept_.front().planned));
+    const Quality start = confirmer.judge(judged_graph(kept_.front().planned));
     const auto holds = [&] {
       const bool usual = std::all_of(kept_.begin() + 1, kept_.end(),
                                      [](const Kept& kept) { return kept.least_gain == kAnyGain; });
-      const std::optional<double> gain = confirmer.judge(insert_qdq(kept_.back().planned)).gain_over(start);
+      const std::optional<double> gain = confirmer.judge(judged_graph(kept_.back().planned)).gain_over(start);
       return gain && *gain > (usual ? -kLikelyGain : 0);
     };
     while (kept_.size() > 1 && !holds()) {
@@ -158,7 +158,7 @@ class PlanSearch {
     if (best_.recipe.weight_rounding == WeightRounding::kFitted)
       best_.left_out = maker_.too_costly_to_fit(best_.recipe, "fitted weights");
     best_.planned = maker_.plan(best_.recipe);
-    if (best_.held_back != 0) best_.quality = validator_->judge(insert_qdq(best_.planned));
+    if (best_.held_back != 0) best_.quality = validator_->judge(judged_graph(best_.planned));
   }
 
   /// Puts layers back into float until the bound holds.

@@ -1,8 +1,7 @@
 #include "calibration/search/keep_bound.h"
+#include "core/quantization/rest/narrow_rest.h"
 
 #include <algorithm>
-
-#include "core/quantization/insert_qdq.h"
 
 namespace quantize {
 
@@ -24,7 +23,7 @@ std::optional<BoundedPlan> keep_bound(const Bound& bound, const Recipe& recipe, 
     const auto holds = [&](const std::set<std::string>& float_nodes) {
       PlannedModel candidate = maker.plan(recipe, float_nodes);
       count_trial();
-      Quality quality = validator.judge(insert_qdq(candidate));
+      Quality quality = validator.judge(judged_graph(candidate));
       const bool kept = bound.holds(quality);
       if (kept) last = BoundedPlan{std::move(candidate), std::move(quality), {}};
       return kept;

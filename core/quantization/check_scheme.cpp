@@ -7,6 +7,7 @@
 #include "core/quantization/check_overrides.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/quantize_weights.h"
+#include "core/quantization/rest/plan_rest.h"
 
 namespace quantize {
 
@@ -23,6 +24,7 @@ void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const Ta
                                              std::to_string(graph.opset()));
   check_weight_type(scheme.weights);
   check_modes(scheme, target);
+  check_rest(scheme, target);
   check_overrides(graph, scheme, target);
 }
 

@@ -66,6 +66,12 @@ PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& sch
     summary.macs += node.macs;
     if (is_integer) summary.integer_macs += node.macs;
     if (!is_integer && node.placement != Placement::kFloat) ++summary.kept_clamps;
+    summary.narrow += node.narrow;
+    if (!node.wide_reason.empty()) {
+      PlanSummary::Count& wide = summary.wide[source_op_type(scheme, graph.nodes[n])];
+      ++wide.floating;
+      ++wide.reasons[node.wide_reason];
+    }
     if (scheme.added_nodes.contains(graph.nodes[n].name)) continue;
     PlanSummary::Count& count = summary.by_op_type[source_op_type(scheme, graph.nodes[n])];
     ++(is_integer ? count.integer : count.floating);

@@ -103,6 +103,8 @@ struct PlannedNode {
   std::optional<PlannedWeights> weights;
   const Mode* mode = nullptr;              // never nullptr in a finished plan
   std::optional<DynamicForm> dynamic;      // of a node that is placed so
+  bool narrow = false;                     // a float node that is computed in QuantizationPlan::rest
+  std::string wide_reason = {};            // why it is not, if the rest is of 16 bits; "" for others
   std::vector<StoredWeights> stored = {};  // by the node's mode; empty: it is written as it is
   /// The next node that is computed together with this integer node, so that the tail's output is quantized
   /// in place of the node's own: a Relu or Clip (absorbed, or kept if the range does not imply it), the last
@@ -117,6 +119,7 @@ struct PlannedNode {
 /// Per value and per node of the graph it was made for, by id.
 struct QuantizationPlan {
   std::string target;
+  DataType rest = DataType::kF32;  // of float nodes, but for those with a wide_reason
   /// The runtime computes in float what feeds a Relu or Clip that stays: ChainPart::kClamp is no fusion of it.
   bool floats_kept_clamps = false;
   std::vector<PlannedValue> values;
@@ -161,6 +164,9 @@ struct PlanSummary {
     uint64_t weights = 0, bytes = 0;  // codes and scales
   };
   std::map<std::string, Stored> by_mode;
+  /// Where the rest is of 16 bits: the nodes that are, and by operator the others, with the reasons.
+  size_t narrow = 0;
+  std::map<std::string, Count> wide;  // `floating` and `reasons` alone
 };
 PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& scheme = {});
 

@@ -17,6 +17,7 @@
 #include "core/quantization/plan_shields.h"
 #include "core/quantization/quantize_weights.h"
 #include "core/quantization/reasons.h"
+#include "core/quantization/rest/plan_rest.h"
 #include "core/quantization/shared_scales.h"
 
 namespace quantize {
@@ -61,6 +62,7 @@ class Planner {
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
     plan_modes({graph_, scheme_, target_}, plan_);
+    plan_rest(graph_, ranges_, scheme_, plan_);
     plan_shields(graph_, index_, target_, plan_);
     return std::move(plan_);
   }

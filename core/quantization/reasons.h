@@ -50,6 +50,14 @@ enum class Cause {
   kNoReader,
   kNoSharedScale,     // value, target
   kFloatBeforeClamp,  // target, clamp, clamp, its reason
+  // Float nodes that stay f32 where the rest is of 16 bits
+  kReadsStored,
+  kNoNarrowForm,
+  kWideOperator,
+  kNotFiniteValue,  // value
+  kTooLarge,        // value, number
+  kTooSmall,        // value, number
+  kAloneInWide,
   // Nodes that are integer, or a part of one
   kIntegerKernel,  // target
   kApplied,        // node

@@ -66,6 +66,7 @@ struct QuantizationScheme {
   std::vector<ModeRule> mode_rules = {};  // of single nodes; later rules win
   /// Weights that share a scale along their inputs, where a mode stores weights; 0: all of an output channel.
   int64_t weight_block = 0;
+  DataType rest = DataType::kF32;                       // of nodes that are not integer: f32, f16 or bf16
   std::vector<std::string> include, exclude;            // ECMAScript regular expressions over node names
   std::vector<std::string> op_types, exclude_op_types;  // of the model's file; empty: all
   /// By node name: the operator that the file has, where preparing it has made another of it.

@@ -119,6 +119,7 @@ struct TargetProfile {
   std::span<const UnaskedFusion> unasked_fusions = {};
   /// Such a node stays float, behind a barrier (insert_qdq).
   std::span<const MislaidForm> mislaid = {};
+  std::span<const DataType> rest_types = {};  // of 16 bits, in which it computes what is not integer
   /// Layers that mode dynamic takes; all others stay float there.
   std::span<const DynamicOperator> dynamic_operators = {};
   std::span<const StoredCodes> stored_codes = kBytes;

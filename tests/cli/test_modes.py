@@ -78,6 +78,26 @@ class Modes(Case):
         types = {n["name"]: n["stored"][0]["type"] for n in self.read_json("plan.json")["nodes"] if "stored" in n}
         self.assertEqual(types, {"conv1": "s8", "conv2": "s8", "fc1": "s4", "fc2": "s8"})
 
+    def test_a_float16_model(self):
+        plain, half = (self.quantize("--mode", "float", *more, "--calib", self.pictures, name=name)
+                       for more, name in (((), "f32.onnx"), (("--rest", "f16"), "f16.onnx")))
+        self.assertLess(half["bytes_after"], plain["bytes_after"] * 0.55)
+        self.assertEqual((half["rest"]["type"], half["rest"]["wide_nodes"]), ("f16", []))
+        self.assertEqual(plain["rest"], {"type": "f32", "nodes": 0, "wide_nodes": []})
+        facts = self.inspect("f16.onnx")
+        self.assertEqual([v["dtype"] for v in (*facts["inputs"].values(), *facts["outputs"].values())], ["f32", "f32"])
+        self.agrees(50, "f16.onnx")
+        mixed = self.quantize("--mode", "dynamic", "--mode", "float=conv", "--rest", "f16", name="mixed.onnx")
+        self.assertEqual((mixed["rest"]["type"], mixed["modes"]["dynamic"]["nodes"]), ("f16", 2))
+        self.agrees(25, "mixed.onnx")
+
+    def test_the_halves_of_a_model_are_written_back(self):
+        self.quantize("--mode", "float", "--rest", "f16", name="f16.onnx")
+        self.run_json("f16.onnx", "--mode", "float", "--rest", "f16", "-o", "again.onnx")
+        self.agrees(50, "again.onnx")
+        sizes = [(self.folder / name).stat().st_size for name in ("f16.onnx", "again.onnx")]
+        self.assertAlmostEqual(sizes[1] / sizes[0], 1, delta=0.05)
+
     def refuses(self, *arguments, says):
         with self.subTest(arguments):
             self.fails(MODEL, "-o", "q.onnx", *arguments, code=USAGE, says=says)
@@ -101,6 +121,8 @@ class Modes(Case):
         self.refuses("--mode", "dynamic", "--symmetric", says="--symmetric has no effect")
         self.refuses("--mode", "weight-only", "--weight-type", "u8", says="--weight-type")
         self.refuses("--mode", "weight-only", "--weights", "per-tensor", says="--weights per-tensor")
+        self.refuses("--mode", "float", "--rest", "f8", says="--rest")
+        self.refuses("--mode", "float", "--rest", "bf16", says="computes the rest in f32, f16, not in bf16")
         self.refuses("--mode", "dynamic", "--min-sqnr", 10, says="give --calib")
 
 

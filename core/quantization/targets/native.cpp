@@ -67,6 +67,9 @@ constexpr Fusion kFusions[] = {
     {.part = ChainPart::kAddition, .behind = is_image_conv, .codes = DataType::kU8},
 };
 
+/// Files have either; the engine widens both.
+constexpr DataType kRest[] = {DataType::kF16, DataType::kBF16};
+
 constexpr ChannelScales kChannelScales = {.writes = is_image_conv, .reads = is_depthwise_image_conv};
 
 }  // namespace
@@ -81,6 +84,7 @@ const TargetProfile kNative{.name = "native",
                             .channel_scales = &kChannelScales,
                             .unasked_fusions = kOnnxRuntimeFusions,
                             .mislaid = kOnnxRuntimeMislaid,
+                            .rest_types = kRest,
                             .dynamic_operators = kOnnxRuntimeDynamic,
                             .stored_codes = kOnnxRuntimeStored,
                             .block_opset = kOnnxRuntimeBlocks};

@@ -66,6 +66,9 @@ inline constexpr DynamicOperator kOnnxRuntimeDynamic[] = {{"Conv", DynamicForm::
                                                           {"LSTM", DynamicForm::kLstm},
                                                           {"MatMul", DynamicForm::kProduct}};
 
+/// It computes f16 by casts of its own where it has no kernel, and bf16 hardly anywhere.
+inline constexpr DataType kOnnxRuntimeRest[] = {DataType::kF16};
+
 /// Constants that its DequantizeLinear reads; blocks from opset 21 on.
 inline constexpr StoredCodes kOnnxRuntimeStored[] = {
     {DataType::kS8, 13}, {DataType::kS4, 21}, {DataType::kS2, 25}};
@@ -89,6 +92,7 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .opsets = kOnnxRuntimeOpsets,
           .unasked_fusions = kOnnxRuntimeFusions,
           .mislaid = kOnnxRuntimeMislaid,
+          .rest_types = kOnnxRuntimeRest,
           .dynamic_operators = kOnnxRuntimeDynamic,
           .stored_codes = kOnnxRuntimeStored,
           .block_opset = kOnnxRuntimeBlocks,
