@@ -2,6 +2,7 @@
 #include "core/engine/engine.h"
 
 #include <cstring>
+#include <optional>
 
 #include "core/engine/segments.h"
 #include "core/error.h"
@@ -27,6 +28,7 @@ struct Engine::Entry {
   std::mutex mutex;  // of what follows; the program stays once it is there
   std::unique_ptr<const Program> program;
   std::unique_ptr<Segments> segments;  // in place of a program where shapes depend on data
+  std::optional<Error> failure;        // why there is neither: the constants may be gone, so that it stays so
   std::vector<std::unique_ptr<Workspace>> idle;
 };
 
@@ -43,13 +45,19 @@ Engine::~Engine() = default;
 /// A model that takes one shape alone has one program, which then is the only owner of its constants.
 void Engine::fill(Entry& entry) {
   if (entry.program || entry.segments) return;
-  Graph graph = specialize_known(graph_, entry.shapes, options_.keep);
-  if (is_static_)
-    for (Value& value : graph_.values) value.initializer = Tensor();
-  if (has_static_shapes(graph))
-    entry.program = std::make_unique<const Program>(compile(std::move(graph), options_));
-  else
-    entry.segments = std::make_unique<Segments>(std::move(graph), options_);
+  if (entry.failure) throw Error(*entry.failure);
+  try {
+    Graph graph = specialize_known(graph_, entry.shapes, options_.keep);
+    if (is_static_)
+      for (Value& value : graph_.values) value.initializer = Tensor();
+    if (has_static_shapes(graph))
+      entry.program = std::make_unique<const Program>(compile(std::move(graph), options_));
+    else
+      entry.segments = std::make_unique<Segments>(std::move(graph), options_);
+  } catch (const Error& error) {
+    entry.failure = error;
+    throw;
+  }
 }
 
 std::shared_ptr<Engine::Entry> Engine::entry_for(const std::vector<Shape>& shapes) {

@@ -14,6 +14,7 @@ namespace quantize {
 
 namespace {
 
+constexpr int64_t kWidest = int64_t{1} << 40;  // a window of more keys than there are
 constexpr float kMasked = -std::numeric_limits<float>::infinity();
 
 /// Inputs and outputs by position.
@@ -150,12 +151,15 @@ AttentionBias::AttentionBias(const EvaluateContext& context, const AttentionExte
                context.node.int_attribute("left_window_size", -1) < 0 &&
                context.node.int_attribute("right_window_size", -1) < 0),
       causal_(context.node.int_attribute("is_causal", 0) != 0),
-      left_(context.node.int_attribute("left_window_size", -1)),
-      right_(context.node.int_attribute("right_window_size", -1)),
+      left_(std::min(context.node.int_attribute("left_window_size", -1), kWidest)),
+      right_(std::min(context.node.int_attribute("right_window_size", -1), kWidest)),
       offsets_(static_cast<size_t>(e.q.batch), e.past),
       visible_(static_cast<size_t>(e.q.batch), e.total) {
   if (context.input(kLengths)) {
     visible_ = to_integers(context.inputs[kLengths]);
+    for (const int64_t length : visible_)
+      require(length >= 0 && length <= e.total,
+              "a sequence of " + std::to_string(e.total) + " keys has length " + std::to_string(length));
     for (size_t b = 0; b < visible_.size(); ++b) offsets_[b] = visible_[b] - e.q.length;
   }
   if (!mask_) return;

@@ -79,10 +79,11 @@ def write_statistics(quantize, folder):
 
 
 def write_choices(folder):
+    """Choices of which the first, a graph or an operator, differs in each file."""
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(1)
-    for i in range(64):
-        (folder / str(i)).write_bytes(bytes(draw.randrange(256) for _ in range(2 + 4 * draw.randrange(6))))
+    for i in range(256):
+        (folder / str(i)).write_bytes(bytes([i]) + bytes(draw.randrange(256) for _ in range(1 + 4 * draw.randrange(6))))
 
 
 def main():
@@ -105,7 +106,8 @@ def main():
         {"x": {"min": -1, "max": 2, "num_bits": 8}},
         {"y": {"amax": 3.5, "unsigned": True, "axis": 1, "narrow_range": False, "method": "mse", "enabled": True}}])
     write_statistics(build / "quantize", output / "statistics")
-    write_choices(output / "network")
+    for target in ("network", "operators"):
+        write_choices(output / target)
 
 
 if __name__ == "__main__":

@@ -133,3 +133,11 @@ TEST_CASE("an error while running says which node it was") {
   CHECK_THROWS_WITH(engine.run({int_tensor({4})}), Contains("gather_0") && Contains("index 4"));
   CHECK(engine.run({int_tensor({-4})})[0].shape() == Shape{1, 2});
 }
+
+TEST_CASE("a model that cannot be compiled says so each time") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1});
+  Engine engine(b.build({b.node("Expand", {x, b.ints("shape", {1 << 20, 1 << 21})})}), {});
+  for (int i = 0; i < 3; ++i)
+    CHECK_THROWS_WITH(engine.run({Tensor(DataType::kF32, {1})}), Contains("too large"));
+}

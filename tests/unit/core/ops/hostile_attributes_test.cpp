@@ -121,6 +121,9 @@ TEST_CASE("indices outside of the data are refused", "[hostile]") {
     check_refused({"TensorScatter", {{1, 2, 1}, {1, 1, 1}}, {int_tensor({index})}, {}});
     check_refused({"NegativeLogLikelihoodLoss", {{1, 2}}, {int_tensor({index})}, {}});
     check_refused({"ReverseSequence", {{1, 2}}, {int_tensor({1, index})}, {}});
+    const Shape heads{1, 1, 1, 2};
+    check_refused(
+        {"Attention", {heads, heads, heads}, {Tensor(), Tensor(), Tensor(), int_tensor({index})}, {}});
   }
   for (const int64_t place : {int64_t{16}, int64_t{-1}, kHuge, kLowest})
     check_refused({"MaxUnpool",
