@@ -6,6 +6,7 @@
 
 #include "calibration/statistics/statistics_file.h"
 #include "cli/console.h"
+#include "cli/keep_unknown.h"
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/text.h"
@@ -27,7 +28,7 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
   claim_output("-o", flags.output, {flags.model}, console);
   Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
-  cut_before_unknown(flags.model, source, flags.keep_unknown, console.diagnostics);
+  cut_before_unknown(flags.model, source, flags.keep_unknown, flags.samples.paths, console.diagnostics);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   check_memory(graph, flags.engine.thread_count(), flags.engine);

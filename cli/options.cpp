@@ -171,38 +171,6 @@ uint64_t check_memory(const Graph& prepared, int threads, const EngineOptions& e
   return needed;
 }
 
-void add_keep_unknown(CLI::App& app, bool& keep) {
-  app.add_flag("--keep-unknown", keep,
-               "operators that this program does not know stay, and all that depends on them is float")
-      ->group("Quantization");
-}
-
-std::optional<CutModel> cut_before_unknown(const std::string& path, Graph& model, bool keep,
-                                           Diagnostics& diagnostics) {
-  // Without the option, preparing the model judges its bodies: a branch that cannot run is dropped.
-  const std::vector<NodeId> unknown = unknown_nodes(model, keep);
-  if (unknown.empty()) {
-    if (keep) diagnostics.warn("--keep-unknown has no effect: all operators are known; leave it out");
-    return std::nullopt;
-  }
-  const Node& first = model.nodes[static_cast<size_t>(unknown[0])];
-  CutModel cut =
-      with_context([&] { return path; },
-                   [&] {
-                     if (!keep)
-                       throw Error(ErrorKind::kUnsupported,
-                                   describe_unknown(model, first) +
-                                       " is an operator that this program does not know; "
-                                       "--keep-unknown leaves it and all that depends on it as they are");
-                     return cut_unknown(model);
-                   });
-  model = cut.head;
-  const size_t behind = cut.tail.nodes.size() - 1;
-  diagnostics.warn(cut.cause + " is not known: it stays as it is, in float, with " +
-                   format_plural(behind, "other node") + " behind it or not known");
-  return cut;
-}
-
 void check_is_float(const Graph& model) {
   const std::string format = quantization_facts(model).format;
   if (format != "float")

@@ -10,7 +10,6 @@
 #include "cli/command.h"
 #include "core/error.h"
 #include "core/graph.h"
-#include "core/passes/cut_unknown.h"
 #include "kernels/kernel_table.h"
 
 namespace CLI {
@@ -54,15 +53,6 @@ void warn_of_widening(const std::string& path, const Graph& model, Diagnostics& 
 /// The bytes that running the prepared model on `threads` samples at a time needs (needed_bytes).
 /// Errors: Error(kUnsupported) if --max-memory allows less.
 uint64_t check_memory(const Graph& prepared, int threads, const EngineOptions& engine);
-
-/// --keep-unknown.
-void add_keep_unknown(CLI::App& app, bool& keep);
-
-/// Cuts a model as it was read before operators that are not known: it becomes the part in front of them. Nothing
-/// if all are known; warns if `keep` was for nothing. Errors: Error(kUnsupported) naming the first such node
-/// unless `keep`; those of cut_unknown; with the path as context.
-std::optional<CutModel> cut_before_unknown(const std::string& path, Graph& model, bool keep,
-                                           Diagnostics& diagnostics);
 
 /// Errors: Error(kUnsupported) if the model is quantized already.
 void check_is_float(const Graph& model);

@@ -17,6 +17,7 @@
 #include "cli/bound_options.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
+#include "cli/keep_unknown.h"
 #include "cli/labels.h"
 #include "cli/max_memory.h"
 #include "cli/mode_options.h"
@@ -342,8 +343,11 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
     throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
   Graph source = open_source(flags, console);
   const std::optional<CutModel> unknown =
-      cut_before_unknown(flags.model, source, flags.keep_unknown, console.diagnostics);
+      cut_before_unknown(flags.model, source, flags.keep_unknown, flags.samples.paths, console.diagnostics);
   const CutModel* cut = unknown ? &*unknown : nullptr;
+  if (cut != nullptr && !cut->fed.empty() && scheme.integer_input)
+    throw Error(ErrorKind::kInvalidArgument, "--input-type u8 and samples of '" + cut->fed[0] +
+                                                 "', which is no input of the model, exclude each other");
   warn_of_input_type(flags, source, console.diagnostics);
   const Graph graph = make_ready(flags, source, scheme, console);
   const std::vector<Selector> selectors =

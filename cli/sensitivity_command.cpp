@@ -7,6 +7,7 @@
 #include "calibration/search/choose_plan.h"
 #include "calibration/statistics/decide_ranges.h"
 #include "cli/console.h"
+#include "cli/keep_unknown.h"
 #include "cli/options.h"
 #include "cli/quantize_report.h"
 #include "cli/samples.h"
@@ -105,7 +106,7 @@ Report sensitivity(const SensitivityFlags& flags, Console& console) {
   scheme.method = method_untried(scheme);
   Graph source = load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   check_is_float(source);
-  cut_before_unknown(flags.model, source, flags.keep_unknown, console.diagnostics);
+  cut_before_unknown(flags.model, source, flags.keep_unknown, flags.samples.paths, console.diagnostics);
   const Graph graph =
       with_context([&] { return flags.model; }, [&] { return open_model(source, target.opsets.lowest); });
   check_memory(graph, flags.engine.thread_count(), flags.engine);

@@ -22,8 +22,8 @@ bool is_unknown(const Graph& graph, const Node& node, bool in_bodies = true) {
          });
 }
 
-/// Per node: is it unknown, or does it read what depends on such a node?
-std::vector<bool> nodes_of_tail(const Graph& model) {
+/// Per node: is it unknown, or does it read what depends on such a node and is not fed?
+std::vector<bool> nodes_of_tail(const Graph& model, const std::vector<std::string>& fed = {}) {
   std::vector<bool> in_tail(model.nodes.size(), false), tainted(model.values.size(), false);
   for (size_t n = 0; n < model.nodes.size(); ++n) {
     const Node& node = model.nodes[n];
@@ -31,7 +31,9 @@ std::vector<bool> nodes_of_tail(const Graph& model) {
                  std::any_of(node.inputs.begin(), node.inputs.end(),
                              [&](ValueId id) { return id != kNoValue && tainted[static_cast<size_t>(id)]; });
     for (const ValueId id : node.outputs)
-      if (id != kNoValue && in_tail[n]) tainted[static_cast<size_t>(id)] = true;
+      if (id != kNoValue && in_tail[n])
+        tainted[static_cast<size_t>(id)] =
+            std::find(fed.begin(), fed.end(), model.value(id).name) == fed.end();
   }
   return in_tail;
 }
@@ -68,6 +70,17 @@ void connect(CutModel& cut) {
       add_once(cut.tail.inputs, id);
       if (made_by_head.producer(id) != kNoNode) add_once(cut.head.outputs, id);
     }
+}
+
+/// Values that the tail makes and nodes of the head read are inputs of the head.
+void feed(CutModel& cut) {
+  const GraphIndex made_by_tail(cut.tail);
+  const std::vector<ValueId> given = cut.head.inputs;
+  for (const Node& node : cut.head.nodes)
+    for (const ValueId id : node.inputs)
+      if (id != kNoValue && made_by_tail.producer(id) != kNoNode) add_once(cut.head.inputs, id);
+  cut.fed = names_of(cut.head,
+                     {cut.head.inputs.begin() + static_cast<ptrdiff_t>(given.size()), cut.head.inputs.end()});
 }
 
 /// Values that the head computes of constants alone become constants of the tail; inputs that only the tail reads
@@ -109,7 +122,10 @@ class Rejoining {
       if (known_.find(name) == known_.end()) known_[name] = copy(id);
       ids_[id] = known_.at(name);
     }
+    for (const std::string& name : cut_.fed)
+      if (known_.find(name) != known_.end()) ids_[cut_.tail.find_value(name)] = known_.at(name);
     for (const ValueId id : cut_.tail.outputs) {
+      if (ids_.find(id) != ids_.end()) continue;
       const auto taken = known_.find(cut_.tail.value(id).name);
       if (taken != known_.end()) rename(taken->second);
       known_[cut_.tail.value(id).name] = id_of(id);
@@ -173,17 +189,27 @@ std::string describe_unknown(const Graph& graph, const Node& node) {
   return name + " (" + node.op_type + " of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "')";
 }
 
-CutModel cut_unknown(const Graph& model) {
-  CutModel cut{model, model, names_of(model, model.inputs), names_of(model, model.outputs), ""};
+std::vector<ValueId> values_of_unknown(const Graph& model) {
+  const std::vector<bool> in_tail = nodes_of_tail(model);
+  std::vector<ValueId> values;
+  for (size_t n = 0; n < model.nodes.size(); ++n)
+    for (const ValueId id : model.nodes[n].outputs)
+      if (in_tail[n] && id != kNoValue) values.push_back(id);
+  return values;
+}
+
+CutModel cut_unknown(const Graph& model, const std::vector<std::string>& fed) {
+  CutModel cut{model, model, names_of(model, model.inputs), names_of(model, model.outputs), {}, ""};
   cut.cause = describe_unknown(model, model.nodes[static_cast<size_t>(unknown_nodes(model).at(0))]);
   if (!model.info.widened_from.empty())
     throw Error(ErrorKind::kUnsupported,
                 cut.cause + " may want the f16 of the model, which is f32 here; convert the model to f32");
-  const std::vector<bool> in_tail = nodes_of_tail(model);
+  const std::vector<bool> in_tail = nodes_of_tail(model, fed);
   cut.head.nodes = nodes_where(model, in_tail, false);
   cut.tail.nodes = nodes_where(model, in_tail, true);
   cut.tail.outputs.clear();
   connect(cut);
+  feed(cut);
   fold_head(cut);
   for (const auto& [domain, version] : model.info.opsets) {
     const auto reads = [name = domain](const Node& node) { return node.domain == name; };

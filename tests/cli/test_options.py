@@ -257,6 +257,23 @@ class KeepUnknown(Case):
         self.run_json("calibrate", "m.onnx", "--calib", "images", "--keep-unknown", "-o", "s.stats")
         self.run_json("sensitivity", "m.onnx", "--calib", "images", "--preprocess", "unit", "--keep-unknown")
 
+    def test_the_part_behind_is_quantized_with_samples_of_what_it_reads(self):
+        numbers = [((i * 7919) % 1000 - 500) / 250 for i in range(4 * 2 * 26 * 26)]
+        self.write("magic.npy", pictures.npy((4, 2, 26, 26), numbers))
+        calib = ("--calib", "image=images", "--calib", "magic=magic.npy", "--preprocess", "unit", "--keep-unknown")
+        report = self.run_json("m.onnx", *calib, "-o", "q.onnx")
+        self.assertEqual(report["nodes"]["Conv"]["int8"], 2)
+        written = (self.folder / "q.onnx").read_bytes()
+        self.assertIn(b"MagicNorm", written)
+        self.assertIn(b"magic_quantized", written)
+        facts = self.run_json("inspect", "q.onnx")
+        self.assertEqual({name: value["shape"] for part in ("inputs", "outputs") for name, value in facts[part].items()},
+                         {"image": [1, 1, 28, 28], "result": [1, 2, 26, 26]})
+        self.run_json("calibrate", "m.onnx", *calib[:4], "--keep-unknown", "-o", "s.stats")
+        self.fails("m.onnx", *calib, "--input-type", "u8", "-o", "q.onnx", code=USAGE, says="'magic'.*no input of the model")
+        self.fails("m.onnx", "--calib", "image=images", "--calib", "magic=images", *calib[4:], "-o", "q.onnx", code=4,
+                   says="does not say the type and shape of 'magic'")
+
     def test_without_the_option_it_is_one_sentence(self):
         self.fails("m.onnx", "--calib", "images", "-o", "q.onnx", code=4,
                    says="node 'norm' .MagicNorm of domain 'acme.ai'. .*--keep-unknown")

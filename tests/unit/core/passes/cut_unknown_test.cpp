@@ -69,6 +69,34 @@ TEST_CASE("a head that was prepared goes back before its tail", "[cut_unknown]")
   CHECK(names(whole, magic.inputs) == names(model, model.nodes[2].inputs));
 }
 
+TEST_CASE("what stands behind a value that is fed belongs to the head", "[cut_unknown]") {
+  const Graph model = with_magic();
+  const Node& magic = model.nodes[2];
+  const std::string fed = model.value(magic.outputs[0]).name;
+  CHECK(names(model, values_of_unknown(model)) ==
+        std::vector<std::string>{fed, model.value(model.outputs[0]).name});
+  const CutModel cut = cut_unknown(model, {fed, "no such value"});
+  CHECK(op_types(cut.head) == std::vector<std::string>{"Conv", "Relu", "Sqrt", "Neg"});
+  CHECK(op_types(cut.tail) == std::vector<std::string>{"Magic"});
+  CHECK(cut.fed == std::vector<std::string>{fed});
+  CHECK(names(cut.head, cut.head.inputs) == std::vector<std::string>{"x", fed});
+  const Graph whole = rejoin(open_model(cut.head), cut);
+  CHECK(names(whole, whole.inputs) == names(model, model.inputs));
+  CHECK(names(whole, whole.outputs) == names(model, model.outputs));
+  const Node& last = whole.nodes[static_cast<size_t>(GraphIndex(whole).producer(whole.outputs[0]))];
+  CHECK(last.op_type == "Sqrt");
+  CHECK(last.inputs[0] == whole.nodes[static_cast<size_t>(unknown_nodes(whole)[0])].outputs[0]);
+}
+
+TEST_CASE("a fed value may be an output of the model", "[cut_unknown]") {
+  Graph model = with_magic();
+  const ValueId fed = model.nodes[2].outputs[0];
+  model.outputs.push_back(fed);
+  const Graph whole =
+      rejoin(cut_unknown(model, {model.value(fed).name}).head, cut_unknown(model, {model.value(fed).name}));
+  CHECK(names(whole, whole.outputs) == names(model, model.outputs));
+}
+
 TEST_CASE("constants that the head computes become constants of the tail", "[cut_unknown]") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 4});
