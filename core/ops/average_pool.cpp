@@ -9,7 +9,7 @@
 namespace quantize {
 
 void divide_by_counts(const Window& window, bool include_padding, float* y) {
-  const auto& [d, h, w] = window.axes;
+  const WindowAxis &d = window.axes[0], &h = window.axes[1], &w = window.axes[2];
   const int64_t begin = w.outputs_of(0).first;
   const WindowAxis::Outputs inside{begin,
                                    std::max(begin, w.outputs_of(w.kernel - 1).last)};  // all taps count
