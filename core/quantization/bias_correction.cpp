@@ -22,11 +22,11 @@ InputMeans input_means(const Graph& graph, const Node& node, const WeightLayout&
   return by_channel.fits(layout) ? by_channel : InputMeans{};
 }
 
-std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& planned,
-                               const WeightLayout& layout, const InputMeans& exact,
-                               const InputMeans& quantized) {
+namespace {
+
+std::vector<double> shift_between(const Tensor& weights, const Tensor& rounded, const WeightLayout& layout,
+                                  const InputMeans& exact, const InputMeans& quantized) {
   if (exact.mean.empty() || quantized.mean.empty()) return {};
-  const Tensor rounded = dequantize_tensor(weight_codes(planned, weights), planned.params);
   std::vector<double> shift;
   for (int64_t o = 0; o < layout.output_channels(); ++o) {
     double sum = 0;
@@ -40,6 +40,20 @@ std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& plan
     shift.push_back(layout.uses * sum);
   }
   return shift;
+}
+
+}  // namespace
+
+std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& planned,
+                               const WeightLayout& layout, const InputMeans& exact,
+                               const InputMeans& quantized) {
+  const Tensor rounded = dequantize_tensor(weight_codes(planned, weights), planned.params);
+  return shift_between(weights, rounded, layout, exact, quantized);
+}
+
+std::vector<double> shift_of_rounding(const Tensor& weights, const Tensor& rounded,
+                                      const WeightLayout& layout, const InputMeans& means) {
+  return shift_between(weights, rounded, layout, means, means);
 }
 
 void multiply_scales(PlannedWeights& planned, const Tensor& weights, const std::vector<double>& factors) {

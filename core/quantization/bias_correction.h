@@ -47,6 +47,10 @@ std::vector<double> bias_shift(const Tensor& weights, const PlannedWeights& plan
                                const WeightLayout& layout, const InputMeans& exact,
                                const InputMeans& quantized);
 
+/// The same for weights whose rounded form is known in reals, and an input that stays what it is.
+std::vector<double> shift_of_rounding(const Tensor& weights, const Tensor& rounded,
+                                      const WeightLayout& layout, const InputMeans& means);
+
 /// Multiplies the scales of weights, one factor each; their codes stay. Requires: factors > 0 and finite.
 void multiply_scales(PlannedWeights& planned, const Tensor& weights, const std::vector<double>& factors);
 

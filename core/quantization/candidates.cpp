@@ -62,7 +62,8 @@ FloatReason no_kernel(const ModeRequest& request, const Node& node) {
 }
 
 Candidate examine(const GraphIndex& index, const Node& node, const Rules& rules) {
-  const auto& [graph, scheme, target] = rules.request;
+  const Graph& graph = rules.request.graph;
+  const TargetProfile& target = rules.request.target;
   Candidate candidate;
   find_op(graph, node);  // which says if there is none
   candidate.rule = quantization_of(graph, node);

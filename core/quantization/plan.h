@@ -67,9 +67,11 @@ struct StoredWeights {
   Tensor codes;   // s8, whatever `dtype`; of the constant's shape
   Tensor scales;  // f32: one per extent along `axis`, or of the constant's shape but for ceil(axis / block)
   int64_t axis = 0;
-  int64_t block = 0;        // codes of one scale along `axis`; 0: all that share an extent of it
-  int64_t opset = 0;        // the first whose DequantizeLinear reads such codes
-  double sqnr_db = 0;       // of the weights
+  int64_t block = 0;   // codes of one scale along `axis`; 0: all that share an extent of it
+  int64_t opset = 0;   // the first whose DequantizeLinear reads such codes
+  double sqnr_db = 0;  // of the weights
+  /// What the bias takes back of their rounding, one per output channel; empty: nothing.
+  std::vector<double> shift = {};
   bool as_product = false;  // the layer becomes one operator that multiplies by blocks
 
   int64_t bits() const;

@@ -61,7 +61,7 @@ class Planner {
     refuse(share_scales(graph_, index_, scheme_, candidates_, plan_));
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
-    plan_modes({graph_, scheme_, target_}, plan_);
+    plan_modes({graph_, scheme_, target_, &ranges_}, plan_);
     plan_rest(graph_, ranges_, scheme_, plan_);
     plan_shields(graph_, index_, target_, plan_);
     return std::move(plan_);

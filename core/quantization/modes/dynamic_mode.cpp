@@ -48,6 +48,7 @@ FloatReason plan_layer(const ModeRequest& request, const Node& node, PlannedNode
   if (!bound.fits()) return text_of(Cause::kSums, {bound.text()});
   stored.scales = Tensor::of<float>({static_cast<int64_t>(params.scale.size())}, params.scale);
   stored.axis = params.axis.value_or(0);
+  plan_shift(request, node, *layout, stored);
   planned.stored.push_back(std::move(stored));
   return std::nullopt;
 }
@@ -192,7 +193,7 @@ void plan(const ModeRequest& request, const Node& node, PlannedNode& planned) {
 }
 
 void write(NodeWriter& writer, const Node& node, const PlannedNode& planned) {
-  writer_of(*planned.dynamic).write(writer, node, planned);
+  writer_of(*planned.dynamic).write(writer, writer.corrected(node, planned.stored.front()), planned);
 }
 
 /// True for a recurrent layer, which no static kernel takes.

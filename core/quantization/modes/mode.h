@@ -12,6 +12,7 @@
 #include "core/quantization/plan.h"
 #include "core/quantization/scheme.h"
 #include "core/quantization/target.h"
+#include "core/range_table.h"
 
 namespace quantize {
 
@@ -22,6 +23,7 @@ struct ModeRequest {
   const Graph& graph;
   const QuantizationScheme& scheme;
   const TargetProfile& target;
+  const RangeTable* ranges = nullptr;  // of the means of inputs; nullptr: none are needed
 };
 
 /// One choice of --mode. Functions that are nullptr: there is nothing to do.

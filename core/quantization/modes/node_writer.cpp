@@ -45,6 +45,21 @@ ValueId NodeWriter::row(ValueId id, int64_t columns) {
   return constant(name_of(id) + "_row", Tensor::of<float>({columns}, {values.begin(), values.end()}));
 }
 
+Node NodeWriter::corrected(Node node, const StoredWeights& stored) {
+  if (stored.shift.empty()) return node;
+  std::vector<float> bias(stored.shift.begin(), stored.shift.end());
+  if (node.input(2) != kNoValue) {
+    const auto own = *row_of(tensor_of(node.inputs[2]), static_cast<int64_t>(bias.size()));
+    for (size_t c = 0; c < bias.size(); ++c) bias[c] = static_cast<float>(double{own[c]} + stored.shift[c]);
+  }
+  const std::string name =
+      node.input(2) != kNoValue ? name_of(node.inputs[2]) : name_of(node.inputs[1]) + "_bias";
+  node.inputs.resize(3, kNoValue);
+  node.inputs[2] =
+      constant(name + "_corrected", Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias));
+  return node;
+}
+
 ValueId NodeWriter::dequantized(ValueId id, const StoredWeights& stored) {
   const auto [known, is_new] = dequantized_.try_emplace({id, stored.axis, stored.dtype}, kNoValue);
   if (!is_new) return known->second;

@@ -27,6 +27,9 @@ class NodeWriter {
   /// A constant that broadcasts to one number per column, as a vector. Requires: row_of has it.
   ValueId row(ValueId constant, int64_t columns);
 
+  /// The node with the bias that StoredWeights::shift wants, if it wants any. Requires: row_of has the node's own.
+  Node corrected(Node node, const StoredWeights& stored);
+
   /// What DequantizeLinear makes of the codes stored for a constant.
   ValueId dequantized(ValueId constant, const StoredWeights& stored);
 

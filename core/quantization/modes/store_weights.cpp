@@ -9,6 +9,7 @@
 
 #include "core/ops/op.h"
 #include "core/quant_params.h"
+#include "core/quantization/bias_correction.h"
 
 namespace quantize {
 
@@ -117,6 +118,7 @@ std::vector<int64_t> scale_numbers(const Shape& shape, const StoredWeights& stor
   const Shape& scales = stored.scales.shape();
   std::vector<int64_t> numbers(static_cast<size_t>(element_count(shape)));
   std::vector<int64_t> place(shape.size(), 0);
+  if (stored.scales.size() == 1) return numbers;
   for (int64_t& number : numbers) {
     if (stored.block == 0) {
       number = place[static_cast<size_t>(stored.axis)];
@@ -181,6 +183,19 @@ StoredWeights store_weights(const Tensor& weights, const WeightOperand& operand,
   }
   stored.sqnr_db = 10 * std::log10(signal / noise);  // infinite where the codes are exact
   return stored;
+}
+
+void plan_shift(const ModeRequest& request, const Node& node, const WeightLayout& layout,
+                StoredWeights& stored) {
+  const bool corrects = request.scheme.bias_correction != BiasCorrection::kOff && request.ranges != nullptr;
+  if (!corrects || find_op(request.graph, node).max_inputs < 3) return;
+  const std::vector<int64_t> numbers = scale_numbers(stored.codes.shape(), stored);
+  Tensor rounded(DataType::kF32, stored.codes.shape());
+  for (size_t i = 0; i < numbers.size(); ++i)
+    rounded.mutable_data<float>()[i] =
+        dequantize_value(stored.codes.data<int8_t>()[i], stored.scales.data<float>()[numbers[i]], 0);
+  stored.shift = shift_of_rounding(*request.graph.constant(node.inputs[stored.input]), rounded, layout,
+                                   input_means(request.graph, node, layout, *request.ranges));
 }
 
 }  // namespace quantize

@@ -31,4 +31,9 @@ struct StorageType {
 /// Shapes: weights of two axes or more; see StoredWeights. Types: weights f32, finite; codes s8, scales f32, > 0.
 StoredWeights store_weights(const Tensor& weights, const WeightOperand& operand, const StorageType& type);
 
+/// Plans what the bias of a layer takes back of the rounding of its weights, if the means of its input are known, it has
+/// a bias of its own, and the scheme corrects biases. Requires: `layout` is that of the stored weights.
+void plan_shift(const ModeRequest& request, const Node& node, const WeightLayout& layout,
+                StoredWeights& stored);
+
 }  // namespace quantize

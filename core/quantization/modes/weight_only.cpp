@@ -128,6 +128,13 @@ std::string text_of_storage(const std::vector<StoredWeights>& stored) {
          (first.block == 0 ? " by channel" : " in blocks of " + std::to_string(first.block));
 }
 
+void plan_bias(const ModeRequest& request, const Node& node, StoredWeights& stored) {
+  std::optional<WeightLayout> layout;
+  if (quantization_of(request.graph, node) == QuantizationRule::kWeighted && stored.input == 1 &&
+      !layer_reason(request.graph, node, layout))
+    plan_shift(request, node, *layout, stored);
+}
+
 void plan(const ModeRequest& request, const Node& node, PlannedNode& planned) {
   const auto operands = weight_operands(request.graph, node);
   planned.reason = text_of(operands.empty() ? Cause::kNothingToStore : Cause::kWeightsDisabled);
@@ -144,14 +151,15 @@ void plan(const ModeRequest& request, const Node& node, PlannedNode& planned) {
       continue;
     }
     stored.as_product = multiplies(request, node, stored);
+    plan_bias(request, node, stored);
     planned.stored.push_back(std::move(stored));
   }
   if (!planned.stored.empty()) planned.reason = text_of(Cause::kStored, {text_of_storage(planned.stored)});
 }
 
 void write(NodeWriter& writer, const Node& node, const PlannedNode& planned) {
-  if (planned.stored.front().as_product) return write_product(writer, node, planned.stored.front());
-  Node written = node;
+  Node written = writer.corrected(node, planned.stored.front());
+  if (planned.stored.front().as_product) return write_product(writer, written, planned.stored.front());
   for (const StoredWeights& stored : planned.stored)
     written.inputs[stored.input] = writer.dequantized(node.inputs[stored.input], stored);
   writer.push(std::move(written));

@@ -251,3 +251,22 @@ TEST_CASE("modes: a target and a mode that do not fit are refused", "[modes]") {
   scheme.weights.num_bits = 4;
   refuses(scheme, "--mode float rounds no weights");
 }
+
+TEST_CASE("modes: where means were seen, the bias takes back what rounding the weights does to them",
+          "[modes]") {
+  const std::string mode = GENERATE("dynamic", "weight-only");
+  const bool has_bias = GENERATE(true, false);
+  GraphBuilder b;
+  const ValueId x = b.node("Relu", {b.input("x", {1, 16, 6, 6})});
+  std::vector<ValueId> inputs = {x, b.random("w", {8, 16, 1, 1})};
+  if (has_bias) inputs.push_back(b.random("bias", {8}));
+  QuantizationScheme scheme = scheme_of(mode);
+  scheme.weights.num_bits = 4;
+  const ValueId y = b.node("Conv", inputs);
+  const Planned planned = plan_of(b, {y}, scheme);
+  REQUIRE(planned.node("Conv").stored[0].shift.size() == 8);
+  scheme.bias_correction = BiasCorrection::kOff;
+  const Planned plain = plan_of(b, {y}, scheme);
+  CHECK(plain.node("Conv").stored[0].shift.empty());
+  CHECK(sqnr(planned, written(planned)) > sqnr(plain, written(plain)) + 1);
+}
