@@ -45,6 +45,7 @@ struct Command {
   const char* usual = "";  // of the usage line: options that most calls have, although none is required
   const char* topic = "";  // "": none; else the end of --help-all, which `quantize help TOPIC` prints alone
   std::string (*topic_text)() = nullptr;  // required with a topic
+  bool is_minor = false;                  // the first screen of help has its name alone
 };
 
 }  // namespace quantize

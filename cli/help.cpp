@@ -87,6 +87,23 @@ std::string other_groups(const CLI::App& app, const Command& command) {
   return text;
 }
 
+std::string command_line(std::string name, const std::string& summary) {
+  name = "  " + name;
+  name.resize(14, ' ');
+  return name + summary + "\n";
+}
+
+std::string command_lines(std::span<const Command> commands, bool everything) {
+  std::string text = "Commands, each with its own --help:\n";
+  std::vector<std::string> minor;
+  for (const Command& command : commands)
+    if (command.is_minor && !everything)
+      minor.push_back(command.name);
+    else
+      text += command_line(command.name, command.summary);
+  return minor.empty() ? text : text + command_line("further", join(minor, ", "));
+}
+
 }  // namespace
 
 std::string help_text(const CLI::App& app, const Command& command, std::span<const Command> commands,
@@ -98,13 +115,7 @@ std::string help_text(const CLI::App& app, const Command& command, std::span<con
   text += everything ? other_groups(app, command) : remaining_names(app, command);
   if (everything && command.topic_text != nullptr) text += "\n" + command.topic_text() + "\n";
   if (!is_default(command, commands)) return text;
-  text += "Commands, each with its own --help:\n";
-  for (const Command& other : commands.subspan(1)) {
-    std::string line = std::string("  ") + other.name;
-    line.resize(14, ' ');
-    text += line + other.summary + "\n";
-  }
-  return text;
+  return text + command_lines(commands.subspan(1), everything);
 }
 
 }  // namespace quantize

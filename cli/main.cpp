@@ -15,6 +15,7 @@
 #include "cli/quantize_command.h"
 #include "cli/run_command.h"
 #include "cli/sensitivity_command.h"
+#include "cli/targets_command.h"
 #include "cli/verify_command.h"
 
 namespace {
@@ -26,7 +27,7 @@ using quantize::ErrorKind;
 const quantize::Command kCommands[] = {
     quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand,
     quantize::kRunCommand,      quantize::kVerifyCommand,    quantize::kSensitivityCommand,
-    quantize::kInspectCommand,  quantize::kBenchCommand,
+    quantize::kInspectCommand,  quantize::kBenchCommand,     quantize::kTargetsCommand,
 };
 
 }  // namespace

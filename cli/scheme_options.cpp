@@ -13,6 +13,7 @@
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
+#include "core/quantization/check_scheme.h"
 #include "core/quantization/node_selection.h"
 
 namespace quantize {
@@ -143,7 +144,8 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags, const std::string& au
       ->type_name("N")
       ->check(whole_number(2, 8))
       ->group(kGroup);
-  choice("--weights", flags.weights, {"per-channel", "per-tensor"}, "scales of weights: ");
+  choice("--weights", flags.weights, {"auto", "per-channel", "per-tensor"},
+         "scales of weights, auto: per channel where the target takes it: ");
   const auto element_type = [&](const char* name, std::string& value, const char* meaning) {
     app.add_option(name, value, std::string(meaning) + ": u8, s8 (default: the target's)")
         ->type_name("TYPE")
@@ -218,11 +220,13 @@ QuantizationScheme make_scheme(const SchemeFlags& flags, const TargetProfile& ta
                       (flags.weight_rounding == "auto" && flags.scheme.method == kAutoMethod &&
                        scheme.bias_correction != BiasCorrection::kOff);
   scheme.weight_rounding = fitted ? WeightRounding::kFitted : WeightRounding::kNearest;
-  scheme.per_channel_weights = flags.weights == "per-channel";
-  const TypePair& types = target.choose_types(type_of(flags.activations), type_of(flags.weight_type));
-  scheme.activations.dtype = types.activation;
-  scheme.activations.symmetric = flags.symmetric || types.symmetric;
-  scheme.weights.dtype = types.weight;
+  if (flags.weights == "per-channel" && !target.has_channel_weights())
+    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name +
+                                                 " takes one scale for all weights of a layer; leave out "
+                                                 "--weights per-channel");
+  scheme.per_channel_weights = flags.weights != "per-tensor";
+  scheme.activations.symmetric = flags.symmetric;
+  take_types(scheme, target, target.choose_types(type_of(flags.activations), type_of(flags.weight_type)));
   if (flags.reduce_range) scheme.weights.num_bits = std::min(scheme.weights.num_bits, 7);
   set_modes(flags, scheme);
   NodeSelection{scheme};  // refuses what is no regular expression before the model is read

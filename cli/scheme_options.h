@@ -12,7 +12,7 @@ namespace quantize {
 /// --method, --bias-correction, --weights, --include and the rest of them, as text.
 struct SchemeFlags {
   QuantizationScheme scheme;  // filled directly where the text is the value
-  std::string bias_correction = "auto", weight_rounding = "auto", equalize = "auto", weights = "per-channel",
+  std::string bias_correction = "auto", weight_rounding = "auto", equalize = "auto", weights = "auto",
               overrides;
   std::string activations, weight_type;  // empty: the target's
   std::vector<std::string> without, modes;

@@ -164,6 +164,7 @@ const Command kSensitivityCommand = {
     .summary = "which layers lose how much by being quantized; needs no labels",
     .example = "  quantize sensitivity mobilenet.onnx --calib photos/\n",
     .define = define,
+    .is_minor = true,
 };
 
 }  // namespace quantize

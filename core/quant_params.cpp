@@ -109,6 +109,7 @@ QuantParams choose_quant_params(const std::vector<Range>& ranges, const QuantTyp
     auto stored = static_cast<float>(scale);
     if (range.min == 0 && range.max == 0) stored = 1;
     stored = std::max(stored, std::numeric_limits<float>::min());
+    if (type.power_of_two) stored = next_power_of_two(stored);
     if (!type.symmetric)
       zero_point =
           std::clamp(static_cast<int32_t>(std::nearbyint(codes.min - double{range.min} / double{stored})),
@@ -117,6 +118,12 @@ QuantParams choose_quant_params(const std::vector<Range>& ranges, const QuantTyp
     params.zero_point.push_back(zero_point);
   }
   return params;
+}
+
+float next_power_of_two(float scale) {
+  int exponent = 0;
+  const float fraction = std::frexp(scale, &exponent);  // from 0.5 to below 1
+  return std::ldexp(1.0f, fraction == 0.5f ? exponent - 1 : exponent);
 }
 
 int32_t quantize_value(float x, float scale, int32_t zero_point, int32_t quant_min, int32_t quant_max) {

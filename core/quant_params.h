@@ -43,6 +43,7 @@ struct QuantType {
   int num_bits = 8;                // 2..8 (..16 for 16-bit storage)
   bool symmetric = false;          // zero point 0 for signed, the middle for unsigned
   bool narrow_range = false;       // leave out the lowest code: [-127, 127]
+  bool power_of_two = false;       // of scales
 };
 
 /// Smallest and largest code of a type, as reals: [0, 255] for u8 of 8 bits, [0, 127] of 7 bits; [-127, 127]
@@ -56,10 +57,14 @@ Range code_range(const QuantType& type);
 ///                zero_point = round_half_even(quant_min - min / scale)
 ///   symmetric:   scale = max(-min, max) / (number of codes on one side of the zero point)
 ///
+/// power_of_two: the scale is raised to the next power of two, so that no range is cut.
 /// A range of {0, 0} gets scale 1. A scale is never below the smallest normal float: below it, it is raised.
 /// Requires: min <= 0 <= max, finite (Errors: Error(kInternal)).
 QuantParams choose_quant_params(const std::vector<Range>& ranges, const QuantType& type,
                                 std::optional<int64_t> axis = std::nullopt);
+
+/// The least power of two that is not below the scale. Requires: a normal float > 0, at most 2^127.
+float next_power_of_two(float scale);
 
 /// The one formula of quantization. NaN gives zero_point.
 ///

@@ -120,8 +120,9 @@ QuantizationRule quantization_of(const Graph& graph, const Node& node) {
   return is_table ? QuantizationRule::kArithmetic : QuantizationRule::kFloat;
 }
 
-std::vector<ValueId> code_operands(const Node& node) {
+std::vector<ValueId> code_operands(const Graph& graph, const Node& node) {
   const IntegerForm* form = integer_form_of(node);
+  if (form == nullptr && find_op(graph, node).elementwise) return node.inputs;
   if (form == nullptr || form->shape != IslandShape::kOperands) return {node.inputs[0]};
   std::vector<ValueId> operands;
   for (size_t i = 0; i < node.inputs.size(); ++i)

@@ -57,8 +57,9 @@ const IntegerForm* integer_form_of(const Node& float_node);
 /// cannot stand for the numbers it adds.
 QuantizationRule quantization_of(const Graph& graph, const Node& node);
 
-/// The activations of a float node that its integer form reads as codes.
-std::vector<ValueId> code_operands(const Node& float_node);
+/// The activations of a float node that its integer form reads as codes; of an operator without one its first input,
+/// or all where it goes element by element.
+std::vector<ValueId> code_operands(const Graph& graph, const Node& float_node);
 
 /// True if the node hands codes on: its output holds codes of its first input (of an operator of any number of inputs:
 /// of any of them), selected or moved, and its order of codes is theirs.

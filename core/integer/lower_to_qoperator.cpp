@@ -349,7 +349,7 @@ class QOperatorLowering {
 
   /// Operators on activations alone.
   void lower_operands(const Node& original, NodeId place, const IntegerForm& form) {
-    const std::vector<ValueId> reals = code_operands(original);
+    const std::vector<ValueId> reals = code_operands(graph_, original);
     std::vector<Codes> operands;
     for (ValueId id : reals) {
       const auto x = islands_.operand(id);

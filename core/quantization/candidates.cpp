@@ -68,6 +68,9 @@ Candidate examine(const GraphIndex& index, const Node& node, const Rules& rules)
   find_op(graph, node);  // which says if there is none
   candidate.rule = quantization_of(graph, node);
   const IntegerOperator* kernel = target.find(graph, node);
+  // What our engine has no integer form of is computed between Q and DQ, as the runtime says.
+  if (kernel != nullptr && candidate.rule == QuantizationRule::kFloat && !fills(graph, node))
+    candidate.rule = QuantizationRule::kArithmetic;
   const FloatReason excluded = rules.selection.reason(node);
   const bool by_ranges = rules.modes.of(node).takes_ranges;
   candidate.is_excluded = excluded || !by_ranges;
@@ -81,7 +84,7 @@ Candidate examine(const GraphIndex& index, const Node& node, const Rules& rules)
     candidate.float_reason = excluded;
   if (!candidate || kernel == nullptr) return candidate;
   candidate.kernel = kernel;
-  candidate.activations = code_operands(node);
+  candidate.activations = code_operands(graph, node);
   if (candidate.rule == QuantizationRule::kWeighted)
     candidate.float_reason = layer_reason(graph, node, candidate.layout);
   if (candidate) candidate.float_reason = sums_reason(graph, node);
@@ -134,7 +137,9 @@ Chains find_chains(const Graph& graph, const GraphIndex& index, const std::vecto
     rules.takes = [&](ChainPart part, NodeId node) {
       const Candidate& candidate = candidates[static_cast<size_t>(node)];
       if (part == ChainPart::kFunction) return !candidate.is_excluded;
-      return part != ChainPart::kAddition || static_cast<bool>(candidate);
+      // Where the runtime has no addition of its own, one behind a layer may still be taken in.
+      return part != ChainPart::kAddition || candidate ||
+             (candidate.kernel == nullptr && !candidate.is_excluded);
     };
     return rules;
   });

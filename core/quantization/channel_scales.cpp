@@ -23,4 +23,17 @@ QuantParams choose_channel_params(const std::vector<Range>& seen, const QuantTyp
   return params;
 }
 
+QuantParams choose_byte_params(const ImageBytes& bytes, QuantParams params) {
+  const float step = params.scale[0];
+  const int32_t middle = params.zero_point[0];
+  params.axis = 1;
+  params.scale.clear();
+  params.zero_point.clear();
+  for (const double scale : bytes.scale) params.scale.push_back(step / static_cast<float>(1 / scale));
+  for (const double zero : bytes.zero)
+    params.zero_point.push_back(static_cast<int32_t>(std::nearbyint(static_cast<float>(zero) / step)) +
+                                middle);
+  return params;
+}
+
 }  // namespace quantize

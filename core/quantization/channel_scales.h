@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/quant_params.h"
+#include "core/range_table.h"
 
 namespace quantize {
 
@@ -13,5 +14,9 @@ namespace quantize {
 /// (rounding_noise.h). Channels that are always 0 take the finest scale there is, so that biases behind them
 /// stay fine, too.
 QuantParams choose_channel_params(const std::vector<Range>& seen, const QuantType& type);
+
+/// Scale and zero point of each channel by which the bytes of an image become the codes that `params` make of
+/// image / scale + zero.
+QuantParams choose_byte_params(const ImageBytes& bytes, QuantParams params);
 
 }  // namespace quantize

@@ -21,51 +21,68 @@ bool reads_as_weights(const Graph& graph, const GraphIndex::Use& use) {
          quantization_of(graph, graph.nodes[static_cast<size_t>(use.node)]) == QuantizationRule::kWeighted;
 }
 
-/// Weights that no integer operator could take stay float whatever they are told.
-void check_weights(const Graph& graph, const GraphIndex& index, ValueId id, const QuantizationScheme& scheme,
-                   const ValueOverride& specific) {
-  const Tensor& weights = graph.value(id).initializer;
-  bool are_weights = false;
-  for (const GraphIndex::Use& use : index.uses(id)) {
-    if (!reads_as_weights(graph, use)) continue;
-    are_weights = true;
-    const Node& node = graph.nodes[static_cast<size_t>(use.node)];
-    const auto layout = find_op(graph, node).weight_layout(node, weights.shape());
-    if (weights.dtype() == DataType::kF32 && layout && layout->size() == weights.size())
-      check_weight_override(weights, *layout, scheme, specific);
-  }
-  if (!are_weights)
-    refuse("it is a constant and no layer's weights, so that nothing of it can be set; leave it out");
-}
+class OverrideChecker {
+ public:
+  OverrideChecker(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target)
+      : graph_(graph), index_(graph), scheme_(scheme), target_(target) {}
 
-void check_activation(const Value& value, const QuantizationScheme& scheme, const TargetProfile& target,
-                      const ValueOverride& specific) {
-  if (value.dtype != DataType::kF32)
-    refuse("it holds " + std::string(name_of(value.dtype)) + ", and only f32 is quantized; leave it out");
-  if (specific.axis)
-    refuse("target " + std::string(target.name) + " takes one scale per activation; leave out 'axis'");
-  const DataType type = activation_type(scheme, value.name).dtype;
-  if (target.find_types(type, scheme.weights.dtype) == nullptr)
-    refuse("target " + std::string(target.name) + " does not multiply " + std::string(name_of(type)) +
-           " by " + std::string(name_of(scheme.weights.dtype)) + "; leave out 'unsigned'");
-}
+  void check(const std::string& name, const ValueOverride& specific) const {
+    const ValueId id = graph_.find_value(name);
+    if (id == kNoValue) refuse("no value is called so");
+    if (graph_.value(id).is_constant())
+      check_weights(id, specific);
+    else
+      check_activation(id, specific);
+  }
+
+ private:
+  /// Weights that no integer operator could take stay float whatever they are told.
+  void check_weights(ValueId id, const ValueOverride& specific) const {
+    const Tensor& weights = graph_.value(id).initializer;
+    bool are_weights = false;
+    for (const GraphIndex::Use& use : index_.uses(id)) {
+      if (!reads_as_weights(graph_, use)) continue;
+      are_weights = true;
+      const Node& node = graph_.nodes[static_cast<size_t>(use.node)];
+      const auto layout = find_op(graph_, node).weight_layout(node, weights.shape());
+      if (weights.dtype() == DataType::kF32 && layout && layout->size() == weights.size())
+        check_weight_override(weights, *layout, weight_form(scheme_, target_.find(graph_, node)), specific);
+    }
+    if (!are_weights)
+      refuse("it is a constant and no layer's weights, so that nothing of it can be set; leave it out");
+  }
+
+  void check_activation(ValueId id, const ValueOverride& specific) const {
+    const Value& value = graph_.value(id);
+    const std::string target = std::string("target ") + target_.name;
+    if (value.dtype != DataType::kF32)
+      refuse("it holds " + std::string(name_of(value.dtype)) + ", and only f32 is quantized; leave it out");
+    if (specific.axis) refuse(target + " takes one scale per activation; leave out 'axis'");
+    const DataType type = activation_type(scheme_, value.name).dtype;
+    if (target_.find_types(type, scheme_.weights.dtype) == nullptr)
+      refuse(target + " does not multiply " + std::string(name_of(type)) + " by " +
+             std::string(name_of(scheme_.weights.dtype)) + "; leave out 'unsigned'");
+    const bool stays_float = specific.enabled && !*specific.enabled;
+    const NodeId producer = index_.producer(id);
+    if (!stays_float && producer != kNoNode &&
+        target_.find_fixed(graph_.nodes[static_cast<size_t>(producer)], type) != nullptr)
+      refuse(target + " fixes the scale of what this operator computes; leave it out");
+  }
+
+  const Graph& graph_;
+  const GraphIndex index_;
+  const QuantizationScheme& scheme_;
+  const TargetProfile& target_;
+};
 
 }  // namespace
 
 void check_overrides(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target) {
   if (scheme.overrides.empty()) return;
-  const GraphIndex index(graph);
-  for (const auto& [name, specific] : scheme.overrides) {
-    const ValueId id = graph.find_value(name);
+  const OverrideChecker checker(graph, scheme, target);
+  for (const auto& [name, specific] : scheme.overrides)
     with_context([&, &name = name] { return "override of '" + name + "'"; },
-                 [&, &specific = specific] {
-                   if (id == kNoValue) refuse("no value is called so");
-                   if (graph.value(id).is_constant())
-                     check_weights(graph, index, id, scheme, specific);
-                   else
-                     check_activation(graph.value(id), scheme, target, specific);
-                 });
-  }
+                 [&, &name = name, &specific = specific] { checker.check(name, specific); });
 }
 
 }  // namespace quantize

@@ -11,12 +11,24 @@
 
 namespace quantize {
 
+void take_types(QuantizationScheme& scheme, const TargetProfile& target, const TypePair& types) {
+  scheme.activations.dtype = types.activation;
+  scheme.activations.symmetric = scheme.activations.symmetric || types.symmetric;
+  scheme.weights.dtype = types.weight;
+  scheme.activations.power_of_two = scheme.weights.power_of_two = target.grid == ScaleGrid::kPowersOfTwo;
+  scheme.per_channel_weights = scheme.per_channel_weights && target.has_channel_weights();
+}
+
 void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target) {
   const TypePair& types = target.choose_types(scheme.activations.dtype, scheme.weights.dtype);
   if (types.symmetric && !scheme.activations.symmetric)
     throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name +
                                                  " wants the zero point of activations in the middle of "
                                                  "their codes; ask for symmetric activations");
+  if (target.grid == ScaleGrid::kPowersOfTwo &&
+      !(scheme.activations.power_of_two && scheme.weights.power_of_two))
+    throw Error(ErrorKind::kInvalidArgument,
+                std::string("target ") + target.name + " takes scales that are powers of two alone");
   if (graph.opset() < target.opsets.lowest || graph.opset() > target.opsets.highest)
     throw Error(ErrorKind::kUnsupported, std::string("target ") + target.name + " takes models of opset " +
                                              std::to_string(target.opsets.lowest) + " to " +

@@ -177,6 +177,11 @@ class QdqInserter {
   void insert_fused(Node node, const PlannedNode& plan) {
     for (ValueId& id : node.inputs)
       if (id != kNoValue) id = integer_operand(id);
+    if (plan.returns_reals) {
+      result_.nodes.push_back(node);
+      quantize_results(node);
+      return;
+    }
     if (absorbed(plan.tail)) node.outputs = source_.nodes[static_cast<size_t>(plan.tail)].outputs;
     const ValueId result = node.outputs[0];
     if (planned(result).params) node.outputs[0] = add_like(result, "_unrounded");

@@ -85,6 +85,12 @@ PlannedValue OwnValues::decide(ValueId id) const {
   }
   value.candidates = measured->candidates;
   value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
+  if (const FixedOutput* fixed = fixed_output(id)) {
+    value.is_fixed = true;
+    value.params->scale = {fixed->scale};
+    value.params->zero_point = {fixed->zero_point};
+    value.reason = text_of(Cause::kFixed, {target_.name, fixed->op_type});
+  }
   const FloatReason noise = noise_reason(id, *value.params);
   if (!noise) return value;
   if (has_channel_scales(id)) {
@@ -101,6 +107,14 @@ const PlannedValue& OwnValues::of(ValueId id) {
   std::optional<PlannedValue>& value = own_[static_cast<size_t>(id)];
   if (!value) value = with_context([&] { return "value '" + name(id) + "'"; }, [&] { return decide(id); });
   return *value;
+}
+
+/// The scale that the target gives the value, or nullptr.
+const FixedOutput* OwnValues::fixed_output(ValueId id) const {
+  const NodeId producer = index_.producer(id);
+  if (producer == kNoNode) return nullptr;
+  return target_.find_fixed(graph_.nodes[static_cast<size_t>(producer)],
+                            activation_type(scheme_, name(id)).dtype);
 }
 
 /// True if the target can hold the value with a scale per channel: an operator that can write them makes it,

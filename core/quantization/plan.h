@@ -36,6 +36,7 @@ struct PlannedValue {
   /// True if a shield stands before its rounding: the runtime would else compute on codes what is to be
   /// computed in float (TargetProfile::unasked_fusions).
   bool shielded = false;
+  bool is_fixed = false;  // the target says the scale, whatever the range: TargetProfile::fixed_outputs
 };
 
 /// The operator that adds the bias of a layer, and its form.
@@ -112,7 +113,8 @@ struct PlannedNode {
   /// in place of the node's own: a Relu or Clip (absorbed, or kept if the range does not imply it), the last
   /// node of a function, or an Add, which may have a tail, too.
   NodeId tail = kNoNode;
-  /// True for an integer node behind which no QuantizeLinear stands: its own readers round what they read.
+  /// True for an integer node behind which no QuantizeLinear stands, and for the chain that it computes: their readers
+  /// round what they read.
   bool returns_reals = false;
   /// True if a barrier stands before it: TargetProfile::mislaid.
   bool behind_barrier = false;

@@ -11,6 +11,7 @@
 #include "core/ops/macs.h"
 #include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
+#include "core/quantization/channel_scales.h"
 #include "core/quantization/check_scheme.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/own_values.h"
@@ -57,7 +58,7 @@ class Planner {
     for (ValueId id : graph_.inputs)
       integer_[at(id)] = graph_.value(id).dtype == DataType::kF32 && own(id).params;
     for (NodeId n = 0; n < node_count(); ++n) decide_in_order(n);
-    for (NodeId n = node_count() - 1; n >= 0; --n) take_back(n);
+    for (NodeId n = node_count() - 1; n >= 0 && !target_.rounds_results; --n) take_back(n);
     refuse(share_scales(graph_, index_, scheme_, candidates_, plan_));
     for (NodeId n = 0; n < node_count(); ++n) finish_node(n);
     for (size_t v = 0; v < plan_.values.size(); ++v) finish_value(static_cast<ValueId>(v));
@@ -99,7 +100,10 @@ class Planner {
   bool fuses_function(NodeId n);
   bool joins_residual(NodeId n);
   Chain taken_chain(NodeId n);
+  void fuse(NodeId n, NodeId part, Cause cause);
+  void fuse_inner_parts(NodeId n, const Chain& chain);
   void plan_chain(NodeId n, const Chain& chain, const QuantParams& params);
+  void plan_real_chain(NodeId n, const Chain& chain);
   void plan_clamp(NodeId clamp, const QuantParams& params);
   bool some_candidate_reads(ValueId id) const;
   bool some_integer_reads(ValueId id) const;
@@ -243,11 +247,14 @@ FloatReason Planner::compute(NodeId n) {
     for (ValueId input : candidate.activations)
       if (target_.find_types(params_of(input).dtype, scheme_.weights.dtype, candidate.kernel) == nullptr)
         return text_of(Cause::kNoTypes, {target_.name});
-  plan_.nodes[at(n)].returns_reals = candidate.kernel->output == OutputForm::kReals;
-  if (plan_.nodes[at(n)].returns_reals || (candidate.kernel->output == OutputForm::kCodesOrReals &&
-                                           (!own(output).params || !some_candidate_reads(output))))
+  if (candidate.kernel->output == OutputForm::kReals) {
+    plan_real_chain(n, chain);
     return std::nullopt;
-  if (candidate.rule != QuantizationRule::kWeighted && own_.is_result(output))
+  }
+  if (candidate.kernel->output == OutputForm::kCodesOrReals &&
+      (!own(output).params || !some_candidate_reads(output)))
+    return std::nullopt;
+  if (candidate.rule != QuantizationRule::kWeighted && own_.is_result(output) && !target_.rounds_results)
     return text_of(Cause::kMakesResults);
   const PlannedValue& value = own(output);
   if (!value.params) return text_of(Cause::kOutputFloat, {name(output), value.reason});
@@ -259,32 +266,47 @@ FloatReason Planner::compute(NodeId n) {
   return std::nullopt;
 }
 
-/// The part of the chain behind a node that it computes.
+/// The part of the chain behind a node that it computes. One that returns reals takes all of it, if there are codes of
+/// the residual.
 Chain Planner::taken_chain(NodeId n) {
   Chain chain = chains_.of(n);
-  if (joins_residual(n)) return chain;
+  const bool in_reals = candidates_[at(n)].kernel->output == OutputForm::kReals;
+  if (in_reals ? !chain.addition || own(chain.addition->other).params : joins_residual(n)) return chain;
   chain.clamp = chain.own_clamp();
   chain.addition.reset();
-  if (!fuses_function(n)) chain.function.reset();
+  if (!in_reals && !fuses_function(n)) chain.function.reset();
   return chain;
 }
 
+/// `part` is computed by the integer node n before it rounds.
+void Planner::fuse(NodeId n, NodeId part, Cause cause) {
+  decided_[at(part)] = true;
+  plan_.nodes[at(part)].placement = Placement::kFused;
+  plan_.nodes[at(part)].reason = text_of(cause, {graph_.nodes[at(n)].name});
+}
+
+void Planner::fuse_inner_parts(NodeId n, const Chain& chain) {
+  if (chain.function)
+    for (NodeId part : chain.function->nodes) fuse(n, part, Cause::kApplied);
+  if (!chain.addition) return;
+  fuse(n, chain.addition->add, Cause::kAdded);
+  const ValueId residual = chain.addition->other;
+  if (!plan_.values[at(residual)].params) plan_.values[at(residual)] = own(residual);
+}
+
 void Planner::plan_chain(NodeId n, const Chain& chain, const QuantParams& params) {
-  const auto fuse = [&](NodeId part, Cause cause) {
-    decided_[at(part)] = true;
-    plan_.nodes[at(part)].placement = Placement::kFused;
-    plan_.nodes[at(part)].reason = text_of(cause, {graph_.nodes[at(n)].name});
-  };
   NodeId last = n;
   for (NodeId link : chain.links()) last = plan_.nodes[at(last)].tail = link;
-  if (chain.function)
-    for (NodeId part : chain.function->nodes) fuse(part, Cause::kApplied);
-  if (chain.addition) {
-    fuse(chain.addition->add, Cause::kAdded);
-    const ValueId residual = chain.addition->other;
-    if (!plan_.values[at(residual)].params) plan_.values[at(residual)] = own(residual);
-  }
+  fuse_inner_parts(n, chain);
   if (chain.clamp != kNoNode) plan_clamp(chain.clamp, params);
+}
+
+/// The chain of a node that returns reals: what reads its end rounds that.
+void Planner::plan_real_chain(NodeId n, const Chain& chain) {
+  plan_.nodes[at(n)].returns_reals = true;
+  fuse_inner_parts(n, chain);
+  if (chain.clamp != kNoNode) fuse(n, chain.clamp, Cause::kApplied);
+  for (NodeId part : chain.nodes()) plan_.nodes[at(part)].returns_reals = true;
 }
 
 void Planner::plan_clamp(NodeId id, const QuantParams& params) {
@@ -383,8 +405,8 @@ void Planner::plan_bias(NodeId n, PlannedWeights& planned) const {
   const Node& node = graph_.nodes[at(n)];
   const bool has_input = find_op(graph_, node).max_inputs > 2;
   planned.bias_place = !has_input                         ? BiasPlace::kBehind
-                       : target_.bias == BiasForm::kReals ? BiasPlace::kReals
-                                                          : BiasPlace::kCodes;
+                       : target_.bias == BiasForm::kCodes ? BiasPlace::kCodes
+                                                          : BiasPlace::kReals;
   const Tensor* bias = graph_.constant(node.input(2));
   if (!has_input || bias == nullptr) return;
   const auto row = row_of(*bias, candidates_[at(n)].layout->output_channels());
@@ -399,9 +421,9 @@ void Planner::plan_weights(NodeId n) {
   plan_bias(n, planned);
   const ValueId input = node.inputs[0];
   const bool in_codes = planned.bias_place == BiasPlace::kCodes;
-  planned.params = choose_weight_params(weights, layout, in_codes ? planned.bias : std::vector<double>{},
-                                        *plan_.values[at(input)].params, scheme_,
-                                        find_override(scheme_, name(node.inputs[1])));
+  planned.params = choose_weight_params(
+      weights, layout, in_codes ? planned.bias : std::vector<double>{}, *plan_.values[at(input)].params,
+      weight_form(scheme_, candidates_[at(n)].kernel), find_override(scheme_, name(node.inputs[1])));
   const auto bound = [&] { return bound_of_sums(planned, weights, layout, *plan_.values[at(input)].params); };
   if (!bound().fits()) {
     refused_[n] = text_of(Cause::kSums, {bound().text()});
@@ -434,18 +456,8 @@ void Planner::finish_node(NodeId n) {
 
 /// The codes of image / scale + zero are had of the image itself, with a scale and zero point per channel.
 void Planner::make_of_image(ValueId id, const ImageBytes& bytes) {
-  const QuantParams& params = *plan_.values[at(id)].params;
-  MadeOf made{graph_.find_value(bytes.image), params};
-  made.params.axis = 1;
-  made.params.scale.clear();
-  made.params.zero_point.clear();
-  for (const double scale : bytes.scale)
-    made.params.scale.push_back(params.scale[0] / static_cast<float>(1 / scale));
-  for (const double zero : bytes.zero)
-    made.params.zero_point.push_back(
-        static_cast<int32_t>(std::nearbyint(static_cast<float>(zero) / params.scale[0])) +
-        params.zero_point[0]);
-  plan_.values[at(id)].made_of = std::move(made);
+  std::optional<QuantParams>& params = plan_.values[at(id)].params;
+  plan_.values[at(id)].made_of = MadeOf{graph_.find_value(bytes.image), choose_byte_params(bytes, *params)};
   PlannedNode& affine = plan_.nodes[at(index_.producer(id))];
   affine.placement = Placement::kAbsorbed;
   affine.reason = text_of(Cause::kDoneByScales, {name(id)});

@@ -68,7 +68,9 @@ class ShieldPlanner {
       if (!passes_codes(graph_.nodes[at(n)])) return false;
       id = graph_.nodes[at(n)].inputs[0];
     }
-    return index_.producer(id) != kNoNode && plan_.values[at(id)].params.has_value();
+    const NodeId producer = index_.producer(id);
+    return producer != kNoNode && !plan_.nodes[at(producer)].returns_reals &&
+           plan_.values[at(id)].params.has_value();
   }
 
   const Graph& graph_;

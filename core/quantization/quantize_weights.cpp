@@ -13,9 +13,9 @@ namespace {
 
 constexpr double kMaxBiasCodes = 1 << 30;
 
-/// The scheme's type of weights, changed by what one weight tensor is told.
-QuantType weight_type(const QuantizationScheme& scheme, const ValueOverride* specific) {
-  QuantType type = scheme.weights;
+/// The type of weights, changed by what one weight tensor is told.
+QuantType weight_type(const WeightForm& form, const ValueOverride* specific) {
+  QuantType type = form.type;
   if (specific == nullptr) return type;
   if (specific->num_bits) type.num_bits = *specific->num_bits;
   if (specific->narrow_range) type.narrow_range = *specific->narrow_range;
@@ -26,16 +26,18 @@ QuantType weight_type(const QuantizationScheme& scheme, const ValueOverride* spe
   return type;
 }
 
-bool per_channel(const WeightLayout& layout, size_t rank, const QuantizationScheme& scheme,
+bool per_channel(const WeightLayout& layout, size_t rank, const WeightForm& form,
                  const ValueOverride* specific) {
-  const bool possible = layout.groups == 1 || layout.channel_axis == 0;
-  if (specific == nullptr || !specific->axis) return possible && scheme.per_channel_weights;
+  const bool divides = layout.groups == 1 || layout.channel_axis == 0;
+  const bool possible = divides && form.takes_per_channel;
+  if (specific == nullptr || !specific->axis) return possible && form.per_channel;
   const int64_t axis = *specific->axis + (*specific->axis < 0 ? static_cast<int64_t>(rank) : 0);
   if (!possible || axis != static_cast<int64_t>(layout.channel_axis))
     throw Error(ErrorKind::kInvalidArgument,
                 "these weights cannot have a scale per extent of axis " + std::to_string(*specific->axis) +
-                    (possible ? "; their output channels are axis " + std::to_string(layout.channel_axis)
-                              : "; their groups share the axis of output channels"));
+                    (possible   ? "; their output channels are axis " + std::to_string(layout.channel_axis)
+                     : !divides ? "; their groups share the axis of output channels"
+                                : "; the target takes one scale for all weights of this operator"));
   return true;
 }
 
@@ -72,23 +74,28 @@ float bias_scale(const QuantParams& weights, const QuantParams& input, size_t ch
   return input.scale_of(channel) * weights.scale_of(channel);
 }
 
-void check_weight_override(const Tensor& weights, const WeightLayout& layout,
-                           const QuantizationScheme& scheme, const ValueOverride& specific) {
+WeightForm weight_form(const QuantizationScheme& scheme, const IntegerOperator* by) {
+  const bool can = by == nullptr || by->channel_weights;
+  return {scheme.weights, scheme.per_channel_weights && can, can};
+}
+
+void check_weight_override(const Tensor& weights, const WeightLayout& layout, const WeightForm& form,
+                           const ValueOverride& specific) {
   if (specific.method)
     throw Error(ErrorKind::kInvalidArgument, "weights take their own extremes; leave out 'method'");
-  weight_type(scheme, &specific);
-  weight_ranges(weights, layout, per_channel(layout, weights.shape().size(), scheme, &specific), &specific);
+  weight_type(form, &specific);
+  weight_ranges(weights, layout, per_channel(layout, weights.shape().size(), form, &specific), &specific);
 }
 
 QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
                                  const std::vector<double>& bias, const QuantParams& input,
-                                 const QuantizationScheme& scheme, const ValueOverride* specific) {
-  if (specific != nullptr) check_weight_override(weights, layout, scheme, *specific);
-  const bool channels = per_channel(layout, weights.shape().size(), scheme, specific);
+                                 const WeightForm& form, const ValueOverride* specific) {
+  if (specific != nullptr) check_weight_override(weights, layout, form, *specific);
+  const bool channels = per_channel(layout, weights.shape().size(), form, specific);
+  const QuantType type = weight_type(form, specific);
   const std::vector<Range> ranges = weight_ranges(weights, layout, channels, specific);
-  QuantParams params =
-      choose_quant_params(ranges, weight_type(scheme, specific),
-                          channels ? std::optional<int64_t>(layout.channel_axis) : std::nullopt);
+  QuantParams params = choose_quant_params(
+      ranges, type, channels ? std::optional<int64_t>(layout.channel_axis) : std::nullopt);
   const auto dead = [&](size_t c) { return ranges[c].min == 0 && ranges[c].max == 0; };
   float largest = 0;
   for (size_t c = 0; c < ranges.size(); ++c)
@@ -104,6 +111,8 @@ QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layo
     const double needed = std::abs(bias[o]) / (double{input.scale_of(o)} * kMaxBiasCodes);
     if (scale < needed) scale = std::nextafter(static_cast<float>(needed), std::numeric_limits<float>::max());
   }
+  if (type.power_of_two)
+    for (float& scale : params.scale) scale = next_power_of_two(scale);
   return params;
 }
 

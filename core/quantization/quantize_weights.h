@@ -6,8 +6,19 @@
 #include "core/graph.h"
 #include "core/ops/weight_layout.h"
 #include "core/quantization/scheme.h"
+#include "core/quantization/target.h"
 
 namespace quantize {
+
+/// How the weights of one operator are held.
+struct WeightForm {
+  QuantType type;
+  bool per_channel = true;        // where an override says nothing else
+  bool takes_per_channel = true;  // the operator does
+};
+
+/// As the scheme says and the operator of the target can; nullptr: any operator.
+WeightForm weight_form(const QuantizationScheme& scheme, const IntegerOperator* by = nullptr);
 
 /// Errors: Error(kInvalidArgument) for u8 of fewer than 8 bits, whose zero point is not 128: kernels of
 /// integers take that one alone.
@@ -20,11 +31,11 @@ float bias_scale(const QuantParams& weights, const QuantParams& input, size_t ch
 /// Errors: Error(kInvalidArgument) for what `specific` asks for and these weights, f32 and laid out as
 /// `layout` says, cannot have: a type, an axis, a range without extent, a method (weights take their own
 /// extremes).
-void check_weight_override(const Tensor& weights, const WeightLayout& layout,
-                           const QuantizationScheme& scheme, const ValueOverride& specific);
+void check_weight_override(const Tensor& weights, const WeightLayout& layout, const WeightForm& form,
+                           const ValueOverride& specific);
 
 /// Scales for constant weights, symmetric around 0: per output channel along layout.channel_axis, or one for
-/// all if the scheme says so or groups share the axis (ConvTranspose).
+/// all if the form says so or groups share the axis (ConvTranspose).
 ///
 /// A scale is the largest weight / 127 (fewer codes for fewer bits), but never so small that the channel's
 /// bias would need more than 2^30 codes, which leaves the other half of s32 to the products, nor that a bias
@@ -34,6 +45,6 @@ void check_weight_override(const Tensor& weights, const WeightLayout& layout,
 /// `input` as bias_scale. Errors: those of check_weight_override.
 QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layout,
                                  const std::vector<double>& bias, const QuantParams& input,
-                                 const QuantizationScheme& scheme, const ValueOverride* specific);
+                                 const WeightForm& form, const ValueOverride* specific);
 
 }  // namespace quantize

@@ -71,6 +71,7 @@ enum class Cause {
   kMethod,  // method
   kWholeResult,
   kOverridden,  // what the range was before
+  kFixed,       // target, operator
   kByChannel,   // why one scale will not do
   kHandedOn,    // value, node
   kMadeOne,     // value, node

@@ -59,7 +59,7 @@ class SharedScales {
   void take_scale(ValueId x, ValueId y, NodeId node) {
     const std::vector<ValueId> group = group_of(x);
     for (ValueId id : group)
-      if (!fits(id, value(y)) || !is_for(id, node, group)) return;
+      if (index_.producer(id) == kNoNode || !fits(id, value(y)) || !is_for(id, node, group)) return;
     for (ValueId id : group) set_scale(id, value(y), node);
   }
 
@@ -85,12 +85,12 @@ class SharedScales {
   /// True if nothing but its range speaks against it.
   bool fits(ValueId id, const PlannedValue& shared) {
     const QuantParams &own = *value(id).params, &params = *shared.params;
+    if (value(id).is_fixed && own != params) return false;
     const NodeId producer = index_.producer(id);
-    if (producer == kNoNode || find_override(scheme_, graph_.value(id).name) != nullptr ||
-        !own.per_tensor() || own.dtype != params.dtype || own.quant_min != params.quant_min ||
-        own.quant_max != params.quant_max)
+    if (find_override(scheme_, graph_.value(id).name) != nullptr || !own.per_tensor() ||
+        own.dtype != params.dtype || own.quant_min != params.quant_min || own.quant_max != params.quant_max)
       return false;
-    return planned(producer).placement != Placement::kAbsorbed ||
+    return producer == kNoNode || planned(producer).placement != Placement::kAbsorbed ||
            !cuts_codes(*constant_clamp(graph_, graph_.nodes[static_cast<size_t>(producer)]), params);
   }
 

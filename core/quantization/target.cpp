@@ -28,8 +28,7 @@ const TargetProfile& find_target(const std::string& name) {
 const IntegerOperator* TargetProfile::find(const Graph& graph, const Node& node) const {
   if (!node.domain.empty() || !keeps_meaning_on_codes(node) || mislays(graph, node)) return nullptr;
   for (const IntegerOperator& candidate : operators)
-    if (node.op_type == candidate.op_type && (candidate.fits == nullptr || candidate.fits(graph, node)))
-      return &candidate;
+    if (node.op_type == candidate.op_type && candidate.fits(graph, node)) return &candidate;
   return nullptr;
 }
 
@@ -40,6 +39,18 @@ const UnaskedFusion* TargetProfile::find_unasked(const Node& node) const {
   return nullptr;
 }
 
+const FixedOutput* TargetProfile::find_fixed(const Node& node, DataType codes) const {
+  if (!node.domain.empty()) return nullptr;
+  for (const FixedOutput& fixed : fixed_outputs)
+    if (node.op_type == fixed.op_type && codes == fixed.codes) return &fixed;
+  return nullptr;
+}
+
+bool TargetProfile::has_channel_weights() const {
+  return std::any_of(operators.begin(), operators.end(),
+                     [](const IntegerOperator& each) { return each.channel_weights; });
+}
+
 bool TargetProfile::mislays(const Graph& graph, const Node& node) const {
   return node.domain.empty() && std::any_of(mislaid.begin(), mislaid.end(), [&](const MislaidForm& form) {
            return node.op_type == form.op_type && form.when(graph, node);
@@ -48,7 +59,7 @@ bool TargetProfile::mislays(const Graph& graph, const Node& node) const {
 
 const Fusion* TargetProfile::find_fusion(ChainPart part, const Graph& graph, const Node& node) const {
   for (const Fusion& fusion : fusions)
-    if (fusion.part == part && (fusion.behind == nullptr || fusion.behind(graph, node))) return &fusion;
+    if (fusion.part == part && fusion.behind(graph, node)) return &fusion;
   return nullptr;
 }
 

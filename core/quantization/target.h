@@ -14,8 +14,15 @@
 
 namespace quantize {
 
-/// A property of a node; nullptr where a table has one: every node has it.
-using NodeTest = bool (*)(const Graph& graph, const Node& node);
+/// A property of nodes, and its words for lists. The default: every node has it.
+struct NodeTest {
+  bool (*holds)(const Graph& graph, const Node& node) = nullptr;
+  const char* words = "";
+
+  bool operator()(const Graph& graph, const Node& node) const {
+    return holds == nullptr || holds(graph, node);
+  }
+};
 
 /// Element types that the runtime multiplies.
 struct TypePair {
@@ -45,9 +52,25 @@ struct IntegerOperator {
   const char* op_type;
   OutputForm output = OutputForm::kCodes;
   ScaleSharing scales = ScaleSharing::kNone;
-  NodeTest fits = nullptr;
+  NodeTest fits = {};
   /// The types that it multiplies; empty: those of the runtime.
   std::span<const TypePair> type_pairs = {};
+  /// True if its weights may have a scale per output channel.
+  bool channel_weights = true;
+};
+
+/// An operator whose result has the same scale and zero point in every network.
+struct FixedOutput {
+  const char* op_type;
+  float scale;
+  int32_t zero_point;
+  DataType codes;
+};
+
+/// The scales that a runtime takes.
+enum class ScaleGrid {
+  kAny,
+  kPowersOfTwo,  // products by them are shifts
 };
 
 /// A float operator that the runtime computes on codes by itself, where DequantizeLinear stands before all
@@ -69,20 +92,21 @@ struct MislaidForm {
 /// kClamp, what feeds a clamp that the range does not imply is computed in float.
 struct Fusion {
   ChainPart part;
-  NodeTest behind = nullptr;           // the operators that do so
+  NodeTest behind = {};                // the operators that do so
   std::optional<DataType> codes = {};  // the type of all codes that take part; nothing: any
 };
 
 /// Activations with a scale per channel (axis 1): what may write and what may read them, and their type.
 struct ChannelScales {
-  NodeTest writes = nullptr, reads = nullptr;
+  NodeTest writes, reads;
   DataType codes = DataType::kU8;
 };
 
 /// How the runtime takes the bias of an operator that has an input for it.
 enum class BiasForm {
-  kCodes,  // s32 of scale x_scale * w_scale, behind DequantizeLinear
-  kReals,  // f32
+  kCodes,         // s32 of scale x_scale * w_scale, behind DequantizeLinear
+  kReals,         // f32
+  kRealsOrCodes,  // either; written as f32
 };
 
 /// A layer that the runtime computes on codes of ranges that each run takes from its own numbers.
@@ -113,10 +137,16 @@ struct TargetProfile {
   std::span<const TypePair> type_pairs;        // the first is taken where the user asks for none
   OpsetRange opsets;
   BiasForm bias = BiasForm::kCodes;
+  ScaleGrid grid = ScaleGrid::kAny;  // of the scales of activations and weights
+  /// True if the results of the network are to be codes, too, whatever computes them.
+  bool rounds_results = false;
+  std::span<const FixedOutput> fixed_outputs = {};
   std::span<const Fusion> fusions = {};
   const ChannelScales* channel_scales = nullptr;  // nullptr: one scale per activation
   /// Operators that are computed in float only behind a shield (insert_qdq).
   std::span<const UnaskedFusion> unasked_fusions = {};
+  bool fuses_unasked = false;  // these are its own; else those of ONNX Runtime, which may read the file, too
+  bool takes_codes = false;    // QLinearConv and other operators of codes, beside Q and DQ
   /// Such a node stays float, behind a barrier (insert_qdq).
   std::span<const MislaidForm> mislaid = {};
   std::span<const DataType> rest_types = {};  // of 16 bits, in which it computes what is not integer
@@ -131,6 +161,10 @@ struct TargetProfile {
   /// The entry for this node, or nullptr: the runtime computes it in float.
   const IntegerOperator* find(const Graph& graph, const Node& node) const;
   const UnaskedFusion* find_unasked(const Node& node) const;
+  /// The entry of `fixed_outputs` for this node and type of codes, or nullptr.
+  const FixedOutput* find_fixed(const Node& node, DataType codes) const;
+  /// True if some operator's weights may have a scale per output channel.
+  bool has_channel_weights() const;
   /// True for a form of `mislaid`.
   bool mislays(const Graph& graph, const Node& node) const;
   /// The entry for a part behind this integer node, or nullptr: the runtime rounds before it.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/passes/passes.h"
+#include "core/quantization/check_scheme.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/plan_quantization.h"
 #include "tests/support/measured_ranges.h"
@@ -16,7 +17,11 @@ inline Graph quantized_graph(Graph source, const char* target = "native", Quanti
   scheme.bias_correction = BiasCorrection::kOff;
   infer_shapes(source);
   const RangeTable ranges = measured_ranges(source);
-  Graph qdq = insert_qdq(plan_quantization(source, ranges, scheme, find_target(target)));
+  const TargetProfile& profile = find_target(target);
+  if (profile.find_types(scheme.activations.dtype, scheme.weights.dtype) == nullptr ||
+      profile.grid != ScaleGrid::kAny)
+    take_types(scheme, profile, profile.choose_types({}, {}));
+  Graph qdq = insert_qdq(plan_quantization(source, ranges, scheme, profile));
   infer_shapes(qdq);
   validate(qdq);
   return qdq;

@@ -159,7 +159,8 @@ void tweak(PlanMaker& maker, const Recipe&, PlannedModel& planned) {
 }
 
 std::optional<Variation> vary(SearchState& state) {
-  if (state.maker.scheme().bias_correction != BiasCorrection::kMeasured) return std::nullopt;
+  const QuantizationScheme& scheme = state.maker.scheme();
+  if (scheme.bias_correction != BiasCorrection::kMeasured || scheme.weights.power_of_two) return std::nullopt;
   // The float network runs once, the quantized one once to go on and once for the layers' outputs.
   const uint64_t samples = std::min(state.maker.fitted_count(), kSamples);
   const uint64_t macs = 3 * samples * macs_of(state.planned.graph);

@@ -39,7 +39,7 @@ FloatReason plan_layer(const ModeRequest& request, const Node& node, PlannedNode
   any.scale = {1};
   any.zero_point = {0};
   const QuantParams params =
-      choose_weight_params(weights, *layout, {}, any, request.scheme,
+      choose_weight_params(weights, *layout, {}, any, weight_form(request.scheme),
                            find_override(request.scheme, request.graph.value(node.inputs[1]).name));
   StoredWeights stored;
   stored.input = 1;

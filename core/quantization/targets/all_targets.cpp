@@ -5,6 +5,11 @@
 #define QUANTIZE_ALL_TARGETS(X) \
   X(kOrtX86) \
   X(kOrtArm) \
+  X(kOpenVino) \
+  X(kTensorRt) \
+  X(kQnn) \
+  X(kTfLite) \
+  X(kVitis) \
   X(kNative)
 // clang-format on
 

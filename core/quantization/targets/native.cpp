@@ -21,7 +21,8 @@ bool has_codes(const Graph& graph, const Node& resize) {
 
 constexpr IntegerOperator kOperators[] = {
     {.op_type = "Conv"},
-    {.op_type = "ConvTranspose", .fits = has_phases},
+    {.op_type = "ConvTranspose",
+     .fits = {has_phases, "of one group, whose output is its stride times its input"}},
     {.op_type = "Gemm", .output = OutputForm::kCodesOrReals},
     {.op_type = "MatMul", .output = OutputForm::kCodesOrReals},
 
@@ -50,7 +51,7 @@ constexpr IntegerOperator kOperators[] = {
     {.op_type = "Gather"},
     {.op_type = "MaxPool"},
     {.op_type = "Reshape"},
-    {.op_type = "Resize", .fits = has_codes},
+    {.op_type = "Resize", .fits = {has_codes, "by the nearest element or the mean of neighbours"}},
     {.op_type = "Slice"},
     {.op_type = "Split"},
     {.op_type = "Squeeze"},
@@ -61,16 +62,19 @@ constexpr IntegerOperator kOperators[] = {
 constexpr TypePair kTypePairs[] = {
     {DataType::kU8, DataType::kS8}, {DataType::kU8, DataType::kU8}, {DataType::kS8, DataType::kS8}};
 
+constexpr NodeTest kImageConv = {is_image_conv, "a Conv of images"};
+
 constexpr Fusion kFusions[] = {
     {.part = ChainPart::kClamp},
-    {.part = ChainPart::kFunction, .behind = is_image_conv, .codes = DataType::kU8},
-    {.part = ChainPart::kAddition, .behind = is_image_conv, .codes = DataType::kU8},
+    {.part = ChainPart::kFunction, .behind = kImageConv, .codes = DataType::kU8},
+    {.part = ChainPart::kAddition, .behind = kImageConv, .codes = DataType::kU8},
 };
 
 /// Files have either; the engine widens both.
 constexpr DataType kRest[] = {DataType::kF16, DataType::kBF16};
 
-constexpr ChannelScales kChannelScales = {.writes = is_image_conv, .reads = is_depthwise_image_conv};
+constexpr ChannelScales kChannelScales = {.writes = kImageConv,
+                                          .reads = {is_depthwise_image_conv, "a depthwise Conv of images"}};
 
 }  // namespace
 
@@ -83,6 +87,7 @@ const TargetProfile kNative{.name = "native",
                             .fusions = kFusions,
                             .channel_scales = &kChannelScales,
                             .unasked_fusions = kOnnxRuntimeFusions,
+                            .takes_codes = true,
                             .mislaid = kOnnxRuntimeMislaid,
                             .rest_types = kRest,
                             .dynamic_operators = kOnnxRuntimeDynamic,

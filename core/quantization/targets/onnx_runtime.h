@@ -9,6 +9,7 @@ namespace quantize {
 
 /// True for a Resize that copies elements.
 bool resizes_by_nearest(const Graph& graph, const Node& resize);
+inline constexpr NodeTest kByNearest = {resizes_by_nearest, "by the nearest element"};
 
 /// The operators that its QDQ selectors fuse.
 inline constexpr IntegerOperator kOnnxRuntimeOperators[] = {
@@ -29,7 +30,7 @@ inline constexpr IntegerOperator kOnnxRuntimeOperators[] = {
     {.op_type = "Gather"},
     {.op_type = "MaxPool"},
     {.op_type = "Reshape"},
-    {.op_type = "Resize", .fits = resizes_by_nearest},
+    {.op_type = "Resize", .fits = kByNearest},
     {.op_type = "Slice"},
     {.op_type = "Split"},
     {.op_type = "Squeeze"},
@@ -80,7 +81,8 @@ bool resizes_axes_or_cubic(const Graph& graph, const Node& resize);
 
 /// The forms that its layout optimizer spoils: it lays the images between two integer convolutions with their
 /// channels last, where `axes` stay what they were, and a cubic interpolation is of the wrong axes or refused.
-inline constexpr MislaidForm kOnnxRuntimeMislaid[] = {{"Pad", pads_axes}, {"Resize", resizes_axes_or_cubic}};
+inline constexpr MislaidForm kOnnxRuntimeMislaid[] = {
+    {"Pad", {pads_axes, "with axes"}}, {"Resize", {resizes_axes_or_cubic, "with axes, or cubic"}}};
 
 /// Its profile on one kind of processor: these share all but the types that are fast.
 constexpr TargetProfile onnx_runtime_on(const char* name, const char* description,
@@ -91,6 +93,8 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .type_pairs = type_pairs,
           .opsets = kOnnxRuntimeOpsets,
           .unasked_fusions = kOnnxRuntimeFusions,
+          .fuses_unasked = true,
+          .takes_codes = true,
           .mislaid = kOnnxRuntimeMislaid,
           .rest_types = kOnnxRuntimeRest,
           .dynamic_operators = kOnnxRuntimeDynamic,

@@ -63,8 +63,9 @@ Case make_case(int64_t groups, int64_t outputs, int64_t inputs, int64_t taps, in
   c.weights = test::random_tensor({groups * outputs, inputs, taps}, 3);
   QuantizationScheme scheme;
   scheme.weights.num_bits = bits;
-  c.params = choose_weight_params(c.weights, c.layout, {},
-                                  QuantParams{.scale = {1}, .zero_point = {0}, .axis = {}}, scheme, nullptr);
+  c.params =
+      choose_weight_params(c.weights, c.layout, {}, QuantParams{.scale = {1}, .zero_point = {0}, .axis = {}},
+                           {scheme.weights}, nullptr);
   c.rows = correlated_rows(64, static_cast<size_t>(groups), static_cast<size_t>(inputs * taps));
   return c;
 }

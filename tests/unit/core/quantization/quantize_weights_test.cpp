@@ -25,7 +25,7 @@ WeightLayout conv_layout(int64_t outputs, int64_t inputs, int64_t taps) {
   return layout;
 }
 
-const QuantizationScheme kScheme;
+const WeightForm kForm = weight_form({});
 
 QuantParams input_of(float scale) {
   return {.scale = {scale}, .zero_point = {0}, .axis = {}};
@@ -35,7 +35,7 @@ QuantParams input_of(float scale) {
 
 TEST_CASE("weights: one symmetric scale per output channel") {
   const Tensor w = Tensor::of<float>({2, 1, 2}, {1, -2, 0.5f, 0.25f});
-  const QuantParams params = choose_weight_params(w, conv_layout(2, 1, 2), {}, input_of(1), kScheme, nullptr);
+  const QuantParams params = choose_weight_params(w, conv_layout(2, 1, 2), {}, input_of(1), kForm, nullptr);
   CHECK(params.axis == 0);
   CHECK(params.scale == std::vector<float>{2.0f / 127, 0.5f / 127});
   CHECK(params.zero_point == std::vector<int32_t>{0, 0});
@@ -46,8 +46,8 @@ TEST_CASE("weights: one scale for all on request, and where groups share the axi
   const Tensor w = Tensor::of<float>({2, 1, 2}, {1, -2, 0.5f, 0.25f});
   QuantizationScheme per_tensor;
   per_tensor.per_channel_weights = false;
-  CHECK(choose_weight_params(w, conv_layout(2, 1, 2), {}, input_of(1), per_tensor, nullptr).scale ==
-        std::vector<float>{2.0f / 127});
+  CHECK(choose_weight_params(w, conv_layout(2, 1, 2), {}, input_of(1), weight_form(per_tensor), nullptr)
+            .scale == std::vector<float>{2.0f / 127});
 
   test::GraphBuilder b;
   const ValueId x = b.input("x", {1, 4, 3, 3});
@@ -55,7 +55,7 @@ TEST_CASE("weights: one scale for all on request, and where groups share the axi
       b.build({b.node("ConvTranspose", {x, b.random("w", {4, 2, 1, 1})}, {{"group", int64_t{2}}})});
   const auto layout = find_op(graph, graph.nodes[0]).weight_layout(graph.nodes[0], Shape{4, 2, 1, 1});
   const Tensor& grouped = *graph.constant(graph.nodes[0].inputs[1]);
-  CHECK(choose_weight_params(grouped, *layout, {}, input_of(1), kScheme, nullptr).per_tensor());
+  CHECK(choose_weight_params(grouped, *layout, {}, input_of(1), kForm, nullptr).per_tensor());
 }
 
 TEST_CASE("weights: the scale is widened until the bias fits into half of s32") {
@@ -63,7 +63,7 @@ TEST_CASE("weights: the scale is widened until the bias fits into half of s32") 
   const float x_scale = 0.01f;
   const std::vector<double> bias{500, 500};
   const QuantParams params =
-      choose_weight_params(w, conv_layout(2, 1, 1), bias, input_of(x_scale), kScheme, nullptr);
+      choose_weight_params(w, conv_layout(2, 1, 1), bias, input_of(x_scale), kForm, nullptr);
   for (size_t o = 0; o < 2; ++o)
     CHECK(std::abs(bias[o]) / double{bias_scale(params, input_of(x_scale), o)} <= double{1 << 30});
   CHECK(params.scale[0] > 1e-6f / 127);
@@ -73,20 +73,41 @@ TEST_CASE("weights: the scale is widened until the bias fits into half of s32") 
 TEST_CASE("weights: a dead channel takes the largest scale of the others") {
   const Tensor w = Tensor::of<float>({3, 1, 1}, {0, 1, 2});
   const QuantParams params =
-      choose_weight_params(w, conv_layout(3, 1, 1), {0.3, 0, 0}, input_of(0.1f), kScheme, nullptr);
+      choose_weight_params(w, conv_layout(3, 1, 1), {0.3, 0, 0}, input_of(0.1f), kForm, nullptr);
   CHECK(params.scale[0] == 2.0f / 127);
   const Tensor zeros = Tensor::of<float>({1, 1, 1}, {0});
-  CHECK(
-      choose_weight_params(zeros, conv_layout(1, 1, 1), {1e12}, input_of(0.1f), kScheme, nullptr).scale[0] >=
-      1e12 / 0.1 / (1 << 30));
+  CHECK(choose_weight_params(zeros, conv_layout(1, 1, 1), {1e12}, input_of(0.1f), kForm, nullptr).scale[0] >=
+        1e12 / 0.1 / (1 << 30));
 }
 
 TEST_CASE("weights: bias scales are normal floats") {
   const Tensor w = Tensor::of<float>({1, 1, 1}, {std::numeric_limits<float>::denorm_min()});
   const float x_scale = 1e-20f;
   const QuantParams params =
-      choose_weight_params(w, conv_layout(1, 1, 1), {}, input_of(x_scale), kScheme, nullptr);
+      choose_weight_params(w, conv_layout(1, 1, 1), {}, input_of(x_scale), kForm, nullptr);
   CHECK(bias_scale(params, input_of(x_scale), 0) >= std::numeric_limits<float>::min());
+}
+
+TEST_CASE("weights: scales that are powers of two, widened for a bias or not") {
+  const Tensor w = Tensor::of<float>({3, 1, 1}, {127.0f / 64, 1, -0.3f});
+  WeightForm form = kForm;
+  form.type.power_of_two = true;
+  const QuantParams params = choose_weight_params(w, conv_layout(3, 1, 1), {}, input_of(0.5f), form, nullptr);
+  CHECK(params.scale == std::vector<float>{1.0f / 64, 1.0f / 64, 1.0f / 256});
+  const QuantParams wide =
+      choose_weight_params(w, conv_layout(3, 1, 1), {0, 0, 3e7}, input_of(0.5f), form, nullptr);
+  CHECK(wide.scale == std::vector<float>{1.0f / 64, 1.0f / 64, 1.0f / 16});
+}
+
+TEST_CASE("weights: one scale where the operator of the target takes no other") {
+  const Tensor w = Tensor::of<float>({2, 1, 1}, {1, -2});
+  const IntegerOperator by{.op_type = "Conv", .channel_weights = false};
+  const WeightForm form = weight_form({}, &by);
+  CHECK(choose_weight_params(w, conv_layout(2, 1, 1), {}, input_of(1), form, nullptr).per_tensor());
+  ValueOverride axis;
+  axis.axis = 0;
+  CHECK_THROWS_WITH(choose_weight_params(w, conv_layout(2, 1, 1), {}, input_of(1), form, &axis),
+                    Catch::Contains("one scale for all weights of this operator"));
 }
 
 TEST_CASE("weights: overrides change bits and range, and refuse what cannot be") {
@@ -95,17 +116,17 @@ TEST_CASE("weights: overrides change bits and range, and refuse what cannot be")
   ValueOverride specific;
   specific.num_bits = 4;
   specific.amax = 0.7f;
-  const QuantParams params = choose_weight_params(w, layout, {}, input_of(1), kScheme, &specific);
+  const QuantParams params = choose_weight_params(w, layout, {}, input_of(1), kForm, &specific);
   CHECK(params.quant_max == 7);
   CHECK(params.scale == std::vector<float>{0.7f / 7, 0.7f / 7});
   ValueOverride axis;
   axis.axis = 1;
-  CHECK_THROWS_AS(choose_weight_params(w, layout, {}, input_of(1), kScheme, &axis), Error);
+  CHECK_THROWS_AS(choose_weight_params(w, layout, {}, input_of(1), kForm, &axis), Error);
   axis.axis = -3;
-  CHECK(choose_weight_params(w, layout, {}, input_of(1), kScheme, &axis).axis == 0);
+  CHECK(choose_weight_params(w, layout, {}, input_of(1), kForm, &axis).axis == 0);
   ValueOverride is_unsigned;
   is_unsigned.is_unsigned = true;
-  CHECK_THROWS_AS(choose_weight_params(w, layout, {}, input_of(1), kScheme, &is_unsigned), Error);
+  CHECK_THROWS_AS(choose_weight_params(w, layout, {}, input_of(1), kForm, &is_unsigned), Error);
 }
 
 TEST_CASE("bias correction: the mean output of a rounded layer becomes that of the exact one") {
@@ -113,7 +134,7 @@ TEST_CASE("bias correction: the mean output of a rounded layer becomes that of t
   const Tensor w = test::random_tensor({3, 4, 1}, 5);
   QuantizationScheme scheme;
   scheme.weights.num_bits = 3;  // large errors
-  const QuantParams params = choose_weight_params(w, layout, {}, input_of(1), scheme, nullptr);
+  const QuantParams params = choose_weight_params(w, layout, {}, input_of(1), weight_form(scheme), nullptr);
   const Tensor rounded = dequantize_tensor(quantize_tensor(w, params), params);
   const std::vector<double> means{1, -2, 3, 0.5}, quantized_means{1.5, -2, 2, 0};
   const std::vector<double> shift = bias_shift(w, {.params = params}, layout, {1, means}, {1, means});

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/engine/engine.h"
+#include "core/quantization/check_scheme.h"
 #include "core/quantization/insert_qdq.h"
 #include "tests/support/planned_graph.h"
 
@@ -77,6 +78,84 @@ TEST_CASE("target: operators that return reals have QuantizeLinear in front alon
     if (node.op_type == "Add")
       for (ValueId id : node.inputs) CHECK(maker(qdq, id) == "Conv");
   check_near(p);
+}
+
+TEST_CASE("target: the residual of layers in reals is codes, the other operand of the addition is not") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId skip = b.node("Relu", {conv(b, x, 3, 4)});
+  const ValueId sum = b.node("Add", {conv(b, b.node("Sigmoid", {conv(b, skip, 4, 4)}), 4, 4), skip});
+  const ValueId end = conv(b, b.node("Relu", {sum}), 4, 2);
+  const TargetProfile& target = find_target("tensorrt");
+  QuantizationScheme scheme;
+  take_types(scheme, target, target.choose_types({}, {}));
+  const Planned p = plan_of(b, {end}, scheme, {}, target);
+  const Graph qdq = insert_qdq(p);
+  for (const char* op_type : {"Add", "Sigmoid", "Relu"}) CHECK(p.placement(op_type) == Placement::kFused);
+  for (const Node& node : qdq.nodes)
+    if (node.op_type == "Add") {
+      CHECK(maker(qdq, node.inputs[0]) == "Conv");
+      CHECK(maker(qdq, node.inputs[1]) == "DequantizeLinear");
+    }
+  CHECK(count(qdq, "QuantizeLinear") == 4);  // of x and what Relu, Sigmoid and Relu make
+  CHECK(count(qdq, "Relu") == 2);
+  for (const PlannedValue& value : p.plan.values)
+    if (value.params) CHECK(value.params->zero_point[0] == 0);
+  check_near(p);
+}
+
+TEST_CASE("target: scales that are fixed, and results that are rounded") {
+  GraphBuilder b;
+  const ValueId y = b.node("Sigmoid", {conv(b, b.input("x", {1, 3, 8, 8}), 3, 4)});
+  const ValueId z = b.node("Softmax", {conv(b, y, 4, 2)}, {{"axis", int64_t{1}}});
+  const TargetProfile& target = find_target("tflite");
+  QuantizationScheme scheme;
+  scheme.max_noise = 1;
+  take_types(scheme, target, target.choose_types({}, {}));
+  const Planned p = plan_of(b, {z}, scheme, {}, target);
+  for (const char* name : {"sigmoid_1_out", "softmax_3_out"}) {
+    REQUIRE(p.value(name).params);
+    CHECK(p.value(name).params->scale[0] == 1.0f / 256);
+    CHECK(p.value(name).params->zero_point[0] == -128);
+  }
+  CHECK(p.value("sigmoid_1_out").reason == "fixed by tflite for the result of every Sigmoid");
+  CHECK(maker(insert_qdq(p), insert_qdq(p).outputs[0]) == "DequantizeLinear");
+  scheme.overrides["sigmoid_1_out"].amax = 1.0f;
+  CHECK_THROWS_WITH(plan_of(b, {z}, scheme, {}, target), Catch::Contains("fixes the scale"));
+}
+
+TEST_CASE("target: an operator that our engine has in float alone is codes where the runtime has it") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 3, 8, 8});
+  const ValueId y = b.node("Sub", {conv(b, x, 3, 4), conv(b, x, 3, 4)});
+  const Planned p = plan_of(b, {conv(b, y, 4, 2)}, {}, {}, find_target("qnn"));
+  CHECK(p.placement("Sub") == Placement::kInteger);
+  check_near(p);
+  CHECK(plan_of(b, {conv(b, y, 4, 2)}).placement("Sub") == Placement::kFloat);
+}
+
+TEST_CASE("target: all scales are powers of two, and weights have one each") {
+  GraphBuilder b;
+  const ValueId y = b.node("Relu", {conv(b, b.input("x", {1, 3, 8, 8}), 3, 4)});
+  const ValueId z = conv(b, y, 4, 2);
+  const TargetProfile& target = find_target("vitis");
+  QuantizationScheme scheme;
+  scheme.activations = {.dtype = DataType::kS8, .symmetric = true};
+  CHECK_THROWS_WITH(plan_of(b, {z}, scheme, {}, target), Catch::Contains("powers of two alone"));
+  take_types(scheme, target, target.choose_types({}, {}));
+  const Planned p = plan_of(b, {z}, scheme, {}, target);
+  const auto is_power = [](float scale) { return std::exp2(std::nearbyint(std::log2(scale))) == scale; };
+  size_t values = 0;
+  for (const PlannedValue& value : p.plan.values)
+    if (value.params) {
+      ++values;
+      CHECK(is_power(value.params->scale[0]));
+    }
+  CHECK(values == 3);
+  for (size_t n = 0; n < 2; ++n) {
+    CHECK(p.node("Conv", n).weights->params.per_tensor());
+    CHECK(is_power(p.node("Conv", n).weights->params.scale[0]));
+  }
 }
 
 TEST_CASE("target: biases are reals where the runtime takes them so") {
