@@ -9,7 +9,7 @@ class Targets(Case):
 
     def test_lists_them_all_as_the_option_does(self):
         names = self.names()
-        self.assertEqual(set(names), {"ort-x86", "ort-arm", "openvino", "tensorrt", "qnn", "tflite", "vitis", "native"})
+        self.assertEqual(set(names), {"ort-x86", "ort-arm", "openvino", "tensorrt", "qnn", "tflite", "vitis", "generic", "native"})
         refused = self.run_program(MODEL, "--calib", "x", "--target", "?", code=2).stderr
         text = self.run_program("targets").stdout
         for name in names:

@@ -10,6 +10,7 @@
   X(kQnn) \
   X(kTfLite) \
   X(kVitis) \
+  X(kGeneric) \
   X(kNative)
 // clang-format on
 
