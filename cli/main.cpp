@@ -11,6 +11,7 @@
 #include "cli/dispatch.h"
 #include "cli/inspect_command.h"
 #include "cli/interrupt.h"
+#include "cli/lint_command.h"
 #include "cli/merge_command.h"
 #include "cli/quantize_command.h"
 #include "cli/run_command.h"
@@ -28,6 +29,7 @@ const quantize::Command kCommands[] = {
     quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand,
     quantize::kRunCommand,      quantize::kVerifyCommand,    quantize::kSensitivityCommand,
     quantize::kInspectCommand,  quantize::kBenchCommand,     quantize::kTargetsCommand,
+    quantize::kLintCommand,
 };
 
 }  // namespace

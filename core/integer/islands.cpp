@@ -19,6 +19,10 @@ ValueId end_of(const Graph& graph, const Chain& chain, ValueId anchor) {
 
 }  // namespace
 
+bool is_dequantize(const Node& node) {
+  return node.op_type == "DequantizeLinear" && node.domain.empty();
+}
+
 bool Islands::is_kept(ValueId id) const {
   return index_.is_output(id) || (static_cast<size_t>(id) < keep_.size() && keep_[static_cast<size_t>(id)]);
 }
@@ -36,7 +40,7 @@ std::optional<Codes> Islands::codes_of(const Node& node, ValueId codes) {
 std::optional<Codes> Islands::dequantized(ValueId id) {
   if (id == kNoValue || index_.producer(id) == kNoNode) return std::nullopt;
   const Node& node = graph_.nodes[static_cast<size_t>(index_.producer(id))];
-  if (node.op_type != "DequantizeLinear" || !node.domain.empty()) return std::nullopt;
+  if (!is_dequantize(node)) return std::nullopt;
   return codes_of(node, node.inputs[0]);
 }
 

@@ -10,6 +10,9 @@
 
 namespace quantize {
 
+/// True for ONNX's DequantizeLinear.
+bool is_dequantize(const Node& node);
+
 /// The codes behind a float value, and how to read them.
 struct Codes {
   ValueId codes = kNoValue, scale = kNoValue, zero_point = kNoValue;

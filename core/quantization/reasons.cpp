@@ -94,23 +94,27 @@ constexpr Sentence kSentences[] = {
 
 }  // namespace
 
+std::string with_words(const std::string& sentence, std::span<const std::string> words) {
+  std::string text;
+  auto next = words.begin();
+  for (size_t at = 0; at < sentence.size(); ++at) {
+    if (sentence.compare(at, 2, "{}") != 0) {
+      text += sentence[at];
+      continue;
+    }
+    if (next == words.end()) throw Error(ErrorKind::kInternal, "a reason lacks a detail");
+    text += *next++;
+    ++at;
+  }
+  if (next != words.end()) throw Error(ErrorKind::kInternal, "a reason has a detail too many");
+  return text;
+}
+
 std::string text_of(Cause cause, std::initializer_list<std::string> details) {
   const auto sentence = std::find_if(std::begin(kSentences), std::end(kSentences),
                                      [&](const Sentence& each) { return each.cause == cause; });
   if (sentence == std::end(kSentences)) throw Error(ErrorKind::kInternal, "a cause has no sentence");
-  std::string text;
-  auto next = details.begin();
-  for (const char* at = sentence->text; *at != '\0'; ++at) {
-    if (at[0] != '{' || at[1] != '}') {
-      text += *at;
-      continue;
-    }
-    if (next == details.end()) throw Error(ErrorKind::kInternal, "a reason lacks a detail");
-    text += *next++;
-    ++at;
-  }
-  if (next != details.end()) throw Error(ErrorKind::kInternal, "a reason has a detail too many");
-  return text;
+  return with_words(sentence->text, std::span(details.begin(), details.size()));
 }
 
 }  // namespace quantize

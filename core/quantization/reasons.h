@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string>
 
 namespace quantize {
@@ -84,6 +85,9 @@ enum class Cause {
   kNoisyChannels,  // step, share, limit, steps
   kNoisyResult,    // step, share, node, limit, steps
 };
+
+/// A sentence with a word in the place of each {}. Requires: as many as there are.
+std::string with_words(const std::string& sentence, std::span<const std::string> words);
 
 /// The sentence of a cause with these details put in.
 /// Requires: as many as it names.
