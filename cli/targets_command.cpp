@@ -7,7 +7,6 @@
 #include "cli/console.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
-#include "core/integer/forms.h"
 #include "core/quantization/target.h"
 
 namespace quantize {
@@ -64,14 +63,6 @@ const char* words_of(ChainPart part) {
   return "";
 }
 
-// Operators by name alone: the rule does not depend on a node.
-bool is_weighted(const IntegerOperator& each) {
-  Node node;
-  node.op_type = each.op_type;
-  const IntegerForm* form = integer_form_of(node);
-  return form != nullptr && form->shape != IslandShape::kOperands;
-}
-
 Json types_json(std::span<const TypePair> pairs) {
   Json types = Json::array();
   for (const TypePair& pair : pairs)
@@ -86,7 +77,7 @@ Json operator_json(const TargetProfile& target, const IntegerOperator& each) {
                 {"when", each.fits.words},
                 {"output", words_of(each.output)},
                 {"scales", words_of(each.scales)}};
-  if (is_weighted(each)) {
+  if (each.has_weights()) {
     entry["weights"] = each.channel_weights ? "per channel" : "per tensor";
     entry["types"] = types_json(each.type_pairs.empty() ? target.type_pairs : each.type_pairs);
   }
@@ -116,6 +107,8 @@ Json profile_json(const TargetProfile& target) {
     json["fusions"].push_back({{"part", words_of(each.part)},
                                {"behind", each.behind.words},
                                {"codes", each.codes ? Json(name_of(*each.codes)) : Json()}});
+  json["moves_quantize_over"] = Json::array();
+  for (const char* each : target.moves_over) json["moves_quantize_over"].push_back(each);
   const ChannelScales* channels = target.channel_scales;
   json["channel_scales"] = channels == nullptr ? Json()
                                                : Json({{"written_by", channels->writes.words},
@@ -182,15 +175,22 @@ std::string modes_text(const TargetProfile& target) {
          (target.block_opset == 0 ? "" : ", in blocks (opset " + std::to_string(target.block_opset) + ")");
 }
 
-std::string operators_text(const TargetProfile& target, const Style& style) {
-  Table table({{"operator"}, {"output"}, {"scales"}, {"weights"}, {"only"}});
+std::string forms_text(const TargetProfile& target) {
+  std::vector<std::string> texts;
   for (const IntegerOperator& each : target.operators)
-    table.add(
-        {each.op_type, words_of(each.output), words_of(each.scales),
-         !is_weighted(each)     ? ""
-         : each.channel_weights ? "per channel"
-                                : "per tensor",
-         std::string(each.fits.words) + (each.type_pairs.empty() ? "" : " " + types_text(each.type_pairs))});
+    if (each.fits.holds != nullptr || !each.type_pairs.empty())
+      texts.push_back(std::string(each.op_type) + " " + each.fits.words +
+                      (each.type_pairs.empty() ? "" : " " + types_text(each.type_pairs)));
+  return texts.empty() ? "all" : join(texts, "; ") + "; of the others all";
+}
+
+std::string operators_text(const TargetProfile& target, const Style& style) {
+  Table table({{"operator"}, {"output"}, {"scales"}, {"weights"}});
+  for (const IntegerOperator& each : target.operators)
+    table.add({each.op_type, words_of(each.output), words_of(each.scales),
+               !each.has_weights()    ? ""
+               : each.channel_weights ? "per channel"
+                                      : "per tensor"});
   return table.text(style);
 }
 
@@ -211,6 +211,7 @@ std::string profile_text(const TargetProfile& target, const Style& style) {
   line("before rounding", fusions_text(target));
   line("results",
        target.rounds_results ? "codes behind every operator of the list" : "rounded behind layers alone");
+  line("forms", forms_text(target));
   line("other modes", modes_text(target));
   line("guarded",
        guards_text(target) + (target.fuses_unasked ? "" : " (for ONNX Runtime, which may read the file)"));

@@ -29,6 +29,10 @@ using MaybeFound = std::optional<Found>;
 /// What a runtime that computes an operator on codes unasked does with it.
 constexpr IntegerOperator kUnasked{.op_type = ""};
 
+bool is_8_bit(DataType type) {
+  return type == DataType::kU8 || type == DataType::kS8;
+}
+
 bool is_power_of_two(float scale) {
   int exponent = 0;
   return std::frexp(scale, &exponent) == 0.5f;
@@ -85,7 +89,10 @@ class Forecaster {
 
   void decide(NodeId n);
   MaybeFound flaw_of(NodeId n);
-  MaybeFound codes_flaw(const Node& node) const;
+  MaybeFound codes_flaw() const;
+  bool reads_real_constants(const Node& node) const;
+  ValueId rounded_value(ValueId id) const;
+  bool is_moved_over(const Node& node) const;
   MaybeFound weighted_flaw(NodeId n, const IntegerOperator& kernel, bool rounds_constants);
   MaybeFound weights_flaw(const Node& node, const IntegerOperator& kernel, bool rounds_constants);
   MaybeFound bias_flaw(const Node& node, const Codes& x, const Codes& w);
@@ -124,9 +131,9 @@ void Forecaster::decide(NodeId n) {
 MaybeFound Forecaster::flaw_of(NodeId n) {
   const Node& each = node(n);
   const ValueId first = each.inputs[0];
-  if (is_integer_operator(each)) return codes_flaw(each);
-  if (first != kNoValue && size_of(graph_.value(first).dtype) == 1 && hands_codes_on(graph_, each))
-    return codes_flaw(each);
+  if (is_integer_operator(each)) return codes_flaw();
+  if (first != kNoValue && is_8_bit(graph_.value(first).dtype) && hands_codes_on(graph_, each))
+    return codes_flaw();
   for (ValueId id : each.outputs)
     if (id != kNoValue && graph_.value(id).dtype != DataType::kF32 &&
         graph_.value(id).dtype != DataType::kUndefined)
@@ -141,16 +148,48 @@ MaybeFound Forecaster::flaw_of(NodeId n) {
                     [&](const IntegerOperator& other) { return each.op_type == other.op_type; });
     return Found{known ? Flaw::kForm : Flaw::kNoKernel, {target_.name}};
   }
-  const IntegerOperator& used = kernel == nullptr ? kUnasked : *kernel;
   const bool rounds = unasked != nullptr && unasked->rounds_constants;
+  // Constants of reals are rounded only where the result is.
+  const IntegerOperator& used =
+      kernel == nullptr || (rounds && reads_real_constants(each)) ? kUnasked : *kernel;
+  if (is_moved_over(each)) return std::nullopt;
   const MaybeFound found =
       rule == QuantizationRule::kWeighted ? weighted_flaw(n, used, rounds) : operands_flaw(n, rounds);
   return found ? found : output_flaw(n, used);
 }
 
-MaybeFound Forecaster::codes_flaw(const Node&) const {
+MaybeFound Forecaster::codes_flaw() const {
   if (target_.takes_codes) return std::nullopt;
   return Found{Flaw::kCodesOperator, {target_.name}};
+}
+
+bool Forecaster::reads_real_constants(const Node& each) const {
+  return std::any_of(each.inputs.begin(), each.inputs.end(), [&](ValueId id) {
+    return id != kNoValue && graph_.value(id).is_constant() && graph_.value(id).dtype == DataType::kF32;
+  });
+}
+
+/// The value whose QuantizeLinear the runtime puts behind this one: that behind operators that it moves Q over.
+ValueId Forecaster::rounded_value(ValueId id) const {
+  while (index_.single_use(id)) {
+    const NodeId reader = index_.uses(id)[0].node;
+    if (index_.uses(id)[0].input != 0 || !target_.moves_over_node(node(reader)) ||
+        !hands_codes_on(graph_, node(reader)))
+      break;
+    const ValueId next = node(reader).outputs[0];
+    if (!alone_rounded(next) && !index_.single_use(next)) break;
+    id = next;
+  }
+  return id;
+}
+
+/// True if the Q behind a node that reads reals goes in front of it.
+bool Forecaster::is_moved_over(const Node& each) const {
+  const ValueId x = each.inputs[0];
+  const NodeId producer = index_.producer(x);
+  return target_.moves_over_node(each) && hands_codes_on(graph_, each) && index_.single_use(x) &&
+         !(producer != kNoNode && is_dequantize(node(producer))) &&
+         alone_rounded(rounded_value(each.outputs[0]));
 }
 
 bool Forecaster::is_symmetric(DataType type) const {
@@ -175,7 +214,7 @@ MaybeFound Forecaster::operand_flaw(ValueId id, ValueId other) {
   if (producer == kNoNode || !is_dequantize(node(producer)))
     return Found{other == kNoValue ? Flaw::kReadsReals : Flaw::kIncomplete, {name(id)}};
   const auto codes = islands_.dequantized(id);
-  if (!codes || size_of(type_of(*codes)) != 1) return Found{Flaw::kUnknownScale, {name(id)}};
+  if (!codes || !is_8_bit(type_of(*codes))) return Found{Flaw::kUnknownScale, {name(id)}};
   if (!codes->params.per_tensor() && target_.channel_scales == nullptr)
     return Found{Flaw::kScaleByChannel, {name(id)}};
   return scale_flaw(*codes, id, is_symmetric(type_of(*codes)));
@@ -189,6 +228,7 @@ MaybeFound Forecaster::operands_flaw(NodeId n, bool rounds_constants) {
     const NodeId producer = index_.producer(id);
     (producer != kNoNode && is_dequantize(node(producer)) ? dequantized : reals).push_back(id);
   }
+  if (reals.empty() && dequantized.empty()) return Found{Flaw::kReadsReals, {name(node(n).inputs[0])}};
   if (!reals.empty()) return operand_flaw(reals[0], dequantized.empty() ? kNoValue : dequantized[0]);
   std::optional<Codes> first;
   for (ValueId id : dequantized) {
@@ -218,7 +258,7 @@ MaybeFound Forecaster::weighted_flaw(NodeId n, const IntegerOperator& kernel, bo
 MaybeFound Forecaster::weights_flaw(const Node& each, const IntegerOperator& kernel, bool rounds_constants) {
   const ValueId id = each.inputs[1];
   const auto x = islands_.dequantized(each.inputs[0]), w = islands_.dequantized(id);
-  if (!w || size_of(type_of(*w)) != 1) return Found{Flaw::kUnknownScale, {name(id)}};
+  if (!w || !is_8_bit(type_of(*w))) return Found{Flaw::kUnknownScale, {name(id)}};
   const TypePair* pair = target_.find_types(type_of(*x), type_of(*w), &kernel);
   if (pair == nullptr) return Found{Flaw::kTypes, {target_.name, text_of(type_of(*x)), text_of(type_of(*w))}};
   if (const MaybeFound found = scale_flaw(*w, id, pair->symmetric)) return found;
@@ -268,10 +308,11 @@ void Forecaster::take_chain(NodeId n, const Chain& chain) {
   const std::string anchor = name_of_node(graph_, node(n));
   for (NodeId part : chain.nodes())
     if (!verdicts_[at(part)]) set_integer(part, quantize::text_of(Cause::kApplied, {anchor}));
+  if (is_moved_over(node(n))) return;  // the node in front takes in the Q, if it can
   const auto links = chain.links();
   for (ValueId id : node(links.empty() ? n : links.back()).outputs)
     if (id != kNoValue)
-      for (const GraphIndex::Use& use : index_.uses(id))
+      for (const GraphIndex::Use& use : index_.uses(rounded_value(id)))
         if (is_quantize(node(use.node))) taken_in_[at(use.node)] = true;
 }
 
@@ -302,7 +343,8 @@ MaybeFound Forecaster::output_flaw(NodeId n, const IntegerOperator& kernel) {
   for (size_t i = 0; i < node(n).outputs.size() && !found; ++i) {
     const ValueId own = node(n).outputs[i];
     if (own == kNoValue || (index_.uses(own).empty() && !index_.is_output(own))) continue;
-    found = rounded_flaw(n, links.empty() ? own : node(links.back()).outputs[0], chain, kernel);
+    found =
+        rounded_flaw(n, rounded_value(links.empty() ? own : node(links.back()).outputs[0]), chain, kernel);
   }
   return kernel.output == OutputForm::kCodesOrReals ? std::nullopt : found;
 }
@@ -314,7 +356,7 @@ MaybeFound Forecaster::rounded_flaw(NodeId n, ValueId end, const Chain& chain,
   if (results.empty()) return Found{Flaw::kNoQuantize, {name(end)}};
   if (!alone_rounded(end)) return Found{Flaw::kReadAsReals, {name(end)}};
   for (const Codes& y : results) {
-    if (size_of(type_of(y)) != 1) return Found{Flaw::kUnknownScale, {name(end)}};
+    if (!is_8_bit(type_of(y))) return Found{Flaw::kUnknownScale, {name(end)}};
     if (!y.params.per_tensor() && target_.channel_scales == nullptr)
       return Found{Flaw::kScaleByChannel, {name(end)}};
     if (const MaybeFound found = scale_flaw(y, end, is_symmetric(type_of(y)))) return found;

@@ -25,8 +25,7 @@ namespace quantize {
 
 namespace {
 
-/// Why nodes must stay float, known beforehand.
-using Reasons = std::map<NodeId, std::string>;
+using Reasons = std::map<NodeId, std::string>;  // why nodes must stay float, known beforehand
 
 std::vector<Candidate> candidates_but(const Reasons& reasons, std::vector<Candidate> candidates) {
   for (const auto& [n, reason] : reasons) candidates[static_cast<size_t>(n)].float_reason = reason;
@@ -90,7 +89,6 @@ class Planner {
     return range != nullptr && range->bytes ? &*range->bytes : nullptr;
   }
   PlannedValue shared(ValueId id, ValueId source, NodeId through);
-
   void decide_in_order(NodeId n);
   void decide(NodeId n);
   FloatReason inputs_reason(const Candidate& candidate);
@@ -100,6 +98,11 @@ class Planner {
   bool fuses_function(NodeId n);
   bool joins_residual(NodeId n);
   Chain taken_chain(NodeId n);
+  /// False where the Add of a correction would stand between an operator and the QuantizeLinear it needs.
+  bool takes_shift(const PlannedWeights& planned, NodeId n) const {
+    return planned.bias_place != BiasPlace::kBehind ||
+           candidates_[at(n)].kernel->output != OutputForm::kCodes;
+  }
   void fuse(NodeId n, NodeId part, Cause cause);
   void fuse_inner_parts(NodeId n, const Chain& chain);
   void plan_chain(NodeId n, const Chain& chain, const QuantParams& params);
@@ -324,8 +327,8 @@ void Planner::plan_clamp(NodeId id, const QuantParams& params) {
 /// A convolution whose residual comes later is decided when the residual has been, just before the addition.
 void Planner::decide_in_order(NodeId n) {
   const auto waits = [&](NodeId node) {
-    const auto& addition = chains_.of(node).addition;
-    return addition && index_.producer(addition->other) > node;
+    const auto& add = chains_.of(node).addition;
+    return add && index_.producer(add->other) > node;
   };
   if (waits(n)) return;
   const NodeId before = chains_.before(n);
@@ -429,7 +432,7 @@ void Planner::plan_weights(NodeId n) {
     refused_[n] = text_of(Cause::kSums, {bound().text()});
     return;
   }
-  const bool corrects = scheme_.bias_correction != BiasCorrection::kOff;
+  const bool corrects = scheme_.bias_correction != BiasCorrection::kOff && takes_shift(planned, n);
   if (corrects || bytes_of(input) != nullptr) {
     // The byte that stands for 0 is taken back by the bias, so that one always makes up for the rounding.
     const InputMeans means =
@@ -481,10 +484,7 @@ void Planner::finish_value(ValueId id) {
   }
   value = {};
   const std::optional<PlannedValue>& own = own_.decided(id);
-  if (own && !own->params)
-    value.reason = own->reason;
-  else
-    value.reason = text_of(Cause::kNotNeeded);
+  value.reason = own && !own->params ? own->reason : text_of(Cause::kNotNeeded);
 }
 
 }  // namespace

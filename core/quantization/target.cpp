@@ -25,6 +25,13 @@ const TargetProfile& find_target(const std::string& name) {
   throw Error(ErrorKind::kInvalidArgument, "there is no target '" + name + "'; the targets are: " + names);
 }
 
+bool IntegerOperator::has_weights() const {
+  Node node;
+  node.op_type = op_type;
+  const IntegerForm* form = integer_form_of(node);
+  return form != nullptr && form->shape != IslandShape::kOperands;
+}
+
 const IntegerOperator* TargetProfile::find(const Graph& graph, const Node& node) const {
   if (!node.domain.empty() || !keeps_meaning_on_codes(node) || mislays(graph, node)) return nullptr;
   for (const IntegerOperator& candidate : operators)
@@ -46,9 +53,14 @@ const FixedOutput* TargetProfile::find_fixed(const Node& node, DataType codes) c
   return nullptr;
 }
 
+bool TargetProfile::moves_over_node(const Node& node) const {
+  return node.domain.empty() && std::any_of(moves_over.begin(), moves_over.end(),
+                                            [&](const char* op_type) { return node.op_type == op_type; });
+}
+
 bool TargetProfile::has_channel_weights() const {
   return std::any_of(operators.begin(), operators.end(),
-                     [](const IntegerOperator& each) { return each.channel_weights; });
+                     [](const IntegerOperator& each) { return each.has_weights() && each.channel_weights; });
 }
 
 bool TargetProfile::mislays(const Graph& graph, const Node& node) const {

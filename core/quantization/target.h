@@ -55,8 +55,11 @@ struct IntegerOperator {
   NodeTest fits = {};
   /// The types that it multiplies; empty: those of the runtime.
   std::span<const TypePair> type_pairs = {};
-  /// True if its weights may have a scale per output channel.
+  /// True if its weights, if it has any, may have a scale per output channel.
   bool channel_weights = true;
+
+  /// True for a layer: Conv, ConvTranspose, Gemm, MatMul.
+  bool has_weights() const;
 };
 
 /// An operator whose result has the same scale and zero point in every network.
@@ -147,6 +150,8 @@ struct TargetProfile {
   std::span<const UnaskedFusion> unasked_fusions = {};
   bool fuses_unasked = false;  // these are its own; else those of ONNX Runtime, which may read the file, too
   bool takes_codes = false;    // QLinearConv and other operators of codes, beside Q and DQ
+  /// Operators that move elements, in front of which it puts a QuantizeLinear that stands behind them.
+  std::span<const char* const> moves_over = {};
   /// Such a node stays float, behind a barrier (insert_qdq).
   std::span<const MislaidForm> mislaid = {};
   std::span<const DataType> rest_types = {};  // of 16 bits, in which it computes what is not integer
@@ -165,6 +170,8 @@ struct TargetProfile {
   const FixedOutput* find_fixed(const Node& node, DataType codes) const;
   /// True if some operator's weights may have a scale per output channel.
   bool has_channel_weights() const;
+  /// True for an operator of `moves_over`.
+  bool moves_over_node(const Node& node) const;
   /// True for a form of `mislaid`.
   bool mislays(const Graph& graph, const Node& node) const;
   /// The entry for a part behind this integer node, or nullptr: the runtime rounds before it.

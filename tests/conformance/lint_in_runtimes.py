@@ -37,9 +37,8 @@ def computed_on_codes(graph):
             codes.update(node.output)
         elif node.op_type.startswith(OF_CODES):
             names.add(node.name)
-            codes.update(node.output)  # of reals too: what reads them is a DequantizeLinear or a float operator
-            if node.op_type == "MatMulIntegerToFloat":
-                codes.difference_update(node.output)
+            if node.op_type != "MatMulIntegerToFloat" and (node.op_type != "QGemm" or len(node.input) > 7):
+                codes.update(node.output)  # of others reals
         elif node.op_type != "DequantizeLinear" and node.input and node.input[0] in codes:
             names.add(node.name)
             codes.update(node.output)

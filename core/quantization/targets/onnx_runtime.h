@@ -58,6 +58,10 @@ inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
     {.op_type = "Where", .rounds_constants = true},
 };
 
+/// The operators in front of which its optimizer puts a QuantizeLinear.
+inline constexpr const char* kOnnxRuntimeMoves[] = {"MaxPool", "Reshape",   "Slice",
+                                                    "Squeeze", "Transpose", "Unsqueeze"};
+
 /// It has no QuantizeLinear of opset 28.
 inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 27};
 
@@ -95,6 +99,7 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .unasked_fusions = kOnnxRuntimeFusions,
           .fuses_unasked = true,
           .takes_codes = true,
+          .moves_over = kOnnxRuntimeMoves,
           .mislaid = kOnnxRuntimeMislaid,
           .rest_types = kOnnxRuntimeRest,
           .dynamic_operators = kOnnxRuntimeDynamic,

@@ -33,7 +33,8 @@ constexpr IntegerOperator kOperators[] = {
     {.op_type = "Unsqueeze"},
 };
 
-constexpr TypePair kTypePairs[] = {{DataType::kU8, DataType::kS8}};
+// Activations of s8 are accepted; they are fast on CPUs that multiply s8 by s8.
+constexpr TypePair kTypePairs[] = {{DataType::kU8, DataType::kS8}, {DataType::kS8, DataType::kS8}};
 
 constexpr Fusion kFusions[] = {
     {.part = ChainPart::kClamp},
