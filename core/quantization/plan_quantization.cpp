@@ -67,8 +67,7 @@ class Planner {
     return std::move(plan_);
   }
 
-  /// The nodes that the plan has in integers and that must not be, and why: sums that could leave s32, scales
-  /// that cannot be shared.
+  /// Nodes that are planned as integer and must not be, and why: sums beyond s32, scales that are not shared.
   const Reasons& refused() const { return refused_; }
 
  private:
@@ -92,8 +91,7 @@ class Planner {
   void decide_in_order(NodeId n);
   void decide(NodeId n);
   FloatReason inputs_reason(const Candidate& candidate);
-  FloatReason pass_through(NodeId n);
-  FloatReason compute(NodeId n);
+  FloatReason pass_through(NodeId n), compute(NodeId n);
   bool takes_part(ChainPart part, NodeId n, DataType codes) const;
   bool fuses_function(NodeId n);
   bool joins_residual(NodeId n);
