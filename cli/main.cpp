@@ -9,11 +9,13 @@
 #include "cli/calibrate_command.h"
 #include "cli/console.h"
 #include "cli/dispatch.h"
+#include "cli/export_command.h"
 #include "cli/inspect_command.h"
 #include "cli/interrupt.h"
 #include "cli/lint_command.h"
 #include "cli/merge_command.h"
 #include "cli/quantize_command.h"
+#include "cli/retarget_command.h"
 #include "cli/run_command.h"
 #include "cli/sensitivity_command.h"
 #include "cli/targets_command.h"
@@ -29,7 +31,7 @@ const quantize::Command kCommands[] = {
     quantize::kQuantizeCommand, quantize::kCalibrateCommand, quantize::kMergeCommand,
     quantize::kRunCommand,      quantize::kVerifyCommand,    quantize::kSensitivityCommand,
     quantize::kInspectCommand,  quantize::kBenchCommand,     quantize::kTargetsCommand,
-    quantize::kLintCommand,
+    quantize::kLintCommand,     quantize::kRetargetCommand,  quantize::kExportCommand,
 };
 
 }  // namespace

@@ -126,6 +126,33 @@ float next_power_of_two(float scale) {
   return std::ldexp(1.0f, fraction == 0.5f ? exponent - 1 : exponent);
 }
 
+Range held_range(const QuantParams& params, size_t channel) {
+  const size_t c = params.per_tensor() ? 0 : channel;
+  const int32_t above = params.quant_max - params.zero_point[c];
+  int32_t below = params.zero_point[c] - params.quant_min;
+  if (below == above + 1) below = above;  // a zero in the middle: symmetric scales leave the lowest code out
+  return {-params.scale[c] * static_cast<float>(below), params.scale[c] * static_cast<float>(above)};
+}
+
+QuantParams params_of_type(const QuantParams& known, const QuantType& type) {
+  const Codes codes = codes_of(type);
+  QuantParams params = known;
+  params.dtype = type.dtype;
+  params.quant_min = codes.min;
+  params.quant_max = codes.max;
+  const int32_t lowest = codes.min - (type.narrow_range ? 1 : 0), move = lowest - known.quant_min;
+  bool fits = codes.max - lowest == known.quant_max - known.quant_min;
+  for (int32_t& zero_point : params.zero_point) {
+    zero_point += move;
+    fits &= !type.symmetric || zero_point == (codes.min < 0 ? 0 : (codes.max + 1) / 2);
+  }
+  for (const float scale : params.scale) fits &= !type.power_of_two || next_power_of_two(scale) == scale;
+  if (fits) return params;
+  std::vector<Range> ranges;
+  for (size_t c = 0; c < known.scale.size(); ++c) ranges.push_back(held_range(known, c));
+  return choose_quant_params(ranges, type, known.axis);
+}
+
 int32_t quantize_value(float x, float scale, int32_t zero_point, int32_t quant_min, int32_t quant_max) {
   if (std::isnan(x)) return zero_point;
   // Saturating before the zero point is added is the same as after: both ends move by it.

@@ -66,6 +66,13 @@ QuantParams choose_quant_params(const std::vector<Range>& ranges, const QuantTyp
 /// The least power of two that is not below the scale. Requires: a normal float > 0, at most 2^127.
 float next_power_of_two(float scale);
 
+/// The reals that the codes of a channel hold.
+Range held_range(const QuantParams& params, size_t channel);
+
+/// Parameters of another type for the reals that `known` holds: the same scales where they, and its zero points moved
+/// with the codes, are such of the type, else what choose_quant_params makes of the ranges.
+QuantParams params_of_type(const QuantParams& known, const QuantType& type);
+
 /// The one formula of quantization. NaN gives zero_point.
 ///
 ///   q = clamp(round_half_even(x / scale) + zero_point, quant_min, quant_max)

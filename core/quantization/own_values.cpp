@@ -56,6 +56,7 @@ FloatReason OwnValues::range_reason(ValueId id) const {
   const ValueRange* measured = ranges_.find(name(id));
   const ValueOverride* specific = find_override(scheme_, name(id));
   if (specific != nullptr && specific->enabled && !*specific->enabled) return text_of(Cause::kDisabled);
+  if (specific != nullptr && specific->known) return std::nullopt;
   if (measured == nullptr) return text_of(Cause::kUnseen);
   if (measured->non_finite != 0) return text_of(Cause::kNotFinite, {std::to_string(measured->non_finite)});
   if (measured->ranges.empty()) return text_of(Cause::kNoRange);
@@ -72,6 +73,13 @@ PlannedValue OwnValues::decide(ValueId id) const {
   }
   const ValueRange* measured = ranges_.find(name(id));
   const ValueOverride* specific = find_override(scheme_, name(id));
+  if (specific != nullptr && specific->known) {
+    value.params = known_params(id, *specific->known);
+    value.reason = text_of(Cause::kKnown);
+    fix_output(id, value);
+    value.range = held_range(*value.params, 0);
+    return value;
+  }
 
   // The largest of the results are what is read of them: they are not clipped to spare the others some
   // rounding.
@@ -85,12 +93,7 @@ PlannedValue OwnValues::decide(ValueId id) const {
   }
   value.candidates = measured->candidates;
   value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
-  if (const FixedOutput* fixed = fixed_output(id)) {
-    value.is_fixed = true;
-    value.params->scale = {fixed->scale};
-    value.params->zero_point = {fixed->zero_point};
-    value.reason = text_of(Cause::kFixed, {target_.name, fixed->op_type});
-  }
+  fix_output(id, value);
   const FloatReason noise = noise_reason(id, *value.params);
   if (!noise) return value;
   if (has_channel_scales(id)) {
@@ -103,18 +106,39 @@ PlannedValue OwnValues::decide(ValueId id) const {
   return value;
 }
 
+/// A known scale for the type that the value is to have. Reals that the clamp before the value never lets through need
+/// no codes where the type can do without: symmetric scales of others have them all the same.
+QuantParams OwnValues::known_params(ValueId id, const QuantParams& known) const {
+  const QuantType type = activation_type(scheme_, name(id));
+  const NodeId producer = index_.producer(id);
+  const auto clamp = producer == kNoNode
+                         ? std::nullopt
+                         : constant_clamp(graph_, graph_.nodes[static_cast<size_t>(producer)]);
+  if (!clamp || type.symmetric || !known.per_tensor() || !cuts_codes(*clamp, known))
+    return params_of_type(known, type);
+  const Range held = held_range(known, 0);
+  return choose_quant_params(
+      {{std::clamp(clamp->low, held.min, 0.0f), std::clamp(clamp->high, 0.0f, held.max)}}, type);
+}
+
 const PlannedValue& OwnValues::of(ValueId id) {
   std::optional<PlannedValue>& value = own_[static_cast<size_t>(id)];
   if (!value) value = with_context([&] { return "value '" + name(id) + "'"; }, [&] { return decide(id); });
   return *value;
 }
 
-/// The scale that the target gives the value, or nullptr.
-const FixedOutput* OwnValues::fixed_output(ValueId id) const {
+/// The scale that the target gives the value, if it gives it one.
+void OwnValues::fix_output(ValueId id, PlannedValue& value) const {
   const NodeId producer = index_.producer(id);
-  if (producer == kNoNode) return nullptr;
-  return target_.find_fixed(graph_.nodes[static_cast<size_t>(producer)],
-                            activation_type(scheme_, name(id)).dtype);
+  const FixedOutput* fixed = producer == kNoNode
+                                 ? nullptr
+                                 : target_.find_fixed(graph_.nodes[static_cast<size_t>(producer)],
+                                                      activation_type(scheme_, name(id)).dtype);
+  if (fixed == nullptr) return;
+  value.is_fixed = true;
+  value.params->scale = {fixed->scale};
+  value.params->zero_point = {fixed->zero_point};
+  value.reason = text_of(Cause::kFixed, {target_.name, fixed->op_type});
 }
 
 /// True if the target can hold the value with a scale per channel: an operator that can write them makes it,

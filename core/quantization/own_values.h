@@ -46,7 +46,8 @@ class OwnValues {
   FloatReason range_reason(ValueId id) const;
   PlannedValue decide(ValueId id) const;
   bool has_channel_scales(ValueId id) const;
-  const FixedOutput* fixed_output(ValueId id) const;
+  void fix_output(ValueId id, PlannedValue& value) const;
+  QuantParams known_params(ValueId id, const QuantParams& known) const;
   const std::string& name(ValueId id) const { return graph_.value(id).name; }
 
   const Graph& graph_;

@@ -61,6 +61,41 @@ std::vector<Range> weight_ranges(const Tensor& weights, const WeightLayout& layo
   return ranges;
 }
 
+/// The parameters that hold what the weights are.
+QuantParams measured_params(const Tensor& weights, const WeightLayout& layout, const WeightForm& form,
+                            const ValueOverride* specific) {
+  const bool channels = per_channel(layout, weights.shape().size(), form, specific);
+  const std::vector<Range> ranges = weight_ranges(weights, layout, channels, specific);
+  QuantParams params =
+      choose_quant_params(ranges, weight_type(form, specific),
+                          channels ? std::optional<int64_t>(layout.channel_axis) : std::nullopt);
+  const auto dead = [&](size_t c) { return ranges[c].min == 0 && ranges[c].max == 0; };
+  float largest = 0;
+  for (size_t c = 0; c < ranges.size(); ++c)
+    if (!dead(c)) largest = std::max(largest, params.scale[c]);
+  for (size_t c = 0; c < ranges.size(); ++c)
+    if (dead(c) && largest > 0) params.scale[c] = largest;
+  return params;
+}
+
+/// Parameters that were given, for weights of this type: one scale, or one per output channel where the operator takes
+/// that.
+QuantParams known_params(QuantParams known, const WeightLayout& layout, const WeightForm& form,
+                         const QuantType& type) {
+  const auto channels = static_cast<size_t>(layout.output_channels());
+  if (known.scale.size() != 1 && known.scale.size() != channels)
+    throw Error(ErrorKind::kInvalidArgument, "the " + std::to_string(known.scale.size()) +
+                                                 " scales that are given do not fit its " +
+                                                 std::to_string(channels) + " output channels");
+  if (!form.takes_per_channel && known.scale.size() > 1) {
+    const auto widest = std::max_element(known.scale.begin(), known.scale.end());
+    known.zero_point = {known.zero_point[static_cast<size_t>(widest - known.scale.begin())]};
+    known.scale = {*widest};
+  }
+  known.axis = known.scale.size() == 1 ? std::nullopt : std::optional<int64_t>(layout.channel_axis);
+  return params_of_type(known, type);
+}
+
 }  // namespace
 
 void check_weight_type(const QuantType& type) {
@@ -91,18 +126,11 @@ QuantParams choose_weight_params(const Tensor& weights, const WeightLayout& layo
                                  const std::vector<double>& bias, const QuantParams& input,
                                  const WeightForm& form, const ValueOverride* specific) {
   if (specific != nullptr) check_weight_override(weights, layout, form, *specific);
-  const bool channels = per_channel(layout, weights.shape().size(), form, specific);
   const QuantType type = weight_type(form, specific);
-  const std::vector<Range> ranges = weight_ranges(weights, layout, channels, specific);
-  QuantParams params = choose_quant_params(
-      ranges, type, channels ? std::optional<int64_t>(layout.channel_axis) : std::nullopt);
-  const auto dead = [&](size_t c) { return ranges[c].min == 0 && ranges[c].max == 0; };
-  float largest = 0;
-  for (size_t c = 0; c < ranges.size(); ++c)
-    if (!dead(c)) largest = std::max(largest, params.scale[c]);
-  for (size_t c = 0; c < ranges.size(); ++c)
-    if (dead(c) && largest > 0) params.scale[c] = largest;
-
+  QuantParams params = specific != nullptr && specific->known
+                           ? known_params(*specific->known, layout, form, type)
+                           : measured_params(weights, layout, form, specific);
+  const bool channels = !params.per_tensor();
   constexpr float kNormal = std::numeric_limits<float>::min();
   const float least = std::min(1.0f, *std::min_element(input.scale.begin(), input.scale.end()));
   for (float& scale : params.scale) scale = std::max(scale, 2 * kNormal / least);

@@ -74,6 +74,7 @@ constexpr Sentence kSentences[] = {
     {Cause::kWholeResult, "max, as for all results"},
     {Cause::kOverridden, "{}, changed by its override"},
     {Cause::kFixed, "fixed by {} for the result of every {}"},
+    {Cause::kKnown, "a scale that was given"},
     {Cause::kByChannel, "a scale per channel, as only depthwise convolutions read it: {}"},
     {Cause::kHandedOn, "scale of '{}', handed on by '{}'"},
     {Cause::kMadeOne, "scale of '{}', which '{}' makes of it"},

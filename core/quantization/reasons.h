@@ -73,9 +73,10 @@ enum class Cause {
   kWholeResult,
   kOverridden,  // what the range was before
   kFixed,       // target, operator
-  kByChannel,   // why one scale will not do
-  kHandedOn,    // value, node
-  kMadeOne,     // value, node
+  kKnown,
+  kByChannel,  // why one scale will not do
+  kHandedOn,   // value, node
+  kMadeOne,    // value, node
   kNotNeeded,
   kDisabled,
   kUnseen,

@@ -18,6 +18,9 @@ struct ValueOverride {
   std::optional<bool> is_unsigned, narrow_range, enabled;
   std::optional<int64_t> axis;
   std::optional<std::string> method;
+  /// A scale that is known from elsewhere; nothing else is set beside it. It is taken as it is where the type that is
+  /// asked for has it, else as the range that it holds.
+  std::optional<QuantParams> known;
 };
 
 /// How biases make up for rounded weights.

@@ -87,8 +87,9 @@ class SharedScales {
     const QuantParams &own = *value(id).params, &params = *shared.params;
     if (value(id).is_fixed && own != params) return false;
     const NodeId producer = index_.producer(id);
-    if (find_override(scheme_, graph_.value(id).name) != nullptr || !own.per_tensor() ||
-        own.dtype != params.dtype || own.quant_min != params.quant_min || own.quant_max != params.quant_max)
+    const ValueOverride* specific = find_override(scheme_, graph_.value(id).name);
+    if ((specific != nullptr && !specific->known) || !own.per_tensor() || own.dtype != params.dtype ||
+        own.quant_min != params.quant_min || own.quant_max != params.quant_max)
       return false;
     return producer == kNoNode || planned(producer).placement != Placement::kAbsorbed ||
            !cuts_codes(*constant_clamp(graph_, graph_.nodes[static_cast<size_t>(producer)]), params);

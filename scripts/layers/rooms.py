@@ -18,12 +18,14 @@ ROOMS = {
     # Statistics name the samples they hold; they ask the graph for channels and windows.
     "calibration/statistics": ["calibration/statistics", "calibration/images", "core/engine", "core/fusion", "core/passes",
                                "core/ops", "core", "kernels"],
+    # Parsing JSON and reading files are those of images.
+    "calibration/scales": ["calibration/scales", "calibration/images", "core/integer", "core/ops", "core"],
     "calibration/tasks": ["calibration/tasks", "calibration/images", "core/fusion", "core/ops", "core"],
     "calibration/search": ["calibration/search", "calibration/tasks", "calibration/statistics", "calibration/images", "core/engine",
                            "core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
     # A loader asks whether an operator is known.
     "onnx_io": ["onnx_io", "core/ops", "core"],
-    "cli": ["cli", "calibration/search", "calibration/tasks", "calibration/statistics", "calibration/images", "onnx_io", "core/engine",
+    "cli": ["cli", "calibration/scales", "calibration/search", "calibration/tasks", "calibration/statistics", "calibration/images", "onnx_io", "core/engine",
             "core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
 }
 ROOMS["tests"] = ["tests", *ROOMS]
@@ -42,7 +44,7 @@ THIRD_PARTY = {
     "CLI/": ("cli/", "tests/unit/cli/"),
     "spdlog/": ("cli/",),
     "nlohmann/": ("cli/", "calibration/images/preprocess_file.cpp", "calibration/images/preprocess_choice.cpp",
-                  "calibration/images/parse_json", "tests/"),
+                  "calibration/images/parse_json", "calibration/scales/", "tests/"),
     "jpeglib.h": ("calibration/images/decode_image.cpp",),
     "png.h": ("calibration/images/decode_image.cpp",),
     "webp/": ("calibration/images/decode_image.cpp",),
