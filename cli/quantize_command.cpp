@@ -292,15 +292,14 @@ uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, con
   return save(flags, scheme, chosen.planned, model, cut);
 }
 
-Graph open_source(const QuantizeFlags& flags, Console& console) {
+KnownSource open_source(const QuantizeFlags& flags, Console& console) {
   const auto load = [&] {
     const Progress progress = console.progress("reading the model");
     return load_model(flags.model, flags.input_shapes, flags.engine, console.diagnostics);
   };
-  Graph source = load();
-  check_is_float(source);
-  done(console, flags.model + ": " + format_plural(source.nodes.size(), "node") + ", opset " +
-                    std::to_string(source.opset()));
+  KnownSource source = known_source(flags.known, flags.model, load());
+  done(console, flags.model + ": " + format_plural(source.graph.nodes.size(), "node") + ", opset " +
+                    std::to_string(source.graph.opset()));
   return source;
 }
 
@@ -333,15 +332,27 @@ std::vector<Selector> look_up_selectors(const Graph& source, const Graph& graph,
   return selectors;
 }
 
+// With scales that are known nothing is left to search, and biases are as they were trained.
+QuantizationScheme scheme_of(const QuantizeFlags& flags) {
+  SchemeFlags wanted = flags.scheme;
+  if (flags.known && wanted.scheme.method == kAutoMethod) wanted.scheme.method = kFallbackMethod;
+  if (flags.known && wanted.bias_correction == "auto") wanted.bias_correction = "off";
+  QuantizationScheme scheme = make_scheme(wanted, find_target(target_of(flags)));
+  scheme.integer_input = flags.input_type == "u8";
+  if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
+    throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
+  return scheme;
+}
+
+}  // namespace
+
 Report quantize(const QuantizeFlags& flags, Console& console) {
   check_bound(flags.bound, flags.labels, console.diagnostics);
   check_flags(flags);
   claim_outputs(flags, console);
-  QuantizationScheme scheme = make_scheme(flags.scheme, find_target(target_of(flags)));
-  scheme.integer_input = flags.input_type == "u8";
-  if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
-    throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
-  Graph source = open_source(flags, console);
+  QuantizationScheme scheme = scheme_of(flags);
+  KnownSource known = open_source(flags, console);
+  Graph& source = known.graph;
   const std::optional<CutModel> unknown =
       cut_before_unknown(flags.model, source, flags.keep_unknown, flags.samples.paths, console.diagnostics);
   const CutModel* cut = unknown ? &*unknown : nullptr;
@@ -352,6 +363,8 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   const Graph graph = make_ready(flags, source, scheme, console);
   const std::vector<Selector> selectors =
       look_up_selectors(source, graph, find_target(target_of(flags)), scheme, console);
+  std::optional<TakenScales> scales;
+  if (flags.known) scales = take_scales(graph, known, scheme, console.diagnostics);
   const Learned learned = learn(flags, source, graph, scheme, console);
   if (learned.statistics.samples != 0)
     done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
@@ -385,9 +398,12 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
        .checks = checks_of(flags.bound, figures_of(chosen.quality)),
        .time_ratio = bytes && cut == nullptr ? time_ratio(flags, source, console) : std::nullopt,
        .cut = cut,
+       .scales = scales,
        .explain = flags.explain},
       console);
 }
+
+namespace {
 
 CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<QuantizeFlags>();
@@ -422,6 +438,7 @@ CommandBody define(CLI::App& app) {
       ->group("Quantization");
   app.add_flag("--explain", flags->explain, "tables of what was tried, and of operators in int8 and in float")
       ->group("Output");
+  add_known_scale_options(app, flags->known);
   add_keep_unknown(app, flags->keep_unknown);
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);

@@ -17,8 +17,8 @@ namespace {
 std::vector<fs::path> read_files(const QuantizeFlags& flags) {
   std::vector<fs::path> inputs = {flags.model};
   std::vector<std::string> named = paths_in(flags.samples);
-  named.insert(named.end(),
-               {flags.samples.preprocess, flags.scheme.overrides, flags.labels.file, flags.statistics});
+  named.insert(named.end(), {flags.samples.preprocess, flags.scheme.overrides, flags.labels.file,
+                             flags.statistics, flags.known.import});
   for (const std::string& file : named)
     if (!file.empty() && fs::exists(file)) inputs.push_back(file);
   return inputs;
@@ -48,7 +48,7 @@ void check_flags(const QuantizeFlags& flags) {
   if (!by_ranges && flags.input_type == "u8")
     throw Error(ErrorKind::kInvalidArgument,
                 "--input-type u8 has no effect without a node of --mode static; leave it out");
-  if (by_ranges && flags.samples.paths.empty() && !statistics_exist)
+  if (by_ranges && flags.samples.paths.empty() && !statistics_exist && !flags.known)
     throw Error(ErrorKind::kInvalidArgument,
                 "--calib is required: a folder with images like those the model will see");
   if (flags.samples.paths.empty() && !flags.labels.file.empty())

@@ -7,6 +7,7 @@
 
 #include "cli/bound_options.h"
 #include "cli/console.h"
+#include "cli/known_source.h"
 #include "cli/labels.h"
 #include "cli/options.h"
 #include "cli/samples.h"
@@ -26,6 +27,7 @@ struct QuantizeFlags {
   std::optional<size_t> validate;
   Bound bound;
   LabelFlags labels;
+  KnownScaleFlags known;
   bool explain = false, keep_unknown = false;
 };
 

@@ -118,6 +118,11 @@ Json statistics_json(const QuantizeFacts& facts) {
   return {{"file", facts.statistics}, {"read", facts.statistics_read}};
 }
 
+// Scales that were known; null if all were found by calibrating.
+Json scales_json(const std::optional<TakenScales>& scales) {
+  return scales ? Json{{"taken", scales->taken}, {"left", scales->left}} : Json();
+}
+
 // What modes without ranges have stored.
 Json modes_json(const PlanSummary& summary) {
   Json json = Json::object();
@@ -163,6 +168,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"format", facts.format},
                {"target", facts.chosen.planned.plan.target},
                {"mode", facts.scheme.mode},
+               {"scales", scales_json(facts.scales)},
                {"modes", modes_json(summary)},
                {"rest", rest_json(facts.chosen.planned, summary, facts.scheme)},
                {"preprocessing", preprocessing_json(facts.preprocessing)},

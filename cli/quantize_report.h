@@ -9,6 +9,7 @@
 #include "calibration/search/choose_plan.h"
 #include "cli/checks.h"
 #include "cli/command.h"
+#include "cli/known_source.h"
 #include "core/passes/cut_unknown.h"
 #include "core/quantization/node_selection.h"
 
@@ -29,7 +30,8 @@ struct QuantizeFacts {
   const std::vector<Selector>& selectors;  // of nodes, and what each named
   std::vector<Check> checks;               // of the bound
   std::optional<double> time_ratio;        // of the written model to the float model, if measured
-  const CutModel* cut;  // what stands behind operators that are not known; nullptr: nothing
+  const CutModel* cut;                // what stands behind operators that are not known; nullptr: nothing
+  std::optional<TakenScales> scales;  // that were known; nothing: all were found
   bool explain = false;
 };
 

@@ -91,6 +91,12 @@ std::string recipe(const ChosenPlan& chosen) {
          (kept == 0 ? "none" : std::to_string(kept)) + " better";
 }
 
+// "48 scales kept; others by mse, ...".
+std::string kept_scales(const QuantizeFacts& facts) {
+  const std::string kept = format_plural(facts.scales->taken, "scale") + " as given";
+  return facts.samples == 0 ? kept : kept + "; others: " + recipe(facts.chosen);
+}
+
 // The modes that were asked for.
 std::string modes_text(const QuantizationScheme& scheme) {
   std::vector<std::string> names;
@@ -114,7 +120,7 @@ std::string put_back(const std::vector<std::string>& names) {
 }
 
 std::string images(const QuantizeFacts& facts) {
-  if (facts.samples == 0) return "none, as no range is needed";
+  if (facts.samples == 0) return facts.scales ? "none, as scales are known" : "none, as no range is needed";
   return preprocessing_text(facts.preprocessing) + "; " + format_plural(facts.samples, "sample") +
          (facts.skipped_images == 0 ? "" : ", " + std::to_string(facts.skipped_images) + " skipped") +
          (facts.statistics.empty()
@@ -225,10 +231,13 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
              style);
   if (!facts.chosen.put_back.empty()) text += line("put back", put_back(facts.chosen.put_back), style);
   for (const Selector& selector : facts.selectors) text += line("selected", selector_text(selector), style);
-  text +=
-      line("images", images(facts), style) +
-      line("recipe", takes_ranges(facts.scheme) ? recipe(facts.chosen) : modes_text(facts.scheme), style) +
-      line("next", next(facts), style) + checks_text(facts.checks, style);
+  text += line("images", images(facts), style) +
+          line("recipe",
+               facts.scales                 ? kept_scales(facts)
+               : takes_ranges(facts.scheme) ? recipe(facts.chosen)
+                                            : modes_text(facts.scheme),
+               style) +
+          line("next", next(facts), style) + checks_text(facts.checks, style);
   // GCC 12 warns (-Wrestrict) of "\n" + std::string inlined at -O3, so the empty line is appended.
   return facts.explain ? text.append("\n").append(explanation(facts, summary, console)) : text;
 }

@@ -18,7 +18,7 @@ class Scales(Case):
 
     def test_retarget_to_the_same_runtime_changes_nothing(self):
         report = self.run_json("retarget", "q.onnx", "-o", "again.onnx")
-        self.assertEqual((report["scales_left"], report["int8_macs_percent"]), (0, 100))
+        self.assertEqual((report["scales"]["left"], report["int8_macs"]), (0, report["macs"]))
         self.assertGreater(self.sqnr("q.onnx", "again.onnx"), 200)
 
     def test_retarget_to_another_runtime(self):
@@ -32,13 +32,22 @@ class Scales(Case):
             with self.subTest(name):
                 written = self.run_json("export", "q.onnx", "--as", name, "-o", f"{name}.txt")
                 self.assertGreater(written["activations"], 0)
-                self.run_json("retarget", MODEL, "--import", f"{name}.txt", "-o", f"{name}.onnx")
+                self.run_json(MODEL, "--import", f"{name}.txt", "-o", f"{name}.onnx")
                 self.assertGreater(self.sqnr(MODEL, f"{name}.onnx"), 20)
+
+    def test_samples_complete_what_a_file_lacks(self):
+        self.write("one.csv", "kind,value,type,channel,scale,zero_point,min,max\nactivation,input,u8,,0.01,0,0,2.55\n")
+        alone = self.run_json(MODEL, "--import", "one.csv", "-o", "alone.onnx")
+        self.assertEqual((alone["samples"], alone["scales"]["taken"], alone["int8_macs"]), (0, 1, 0))
+        self.run_json(MODEL, "--import", "one.csv", "--calib", "images", "-o", "both.onnx", "--plan", "plan.json")
+        plan = {v["name"]: v for v in self.read_json("plan.json")["values"]}
+        self.assertEqual(plan["input"]["scale"], [0.009999999776482582])
+        self.assertGreater(self.sqnr(MODEL, "both.onnx"), 20)
 
     def test_errors(self):
         self.write("other.csv", "kind,value,type,channel,scale,zero_point,min,max\nactivation,nowhere,u8,,1,0,0,1\n")
-        self.fails("retarget", MODEL, "-o", "x.onnx", code=USAGE, says="has no scales; give --import FILE")
-        self.fails("retarget", MODEL, "--import", "other.csv", "-o", "x.onnx", code=USAGE, says="none of the 1 scales.*nowhere")
+        self.fails("retarget", MODEL, "-o", "x.onnx", code=USAGE, says="has no scales to keep; give --import FILE")
+        self.fails(MODEL, "--import", "other.csv", "-o", "x.onnx", code=USAGE, says="1 of 1 scale belong to no.*nowhere")
         self.fails("export", MODEL, "--as", "csv", "-o", "x.csv", code=USAGE, says="has no scales")
         self.fails("export", "q.onnx", "--as", "cvs", "-o", "x.csv", code=USAGE, says="trt-cache")
         self.run_program("retarget", "q.onnx", "--target", "native", "--format", "int8", "-o", "i.onnx")
