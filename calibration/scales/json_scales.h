@@ -15,6 +15,7 @@ inline std::string text_of(const nlohmann::json& object) {
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+/// True if the text could be a JSON object.
 inline bool starts_object(const std::string& text) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   return first != std::string::npos && text[first] == '{';

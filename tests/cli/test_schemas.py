@@ -37,6 +37,8 @@ class Schemas(Case):
         self.fits(plain, "quantize")
         self.all_keys_are_there(plain, "quantize", {"top1"})
         self.assertIsNone(plain["held_back_quality"])
+        self.run_json("export", "b.onnx", "--as", "csv", "-o", "b.csv")
+        self.fits(self.run_json(MODEL, "--import", "b.csv", "-o", "d.onnx"), "quantize")
         failed = self.run_json(MODEL, "--calib", images, "--min-sqnr", 900, "--method", "max", "-o", "c.onnx", code=1)
         self.assertIsNone(self.fits(failed, "quantize")["output"])
         self.fits(self.run_json("nothing.onnx", "--calib", images, code=5), "quantize")
