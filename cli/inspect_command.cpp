@@ -2,6 +2,7 @@
 #include "cli/inspect_command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/text.h"
 #include "core/fusion/constant_doubts.h"
+#include "core/integer/certificates.h"
 #include "core/integer/model_facts.h"
 #include "core/ops/macs.h"
 #include "core/passes/passes.h"
@@ -22,7 +24,7 @@ namespace {
 struct InspectOptions {
   std::string model;
   InputShapes input_shapes;
-  bool names = false;
+  bool names = false, certify = false;
 };
 
 struct Facts {
@@ -166,6 +168,51 @@ Report list_names(const InspectOptions& options, const Graph& source, const Styl
   return {json, table.text(style)};
 }
 
+std::string yes_or_no(bool yes) {
+  return yes ? "yes" : "no";
+}
+
+// The worst sums of every layer on integers.
+Report certify(const InspectOptions& options, const Graph& graph, const Style& style) {
+  const std::vector<Certificate> certificates = certificates_of(graph);
+  if (certificates.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                "'" + options.model + "' has no layer of integer weights to certify; quantize it first");
+  Json json = {{"file", options.model}, {"certificates", Json::array()}};
+  Table table({{"node"},
+               {"op_type"},
+               {"worst sum", Table::Align::kRight},
+               {"bits", Table::Align::kRight},
+               {"in s32"},
+               {"worst pair", Table::Align::kRight},
+               {"in s16"},
+               {"worst real", Table::Align::kRight},
+               {"in f16"}});
+  for (const Certificate& worst : certificates) {
+    json["certificates"].push_back({{"name", worst.node},
+                                    {"op_type", worst.op_type},
+                                    {"worst_sum", worst.worst_sum},
+                                    {"accumulator_bits", worst.accumulator_bits()},
+                                    {"fits_s32", worst.fits_s32()},
+                                    {"worst_pair", worst.worst_pair},
+                                    {"fits_s16_pairs", worst.fits_s16_pairs()},
+                                    {"worst_real", worst.worst_real},
+                                    {"fits_f16", worst.fits_f16()}});
+    table.add({worst.node, worst.op_type, format_fixed(worst.worst_sum, 0),
+               std::to_string(worst.accumulator_bits()), yes_or_no(worst.fits_s32()),
+               format_fixed(worst.worst_pair, 0), yes_or_no(worst.fits_s16_pairs()),
+               format_fixed(worst.worst_real, 1), yes_or_no(worst.fits_f16())});
+  }
+  const auto holding = [&](bool (Certificate::*fits)() const) {
+    return std::to_string(std::count_if(certificates.begin(), certificates.end(),
+                                        [&](const Certificate& worst) { return (worst.*fits)(); }));
+  };
+  return {json, table.text(style) + "\nof " + format_plural(certificates.size(), "layer") +
+                    ", whatever the image: sums in s32 " + holding(&Certificate::fits_s32) +
+                    ", pairs in s16 " + holding(&Certificate::fits_s16_pairs) + ", reals in f16 " +
+                    holding(&Certificate::fits_f16) + "\n"};
+}
+
 Report inspect(const InspectOptions& options, Console& console) {
   const Graph graph = load_model(options.model, options.input_shapes);
   warn_of_widening(options.model, graph, console.diagnostics);
@@ -174,6 +221,7 @@ Report inspect(const InspectOptions& options, Console& console) {
                   ", " + format_plural(graph.nodes.size(), "node") + ", " +
                   format_plural(graph.values.size(), "value") +
                   "; its shapes are inferred to count the work");
+  if (options.certify) return certify(options, graph, console.style());
   if (options.names) return list_names(options, graph, console.style());
   const Facts facts = facts_of(options, graph, console.diagnostics);
   return {json_of(options, graph, facts), text_of(options, graph, facts, console.style())};
@@ -184,6 +232,9 @@ CommandBody define(CLI::App& app) {
   app.add_option("MODEL.onnx", options->model, "the model")->required();
   app.add_flag("--names", options->names,
                "lists what --include, --exclude, --op-types and --overrides can name instead");
+  app.add_flag("--certify", options->certify,
+               "proves which types hold the sums of every layer on integers, whatever the image")
+      ->excludes("--names");
   add_input_shapes(app, options->input_shapes);
   return [options](Console& console) { return inspect(*options, console); };
 }

@@ -144,8 +144,7 @@ class Planner {
 /// The value with the scale of `source`, which an operator that moves elements hands on.
 PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
   PlannedValue value = plan_.values[at(source)].params ? plan_.values[at(source)] : own(source);
-  const ValueOverride* specific = find_override(scheme_, name(id));
-  if (specific != nullptr && !specific->known) {
+  if (has_own_wish(scheme_, name(id))) {
     value.reason = text_of(Cause::kOwnOverride, {name(source)});
     value.params.reset();
     return value;

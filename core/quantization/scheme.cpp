@@ -13,6 +13,11 @@ const ValueOverride* find_override(const QuantizationScheme& scheme, const std::
   return found == scheme.overrides.end() ? nullptr : &found->second;
 }
 
+bool has_own_wish(const QuantizationScheme& scheme, const std::string& value) {
+  const ValueOverride* specific = find_override(scheme, value);
+  return specific != nullptr && !specific->known;
+}
+
 QuantType activation_type(const QuantizationScheme& scheme, const std::string& value) {
   QuantType type = scheme.activations;
   const ValueOverride* specific = find_override(scheme, value);

@@ -84,6 +84,9 @@ struct QuantizationScheme {
 /// The scheme's override of one value, or nullptr.
 const ValueOverride* find_override(const QuantizationScheme& scheme, const std::string& value);
 
+/// True if an override wants something of the value beside a known scale.
+bool has_own_wish(const QuantizationScheme& scheme, const std::string& value);
+
 /// The type of one activation: the scheme's, changed by num_bits, is_unsigned and narrow_range of its
 /// override.
 QuantType activation_type(const QuantizationScheme& scheme, const std::string& value);
