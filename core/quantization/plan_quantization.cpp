@@ -3,7 +3,6 @@
 #include "core/quantization/plan_quantization.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "core/error.h"
