@@ -59,6 +59,7 @@ const Command kExportCommand = {
     .summary = "writes the scales of a quantized model as a file of another tool",
     .example = "  quantize export mobilenet.qdq.onnx --as trt-cache -o calibration.cache\n",
     .define = define,
+    .is_minor = true,
 };
 
 }  // namespace quantize

@@ -40,6 +40,7 @@ const Command kRetargetCommand = {
     .summary = "writes a QDQ model for another runtime, with the scales that it has and without images",
     .example = "  quantize retarget mobilenet.qdq.onnx --target ort-arm\n",
     .define = define,
+    .is_minor = true,
 };
 
 }  // namespace quantize

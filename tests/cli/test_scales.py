@@ -47,7 +47,7 @@ class Scales(Case):
     def test_errors(self):
         self.write("other.csv", "kind,value,type,channel,scale,zero_point,min,max\nactivation,nowhere,u8,,1,0,0,1\n")
         self.fails("retarget", MODEL, "-o", "x.onnx", code=USAGE, says="has no scales to keep; give --import FILE")
-        self.fails(MODEL, "--import", "other.csv", "-o", "x.onnx", code=USAGE, says="1 of 1 scale belong to no.*nowhere")
+        self.fails(MODEL, "--import", "other.csv", "-o", "x.onnx", code=USAGE, says="no activation and no weights.*nowhere .1 of 1 scale.")
         self.fails("export", MODEL, "--as", "csv", "-o", "x.csv", code=USAGE, says="has no scales")
         self.fails("export", "q.onnx", "--as", "cvs", "-o", "x.csv", code=USAGE, says="trt-cache")
         self.run_program("retarget", "q.onnx", "--target", "native", "--format", "int8", "-o", "i.onnx")
