@@ -93,6 +93,8 @@ class Forecaster {
   bool reads_real_constants(const Node& node) const;
   ValueId rounded_value(ValueId id) const;
   bool is_moved_over(const Node& node) const;
+  /// False where ONNX has the operator for reals alone, as MaxPool below opset 12.
+  bool is_of_codes(const Node& node) const { return runs_on_codes(graph_, node, Runtime::kOwn); }
   MaybeFound weighted_flaw(NodeId n, const IntegerOperator& kernel, bool rounds_constants);
   MaybeFound weights_flaw(const Node& node, const IntegerOperator& kernel, bool rounds_constants);
   MaybeFound bias_flaw(const Node& node, const Codes& x, const Codes& w);
@@ -148,6 +150,8 @@ MaybeFound Forecaster::flaw_of(NodeId n) {
                     [&](const IntegerOperator& other) { return each.op_type == other.op_type; });
     return Found{known ? Flaw::kForm : Flaw::kNoKernel, {target_.name}};
   }
+  if (rule == QuantizationRule::kPassThrough && hands_codes_on(graph_, each) && !is_of_codes(each))
+    return Found{Flaw::kForm, {target_.name}};
   const bool rounds = unasked != nullptr && unasked->rounds_constants;
   // Constants of reals are rounded only where the result is.
   const IntegerOperator& used =
