@@ -13,7 +13,7 @@ import onnx
 
 from models import session, sqnr
 
-LEAST = {"fp32": 100, "qdq": 40, "int8": 40}  # decibels; on codes single ones may round to the other side
+LEAST = {"fp32": 100, "qdq": 35, "int8": 35}  # decibels; on codes single ones may round to the other side
 
 
 def check(path):
