@@ -20,6 +20,7 @@ python3 tests/fuzz/seeds.py $folder $folder/seeds
 
 # Protobuf and the codecs are not instrumented: containers that cross into them must not be checked for overflows.
 export ASAN_OPTIONS="detect_container_overflow=0:allocator_may_return_null=0"
+export LSAN_OPTIONS="print_suppressions=0:suppressions=$PWD/tests/fuzz/leaks.supp"
 run() {
   local log="$folder/findings/$1.log"
   mkdir -p "$folder/corpus/$1"
