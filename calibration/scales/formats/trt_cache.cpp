@@ -36,8 +36,9 @@ ScalesByValue read(const std::string& text, const Graph&) {
     if (std::exchange(first, false)) return;
     const size_t colon = line.rfind(": ");
     uint32_t bits = 0;
-    const char *begin = line.data() + colon + 2, *end = line.data() + line.size();
-    if (colon == std::string::npos || std::from_chars(begin, end, bits, 16).ptr != end || begin == end)
+    const char *end = line.data() + line.size(),
+               *begin = colon == std::string::npos ? end : line.data() + colon + 2;
+    if (std::from_chars(begin, end, bits, 16).ptr != end || begin == end)
       throw Error(ErrorKind::kInvalidArgument, "no 'name: bits' in hexadecimal");
     scales[line.substr(0, colon)] = symmetric_params({std::bit_cast<float>(bits)});
   });
