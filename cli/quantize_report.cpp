@@ -123,7 +123,7 @@ Json scales_json(const std::optional<TakenScales>& scales) {
   return scales ? Json{{"taken", scales->taken}, {"left", scales->left}} : Json();
 }
 
-// What modes without ranges have stored.
+// The weights that modes without ranges have stored.
 Json modes_json(const PlanSummary& summary) {
   Json json = Json::object();
   for (const auto& [name, stored] : summary.by_mode)

@@ -34,7 +34,7 @@ class MovedTaps {
   std::vector<MovedTap> find(const EvaluateContext& context, int64_t n, int64_t group, int64_t begin,
                              int64_t end) const;
 
-  /// What one channel has there, times the mask: as many values as taps were found.
+  /// The values of one channel there, times the mask: as many as taps were found.
   void read(const EvaluateContext& context, int64_t n, int64_t channel, std::span<const MovedTap> found,
             float* values) const;
 

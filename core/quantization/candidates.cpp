@@ -48,7 +48,7 @@ bool weights_disabled(const Graph& graph, const Node& node, const QuantizationSc
   return specific != nullptr && specific->enabled && !*specific->enabled;
 }
 
-/// What decides about all nodes.
+/// The facts that decide about all nodes.
 struct Rules {
   const NodeSelection selection;
   const ModeChoice modes;
@@ -68,7 +68,7 @@ Candidate examine(const GraphIndex& index, const Node& node, const Rules& rules)
   find_op(graph, node);  // which says if there is none
   candidate.rule = quantization_of(graph, node);
   const IntegerOperator* kernel = target.find(graph, node);
-  // What our engine has no integer form of is computed between Q and DQ, as the runtime says.
+  // An operator that our engine has no integer form of is computed between Q and DQ, as the runtime says.
   if (kernel != nullptr && candidate.rule == QuantizationRule::kFloat && !fills(graph, node))
     candidate.rule = QuantizationRule::kArithmetic;
   const FloatReason excluded = rules.selection.reason(node);

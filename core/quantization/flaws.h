@@ -39,7 +39,7 @@ enum class Flaw {
   kOtherCodes,      // value, value
 };
 
-/// What holds for every finding of a flaw.
+/// The facts that every finding of a flaw has.
 struct FlawRule {
   Flaw flaw;
   FlawLevel level;

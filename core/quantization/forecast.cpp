@@ -26,7 +26,7 @@ struct Found {
 };
 using MaybeFound = std::optional<Found>;
 
-/// What a runtime that computes an operator on codes unasked does with it.
+/// The treatment of an operator by a runtime that computes it on codes unasked.
 constexpr IntegerOperator kUnasked{.op_type = ""};
 
 bool is_8_bit(DataType type) {
@@ -293,7 +293,7 @@ MaybeFound Forecaster::bias_flaw(const Node& each, const Codes& x, const Codes& 
   return std::nullopt;
 }
 
-/// What stands behind a node that the target applies before it rounds.
+/// The nodes behind another that the target applies before it rounds.
 Chain Forecaster::chain_of(NodeId n) {
   const ValueId output = node(n).output(0);
   if (output == kNoValue) return {};

@@ -29,7 +29,7 @@ struct Forecast {
   size_t conversions = 0;
 };
 
-/// What a runtime will do with the graph, by the rules of its profile: the islands of Q, operators and DQ as they stand,
+/// The work of a runtime on the graph, by the rules of its profile: the islands of Q, operators and DQ as they stand,
 /// with nothing folded or fused before.
 /// Requires: infer_shapes ran.
 Forecast forecast(const Graph& graph, const TargetProfile& target);
