@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Every form of every operator that is planned as integer or left in float, between two layers of weights, in ONNX Runtime and in our engine.
 
-    operator_forms.py QUANTIZE                     all forms of form_table.py
+    operator_forms.py QUANTIZE                     all forms of form_table.py, for the targets that run here and one of the others in turn
+    operator_forms.py QUANTIZE --all               ... for every target
     operator_forms.py QUANTIZE --only TEXT         those whose label has this text; prints the figures of all
     operator_forms.py QUANTIZE --keep FOLDER       models and samples stay there
 
@@ -154,17 +155,26 @@ def try_model(job):
     return [result for variant in variants for result in try_variant(network, variant)]
 
 
+def variants(names, i, whole):
+    """(form, target, excluded) of the i-th model: the targets that run here, and of the others one in turn, or all of them."""
+    here = [name for name in names if name.startswith("ort-") or name == "native"]
+    others = [name for name in names if name not in here]
+    chosen = names if whole else here + others[i % max(len(others), 1):][:1]
+    return list(itertools.product(("qdq", "int8"), chosen, (False, True)))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--only", default="")
     parser.add_argument("--keep")
+    parser.add_argument("--all", action="store_true")
     options = parser.parse_args()
     os.environ["QUANTIZE"] = options.program
     forms = [form for form in all_forms() if options.only in form.label]
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ProcessPoolExecutor(2) as pool:
-        variants = list(itertools.product(("qdq", "int8"), targets(options.program), (False, True)))
-        jobs = [(group, f"{options.keep or folder}/{i}", variants) for i, group in enumerate(split_by_model(forms))]
+        whole = options.all or bool(options.only)
+        jobs = [(group, f"{options.keep or folder}/{i}", variants(targets(options.program), i, whole)) for i, group in enumerate(split_by_model(forms))]
         results = [result for part in pool.map(try_model, jobs) for result in part]
     failures = [result for result in results if result[1]]
     for label, fault, figures in results if options.only else failures:
