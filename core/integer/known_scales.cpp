@@ -7,6 +7,7 @@
 
 #include "core/fusion/patterns.h"
 #include "core/integer/forms.h"
+#include "core/integer/islands.h"
 #include "core/integer/quantized_operand.h"
 #include "core/ops/op.h"
 #include "core/passes/passes.h"
@@ -14,10 +15,6 @@
 namespace quantize {
 
 namespace {
-
-bool is_dequantize(const Node& node) {
-  return node.domain.empty() && node.op_type == "DequantizeLinear";
-}
 
 /// The graph as both functions read it: with types, constants as such, and QuantizeLinear of one domain.
 Graph inferred(Graph graph) {

@@ -71,7 +71,7 @@ struct StoredWeights {
   int64_t block = 0;   // codes of one scale along `axis`; 0: all that share an extent of it
   int64_t opset = 0;   // the first whose DequantizeLinear reads such codes
   double sqnr_db = 0;  // of the weights
-  /// What the bias takes back of their rounding, one per output channel; empty: nothing.
+  /// The shift of the bias that takes their rounding back, one per output channel; empty: none.
   std::vector<double> shift = {};
   bool as_product = false;  // the layer becomes one operator that multiplies by blocks
 

@@ -1,4 +1,4 @@
-// What a fuzz target draws from bytes: numbers, attributes, shapes. Read Choices first.
+// Numbers, attributes and shapes that a fuzz target draws from bytes. Read Choices first.
 #pragma once
 
 #include <cstdint>

@@ -224,7 +224,7 @@ Tensor tensor_of(DataType dtype, const Shape& shape, const std::vector<double>& 
   return tensor;
 }
 
-/// What stands between the bracket at `open` and the end, which closes it.
+/// The text between the bracket at `open` and the end, which closes it.
 std::string_view inside(std::string_view text, size_t open) {
   return text.substr(open + 1, text.size() - open - 2);
 }

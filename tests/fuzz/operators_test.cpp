@@ -20,7 +20,7 @@ using namespace quantize::test;
 
 namespace {
 
-/// What an example computes.
+/// The outputs of an example.
 std::vector<Tensor> run(const OpDef& def, int opset, const OperatorExample& example) {
   const std::vector<Operand> operands = operands_of(example);
   std::vector<Tensor> inputs;

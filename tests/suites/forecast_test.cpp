@@ -26,7 +26,7 @@ PlannedModel planned_for(const SuiteGraph& entry, const TargetProfile& target) {
   return plan_quantization(source, ranges, scheme, target);
 }
 
-/// What the forecast says of each node, by name.
+/// The forecast of each node, by name.
 std::map<std::string, NodeForecast> by_name(const Graph& graph, const Forecast& found) {
   std::map<std::string, NodeForecast> names;
   for (const NodeForecast& each : found.nodes)

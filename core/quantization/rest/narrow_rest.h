@@ -11,7 +11,7 @@ namespace quantize {
 /// shapes can be inferred of it only once it has been read again, which widens it.
 Graph narrow_rest(Graph written, const PlannedModel& planned);
 
-/// What computes the same in f32: every value that narrow_rest has in 16 bits is rounded to them.
+/// A graph that computes the same in f32: it rounds every value that narrow_rest has in 16 bits.
 Graph round_rest(Graph written, const PlannedModel& planned);
 
 /// insert_qdq and round_rest: the network that judges a plan.

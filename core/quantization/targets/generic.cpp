@@ -1,5 +1,4 @@
-// What runtimes that read QDQ have in common: the operators and forms that ONNX Runtime, OpenVINO and the converters of NPUs
-// all take.
+// Any runtime that reads QDQ: the operators and forms that ONNX Runtime, OpenVINO and the converters of NPUs all take.
 #include "core/quantization/targets/onnx_runtime.h"
 
 namespace quantize {
