@@ -13,7 +13,8 @@ import onnx
 
 from models import session, sqnr
 
-LEAST = {"fp32": 100, "qdq": 35, "int8": 35}  # decibels; on codes single ones may round to the other side
+LEAST = {"fp32": 100, "qdq": 40, "int8": 40}  # decibels; on codes single ones may round to the other side
+COARSER = {"tflite": 5}                       # decibels less, by target: codes of its pools differ more often (37.1 dB)
 
 
 def check(path):
@@ -23,7 +24,8 @@ def check(path):
     runtime = session(file)
     feeds = {i.name: np.load(path.with_name(f"{path.name}.in_{i.name}.npy")) for i in runtime.get_inputs()}
     worst = min(sqnr(theirs, np.load(path.with_name(f"{path.name}.out_{i}.npy"))) for i, theirs in enumerate(runtime.run(None, feeds)))
-    least = LEAST[path.name.rsplit(".", 1)[1]]
+    target, form = path.name.split(".")[-2:]
+    least = LEAST[form] - COARSER.get(target, 0)
     return worst, "" if worst >= least else f"{worst:.1f} dB between the two engines, less than {least}"
 
 
