@@ -231,7 +231,7 @@ void evaluate_pool(const EvaluateContext& context) {
     const float* region = context.inputs[1].as<float>() + 5 * r;  // sample, x1, y1, x2, y2
     require(region[0] >= 0 && region[0] < static_cast<float>(x.shape[0]),
             "a region of MaxRoiPool names no sample");
-    require(std::all_of(region + 1, region + 5, [](float v) { return std::isfinite(v); }),
+    require(std::all_of(region + 1, region + 5, [&](float v) { return std::isfinite(v * scale); }),
             "a region of MaxRoiPool is not finite");
     for (int64_t c = 0; c < channels; ++c) {
       const float* image = x.as<float>() + (static_cast<int64_t>(region[0]) * channels + c) * height * width;

@@ -94,6 +94,21 @@ TEST_CASE("numbers of elements that cannot be are refused", "[hostile]") {
   }
 }
 
+TEST_CASE("regions that are no numbers once scaled are refused", "[hostile]") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float scale : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), 1e38f}) {
+    INFO(scale);
+    check_refused({"RoiAlign",
+                   {{1, 1, 4, 4}},
+                   {Tensor::of<float>({1, 4}, {0, 0, 9, 9}), int_tensor({0})},
+                   {{"spatial_scale", scale}}});
+    check_refused({"MaxRoiPool",
+                   {{1, 1, 4, 4}},
+                   {Tensor::of<float>({1, 5}, {0, 0, 0, 9, 9})},
+                   {{"pooled_shape", Ints{1, 1}}, {"spatial_scale", scale}}});
+  }
+}
+
 TEST_CASE("strides, dilations and groups that cannot be are refused", "[hostile]") {
   for (const int64_t value : {int64_t{0}, int64_t{-1}, kHuge, kLowest}) {
     check_refused(
