@@ -20,6 +20,15 @@ int64_t element_count(Dims shape) {
   return count;
 }
 
+void check_extents(Dims shape) {
+  const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  const int64_t most = int64_t{1} << (is_empty ? 31 : 48);
+  int64_t product = 1;
+  for (const int64_t dim : shape)
+    if (dim > 0 && (__builtin_mul_overflow(product, dim, &product) || product > most))
+      throw Error(ErrorKind::kInvalidModel, "no tensor has the shape " + to_string(shape));
+}
+
 std::string to_string(Dims shape) {
   if (shape.empty()) return "scalar";
   std::string text;

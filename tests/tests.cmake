@@ -16,6 +16,7 @@ function(add_test_program name label folder)
   if(sources)
     add_executable(${name} ${sources})
     target_link_libraries(${name} PRIVATE test_support ${ARGN})
+    target_precompile_headers(${name} PRIVATE ${QUANTIZE_STANDARD_HEADERS} <catch2/catch.hpp>)
     target_compile_definitions(${name} PRIVATE QUANTIZE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests"
                                QUANTIZE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     catch_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES LABELS ${label} TIMEOUT 300)

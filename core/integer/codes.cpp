@@ -35,7 +35,8 @@ std::vector<int32_t> codes_of(const TensorView& codes) {
   return result;
 }
 
-OperandParams channel_operand(const EvaluateContext& context, size_t scale, size_t zero_point_input) {
+OperandParams channel_operand(const EvaluateContext& context, size_t scale, size_t zero_point_input,
+                              int64_t channels) {
   const TensorView& scales = context.inputs[scale];
   OperandParams params{{scales.as<float>(), scales.as<float>() + scales.size()}, {}};
   if (params.scale.empty()) invalid_model("a scale has no elements");
@@ -44,12 +45,14 @@ OperandParams channel_operand(const EvaluateContext& context, size_t scale, size
       invalid_model("a scale is " + std::to_string(s) + ", but must be finite and above 0");
   if (const TensorView zero_point = context.input(zero_point_input)) params.zero_point = codes_of(zero_point);
   if (!params.match_numbers()) invalid_model("scale and zero point have different numbers of elements");
+  if (!params.per_tensor() && static_cast<int64_t>(params.scale.size()) != channels)
+    invalid_model(std::to_string(params.scale.size()) + " scales stand for " + std::to_string(channels) +
+                  (channels == 1 ? " operand" : " channels"));
   return params;
 }
 
 ScalarParams scalar_operand(const EvaluateContext& context, size_t scale) {
-  const OperandParams params = channel_operand(context, scale);
-  if (!params.per_tensor()) invalid_model("a scale has several elements where one is expected");
+  const OperandParams params = channel_operand(context, scale, scale + 1, 1);
   return {params.scale[0], params.zero_point[0]};
 }
 

@@ -21,11 +21,10 @@ DataType code_type(const InferContext& context, size_t scale, size_t like);
 /// scale is no positive finite number or there are several.
 ScalarParams scalar_operand(const EvaluateContext& context, size_t scale);
 
-/// The same with one per channel, and with the zero point elsewhere.
-OperandParams channel_operand(const EvaluateContext& context, size_t scale, size_t zero_point);
-inline OperandParams channel_operand(const EvaluateContext& context, size_t scale) {
-  return channel_operand(context, scale, scale + 1);
-}
+/// Scales at input `scale` and zero points at input `zero_point`: one, or one for each of `channels`. Errors:
+/// Error(kInvalidModel) also if there is another number of them.
+OperandParams channel_operand(const EvaluateContext& context, size_t scale, size_t zero_point,
+                              int64_t channels);
 
 /// code - zero point of every element; element i has zero point [i / inner % number of zero points]. Sums of
 /// their products are to be of 64 bits: those of 32 may be too small (core/integer/exact_sums.h).

@@ -28,9 +28,7 @@ void infer(InferContext& context) {
 void evaluate(const EvaluateContext& context) {
   const TensorView& x = context.inputs[kA];
   const MatMulOperands shapes = matmul_operands(x.shape, context.inputs[kB].shape);
-  const OperandParams params = channel_operand(context, kScale, kZeroPoint);
-  if (!params.per_tensor() && static_cast<int64_t>(params.scale.size()) != shapes.b.back())
-    invalid_model("operand B needs one scale or one per column");
+  const OperandParams params = channel_operand(context, kScale, kZeroPoint, shapes.b.back());
   const DynamicCodes codes(x.as<float>(), x.size());
   std::vector<int32_t> a(static_cast<size_t>(x.size()));
   for (int64_t i = 0; i < x.size(); ++i)

@@ -32,10 +32,8 @@ void infer(InferContext& context) {
 void evaluate(const EvaluateContext& context) {
   const MatMulOperands shapes = matmul_operands(context.inputs[kA].shape, context.inputs[kB].shape);
   const int64_t n = shapes.b.back();
-  const OperandParams a_params = channel_operand(context, kAScale, kAZero),
-                      b_params = channel_operand(context, kBScale, kBZero);
-  if (!a_params.per_tensor() || (!b_params.per_tensor() && static_cast<int64_t>(b_params.scale.size()) != n))
-    invalid_model("operand A needs one scale, B one or one per column");
+  const OperandParams a_params = channel_operand(context, kAScale, kAZero, 1),
+                      b_params = channel_operand(context, kBScale, kBZero, n);
   const auto a = centred_codes(context.inputs[kA], a_params.zero_point, 1),
              b = centred_codes(context.inputs[kB], b_params.zero_point, 1);
   const TensorView bias = context.input(kBias);

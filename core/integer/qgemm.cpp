@@ -30,7 +30,7 @@ void evaluate(const EvaluateContext& context) {
   const MatrixLayout a = gemm_operand_layout(a_codes.shape, is_transposed(context.node, "transA")),
                      b = gemm_operand_layout(b_codes.shape, trans_b);
   const ScalarParams a_params = scalar_operand(context, kA + 1);
-  const OperandParams b_params = channel_operand(context, kB + 1);
+  const OperandParams b_params = channel_operand(context, kB + 1, kB + 2, b.columns);
   const auto x = centred_codes(a_codes, {a_params.zero_point}, 1);
   const auto w = centred_codes(b_codes, b_params.zero_point, trans_b ? b.rows : 1);
   const bool is_real = !context.input(kYScale);

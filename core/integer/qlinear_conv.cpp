@@ -35,11 +35,10 @@ void evaluate(const EvaluateContext& context) {
 
 void evaluate_conv_codes(const EvaluateContext& context) {
   const TensorView &x = context.inputs[kX], &w = context.inputs[kW], bias = context.input(kBias);
-  const OperandParams x_params = channel_operand(context, kX + 1),
-                      y_params = channel_operand(context, kYScale),
-                      w_params = channel_operand(context, kW + 1);
-  if (!w_params.per_tensor() && static_cast<int64_t>(w_params.scale.size()) != w.shape[0])
-    invalid_model("the weights have neither one scale nor one per output channel");
+  const int64_t channels = w.shape[0];
+  const OperandParams x_params = channel_operand(context, kX + 1, kX + 2, channels),
+                      y_params = channel_operand(context, kYScale, kYScale + 1, channels),
+                      w_params = channel_operand(context, kW + 1, kW + 2, channels);
   const auto image = centred_codes(x, x_params.zero_point, element_count(x.shape.subspan(2)));
   const auto weights = centred_codes(w, w_params.zero_point, std::max<int64_t>(w.size() / w.shape[0], 1));
   const std::optional<Function> function = function_of(context.node);

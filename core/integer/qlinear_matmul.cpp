@@ -23,9 +23,7 @@ void evaluate(const EvaluateContext& context) {
   const MatMulOperands shapes = matmul_operands(a_codes.shape, b_codes.shape);
   const int64_t n = shapes.b.back();
   const ScalarParams a_params = scalar_operand(context, kA + 1), y_params = scalar_operand(context, kYScale);
-  const OperandParams b_params = channel_operand(context, kB + 1);
-  if (!b_params.per_tensor() && static_cast<int64_t>(b_params.scale.size()) != n)
-    invalid_model("operand B has neither one scale nor one per column");
+  const OperandParams b_params = channel_operand(context, kB + 1, kB + 2, n);
   const auto a = centred_codes(a_codes, {a_params.zero_point}, 1),
              b = centred_codes(b_codes, b_params.zero_point, 1);
   CodeWriter y(context.outputs[0], y_params.zero_point);

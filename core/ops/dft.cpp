@@ -1,5 +1,6 @@
 // DFT: the discrete Fourier transform along an axis, and back. STFT: that of windows of a signal.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <complex>
 
@@ -15,11 +16,34 @@ using Complex = std::complex<double>;
 using Line = std::vector<Complex>;
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr int64_t kLongest = int64_t{1} << 24;
+constexpr int64_t kLongest = int64_t{1} << 20;
+constexpr size_t kShort = 32;  // odd lengths that the formula itself transforms
 
-/// y[k] = sum of x[n] * e^(sign * 2 pi i k n / N): halves as long as N is even, then by the formula.
+Line transformed(const Line& x, double sign);
+
+/// Of any length, as a convolution with e^(pi i k^2 / N), whose length is a power of two. Source: Bluestein (1970).
+Line transformed_by_chirp(const Line& x, double sign) {
+  const size_t n = x.size(), length = std::bit_ceil(2 * n - 1);
+  Line chirp(n), a(length), b(length);
+  for (size_t k = 0; k < n; ++k) {
+    chirp[k] = std::polar(1.0, sign * kPi * static_cast<double>(k * k % (2 * n)) / static_cast<double>(n));
+    a[k] = x[k] * chirp[k];
+    b[k] = std::conj(chirp[k]);
+    if (k != 0) b[length - k] = b[k];
+  }
+  a = transformed(a, -1);
+  b = transformed(b, -1);
+  for (size_t k = 0; k < length; ++k) a[k] *= b[k];
+  a = transformed(a, 1);
+  Line y(n);
+  for (size_t k = 0; k < n; ++k) y[k] = a[k] * chirp[k] / static_cast<double>(length);
+  return y;
+}
+
+/// y[k] = sum of x[n] * e^(sign * 2 pi i k n / N): halves as long as N is even.
 Line transformed(const Line& x, double sign) {
   const size_t n = x.size();
+  if (n % 2 != 0 && n > kShort) return transformed_by_chirp(x, sign);
   Line y(n);
   if (n % 2 != 0) {
     for (size_t k = 0; k < n; ++k)

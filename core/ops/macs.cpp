@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/ops/op.h"
+#include "core/ops/support/convert.h"
 #include "core/ops/weight_layout.h"
 
 namespace quantize {
@@ -85,13 +86,14 @@ uint64_t macs_of(const Graph& graph, const Node& node) {
   if (def.weight_layout == nullptr) {
     if (!node.domain.empty()) return 0;
     for (const Multiplications& entry : kMultiplications)
-      if (node.op_type == entry.op_type) return static_cast<uint64_t>(entry.count(graph, node));
+      if (node.op_type == entry.op_type) return convert_element<uint64_t>(entry.count(graph, node));
     return 0;
   }
   const auto layout = def.weight_layout(node, known_shape(graph, node.input(def.weight_input)));
   if (!layout) return 0;
-  const auto outputs = static_cast<double>(element_count(known_shape(graph, node.output(0))));
-  return static_cast<uint64_t>(outputs * static_cast<double>(layout->inputs * layout->taps) * layout->uses);
+  const double outputs = elements(known_shape(graph, node.output(0))),
+               products = static_cast<double>(layout->inputs) * static_cast<double>(layout->taps);
+  return convert_element<uint64_t>(outputs * products * layout->uses);
 }
 
 }  // namespace quantize

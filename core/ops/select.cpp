@@ -6,6 +6,7 @@
 
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
+#include "core/ops/support/require.h"
 #include "core/ops/support/strided.h"
 
 namespace quantize {
@@ -108,7 +109,10 @@ struct Slices {
 Slices slices_of(const Node& node, Dims x) {
   if (!node.has_attribute("axis")) return {1, element_count(x), 1};
   const auto axis = static_cast<size_t>(normalize_axis(node.int_attribute("axis", 0), x.size()));
-  return {extent_product(x, 0, axis), x[axis], extent_product(x, axis + 1, x.size())};
+  const Slices slices{extent_product(x, 0, axis), x[axis], extent_product(x, axis + 1, x.size())};
+  require(slices.outer * slices.inner != 0,
+          "the slices of shape " + to_string(x) + " have no elements to tell apart");
+  return slices;
 }
 
 template <typename T>

@@ -127,6 +127,9 @@ ShapeInference::ShapeInference(Graph& graph) : graph_(graph), known_(graph.value
     const Tensor& tensor = graph.values[i].initializer;
     if (is_small_integer(tensor.dtype(), tensor.shape())) known_[i] = tensor.to_vector<int64_t>();
   }
+  for (const ValueId input : graph.inputs)
+    if (const Value& value = graph.value(input); value.shape)
+      with_context([&] { return "input '" + value.name + "'"; }, [&] { check_extents(*value.shape); });
 }
 
 void ShapeInference::infer(Node& node) {
@@ -141,6 +144,7 @@ void ShapeInference::infer(Node& node) {
     Value& value = graph_.value(node.outputs[i]);
     value.dtype = context.outputs()[i].dtype;
     value.shape = context.outputs()[i].shape;
+    if (value.shape) check_extents(*value.shape);
     keep_names_of_unknown_extents(value);
   }
   if (node.outputs.size() != 1) return;

@@ -14,6 +14,17 @@ TEST_CASE("element_count multiplies the extents and refuses what is no size") {
   CHECK_THROWS_AS(element_count(Shape{int64_t{1} << 40, int64_t{1} << 40}), Error);
 }
 
+TEST_CASE("check_extents refuses what no tensor has, also where an extent is 0 or unknown") {
+  constexpr int64_t kHuge = int64_t{1} << 40;
+  CHECK_NOTHROW(check_extents(Shape{}));
+  CHECK_NOTHROW(check_extents(Shape{0, 3, kUnknownDim, 1024}));
+  CHECK_NOTHROW(check_extents(Shape{kHuge}));
+  CHECK_THROWS_AS(check_extents(Shape{kHuge, kHuge}), Error);
+  CHECK_THROWS_AS(check_extents(Shape{kHuge, kUnknownDim, kHuge}), Error);
+  CHECK_THROWS_AS(check_extents(Shape{kHuge, 0}), Error);
+  CHECK_THROWS_AS(check_extents(Shape{0, kHuge}), Error);
+}
+
 TEST_CASE("shapes are written for people") {
   CHECK(to_string(Shape{1, 3, kUnknownDim}) == "1x3x?");
   CHECK(to_string(Shape{}) == "scalar");

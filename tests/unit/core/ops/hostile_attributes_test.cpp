@@ -109,6 +109,18 @@ TEST_CASE("regions that are no numbers once scaled are refused", "[hostile]") {
   }
 }
 
+TEST_CASE("extents that no tensor has are refused", "[hostile]") {
+  check_refused({"Relu", {{2, kHuge}}, {}, {}});
+  check_refused({"Relu", {{0, kHuge, 4}}, {}, {}});
+  check_refused({"Unique", {{int64_t{1} << 40, 0}}, {}, {{"axis", int64_t{0}}}});
+  check_refused({"Unique", {{3, 0}}, {}, {{"axis", int64_t{0}}}});
+  check_refused({"DFT", {{1, 4, 1}}, {int_tensor({int64_t{1} << 24}).reshaped({})}, {}});
+  check_refused({"Attention",
+                 {{5, 1, kHuge}, {5, 1, kHuge}, {5, 1, kHuge}},
+                 {},
+                 {{"q_num_heads", int64_t{1}}, {"kv_num_heads", int64_t{1}}}});
+}
+
 TEST_CASE("strides, dilations and groups that cannot be are refused", "[hostile]") {
   for (const int64_t value : {int64_t{0}, int64_t{-1}, kHuge, kLowest}) {
     check_refused(
