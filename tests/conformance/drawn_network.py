@@ -34,6 +34,18 @@ class Misfit(Exception):
     """The node cannot stand where it was drawn."""
 
 
+def counts_window_outside(node, before, after):
+    """ONNX's inference of shapes counts, with ceil_mode, a last window that begins behind the image; runtimes do not.
+    `before` is element type and shape of the input, `after` the shape that was inferred."""
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if not before or not attributes.get("ceil_mode"):
+        return False
+    extents = before[1][2:]
+    axes = len(extents)
+    strides, pads = attributes.get("strides", [1] * axes), attributes.get("pads", [0] * 2 * axes)
+    return any((n - 1) * stride - pad >= extent for n, stride, pad, extent in zip(after[2:], strides, pads, extents))
+
+
 @dataclass
 class Network:
     """A network in the making. `random` is set anew for every piece."""
@@ -139,6 +151,8 @@ class Network:
             if not tensor.HasField("shape") or any(d < 1 for d in shape) or np.prod(shape) > 60_000:
                 raise Misfit
             if not hidden and tensor.elem_type == TensorProto.FLOAT and len(shape) < 2:
+                raise Misfit
+            if counts_window_outside(last, types.get(last.input[0]), shape):
                 raise Misfit
             if hidden or tensor.elem_type != TensorProto.FLOAT:
                 self.hidden[value.name] = tensor.elem_type, shape
