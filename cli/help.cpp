@@ -108,7 +108,7 @@ std::string command_lines(std::span<const Command> commands, bool everything) {
 
 std::string help_text(const CLI::App& app, const Command& command, std::span<const Command> commands,
                       bool everything) {
-  std::string text = std::string(command.summary) + "\n\n" + command.example +
+  std::string text = std::string(command.summary) + "\n" + command.example +
                      usage_line(app, command, is_default(command, commands));
   for (const CLI::Option* option : app.get_options())
     if (is_on_first_screen(*option, command)) text += option_line(*option);

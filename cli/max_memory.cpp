@@ -62,7 +62,7 @@ void add_max_memory(CLI::App& app, std::string& size) {
       ->group("Engine");
 }
 
-uint64_t parse_size(const std::string& text) {
+uint64_t parse_size(const std::string& text, const std::string& option) {
   const char* const end = text.data() + text.size();
   double number = 0;
   const auto [unit, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
@@ -71,9 +71,8 @@ uint64_t parse_size(const std::string& text) {
     factor = *unit == 'K' ? 0x1p10 : *unit == 'M' ? 0x1p20 : *unit == 'G' ? 0x1p30 : 0;
   const double bytes = number * factor;
   if (error != std::errc() || !(bytes >= 1 && bytes < 0x1p63))
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        "--max-memory '" + text + "' is not a number of bytes, or of K, M or G of them, such as 1.5G");
+    throw Error(ErrorKind::kInvalidArgument,
+                option + " '" + text + "' is not a number of bytes, or of K, M or G of them, such as 1.5G");
   return static_cast<uint64_t>(bytes);
 }
 

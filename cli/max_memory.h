@@ -12,8 +12,8 @@ namespace quantize {
 void add_max_memory(CLI::App& app, std::string& size);
 
 /// "800000", "512M", "1.5G": bytes, or with K, M or G of 1024, 1024^2 or 1024^3 of them.
-/// Errors: Error(kInvalidArgument) for any other text, zero, and what does not fit into 63 bits.
-uint64_t parse_size(const std::string& text);
+/// Errors: Error(kInvalidArgument), naming the option, for any other text, zero, and what does not fit into 63 bits.
+uint64_t parse_size(const std::string& text, const std::string& option = "--max-memory");
 
 /// The least of the machine's memory, what the control groups of this process allow, and its own limit.
 uint64_t machine_memory();

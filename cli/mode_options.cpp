@@ -2,12 +2,15 @@
 #include "cli/mode_options.h"
 
 #include <CLI/CLI.hpp>
+#include <cstring>
+#include <tuple>
 
 #include "calibration/search/choose_plan.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/quantization/modes/mode.h"
+#include "core/quantization/modes/weight_grids.h"
 
 namespace quantize {
 
@@ -17,9 +20,56 @@ constexpr const char* kGroup = "Quantization";
 constexpr int64_t kMostBlock = 65536;
 constexpr DataType kRestTypes[] = {DataType::kF32, DataType::kF16, DataType::kBF16};
 
+/// "fixed:8.1": 8 bits, 1 of them before the point. Nothing for any other text.
+std::optional<std::pair<int64_t, int64_t>> parse_fixed(const std::string& text) {
+  constexpr const char* kBegin = "fixed:";
+  const size_t point = text.find('.');
+  if (text.rfind(kBegin, 0) != 0 || point == std::string::npos) return std::nullopt;
+  const std::string bits = text.substr(std::strlen(kBegin), point - std::strlen(kBegin)),
+                    before = text.substr(point + 1);
+  if (!whole_number(2, 8)(bits).empty() || !whole_number(-32, 32)(before).empty()) return std::nullopt;
+  return std::pair(std::stoll(bits), std::stoll(before));
+}
+
+OptionCheck a_grid() {
+  return [](const std::string& text) {
+    std::vector<std::string> names;
+    for (const WeightGridForm& form : all_grids()) names.emplace_back(form.name);
+    return parse_fixed(text) ? std::string()
+           : text == name_of(WeightGrid::kFixed)
+               ? "'fixed:W.I' needs numbers: W of 2 to 8 bits, one for the sign and I before the point"
+               : one_of(names)(text);
+  };
+}
+
+/// True if weights are stored in a way that one mode alone has.
+bool asks_for_storage(const SchemeFlags& flags) {
+  return flags.weight_codebook || (!flags.weight_grid.empty() && flags.weight_grid != "linear");
+}
+
+void set_storage(const SchemeFlags& flags, QuantizationScheme& scheme) {
+  WeightStorage& storage = scheme.storage;
+  if (!flags.weight_codebook && storage.group != 0)
+    throw Error(ErrorKind::kInvalidArgument,
+                "--codebook-group says how many channels share a codebook; give --weight-codebook BITS");
+  if (flags.weight_codebook) {
+    storage.grid = WeightGrid::kCodebook;
+    storage.bits = *flags.weight_codebook;
+    storage.channel_scales = flags.weights != "per-tensor";
+  }
+  if (const auto fixed = parse_fixed(flags.weight_grid)) {
+    storage.grid = WeightGrid::kFixed;
+    std::tie(storage.bits, storage.before_point) = *fixed;
+    return;
+  }
+  for (const WeightGridForm& form : all_grids())
+    if (form.name == flags.weight_grid) storage.grid = form.grid;
+}
+
 /// Only the modes of a scheme.
 void parse_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
   bool has_default = false;
+  if (flags.modes.empty() && asks_for_storage(flags)) scheme.mode = kWeightOnlyMode.name;
   for (const std::string& text : flags.modes) {
     const size_t equals = text.find('=');
     const std::string name = text.substr(0, equals);
@@ -78,10 +128,34 @@ void add_mode_options(CLI::App& app, SchemeFlags& flags) {
       ->type_name("N")
       ->check(whole_number(2, kMostBlock))
       ->group(kGroup);
+  CLI::Option* codebook =
+      app.add_option(
+             "--weight-codebook", flags.weight_codebook,
+             "weights as codes of so many bits that count levels found by k-means; --mode weight-only "
+             "where no mode is given; times a scale per output channel, unless --weights per-tensor")
+          ->type_name("1|2|3|4|6|8")
+          ->check(one_of({"1", "2", "3", "4", "6", "8"}))
+          ->group(kGroup);
+  app.add_option("--codebook-group", flags.scheme.storage.group,
+                 "output channels that share a codebook (default: all)")
+      ->type_name("N")
+      ->check(whole_number(1, kMostBlock))
+      ->group(kGroup);
+  std::vector<std::string> grids;
+  for (const WeightGridForm& form : all_grids())
+    grids.push_back(std::string(form.name) + " (" + form.description + ")");
+  app.add_option("--weight-grid", flags.weight_grid,
+                 "reals of stored weights, up to a scale: " + join(grids, ", ") +
+                     "; --mode weight-only where no mode is given")
+      ->type_name("NAME")
+      ->check(a_grid())
+      ->excludes(codebook)
+      ->group(kGroup);
 }
 
 void set_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
   parse_modes(flags, scheme);
+  set_storage(flags, scheme);
   for (const DataType type : kRestTypes)
     if (name_of(type) == flags.rest) scheme.rest = type;
   if (takes_ranges(scheme)) return;

@@ -12,6 +12,7 @@
 #include "calibration/images/preprocess_file.h"
 #include "calibration/search/auto_preprocess.h"
 #include "calibration/search/choose_plan.h"
+#include "calibration/search/fit_size.h"
 #include "calibration/statistics/statistics_file.h"
 #include "cli/bench_measure.h"
 #include "cli/bound_options.h"
@@ -30,16 +31,13 @@
 #include "cli/task_options.h"
 #include "cli/text.h"
 #include "cli/truth_labels.h"
-#include "core/atomic_file.h"
-#include "core/integer/lowering.h"
+#include "cli/write_model.h"
 #include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
 #include "core/quantization/check_scheme.h"
-#include "core/quantization/insert_qdq.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/plan_quantization.h"
-#include "core/quantization/rest/narrow_rest.h"
 #include "core/quantization/rest/plan_rest.h"
 #include "onnx_io/onnx_io.h"
 
@@ -233,33 +231,6 @@ ChosenPlan choose_plan(const QuantizeFlags& flags, const Graph& graph, const Lea
   return choose_plan(graph, learned.statistics, plan_request(flags, scheme), learned.search_samples, options);
 }
 
-// How the model was made goes into its metadata: no times, no paths, so that the same input gives the same
-// bytes.
-void describe(Graph& model, const QuantizeFlags& flags, const QuantizationScheme& scheme,
-              const Recipe& recipe, const Learned& learned) {
-  std::map<std::string, std::string>& metadata = model.info.metadata;
-  metadata["quantize.version"] = QUANTIZE_VERSION;
-  metadata["quantize.options"] =
-      options_json(scheme,
-                   {{"format", flags.format}, {"target", target_of(flags)}, {"input_type", flags.input_type}})
-          .dump();
-  metadata["quantize.chosen"] = recipe_json(recipe).dump();
-  metadata["quantize.source"] = learned.statistics.model;
-  metadata["quantize.samples"] = std::to_string(learned.statistics.samples);
-  if (learned.preprocessing) keep_preprocess(*learned.preprocessing, metadata);
-}
-
-// The plan appears only if the model does. Returns the bytes of the model.
-uint64_t save(const QuantizeFlags& flags, const QuantizationScheme& scheme, const PlannedModel& planned,
-              const Graph& model, const CutModel* cut) {
-  if (flags.plan.empty()) return save_model(model, output_of(flags));
-  AtomicFile file(flags.plan);
-  file.write(plan_json(planned, scheme, cut).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-  const uint64_t bytes = save_model(model, output_of(flags));
-  file.commit();
-  return bytes;
-}
-
 void check_labelled(const QuantizeFlags& flags, const ChosenPlan& chosen) {
   if (flags.bound.max_drop && chosen.quality && chosen.quality->top1.labelled == 0)
     throw Error(ErrorKind::kInvalidArgument, "no held-back image has a label in '" + flags.labels.file +
@@ -280,16 +251,26 @@ std::optional<double> time_ratio(const QuantizeFlags& flags, const Graph& graph,
   return measure(plan, console).models[1].ratio;
 }
 
-// The plan carried out, and written. Returns the bytes of the model.
-uint64_t write(const QuantizeFlags& flags, const QuantizationScheme& scheme, const ChosenPlan& chosen,
-               const Learned& learned, const CutModel* cut) {
-  Graph model = insert_qdq(chosen.planned);
-  if (flags.input_type == "u8") drop_input_quantization(model);
-  if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
-  model = narrow_rest(std::move(model), chosen.planned);
-  if (cut != nullptr) model = rejoin(std::move(model), *cut);
-  describe(model, flags, scheme, chosen.recipe, learned);
-  return save(flags, scheme, chosen.planned, model, cut);
+// The plan with the bits of weights with which its file is no larger than --max-size.
+ChosenPlan choose_sized_plan(const QuantizeFlags& flags, const Graph& graph, const Learned& learned,
+                             const WrittenFor& about, Console& console) {
+  const std::optional<uint64_t> limit = max_size_of(flags);
+  if (!limit) return choose_plan(flags, graph, learned, about.scheme, console);
+  constexpr int kMostTries = 4;  // the search may make a larger file than the plan that bits were chosen for
+  uint64_t bytes = 0, goal = *limit;
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    const SizeGoal size{
+        goal, [&](const PlannedModel& planned) { return model_bytes(model_of(flags, planned, {}, about)); }};
+    const QuantizationScheme sized = fit_size(graph, learned.statistics, plan_request(flags, about.scheme),
+                                              size, flags.engine.thread_count());
+    ChosenPlan chosen = choose_plan(flags, graph, learned, sized, console);
+    bytes = model_bytes(model_of(flags, chosen.planned, chosen.recipe, about));
+    if (bytes <= *limit || !chosen.bound_met) return chosen;
+    goal -= std::min(goal - 1, bytes - *limit);
+  }
+  throw Error(ErrorKind::kUnsupported, "the plan takes " + std::to_string(bytes) +
+                                           " bytes, above --max-size " + std::to_string(*limit) +
+                                           "; allow that, or leave out what puts layers back into float");
 }
 
 KnownSource open_source(const QuantizeFlags& flags, Console& console) {
@@ -312,8 +293,9 @@ void warn_of_input_type(const QuantizeFlags& flags, const Graph& source, Diagnos
 
 Graph make_ready(const QuantizeFlags& flags, const Graph& source, const QuantizationScheme& scheme,
                  Console& console) {
-  const int64_t opset =
-      std::max({find_target(target_of(flags)).opsets.lowest, opset_of_modes(scheme), opset_of_rest(scheme)});
+  constexpr int64_t kFewBits = 21;  // whatever the bits, no operator changes its meaning above
+  const int64_t opset = std::max({find_target(target_of(flags)).opsets.lowest, opset_of_modes(scheme),
+                                  opset_of_rest(scheme), packs(flags) ? kFewBits : 0});
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
                                const Progress progress = console.progress("preparing the model");
@@ -370,11 +352,12 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
     done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
                       format_plural(learned.statistics.samples, "sample"));
   warn_of_constants(source, learned.statistics, console.diagnostics);
-  ChosenPlan chosen = choose_plan(flags, graph, learned, scheme, console);
+  const WrittenFor about{scheme, learned.statistics, learned.preprocessing, cut};
+  ChosenPlan chosen = choose_sized_plan(flags, graph, learned, about, console);
   check_labelled(flags, chosen);
   done(console, "planned for " + chosen.planned.plan.target);
   std::optional<uint64_t> bytes;
-  if (chosen.bound_met) bytes = write(flags, scheme, chosen, learned, cut);
+  if (chosen.bound_met) bytes = write(flags, chosen, about);
 
   if (flags.format == "int8")
     chosen.planned.plan.floats_kept_clamps = false;  // lowered operators clamp their codes
@@ -389,6 +372,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
        .skipped_images = learned.samples ? learned.samples->source.bad_images().size() : 0,
        .bytes_before = bytes_of_model(flags.model, source),
        .bytes_after = bytes,
+       .max_size = max_size_of(flags),
        .places = places_text(flags.samples, source),
        .statistics = flags.statistics,
        .statistics_read = learned.read,
@@ -429,6 +413,12 @@ CommandBody define(CLI::App& app) {
                  "images; half with a bound)")
       ->type_name("N")
       ->check(whole_number(0, 1'000'000'000))
+      ->group("Quantization");
+  app.add_option(
+         "--max-size", flags->max_size,
+         "chooses the bits of each layer's weights so that the file takes at most this: bytes, or with "
+         "K, M, G")
+      ->type_name("SIZE")
       ->group("Quantization");
   add_without_option(app, flags->scheme);
   add_bound_options(app, flags->bound, "leaves layers in float until");

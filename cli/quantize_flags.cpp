@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "cli/max_memory.h"
 #include "cli/mode_options.h"
 #include "core/error.h"
 #include "core/quantization/modes/mode.h"
@@ -31,12 +32,18 @@ std::string output_of(const QuantizeFlags& flags) {
   return fs::path(flags.model).replace_extension("." + flags.format + ".onnx").string();
 }
 
+std::optional<uint64_t> max_size_of(const QuantizeFlags& flags) {
+  if (flags.max_size.empty()) return std::nullopt;
+  return parse_size(flags.max_size, "--max-size");
+}
+
 std::string target_of(const QuantizeFlags& flags) {
   if (!flags.target.empty()) return flags.target;
   return flags.format == "int8" ? "native" : "ort-x86";
 }
 
 void check_flags(const QuantizeFlags& flags) {
+  max_size_of(flags);
   if (flags.bound && flags.samples.paths.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 "--min-agreement, --min-sqnr and --max-drop are measured on images; give --calib");

@@ -25,6 +25,7 @@ struct QuantizeFlags {
   EngineOptions engine;
   InputShapes input_shapes;
   std::optional<size_t> validate;
+  std::string max_size;  // as it is written; "": none
   Bound bound;
   LabelFlags labels;
   KnownScaleFlags known;
@@ -33,6 +34,9 @@ struct QuantizeFlags {
 
 /// The file that is written.
 std::string output_of(const QuantizeFlags& flags);
+
+/// The bytes of --max-size, if it is given. Errors: those of parse_size.
+std::optional<uint64_t> max_size_of(const QuantizeFlags& flags);
 
 /// The target: files of integer operators are for our own engine, unless somebody says otherwise.
 std::string target_of(const QuantizeFlags& flags);

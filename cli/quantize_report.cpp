@@ -1,6 +1,7 @@
 // The summary of a quantization.
 #include "cli/quantize_report.h"
 
+#include "calibration/search/fit_size.h"
 #include "cli/checks.h"
 #include "cli/console.h"
 #include "cli/options.h"
@@ -8,6 +9,7 @@
 #include "cli/samples.h"
 #include "cli/text.h"
 #include "core/quantization/modes/mode.h"
+#include "core/quantization/modes/weight_grids.h"
 
 namespace quantize {
 
@@ -126,8 +128,19 @@ Json scales_json(const std::optional<TakenScales>& scales) {
 // The weights that modes without ranges have stored.
 Json modes_json(const PlanSummary& summary) {
   Json json = Json::object();
-  for (const auto& [name, stored] : summary.by_mode)
+  for (const auto& [name, stored] : summary.by_mode) {
     json[name] = {{"nodes", stored.nodes}, {"weights", stored.weights}, {"bytes", stored.bytes}};
+    for (const auto& [bits, operands] : stored.operands) json[name]["bits"][std::to_string(bits)] = operands;
+  }
+  return json;
+}
+
+// The size that was asked for, and how many constants have so many bits for it.
+Json size_json(const QuantizeFacts& facts) {
+  if (!facts.max_size) return nullptr;
+  Json json = {{"limit", *facts.max_size}, {"bits", Json::object()}};
+  for (const auto& [bits, constants] : bits_in(facts.chosen.planned))
+    json["bits"][std::to_string(bits)] = constants;
   return json;
 }
 
@@ -149,6 +162,8 @@ Json stored_json(const std::vector<StoredWeights>& stored) {
   for (const StoredWeights& weights : stored)
     list.push_back({{"input", weights.input},
                     {"type", name_of(weights.dtype)},
+                    {"bits", weights.bits()},
+                    {"grid", name_of(weights.grid)},
                     {"axis", weights.axis},
                     {"block", weights.block},
                     {"sqnr_db", or_null(weights.sqnr_db)}});
@@ -170,6 +185,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"mode", facts.scheme.mode},
                {"scales", scales_json(facts.scales)},
                {"modes", modes_json(summary)},
+               {"size", size_json(facts)},
                {"rest", rest_json(facts.chosen.planned, summary, facts.scheme)},
                {"preprocessing", preprocessing_json(facts.preprocessing)},
                {"samples", facts.samples},
@@ -337,6 +353,12 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
   for (const ModeRule& rule : scheme.mode_rules) json["modes"].push_back(rule.mode + "=" + rule.nodes);
   if (scheme.rest != DataType::kF32) json["rest"] = name_of(scheme.rest);
   if (scheme.weight_block != 0) json["weight_block"] = scheme.weight_block;
+  if (const WeightStorage& storage = scheme.storage; storage.grid != WeightGrid::kLinear)
+    json["weight_storage"] = {{"grid", name_of(storage.grid)},
+                              {"bits", storage.bits},
+                              {"group", storage.group},
+                              {"channel_scales", storage.channel_scales},
+                              {"before_point", storage.before_point}};
   if (scheme.method == "percentile") json["percentile"] = scheme.percentile;
   std::vector<std::string> overridden;
   for (const auto& [value, settings] : scheme.overrides) overridden.push_back(value);

@@ -22,6 +22,7 @@ struct QuantizeFacts {
   uint64_t samples, skipped_images;
   std::optional<uint64_t> bytes_before;  // of a file
   std::optional<uint64_t> bytes_after;   // nothing: not written
+  std::optional<uint64_t> max_size;      // that was asked for
   std::string places;                    // of samples, for a command to run next (places_text)
   std::string statistics;                // the file; empty: none
   bool statistics_read;                  // or written

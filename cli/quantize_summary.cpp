@@ -1,6 +1,7 @@
 // The summary for people. Read summary_text, at the end, first.
 #include "cli/quantize_summary.h"
 
+#include "calibration/search/fit_size.h"
 #include "cli/options.h"
 #include "cli/samples.h"
 #include "cli/text.h"
@@ -66,12 +67,26 @@ std::string rest(const PlannedModel& planned, const PlanSummary& summary) {
          (summary.wide.empty() ? "" : "; f32: " + floats_text(summary.wide));
 }
 
-// "weight-only: 54 layers, 3.49M weights in 2.1 MiB".
+// "4 bits: 50, 8 bits: 4".
+std::string by_bits(const std::map<int64_t, size_t>& constants) {
+  std::vector<std::string> parts;
+  for (const auto& [bits, count] : constants)
+    parts.push_back(format_plural(static_cast<size_t>(bits), "bit") + ": " + std::to_string(count));
+  return join(parts, ", ");
+}
+
+// "at most 640 KiB asked for; weights of layers in 4 bits: 50, 8 bits: 4".
+std::string size(const QuantizeFacts& facts) {
+  return "at most " + format_bytes(*facts.max_size) + " asked for; weights of layers in " +
+         by_bits(bits_in(facts.chosen.planned));
+}
+
+// "weight-only: 54 layers, 3.49M weights in 2.1 MiB (4 bits: 50, 8 bits: 4)".
 std::string stored(const PlanSummary& summary) {
   std::vector<std::string> parts;
   for (const auto& [mode, stored] : summary.by_mode)
     parts.push_back(mode + ": " + format_plural(stored.nodes, "layer") + ", " + format_count(stored.weights) +
-                    " weights in " + format_bytes(stored.bytes));
+                    " weights in " + format_bytes(stored.bytes) + " (" + by_bits(stored.operands) + ")");
   return join(parts, "; ");
 }
 
@@ -224,6 +239,7 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
   std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style);
   if (asks_for_integers(facts.scheme)) text += line("in int8", in_int8(summary, facts.cut), style);
   if (facts.scheme.rest != DataType::kF32) text += line("rest", rest(facts.chosen.planned, summary), style);
+  if (facts.max_size) text += line("size", size(facts), style);
   if (!summary.by_mode.empty()) text += line("stored", stored(summary), style);
   if (facts.time_ratio)
     text +=

@@ -140,9 +140,9 @@ void add_scheme_options(CLI::App& app, SchemeFlags& flags, const std::string& au
   choice("--equalize", flags.equalize, {"auto", "on", "off"},
          "brings the channels of a tensor to one size: ");
   app.add_option("--weight-bits", scheme.weights.num_bits,
-                 "bits of a weight's code; fewer than 8 with s8 alone (default 8)")
+                 "bits of a weight's code; fewer than 8 with s8 alone, 1 with --mode weight-only (default 8)")
       ->type_name("N")
-      ->check(whole_number(2, 8))
+      ->check(whole_number(1, 8))
       ->group(kGroup);
   choice("--weights", flags.weights, {"auto", "per-channel", "per-tensor"},
          "scales of weights, auto: per channel where the target takes it: ");

@@ -16,7 +16,8 @@ struct SchemeFlags {
               overrides;
   std::string activations, weight_type;  // empty: the target's
   std::vector<std::string> without, modes;
-  std::string rest = "f32";
+  std::string rest = "f32", weight_grid;
+  std::optional<int64_t> weight_codebook;
   bool symmetric = false, reduce_range = false;
 };
 /// All options of a scheme; `automatic` is what --method auto means to the command.

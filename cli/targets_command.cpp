@@ -92,6 +92,7 @@ Json profile_json(const TargetProfile& target) {
                {"scale_grid", target.grid == ScaleGrid::kAny ? "any" : "powers of two"},
                {"bias", words_of(target.bias)},
                {"operators_of_codes", target.takes_codes},
+               {"unpacks_codes", target.unpacks_codes},
                {"results", target.rounds_results ? "codes" : "codes of layers alone"}};
   for (const char* list :
        {"operators", "fixed_outputs", "fusions", "shielded", "behind_barrier", "dynamic", "stored_weights"})
@@ -171,7 +172,7 @@ std::string modes_text(const TargetProfile& target) {
   for (const StoredCodes& each : target.stored_codes)
     stored.push_back(std::string(name_of(each.type)) + " (opset " + std::to_string(each.opset) + ")");
   return "dynamic: " + (dynamic.empty() ? "none" : join(dynamic, ", ")) +
-         "; weights alone: " + join(stored, ", ") +
+         "; weights alone: " + join(stored, ", ") + (target.unpacks_codes ? ", other bits packed" : "") +
          (target.block_opset == 0 ? "" : ", in blocks (opset " + std::to_string(target.block_opset) + ")");
 }
 

@@ -30,6 +30,9 @@ Graph load_model(const std::string& path);
 /// its constants, or of which a pipe or device would have to hold two files.
 uint64_t save_model(const Graph& graph, const std::string& path, uint64_t most_inside = kMostInside);
 
+/// The bytes that save_model writes, but for the padding between constants in a file of their own.
+uint64_t model_bytes(const Graph& graph);
+
 /// Reads a serialized onnx.TensorProto (".pb" test data).
 /// Errors: as load_model.
 Tensor load_tensor_proto(const std::string& path);

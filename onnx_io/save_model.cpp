@@ -226,6 +226,10 @@ onnx::ModelProto model_proto(const Graph& graph, ExternalDataWriter* data) {
 
 }  // namespace
 
+uint64_t model_bytes(const Graph& graph) {
+  return model_proto(graph, nullptr).ByteSizeLong();
+}
+
 uint64_t save_model(const Graph& graph, const std::string& path, uint64_t most_inside) {
   std::optional<ExternalDataWriter> data;
   if (constant_bytes(graph) > most_inside) data.emplace(path);

@@ -22,6 +22,35 @@ bool reads_dequantized_only(const Graph& graph, const GraphIndex& index, const N
   return any;
 }
 
+/// Values that are computed of integer constants of a byte or less: codes of weights, as they are unpacked.
+class UnpackedCodes {
+ public:
+  explicit UnpackedCodes(const Graph& graph) : graph_(graph), unpacked_(graph.values.size(), false) {}
+
+  /// True for a node that unpacks, or looks up what the codes stand for. Requires: the nodes in order.
+  bool take(const Node& node) {
+    bool any = false;
+    for (const ValueId id : node.inputs) {
+      if (id == kNoValue) continue;
+      const Value& value = graph_.value(id);
+      if (!value.is_constant() && !unpacked_[static_cast<size_t>(id)]) return false;
+      any = any || unpacked_[static_cast<size_t>(id)] || (value.is_constant() && is_code(value.dtype));
+    }
+    if (!any) return false;
+    for (const ValueId id : node.outputs)
+      if (id != kNoValue) unpacked_[static_cast<size_t>(id)] = true;
+    return true;
+  }
+
+ private:
+  static bool is_code(DataType type) {
+    return type == DataType::kU8 || type == DataType::kS8 || packed_per_byte(type) > 1;
+  }
+
+  const Graph& graph_;
+  std::vector<bool> unpacked_;
+};
+
 // The node of that type that reads a value as its data, or nullptr.
 const Node* reader(const Graph& graph, const GraphIndex& index, ValueId id, const char* op_type) {
   for (const GraphIndex::Use& use : index.uses(id)) {
@@ -36,11 +65,13 @@ const Node* reader(const Graph& graph, const GraphIndex& index, ValueId id, cons
 QuantizationFacts quantization_facts(const Graph& graph) {
   const GraphIndex index(graph);
   QuantizationFacts facts;
+  UnpackedCodes unpacked(graph);
   bool forms = false, integers = false, quantizes_any = false, dynamic = false, stored = false;
   std::vector<bool> codes(graph.values.size(),
                           false);  // values that integer operators or Q made, or were moved
   for (const Node& node : graph.nodes) {
     if (node.op_type == "Constant") continue;
+    const bool unpacks = unpacked.take(node);
     const bool quantizes = node.op_type == "QuantizeLinear", dequantizes = node.op_type == "DequantizeLinear";
     const bool integer = is_integer_operator(node);
     const bool moves =
@@ -49,9 +80,9 @@ QuantizationFacts quantization_facts(const Graph& graph) {
       if (id != kNoValue)
         codes[static_cast<size_t>(id)] = quantizes || moves || (integer && makes_codes(node));
     quantizes_any |= quantizes;
-    stored |= dequantizes || node.op_type == "MatMulNBits";
+    stored |= dequantizes || (unpacks && node.op_type == "Gather") || node.op_type == "MatMulNBits";
     dynamic |= finds_ranges(node);
-    if (quantizes || dequantizes || (finds_ranges(node) && !integer)) continue;
+    if (quantizes || dequantizes || unpacks || (finds_ranges(node) && !integer)) continue;
     forms |= is_integer_form(node);
     integers |= integer;
     ++(integer || moves || reads_dequantized_only(graph, index, node) ? facts.int8_nodes : facts.float_nodes);

@@ -6,6 +6,8 @@
 
 #include "core/error.h"
 #include "core/integer/forms.h"
+#include "core/quantization/modes/mode.h"
+#include "core/quantization/modes/store_weights.h"
 #include "core/quantization/quantize_weights.h"
 
 namespace quantize {
@@ -24,7 +26,7 @@ bool reads_as_weights(const Graph& graph, const GraphIndex::Use& use) {
 class OverrideChecker {
  public:
   OverrideChecker(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target)
-      : graph_(graph), index_(graph), scheme_(scheme), target_(target) {}
+      : graph_(graph), index_(graph), scheme_(scheme), target_(target), modes_(scheme) {}
 
   void check(const std::string& name, const ValueOverride& specific) const {
     const ValueId id = graph_.find_value(name);
@@ -41,15 +43,26 @@ class OverrideChecker {
     const Tensor& weights = graph_.value(id).initializer;
     bool are_weights = false;
     for (const GraphIndex::Use& use : index_.uses(id)) {
+      const Node& node = graph_.nodes[static_cast<size_t>(use.node)];
+      if (is_stored(node, use.input)) {  // the mode checks what it is told when it plans
+        are_weights = true;
+        continue;
+      }
       if (!reads_as_weights(graph_, use)) continue;
       are_weights = true;
-      const Node& node = graph_.nodes[static_cast<size_t>(use.node)];
       const auto layout = find_op(graph_, node).weight_layout(node, weights.shape());
       if (weights.dtype() == DataType::kF32 && layout && layout->size() == weights.size())
         check_weight_override(weights, *layout, weight_form(scheme_, target_.find(graph_, node)), specific);
     }
     if (!are_weights)
       refuse("it is a constant and no layer's weights, so that nothing of it can be set; leave it out");
+  }
+
+  bool is_stored(const Node& node, size_t input) const {
+    if (!modes_.of(node).takes_storage) return false;
+    const auto operands = weight_operands(graph_, node);
+    return std::any_of(operands.begin(), operands.end(),
+                       [&](const WeightOperand& operand) { return operand.input == input; });
   }
 
   void check_activation(ValueId id, const ValueOverride& specific) const {
@@ -73,6 +86,7 @@ class OverrideChecker {
   const GraphIndex index_;
   const QuantizationScheme& scheme_;
   const TargetProfile& target_;
+  const ModeChoice modes_;
 };
 
 }  // namespace

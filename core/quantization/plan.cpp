@@ -1,6 +1,7 @@
 #include "core/quantization/plan.h"
 
 #include "core/quantization/modes/mode.h"
+#include "core/quantization/modes/pack_bits.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/quantize_weights.h"
 #include "core/quantization/reasons.h"
@@ -8,12 +9,14 @@
 namespace quantize {
 
 int64_t StoredWeights::bits() const {
-  return 8 / packed_per_byte(dtype);
+  return width != 0 ? width : 8 / packed_per_byte(dtype);
 }
 
 uint64_t StoredWeights::bytes() const {
-  const auto each = static_cast<uint64_t>(packed_per_byte(dtype));
-  return (static_cast<uint64_t>(codes.size()) + each - 1) / each + scales.byte_size();
+  const auto count = static_cast<uint64_t>(codes.size()),
+             each = static_cast<uint64_t>(packed_per_byte(dtype));
+  return (width != 0 ? packed_bytes(count, width) : (count + each - 1) / each) + levels.byte_size() +
+         scales.byte_size();
 }
 
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node) {
@@ -61,6 +64,7 @@ PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& sch
       for (const StoredWeights& weights : node.stored) {
         stored.weights += static_cast<uint64_t>(weights.codes.size());
         stored.bytes += weights.bytes();
+        ++stored.operands[weights.bits()];
       }
     }
     summary.macs += node.macs;

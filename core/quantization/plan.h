@@ -61,12 +61,19 @@ struct PlannedWeights {
   NodeId bias_add = kNoNode;
 };
 
-/// Constant weights as codes whose scales need no range of an activation. real = code * scale.
+/// Constant weights as codes whose scales need no range of an activation. real = level(code) * scale.
 struct StoredWeights {
   size_t input = 0;  // of the node
-  DataType dtype = DataType::kS8;
-  Tensor codes;   // s8, whatever `dtype`; of the constant's shape
-  Tensor scales;  // f32: one per extent along `axis`, or of the constant's shape but for ceil(axis / block)
+  WeightGrid grid = WeightGrid::kLinear;
+  DataType dtype = DataType::kS8;  // of the codes in a file
+  int64_t width = 0;               // not 0: files have codes of so many bits in bytes (pack_bits)
+  Tensor codes;  // s8, whatever `dtype`, or u8 where there are levels; of the constant's shape
+  /// f32 [groups, levels], of `group` extents along `axis` each; none: codes stand for themselves.
+  Tensor levels = {};
+  int64_t group = 0;
+  /// f32: one per extent along `axis`, or of the constant's shape but for ceil(axis / block); a scalar for all; with
+  /// levels also none.
+  Tensor scales;
   int64_t axis = 0;
   int64_t block = 0;   // codes of one scale along `axis`; 0: all that share an extent of it
   int64_t opset = 0;   // the first whose DequantizeLinear reads such codes
@@ -76,7 +83,7 @@ struct StoredWeights {
   bool as_product = false;  // the layer becomes one operator that multiplies by blocks
 
   int64_t bits() const;
-  /// Bytes of codes and scales in a file.
+  /// Bytes of codes, levels and scales in a file.
   uint64_t bytes() const;
 };
 
@@ -165,7 +172,8 @@ struct PlanSummary {
   /// The nodes that a mode without ranges has made smaller, by its name, and their weights.
   struct Stored {
     size_t nodes = 0;
-    uint64_t weights = 0, bytes = 0;  // codes and scales
+    uint64_t weights = 0, bytes = 0;     // codes, levels and scales
+    std::map<int64_t, size_t> operands;  // by their bits
   };
   std::map<std::string, Stored> by_mode;
   /// Where the rest is of 16 bits: the nodes that are, and by operator the others, with the reasons.

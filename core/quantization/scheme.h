@@ -43,6 +43,25 @@ enum class Equalization {
   kOn,
 };
 
+/// The reals, up to a scale, that the codes of stored weights stand for.
+enum class WeightGrid {
+  kLinear,       // steps of one size
+  kCodebook,     // levels that are fitted to the weights
+  kPowersOfTwo,  // and 0
+  kTernary,      // -1, 0 and 1
+  kBinary,       // -1 and 1
+  kFixed,        // steps of a power of two that is given
+};
+
+/// How a mode stores weights that it computes on as reals.
+struct WeightStorage {
+  WeightGrid grid = WeightGrid::kLinear;
+  int64_t bits = 0;             // 0: those of QuantizationScheme::weights
+  int64_t group = 0;            // output channels that share a codebook; 0: all
+  bool channel_scales = false;  // a codebook is of weights that are divided by a scale per output channel
+  int64_t before_point = 0;     // bits of kFixed
+};
+
 /// The mode of the nodes that an expression names.
 struct ModeRule {
   std::string mode;   // of all_modes()
@@ -69,6 +88,7 @@ struct QuantizationScheme {
   std::vector<ModeRule> mode_rules = {};  // of single nodes; later rules win
   /// Weights that share a scale along their inputs, where a mode stores weights; 0: all of an output channel.
   int64_t weight_block = 0;
+  WeightStorage storage = {};
   DataType rest = DataType::kF32;                       // of nodes that are not integer: f32, f16 or bf16
   std::vector<std::string> include, exclude;            // ECMAScript regular expressions over node names
   std::vector<std::string> op_types, exclude_op_types;  // of the model's file; empty: all

@@ -158,6 +158,8 @@ struct TargetProfile {
   /// Layers that mode dynamic takes; all others stay float there.
   std::span<const DynamicOperator> dynamic_operators = {};
   std::span<const StoredCodes> stored_codes = kBytes;
+  /// True if it unpacks codes of any bits from bytes before it runs, by BitShift, BitwiseAnd and Gather.
+  bool unpacks_codes = false;
   /// The first opset whose DequantizeLinear the runtime reads in blocks; 0: none.
   int64_t block_opset = 0;
   /// True if it multiplies by such blocks itself: MatMulNBits of com.microsoft.

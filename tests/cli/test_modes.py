@@ -110,7 +110,7 @@ class Modes(Case):
         self.refuses("--mode", "float", "--mode", "dynamic", says="both float and dynamic")
         self.refuses("--mode", "static", says="--calib is required")
         self.refuses("--mode", "dynamic", "--mode", "static=fc1", says="--calib is required")
-        self.refuses("--mode", "weight-only", "--weight-bits", 3, says="8, 4, 2 bits, not in 3")
+        self.refuses("--mode", "weight-only", "--weight-bits", 3, "--target", "tensorrt", says="stores weights in 8 bits, not in 3")
         self.refuses("--mode", "weight-only", "--weight-block", 1, says="--weight-block")
         self.refuses("--mode", "dynamic", "--weight-block", 32, says="--weight-block")
         self.refuses("--mode", "float", "--weight-bits", 4, says="rounds no weights")

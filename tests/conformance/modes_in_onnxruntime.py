@@ -92,6 +92,17 @@ VARIANTS = [
     ("float", (), 100),
     ("float", ("--rest", "f16"), 55),
 ]
+# Forms that both targets have alike: in turn for one of them.
+SHARED_VARIANTS = [
+    ("weight-only", ("--weight-bits", 7), 30),
+    ("weight-only", ("--weight-bits", 3, "--weight-block", 16), 7),
+    ("weight-only", ("--weight-codebook", 4), 13),
+    ("weight-only", ("--weight-codebook", 3, "--codebook-group", 5, "--weights", "per-tensor"), 7),
+    ("weight-only", ("--weight-codebook", 6), 22),
+    ("weight-only", ("--weight-grid", "po2"), 12),
+    ("weight-only", ("--weight-grid", "binary"), 0),
+    ("weight-only", ("--weight-grid", "fixed:6.0"), 6),
+]
 
 
 class Network:
@@ -146,7 +157,9 @@ def main():
     os.environ["QUANTIZE"] = options.program
     with tempfile.TemporaryDirectory() as folder:
         network = Network([form for form in all_forms() if options.only in form.label], folder)
-        results = [result for variant in VARIANTS for target in TARGETS for result in network.judge(*variant, target)]
+        runs = [(*variant, target) for variant in VARIANTS for target in TARGETS]
+        runs += [(*variant, TARGETS[i % 2]) for i, variant in enumerate(SHARED_VARIANTS)]
+        results = [result for run in runs for result in network.judge(*run)]
     failures = [result for result in results if result[1]]
     for label, fault, figures in results if options.only else failures:
         print(f"{'FAIL' if fault else 'ok  '} {label}: {fault or ', '.join(f'{x:.1f}' for x in figures)}")

@@ -2,6 +2,7 @@
 #include "core/quantization/modes/mode.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/error.h"
 #include "core/quantization/node_selection.h"
@@ -16,6 +17,30 @@ std::string join_names(const std::vector<const Mode*>& modes, const std::string&
   for (size_t i = 0; i < modes.size(); ++i)
     text += (i == 0 ? "" : i + 1 == modes.size() ? last : ", ") + std::string(modes[i]->name);
   return text;
+}
+
+/// Warns where stored weights are so coarse that networks which were not trained for it hardly work.
+void warn_of_coarse(const Graph& graph, QuantizationPlan& plan) {
+  constexpr double kCoarse = 10;
+  size_t stored = 0, coarse = 0, worst = 0;
+  double least = kCoarse;
+  for (size_t n = 0; n < plan.nodes.size(); ++n)
+    for (const StoredWeights& weights : plan.nodes[n].stored) {
+      if (plan.nodes[n].placement != Placement::kFloat) continue;
+      ++stored;
+      coarse += weights.sqnr_db < kCoarse;
+      if (weights.sqnr_db < least) {
+        least = weights.sqnr_db;
+        worst = n;
+      }
+    }
+  if (coarse == 0) return;
+  char figure[32];
+  std::snprintf(figure, sizeof figure, "%.1f", least);
+  plan.warnings.push_back("the weights of " + std::to_string(coarse) + " of " + std::to_string(stored) +
+                          " stored operands keep less than 10 dB of SQNR, " + figure + " dB at '" +
+                          graph.nodes[worst].name +
+                          "'; without training for it a network hardly works so: give it more bits");
 }
 
 }  // namespace
@@ -66,10 +91,20 @@ void check_modes(const QuantizationScheme& scheme, const TargetProfile& target) 
   if (scheme.weights.num_bits != 8 && std::none_of(modes.begin(), modes.end(), takes))
     throw Error(ErrorKind::kInvalidArgument,
                 "--mode " + join_names(modes, " and ") + " rounds no weights; leave out --weight-bits");
-  if (scheme.weight_block != 0 &&
-      std::none_of(modes.begin(), modes.end(), [](const Mode* mode) { return mode->takes_blocks; }))
-    throw Error(ErrorKind::kInvalidArgument, "--mode " + join_names(modes, " and ") +
-                                                 " has no blocks of weights; leave out --weight-block");
+  if (scheme.weights.num_bits < 2 && std::any_of(modes.begin(), modes.end(), [](const Mode* mode) {
+        return mode->takes_bits && !mode->takes_storage;
+      }))
+    throw Error(ErrorKind::kInvalidArgument,
+                "integers that are computed on have 2 bits or more; give --weight-bits 2 to 8, or --mode "
+                "weight-only alone");
+  const WeightStorage& storage = scheme.storage;
+  const char* given = scheme.weight_block != 0                ? "blocks of weights; leave out --weight-block"
+                      : storage.grid == WeightGrid::kCodebook ? "codebooks; leave out --weight-codebook"
+                      : storage.grid != WeightGrid::kLinear   ? "grids of weights; leave out --weight-grid"
+                                                              : nullptr;
+  if (given != nullptr &&
+      std::none_of(modes.begin(), modes.end(), [](const Mode* mode) { return mode->takes_storage; }))
+    throw Error(ErrorKind::kInvalidArgument, "--mode " + join_names(modes, " and ") + " has no " + given);
 }
 
 int64_t opset_of_modes(const QuantizationScheme& scheme) {
@@ -93,6 +128,7 @@ void plan_modes(const ModeRequest& request, QuantizationPlan& plan) {
       with_context([&] { return describe(request.graph, node); },
                    [&] { planned.mode->plan(request, node, planned); });
   }
+  warn_of_coarse(request.graph, plan);
 }
 
 std::string modes_that_take(const ModeRequest& request, const Node& node) {

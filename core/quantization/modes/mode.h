@@ -29,11 +29,11 @@ struct ModeRequest {
 /// One choice of --mode. Functions that are nullptr: there is nothing to do.
 struct Mode {
   const char* name;
-  const char* description;    // for help texts
-  bool takes_ranges = false;  // plan_quantization decides its nodes, from the ranges of activations
-  bool takes_bits = false;    // --weight-bits says how it rounds weights
-  bool takes_blocks = false;  // --weight-block does
-  bool on_codes = false;      // it is for computing on integers
+  const char* description;     // for help texts
+  bool takes_ranges = false;   // plan_quantization decides its nodes, from the ranges of activations
+  bool takes_bits = false;     // --weight-bits says how it rounds weights
+  bool takes_storage = false;  // --weight-block and WeightStorage do
+  bool on_codes = false;       // it is for computing on integers
   /// The least opset of the graph that is planned; nullptr: any.
   int64_t (*opset)(const QuantizationScheme& scheme) = nullptr;
   /// Errors: Error(kInvalidArgument) for what of the scheme the mode or the target cannot do.
@@ -48,6 +48,9 @@ struct Mode {
 
 /// The mode of a node of which nothing else is said.
 extern const Mode kStaticMode;
+
+/// The mode that stores weights and computes on reals.
+extern const Mode kWeightOnlyMode;
 
 /// Every mode. Defined in all_modes.cpp: the one line to add.
 std::span<const Mode* const> all_modes();
@@ -84,7 +87,8 @@ int64_t opset_of_modes(const QuantizationScheme& scheme);
 /// weights that no mode takes.
 void check_modes(const QuantizationScheme& scheme, const TargetProfile& target);
 
-/// Plans all nodes of other modes than those by ranges, but for what a node before has taken over.
+/// Plans all nodes of other modes than those by ranges, but for what a node before has taken over. Warns of weights
+/// that are too coarse.
 void plan_modes(const ModeRequest& request, QuantizationPlan& plan);
 
 /// The modes, joined by "or", that would store the weights of a node; "" for none.

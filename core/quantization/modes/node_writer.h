@@ -11,6 +11,9 @@
 
 namespace quantize {
 
+/// Bytes of the nodes and constants that unpack codes and look them up, as files have them, names included.
+inline constexpr uint64_t kLookUpBytes = 500;
+
 inline constexpr const char* kMicrosoftDomain = "com.microsoft";
 
 /// Adds nodes to the end of a graph that is being written. What several nodes can read is written once.
@@ -30,8 +33,10 @@ class NodeWriter {
   /// The node with the bias that StoredWeights::shift wants, if it wants any. Requires: row_of has the node's own.
   Node corrected(Node node, const StoredWeights& stored);
 
-  /// What DequantizeLinear makes of the codes stored for a constant.
-  ValueId dequantized(ValueId constant, const StoredWeights& stored);
+  /// The reals that stored weights stand for, made of their codes once.
+  ValueId reals_of(ValueId constant, const StoredWeights& stored);
+  /// Codes of s8 that are written in so many bits, and unpacked. Requires: they hold the codes.
+  ValueId unpacked_codes(const std::string& name, const Tensor& codes, int64_t bits);
 
   /// Codes of a value with a scale and zero point that each run takes from it.
   struct Dynamic {
@@ -44,8 +49,24 @@ class NodeWriter {
   const Tensor& tensor_of(ValueId id) const { return result_.value(id).initializer; }
 
  private:
+  ValueId dequantized(const std::string& name, ValueId codes, const StoredWeights& stored);
+  ValueId looked_up(const std::string& name, const StoredWeights& stored);
+  /// A place in a table for each of the codes, which are u8.
+  ValueId places(const std::string& name, const Tensor& codes, int64_t bits);
+  ValueId unpacked(const std::string& name, const Tensor& codes, int64_t bits);
+  /// A constant that is written once.
+  ValueId shared(const std::string& name, Tensor tensor);
+  /// A node of unpacking: under a short name, of a type that readers infer, so that files stay small.
+  ValueId step(const std::string& op_type, std::vector<ValueId> inputs,
+               std::map<std::string, Attribute> attributes = {});
+  /// The first elements of `count`, in a shape.
+  ValueId reshaped(ValueId value, int64_t count, const Shape& to);
+
   Graph& result_;
-  std::map<std::tuple<ValueId, int64_t, DataType>, ValueId> dequantized_;  // by constant, axis and type
+  std::map<std::tuple<ValueId, int64_t, DataType, int64_t>, ValueId>
+      reals_;  // by constant, axis, type and bits
+  std::map<std::string, ValueId> shared_;
+  size_t steps_ = 0;
   std::map<ValueId, Dynamic> dynamic_;
 };
 

@@ -1,8 +1,8 @@
-// Read store_weights(), at the end, first: blocks of any kind are runs of one channel.
+// Read store_weights() first: blocks of any kind are runs of one channel.
 #include "core/quantization/modes/store_weights.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -10,6 +10,8 @@
 #include "core/ops/op.h"
 #include "core/quant_params.h"
 #include "core/quantization/bias_correction.h"
+#include "core/quantization/modes/codebook.h"
+#include "core/quantization/modes/weight_grids.h"
 
 namespace quantize {
 
@@ -71,66 +73,114 @@ bool can_be_stored(const Tensor* constant) {
          std::all_of(x, x + constant->size(), [](float v) { return std::isfinite(v); });
 }
 
-struct Codes {
-  int32_t low, high;
-};
-
-Codes codes_of(int64_t bits) {
-  const int32_t high = (1 << (bits - 1)) - 1;
-  return {bits == 8 ? -high : -high - 1, high};
+/// For each element of a tensor, in order: its place along an axis, over `each`.
+std::vector<int64_t> places_along(const Shape& shape, int64_t axis, int64_t each) {
+  const auto extent = shape[static_cast<size_t>(axis)];
+  int64_t inner = 1;
+  for (size_t d = static_cast<size_t>(axis) + 1; d < shape.size(); ++d) inner *= shape[d];
+  std::vector<int64_t> places(static_cast<size_t>(element_count(shape)));
+  for (size_t i = 0; i < places.size(); ++i) places[i] = static_cast<int64_t>(i) / inner % extent / each;
+  return places;
 }
 
-/// Scales that are tried for few bits, in shares of the one that holds the largest weight.
-constexpr std::array kScales{1.0f, 0.96f, 0.92f, 0.88f, 0.84f, 0.8f, 0.75f, 0.7f, 0.65f, 0.6f, 0.5f};
-
-double error_of(const std::vector<float>& weights, float scale, Codes codes) {
-  double error = 0;
-  for (const float w : weights) {
-    const double d =
-        double{w} - double{dequantize_value(quantize_value(w, scale, 0, codes.low, codes.high), scale, 0)};
-    error += d * d;
-  }
-  return error;
-}
-
-float choose_scale(const std::vector<float>& weights, int64_t bits) {
-  const Codes codes = codes_of(bits);
-  float largest = 0;
-  for (const float w : weights) largest = std::max(largest, std::abs(w));
-  if (largest == 0) return 1;
-  const float whole = std::max(largest / static_cast<float>(codes.high), std::numeric_limits<float>::min());
-  if (bits == 8) return whole;
-  float best = whole;
-  double least = std::numeric_limits<double>::infinity();
-  for (const float share : kScales) {
-    const float scale = std::max(whole * share, std::numeric_limits<float>::min());
-    const double error = error_of(weights, scale, codes);
-    if (error < least) {
-      least = error;
-      best = scale;
-    }
-  }
-  return best;
-}
-
-/// For each element of a tensor, in order: the number of its scale.
-std::vector<int64_t> scale_numbers(const Shape& shape, const StoredWeights& stored) {
-  const Shape& scales = stored.scales.shape();
-  std::vector<int64_t> numbers(static_cast<size_t>(element_count(shape)));
-  std::vector<int64_t> place(shape.size(), 0);
-  if (stored.scales.size() == 1) return numbers;
-  for (int64_t& number : numbers) {
-    if (stored.block == 0) {
-      number = place[static_cast<size_t>(stored.axis)];
-    } else {
-      number = 0;
-      for (size_t d = 0; d < shape.size(); ++d)
-        number = number * scales[d] +
-                 (static_cast<int64_t>(d) == stored.axis ? place[d] / stored.block : place[d]);
-    }
-    for (size_t d = shape.size(); d-- > 0 && ++place[d] == shape[d];) place[d] = 0;
+/// The number of its scale.
+std::vector<int64_t> scale_numbers(const StoredWeights& stored) {
+  const Shape &shape = stored.codes.shape(), &scales = stored.scales.shape();
+  if (stored.scales.size() <= 1) return std::vector<int64_t>(static_cast<size_t>(stored.codes.size()));
+  if (stored.block == 0) return places_along(shape, stored.axis, 1);
+  std::vector<int64_t> numbers(static_cast<size_t>(stored.codes.size()));
+  for (size_t d = 0; d < shape.size(); ++d) {
+    const auto axis = static_cast<int64_t>(d);
+    const std::vector<int64_t> places = places_along(shape, axis, axis == stored.axis ? stored.block : 1);
+    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = numbers[i] * scales[d] + places[i];
   }
   return numbers;
+}
+
+/// The numbers of each group, in order.
+std::vector<std::vector<float>> grouped(const std::vector<float>& values,
+                                        const std::vector<int64_t>& groups) {
+  std::vector<std::vector<float>> result;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto group = static_cast<size_t>(groups[i]);
+    if (group >= result.size()) result.resize(group + 1);
+    result[group].push_back(values[i]);
+  }
+  return result;
+}
+
+/// One scale of each group; 1 of a group of zeros.
+Tensor root_mean_squares(const std::vector<std::vector<float>>& groups) {
+  Tensor scales(DataType::kF32, {static_cast<int64_t>(groups.size())});
+  for (size_t g = 0; g < groups.size(); ++g) {
+    double energy = 0;
+    for (const float w : groups[g]) energy += double{w} * double{w};
+    const auto scale = static_cast<float>(std::sqrt(energy / static_cast<double>(groups[g].size())));
+    scales.mutable_data<float>()[g] = scale >= std::numeric_limits<float>::min() ? scale : 1;
+  }
+  return scales;
+}
+
+/// Levels that are fitted to the weights of each group of channels, and the codes that count them.
+void fit_codebooks(const Tensor& weights, const StorageType& type, StoredWeights& stored) {
+  std::vector<float> values = weights.to_vector<float>();
+  if (type.channel_scales) {
+    const std::vector<int64_t> channels = places_along(weights.shape(), stored.axis, 1);
+    stored.scales = root_mean_squares(grouped(values, channels));
+    for (size_t i = 0; i < values.size(); ++i) values[i] /= stored.scales.data<float>()[channels[i]];
+  }
+  stored.group = type.group != 0 ? type.group : weights.shape()[static_cast<size_t>(stored.axis)];
+  const std::vector<int64_t> groups = places_along(weights.shape(), stored.axis, stored.group);
+  std::vector<std::vector<float>> books;
+  size_t count = 1;
+  for (std::vector<float>& group : grouped(values, groups)) {
+    books.push_back(fit_levels(std::move(group), size_t{1} << type.bits));
+    count = std::max(count, books.back().size());
+  }
+  stored.width =
+      std::max(int64_t{1}, static_cast<int64_t>(std::bit_width(count - 1)));  // fewer levels need fewer bits
+  stored.levels = Tensor(DataType::kF32, {static_cast<int64_t>(books.size()), static_cast<int64_t>(count)});
+  for (size_t b = 0; b < books.size(); ++b)
+    for (size_t k = 0; k < count; ++k)  // a group with fewer repeats its last
+      stored.levels.mutable_data<float>()[b * count + k] = books[b][std::min(k, books[b].size() - 1)];
+  stored.codes = Tensor(DataType::kU8, weights.shape());
+  for (size_t i = 0; i < values.size(); ++i)
+    stored.codes.mutable_data<uint8_t>()[i] =
+        static_cast<uint8_t>(nearest_level(books[static_cast<size_t>(groups[i])], values[i]));
+}
+
+/// The shape of the scales, with their axis and block.
+Shape scale_shape(const Tensor& weights, const WeightOperand& operand, const StorageType& type,
+                  StoredWeights& stored) {
+  Shape scales = weights.shape();
+  const bool blocks = type.block != 0 && scales[static_cast<size_t>(operand.block_axis)] > type.block;
+  stored.block = blocks ? type.block : 0;
+  stored.axis = blocks ? operand.block_axis : operand.channel_axis;
+  if (type.scale) return {};
+  int64_t& extent = scales[static_cast<size_t>(stored.axis)];
+  if (!blocks) return {extent};
+  extent = (extent + type.block - 1) / type.block;
+  return scales;
+}
+
+/// Scales of a grid, and the codes of the nearest reals.
+void round_to_grid(const Tensor& weights, const StorageType& type, StoredWeights& stored) {
+  const WeightGridForm& form = form_of(type.grid);
+  const CodeLevels levels = form.levels(type.bits);
+  const bool counts = !levels.levels.empty();
+  stored.codes = Tensor(counts ? DataType::kU8 : DataType::kS8, weights.shape());
+  const std::vector<float> values = weights.to_vector<float>();
+  const std::vector<int64_t> numbers = scale_numbers(stored);
+  const auto groups = grouped(values, numbers);
+  float* scale = stored.scales.mutable_data<float>();
+  for (size_t g = 0; g < groups.size(); ++g)
+    scale[g] = type.scale ? *type.scale : form.scale(groups[g], levels);
+  auto* codes = static_cast<uint8_t*>(stored.codes.mutable_bytes());  // s8 has the same bits
+  for (size_t i = 0; i < values.size(); ++i)
+    codes[i] = static_cast<uint8_t>(levels.code_of(values[i], scale[numbers[i]]));
+  if (!counts) return;
+  stored.levels = Tensor::of<float>({1, static_cast<int64_t>(levels.levels.size())}, levels.levels);
+  stored.group = weights.shape()[static_cast<size_t>(stored.axis)];
 }
 
 }  // namespace
@@ -150,52 +200,53 @@ std::vector<WeightOperand> weight_operands(const Graph& graph, const Node& node)
 StoredWeights store_weights(const Tensor& weights, const WeightOperand& operand, const StorageType& type) {
   StoredWeights stored;
   stored.input = operand.input;
+  stored.grid = type.grid;
   stored.dtype = type.codes.type;
   stored.opset = type.codes.opset;
-  Shape scales = weights.shape();
-  const bool blocks = type.block != 0 && scales[static_cast<size_t>(operand.block_axis)] > type.block;
-  stored.block = blocks ? type.block : 0;
-  stored.axis = blocks ? operand.block_axis : operand.channel_axis;
-  int64_t& extent = scales[static_cast<size_t>(stored.axis)];
-  if (blocks)
-    extent = (extent + type.block - 1) / type.block;
-  else
-    scales = {extent};
-  stored.scales = Tensor(DataType::kF32, scales);
-  stored.codes = Tensor(DataType::kS8, weights.shape());
-
-  const std::vector<int64_t> numbers = scale_numbers(weights.shape(), stored);
-  std::vector<std::vector<float>> groups(static_cast<size_t>(stored.scales.size()));
-  const float* w = weights.data<float>();
-  for (size_t i = 0; i < numbers.size(); ++i) groups[static_cast<size_t>(numbers[i])].push_back(w[i]);
-  float* scale = stored.scales.mutable_data<float>();
-  for (size_t g = 0; g < groups.size(); ++g) scale[g] = choose_scale(groups[g], type.bits);
-
-  const Codes range = codes_of(type.bits);
+  stored.width = type.packed ? type.bits : 0;
+  const Shape scales = scale_shape(weights, operand, type, stored);
+  if (type.grid == WeightGrid::kCodebook) {
+    fit_codebooks(weights, type, stored);
+  } else {
+    stored.codes = Tensor(DataType::kS8, weights.shape());
+    stored.scales = Tensor(DataType::kF32, scales);
+    round_to_grid(weights, type, stored);
+  }
+  const Tensor reals = restored(stored);
   double signal = 0, noise = 0;
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const float step = scale[numbers[i]];
-    const int32_t code = quantize_value(w[i], step, 0, range.low, range.high);
-    stored.codes.mutable_data<int8_t>()[i] = static_cast<int8_t>(code);
-    const double d = double{w[i]} - double{dequantize_value(code, step, 0)};
-    signal += double{w[i]} * double{w[i]};
+  for (int64_t i = 0; i < weights.size(); ++i) {
+    const double w = weights.data<float>()[i], d = w - double{reals.data<float>()[i]};
+    signal += w * w;
     noise += d * d;
   }
   stored.sqnr_db = 10 * std::log10(signal / noise);  // infinite where the codes are exact
   return stored;
 }
 
+Tensor restored(const StoredWeights& stored) {
+  Tensor reals(DataType::kF32, stored.codes.shape());
+  const std::vector<int64_t> numbers = scale_numbers(stored);
+  const float* scales = stored.scales ? stored.scales.data<float>() : nullptr;
+  const auto scale_of = [&](size_t i) { return scales == nullptr ? 1.0f : scales[numbers[i]]; };
+  auto* to = reals.mutable_data<float>();
+  if (!stored.levels) {
+    const auto* codes = stored.codes.data<int8_t>();
+    for (size_t i = 0; i < numbers.size(); ++i) to[i] = dequantize_value(codes[i], scale_of(i), 0);
+    return reals;
+  }
+  const std::vector<int64_t> groups = places_along(stored.codes.shape(), stored.axis, stored.group);
+  const auto* codes = stored.codes.data<uint8_t>();
+  for (size_t i = 0; i < numbers.size(); ++i)
+    to[i] = stored.levels.data<float>()[groups[i] * stored.levels.shape()[1] + codes[i]] * scale_of(i);
+  return reals;
+}
+
 void plan_shift(const ModeRequest& request, const Node& node, const WeightLayout& layout,
                 StoredWeights& stored) {
   const bool corrects = request.scheme.bias_correction != BiasCorrection::kOff && request.ranges != nullptr;
   if (!corrects || find_op(request.graph, node).max_inputs < 3) return;
-  const std::vector<int64_t> numbers = scale_numbers(stored.codes.shape(), stored);
-  Tensor rounded(DataType::kF32, stored.codes.shape());
-  for (size_t i = 0; i < numbers.size(); ++i)
-    rounded.mutable_data<float>()[i] =
-        dequantize_value(stored.codes.data<int8_t>()[i], stored.scales.data<float>()[numbers[i]], 0);
-  stored.shift = shift_of_rounding(*request.graph.constant(node.inputs[stored.input]), rounded, layout,
-                                   input_means(request.graph, node, layout, *request.ranges));
+  stored.shift = shift_of_rounding(*request.graph.constant(node.inputs[stored.input]), restored(stored),
+                                   layout, input_means(request.graph, node, layout, *request.ranges));
 }
 
 }  // namespace quantize

@@ -20,16 +20,27 @@ std::vector<WeightOperand> weight_operands(const Graph& graph, const Node& node)
 
 /// The storage of one operand: codes along its channels, or in blocks where the channel is longer than one.
 struct StorageType {
-  StoredCodes codes;
-  int64_t bits = 8;  // in use, of those that the type has
+  StoredCodes codes;  // of a file
+  int64_t bits = 8;   // in use, of those that the type has
   int64_t block = 0;
+  bool packed = false;  // files have codes of `bits` in bytes, whatever `codes`
+  WeightGrid grid = WeightGrid::kLinear;
+  int64_t group = 0;  // this and the next as in WeightStorage
+  bool channel_scales = false;
+  std::optional<float> scale = {};  // of all weights, given
 };
 
-/// Codes and scales of a constant, symmetric around 0. Codes of 8 bits leave out -128, and the largest weight has the
-/// last; of fewer bits, a scale is that of kScales with the least squared error.
+/// Codes, levels and scales of a constant, around 0. A codebook has the fewest bits that count its levels.
 ///
-/// Shapes: weights of two axes or more; see StoredWeights. Types: weights f32, finite; codes s8, scales f32, > 0.
+/// Shapes: weights of two axes or more; see StoredWeights. Types: weights f32, finite; scales f32, > 0.
+/// Requires: bits that the grid has a use for; no block for a grid with levels.
 StoredWeights store_weights(const Tensor& weights, const WeightOperand& operand, const StorageType& type);
+
+/// True if mode weight-only stores weights in so many bits for the target, as the scheme has its grid and blocks.
+bool stores_bits(const QuantizationScheme& scheme, const TargetProfile& target, int64_t bits);
+
+/// The reals that stored weights stand for: f32, of the constant's shape.
+Tensor restored(const StoredWeights& stored);
 
 /// Plans what the bias of a layer takes back of the rounding of its weights, if the means of its input are known, it has
 /// a bias of its own, and the scheme corrects biases. Requires: `layout` is that of the stored weights.

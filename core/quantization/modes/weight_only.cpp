@@ -6,6 +6,7 @@
 #include "core/quantization/candidates.h"
 #include "core/quantization/modes/node_writer.h"
 #include "core/quantization/modes/store_weights.h"
+#include "core/quantization/modes/weight_grids.h"
 #include "core/quantization/reasons.h"
 
 namespace quantize {
@@ -26,25 +27,62 @@ std::string bits_of(const TargetProfile& target) {
   return text;
 }
 
-const StoredCodes& require_codes(const TargetProfile& target, int64_t bits) {
-  const StoredCodes* codes = codes_of(target, bits);
-  if (codes == nullptr)
-    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + " stores weights in " +
-                                                 bits_of(target) + " bits, not in " + std::to_string(bits) +
-                                                 "; give one of these to --weight-bits");
-  return *codes;
+/// Bits of a code where no override says any.
+int64_t bits_of(const QuantizationScheme& scheme) {
+  return scheme.storage.bits != 0 ? scheme.storage.bits : scheme.weights.num_bits;
+}
+
+/// Codes that files have in bytes are taken out by operators of this opset.
+constexpr StoredCodes kPacked = {DataType::kU8, 18};
+
+[[noreturn]] void refuse(const TargetProfile& target, const std::string& what) {
+  throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + what);
+}
+
+/// The storage of weights of so many bits, of which a grid takes what it has a use for.
+StorageType storage_of(const QuantizationScheme& scheme, const TargetProfile& target, int64_t bits) {
+  const WeightStorage& storage = scheme.storage;
+  StorageType type{.codes = kPacked, .bits = bits, .block = scheme.weight_block, .packed = true};
+  type.grid = storage.grid == WeightGrid::kLinear && bits == 1 ? WeightGrid::kBinary : storage.grid;
+  bool has_levels = true;
+  if (type.grid == WeightGrid::kCodebook) {
+    type.group = storage.group;
+    type.channel_scales = storage.channel_scales;
+  } else {
+    const WeightGridForm& form = form_of(type.grid);
+    type.bits = std::clamp(bits, form.least_bits, form.most_bits);
+    if (type.grid == WeightGrid::kFixed) type.scale = fixed_scale(type.bits, storage.before_point);
+    has_levels = !form.levels(type.bits).levels.empty();
+    const StoredCodes* codes = has_levels ? nullptr : codes_of(target, type.bits);
+    type.packed = codes == nullptr;
+    if (codes != nullptr) type.codes = *codes;
+  }
+  if (type.block != 0 && (has_levels || type.scale))
+    throw Error(ErrorKind::kInvalidArgument,
+                "weights of a " + name_of(type.grid) + " grid have no blocks; leave out --weight-block");
+  return type;
+}
+
+/// The same. Errors: Error(kInvalidArgument) for what the target does not read.
+StorageType require_storage(const QuantizationScheme& scheme, const TargetProfile& target, int64_t bits) {
+  const StorageType type = storage_of(scheme, target, bits);
+  if (!type.packed || target.unpacks_codes) return type;
+  if (type.grid == WeightGrid::kCodebook || !form_of(type.grid).levels(type.bits).levels.empty())
+    refuse(target, " reads no codes of a " + name_of(type.grid) +
+                       "; choose ort-x86, ort-arm, openvino or native, or leave the option out");
+  refuse(target, " stores weights in " + bits_of(target) + " bits, not in " + std::to_string(type.bits) +
+                     "; give one of these to --weight-bits");
 }
 
 void check(const QuantizationScheme& scheme, const TargetProfile& target) {
-  require_codes(target, scheme.weights.num_bits);
   if (scheme.weights.dtype != DataType::kS8)
     throw Error(ErrorKind::kInvalidArgument, "mode weight-only stores s8; leave out --weight-type u8");
-  if (!scheme.per_channel_weights)
+  if (!scheme.per_channel_weights && scheme.storage.grid != WeightGrid::kCodebook)
     throw Error(ErrorKind::kInvalidArgument,
                 "mode weight-only has a scale per channel or block; leave out --weights per-tensor");
   if (scheme.weight_block != 0 && target.block_opset == 0)
-    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name +
-                                                 " reads no blocks of weights; leave out --weight-block");
+    refuse(target, " reads no blocks of weights; leave out --weight-block");
+  require_storage(scheme, target, bits_of(scheme));
 }
 
 /// The override of one constant, which may set its bits or keep it in float.
@@ -65,7 +103,8 @@ constexpr std::string_view kProducts[] = {"Gemm", "MatMul"};
 /// True for a product that it takes: blocks that are a power of two from 16 on, along the rows of one matrix.
 bool multiplies(const ModeRequest& request, const Node& node, const StoredWeights& stored) {
   const int64_t block = stored.block;
-  if (!request.target.multiplies_blocks || block < 16 || (block & (block - 1)) != 0) return false;
+  if (!request.target.multiplies_blocks || stored.width != 0 || block < 16 || (block & (block - 1)) != 0)
+    return false;
   std::optional<WeightLayout> layout;
   return stored.input == 1 &&
          std::find(std::begin(kProducts), std::end(kProducts), node.op_type) != std::end(kProducts) &&
@@ -124,8 +163,29 @@ void write_product(NodeWriter& writer, const Node& node, const StoredWeights& st
 
 std::string text_of_storage(const std::vector<StoredWeights>& stored) {
   const StoredWeights& first = stored.front();
-  return std::to_string(first.bits()) + " bits" +
-         (first.block == 0 ? " by channel" : " in blocks of " + std::to_string(first.block));
+  const std::string bits = std::to_string(first.bits()) + (first.bits() == 1 ? " bit" : " bits");
+  if (first.grid == WeightGrid::kCodebook)
+    return bits + " of " + (first.levels.shape()[0] == 1 ? "one codebook" : "codebooks") +
+           (first.scales ? " with scales by channel" : "");
+  return bits + (first.grid == WeightGrid::kLinear ? "" : " (" + name_of(first.grid) + ")") +
+         (first.block != 0               ? " in blocks of " + std::to_string(first.block)
+          : first.scales.shape().empty() ? ""
+                                         : " by channel");
+}
+
+/// Bytes of a DequantizeLinear, as files have it.
+constexpr uint64_t kDequantizeBytes = 200;
+
+/// The weights as the scheme says, but plain bytes where the table of a codebook takes more than it saves.
+StoredWeights stored_weights(const ModeRequest& request, const Tensor& weights, const WeightOperand& operand,
+                             int64_t bits) {
+  StoredWeights stored =
+      store_weights(weights, operand, require_storage(request.scheme, request.target, bits));
+  const StoredCodes* bytes = codes_of(request.target, 8);
+  if (stored.grid != WeightGrid::kCodebook || bytes == nullptr) return stored;
+  StoredWeights plain = store_weights(weights, operand, {.codes = *bytes});
+  return stored.bytes() + kLookUpBytes < plain.bytes() + kDequantizeBytes ? std::move(stored)
+                                                                          : std::move(plain);
 }
 
 void plan_bias(const ModeRequest& request, const Node& node, StoredWeights& stored) {
@@ -142,10 +202,9 @@ void plan(const ModeRequest& request, const Node& node, PlannedNode& planned) {
     const ValueOverride* specific = override_of(request, node.inputs[operand.input]);
     if (specific != nullptr && specific->enabled && !*specific->enabled) continue;
     const int64_t bits =
-        specific != nullptr && specific->num_bits ? *specific->num_bits : request.scheme.weights.num_bits;
+        specific != nullptr && specific->num_bits ? *specific->num_bits : bits_of(request.scheme);
     const Tensor& weights = *request.graph.constant(node.inputs[operand.input]);
-    StoredWeights stored = store_weights(
-        weights, operand, {require_codes(request.target, bits), bits, request.scheme.weight_block});
+    StoredWeights stored = stored_weights(request, weights, operand, bits);
     if (stored.bytes() >= weights.byte_size()) {
       planned.reason = text_of(Cause::kNotSmaller);
       continue;
@@ -161,17 +220,20 @@ void write(NodeWriter& writer, const Node& node, const PlannedNode& planned) {
   Node written = writer.corrected(node, planned.stored.front());
   if (planned.stored.front().as_product) return write_product(writer, written, planned.stored.front());
   for (const StoredWeights& stored : planned.stored)
-    written.inputs[stored.input] = writer.dequantized(node.inputs[stored.input], stored);
+    written.inputs[stored.input] = writer.reals_of(node.inputs[stored.input], stored);
   writer.push(std::move(written));
 }
 
 /// DequantizeLinear reads blocks and codes of 4 bits from this opset on; insert_qdq raises it further for 2 bits.
 int64_t opset(const QuantizationScheme& scheme) {
   constexpr int64_t kBlocksAndHalfBytes = 21;
-  const bool narrow = scheme.weights.num_bits < 8 || scheme.weight_block != 0 ||
+  const WeightGrid grid = scheme.storage.grid;
+  const int64_t most = grid == WeightGrid::kCodebook ? 8 : form_of(grid).most_bits;
+  const bool narrow = (grid != WeightGrid::kCodebook && std::min(bits_of(scheme), most) < 8) ||
+                      scheme.weight_block != 0 ||
                       std::any_of(scheme.overrides.begin(), scheme.overrides.end(),
                                   [](const auto& each) { return each.second.num_bits.value_or(8) < 8; });
-  return narrow ? kBlocksAndHalfBytes : 0;
+  return narrow ? kBlocksAndHalfBytes : grid == WeightGrid::kCodebook ? kPacked.opset : 0;
 }
 
 bool takes(const ModeRequest& request, const Node& node) {
@@ -180,11 +242,14 @@ bool takes(const ModeRequest& request, const Node& node) {
 
 }  // namespace
 
-extern const Mode kWeightOnlyMode;
+bool stores_bits(const QuantizationScheme& scheme, const TargetProfile& target, int64_t bits) {
+  return target.unpacks_codes || !storage_of(scheme, target, bits).packed;
+}
+
 const Mode kWeightOnlyMode{.name = "weight-only",
                            .description = "weights as integers, computed on in float",
                            .takes_bits = true,
-                           .takes_blocks = true,
+                           .takes_storage = true,
                            .opset = opset,
                            .check = check,
                            .plan = plan,

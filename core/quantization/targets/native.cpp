@@ -92,6 +92,7 @@ const TargetProfile kNative{.name = "native",
                             .rest_types = kRest,
                             .dynamic_operators = kOnnxRuntimeDynamic,
                             .stored_codes = kOnnxRuntimeStored,
+                            .unpacks_codes = true,
                             .block_opset = kOnnxRuntimeBlocks};
 
 }  // namespace quantize

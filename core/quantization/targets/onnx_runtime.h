@@ -104,6 +104,7 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .rest_types = kOnnxRuntimeRest,
           .dynamic_operators = kOnnxRuntimeDynamic,
           .stored_codes = kOnnxRuntimeStored,
+          .unpacks_codes = true,
           .block_opset = kOnnxRuntimeBlocks,
           .multiplies_blocks = true};
 }

@@ -52,6 +52,7 @@ const TargetProfile kOpenVino{.name = "openvino",
                               .bias = BiasForm::kRealsOrCodes,
                               .fusions = kFusions,
                               .unasked_fusions = kOnnxRuntimeFusions,
-                              .mislaid = kOnnxRuntimeMislaid};
+                              .mislaid = kOnnxRuntimeMislaid,
+                              .unpacks_codes = true};
 
 }  // namespace quantize

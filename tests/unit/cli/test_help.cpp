@@ -26,7 +26,7 @@ TEST_CASE("Help shows main options with their meaning and the others by name") {
   app.add_option("--rare", text, "seldom used")->type_name("N")->group("Other");
   const std::string first = help_text(app, kCommands[0], kCommands, false);
   CHECK(first ==
-        "Makes a thing.\n\n  quantize a.onnx\nUsage: quantize MODEL.onnx [options; --help-all lists all]\n"
+        "Makes a thing.\n  quantize a.onnx\nUsage: quantize MODEL.onnx [options; --help-all lists all]\n"
         "  MODEL.onnx              the model\n"
         "  -o, --output FILE       where to\n"
         "More: --rare\n"
@@ -34,7 +34,7 @@ TEST_CASE("Help shows main options with their meaning and the others by name") {
         "  look        looks at a thing\n");
   const std::string all = help_text(app, kCommands[1], kCommands, true);
   CHECK(all ==
-        "looks at a thing\n\n  quantize look a.onnx\nUsage: quantize look MODEL.onnx [options; --help-all "
+        "looks at a thing\n  quantize look a.onnx\nUsage: quantize look MODEL.onnx [options; --help-all "
         "lists all]\n"
         "  MODEL.onnx              the model\n"
         "  -o, --output FILE       where to\n"

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/quantization/check_scheme.h"
 #include "core/quantization/insert_qdq.h"
+#include "core/quantization/modes/weight_grids.h"
 #include "tests/support/planned_graph.h"
 
 using namespace quantize;
@@ -104,6 +105,78 @@ TEST_CASE("modes: weight-only stores the weights of every layer, without a range
       for (const StoredWeights& stored : node.stored) bytes += stored.bytes();
     CHECK(summarize(planned).by_mode.at("weight-only").bytes == bytes);
   }
+}
+
+TEST_CASE("modes: a codebook is looked up, for all channels, groups of them, or with a scale each",
+          "[modes]") {
+  const int64_t bits = GENERATE(1, 2, 3, 4), group = GENERATE(0, 3), scaled = GENERATE(0, 1);
+  CAPTURE(bits, group, scaled);
+  Layers layers;
+  QuantizationScheme scheme = scheme_of("weight-only");
+  scheme.storage = {
+      .grid = WeightGrid::kCodebook, .bits = bits, .group = group, .channel_scales = scaled != 0};
+  TargetProfile native = find_target("native");
+  native.stored_codes = {};  // so that small layers have no bytes of their own
+  const Planned planned = plan_of(layers.b, {layers.last}, scheme, {}, native);
+  const StoredWeights& gemm = planned.node("Gemm").stored.at(0);
+  CHECK(gemm.bits() == bits);
+  CHECK(gemm.levels.shape() == Shape{group == 0 ? 1 : 22, int64_t{1} << bits});
+  CHECK(gemm.scales.size() == (scaled != 0 ? 64 : 0));
+  const Graph graph = written(planned);
+  CHECK(count_nodes(graph, "Gather") == 5);
+  CHECK(count_nodes(graph, "Mul") == (scaled != 0 ? 5 : 0));
+  CHECK(count_nodes(graph, "DequantizeLinear") == 0);
+  CHECK(sqnr(planned, graph) > 6 * static_cast<double>(bits) - 9);
+}
+
+TEST_CASE("modes: a codebook that takes more than plain bytes is not written", "[modes]") {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {4, 300});
+  const ValueId large = b.node("MatMul", {x, b.random("w", {300, 64})}),
+                small = b.node("MatMul", {large, b.random("v", {64, 4})});
+  QuantizationScheme scheme = scheme_of("weight-only");
+  scheme.storage = {.grid = WeightGrid::kCodebook, .bits = 4};
+  const Planned planned = plan_of(b, {small}, scheme);
+  CHECK(planned.node("MatMul", 0).reason ==
+        "computes on reals; its weights are stored in 4 bits of one codebook");
+  CHECK(planned.node("MatMul", 1).reason == "computes on reals; its weights are stored in 8 bits by channel");
+}
+
+TEST_CASE("modes: grids have the reals of their formula in the written graph", "[modes]") {
+  const auto [grid, bits, least] =
+      GENERATE(table<WeightGrid, int64_t, double>({{WeightGrid::kLinear, 7, 30},
+                                                   {WeightGrid::kLinear, 5, 20},
+                                                   {WeightGrid::kLinear, 3, 7},
+                                                   {WeightGrid::kLinear, 1, -1},
+                                                   {WeightGrid::kPowersOfTwo, 8, 7},
+                                                   {WeightGrid::kTernary, 8, 1},
+                                                   {WeightGrid::kBinary, 8, -1},
+                                                   {WeightGrid::kFixed, 6, 15}}));
+  CAPTURE(bits, name_of(grid));
+  Layers layers;
+  QuantizationScheme scheme = scheme_of("weight-only");
+  scheme.storage = {.grid = grid, .bits = bits};
+  const Planned planned = plan_of(layers.b, {layers.last}, scheme);
+  const Graph graph = written(planned);
+  CHECK(sqnr(planned, graph) > least);
+  const int64_t in_use = grid == WeightGrid::kPowersOfTwo ? 5
+                         : grid == WeightGrid::kTernary   ? 2
+                         : grid == WeightGrid::kBinary    ? 1
+                                                          : bits;
+  CHECK(planned.node("Gemm").stored.at(0).bits() == in_use);
+  const bool warned = !planned.plan.warnings.empty();
+  CHECK(warned == (in_use <= 2));
+}
+
+TEST_CASE("modes: packed codes have blocks, too", "[modes]") {
+  const int64_t bits = GENERATE(3, 6);
+  Layers layers;
+  QuantizationScheme scheme = scheme_of("weight-only");
+  scheme.weights.num_bits = static_cast<int>(bits);
+  scheme.weight_block = 16;
+  const Planned planned = plan_of(layers.b, {layers.last}, scheme);
+  CHECK(planned.node("Gemm").stored.at(0).block == 16);
+  CHECK(sqnr(planned, written(planned)) > 6 * static_cast<double>(bits) - 9);
 }
 
 TEST_CASE("modes: dynamic computes layers on codes, and leaves depthwise ones in float", "[modes]") {
@@ -236,6 +309,7 @@ TEST_CASE("modes: a target and a mode that do not fit are refused", "[modes]") {
   bare.dynamic_operators = {};
   bare.stored_codes = kBytes;
   bare.block_opset = 0;
+  bare.unpacks_codes = false;
   const auto refuses = [&](const QuantizationScheme& scheme, const std::string& says) {
     CHECK_THROWS_WITH(check_scheme(graph, scheme, bare), Catch::Contains(says));
   };
@@ -247,6 +321,20 @@ TEST_CASE("modes: a target and a mode that do not fit are refused", "[modes]") {
   scheme = scheme_of("weight-only");
   scheme.weight_block = 16;
   refuses(scheme, "reads no blocks of weights");
+  scheme = scheme_of("weight-only");
+  scheme.storage.grid = WeightGrid::kCodebook;
+  refuses(scheme, "reads no codes of a codebook");
+  scheme.storage.grid = WeightGrid::kBinary;
+  refuses(scheme, "reads no codes of a binary");
+  scheme.storage.grid = WeightGrid::kTernary;
+  refuses(scheme, "stores weights in 8 bits, not in 2");
+  scheme = scheme_of("dynamic");
+  scheme.storage.grid = WeightGrid::kCodebook;
+  bare.dynamic_operators = find_target("ort-x86").dynamic_operators;
+  refuses(scheme, "--mode dynamic has no codebooks");
+  scheme = scheme_of("dynamic");
+  scheme.weights.num_bits = 1;
+  refuses(scheme, "have 2 bits or more");
   scheme = scheme_of("float");
   scheme.weights.num_bits = 4;
   refuses(scheme, "--mode float rounds no weights");
