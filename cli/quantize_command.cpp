@@ -293,9 +293,10 @@ void warn_of_input_type(const QuantizeFlags& flags, const Graph& source, Diagnos
 
 Graph make_ready(const QuantizeFlags& flags, const Graph& source, const QuantizationScheme& scheme,
                  Console& console) {
-  constexpr int64_t kFewBits = 21;  // whatever the bits, no operator changes its meaning above
-  const int64_t opset = std::max({find_target(target_of(flags)).opsets.lowest, opset_of_modes(scheme),
-                                  opset_of_rest(scheme), packs(flags) ? kFewBits : 0});
+  const TargetProfile& target = find_target(target_of(flags));
+  constexpr int64_t kAnyBits = 21;  // for whatever bits a size needs: above, no operator changes its meaning
+  const int64_t opset = std::max({target.opsets.lowest, opset_of_modes(scheme), opset_of_rest(scheme),
+                                  max_size_of(flags) && target.unpacks_codes ? kAnyBits : 0});
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
                                const Progress progress = console.progress("preparing the model");

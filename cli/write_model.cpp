@@ -31,11 +31,12 @@ void describe(Graph& model, const QuantizeFlags& flags, const Recipe& recipe, co
   if (about.preprocessing) keep_preprocess(*about.preprocessing, metadata);
 }
 
-}  // namespace
-
+// Where there is a limit to the size, codes of layers on integers are packed if the target takes them so.
 bool packs(const QuantizeFlags& flags) {
-  return !flags.max_size.empty() && find_target(target_of(flags)).unpacks_codes;
+  return !flags.max_size.empty() && takes_packed(find_target(target_of(flags)));
 }
+
+}  // namespace
 
 Graph model_of(const QuantizeFlags& flags, const PlannedModel& planned, const Recipe& recipe,
                const WrittenFor& about) {

@@ -20,9 +20,6 @@ struct WrittenFor {
   const CutModel* cut;  // what stands behind operators that are not known; nullptr: nothing
 };
 
-/// True if codes of few bits are packed: where there is a limit to the size, and the target unpacks them.
-bool packs(const QuantizeFlags& flags);
-
 /// The plan carried out: the model as it is written.
 Graph model_of(const QuantizeFlags& flags, const PlannedModel& planned, const Recipe& recipe,
                const WrittenFor& about);

@@ -205,7 +205,7 @@ class SizeSearch {
     const auto modes = modes_of(request_.scheme);
     return is_most || std::all_of(modes.begin(), modes.end(), [&](const Mode* mode) {
              return mode->takes_storage ? stores_bits(request_.scheme, request_.target, bits)
-                                        : request_.target.unpacks_codes;
+                                        : takes_packed(request_.target);
            });
   }
 

@@ -17,6 +17,10 @@ bool is_worth_it(const Tensor& codes, int64_t bits) {
 
 }  // namespace
 
+bool takes_packed(const TargetProfile& target) {
+  return target.unpacks_codes && target.takes_codes;
+}
+
 int64_t bits_in_use(const Tensor& codes) {
   const int8_t* begin = codes.data<int8_t>();
   const auto [low, high] = std::minmax_element(begin, begin + codes.size());

@@ -4,8 +4,13 @@
 #include <cstdint>
 
 #include "core/graph.h"
+#include "core/quantization/target.h"
 
 namespace quantize {
+
+/// True if the runtime computes layers on codes that nodes have unpacked: one with operators of codes does. One that
+/// forms integer layers of Q and DQ alone wants the codes to be constants: OpenVINO computes such layers in float.
+bool takes_packed(const TargetProfile& target);
 
 /// The fewest bits, two or more, that hold every code. Types: codes s8.
 int64_t bits_in_use(const Tensor& codes);

@@ -46,6 +46,14 @@ class MaxSize(Case):
                 self.assertGreater(self.sqnr(), 8)
                 self.assertEqual(self.run_json("inspect", "q.onnx")["quantized"]["format"], form)
 
+    def test_a_runtime_that_wants_constant_codes_has_no_packed_ones(self):
+        for more, code in (("90K", 0), ("40K", UNSUPPORTED)):
+            self.run_program(MODEL, "-o", "q.onnx", "--calib", self.pictures, "--method", "max", "--target", "openvino", "--max-size", more, code=code)
+        self.assertNotIn("BitShift", self.run_json("inspect", "q.onnx")["op_types"])
+        report = self.quantize("--mode", "weight-only", "--target", "openvino", "--max-size", "40K")
+        self.assertLessEqual(report["bytes_after"], 40 * 1024)
+        self.assertGreater(self.sqnr(), 10)
+
     def test_codebooks_and_bits_that_are_said(self):
         report = self.quantize("--weight-codebook", 6, "--max-size", "40K")
         self.assertLessEqual(report["bytes_after"], 40 * 1024)

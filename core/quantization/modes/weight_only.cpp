@@ -35,6 +35,13 @@ int64_t bits_of(const QuantizationScheme& scheme) {
 /// Codes that files have in bytes are taken out by operators of this opset.
 constexpr StoredCodes kPacked = {DataType::kU8, 18};
 
+std::string unpacking_targets() {
+  std::string names;
+  for (const TargetProfile* target : all_targets())
+    if (target->unpacks_codes) names += (names.empty() ? "" : ", ") + std::string(target->name);
+  return names;
+}
+
 [[noreturn]] void refuse(const TargetProfile& target, const std::string& what) {
   throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + what);
 }
@@ -68,8 +75,8 @@ StorageType require_storage(const QuantizationScheme& scheme, const TargetProfil
   const StorageType type = storage_of(scheme, target, bits);
   if (!type.packed || target.unpacks_codes) return type;
   if (type.grid == WeightGrid::kCodebook || !form_of(type.grid).levels(type.bits).levels.empty())
-    refuse(target, " reads no codes of a " + name_of(type.grid) +
-                       "; choose ort-x86, ort-arm, openvino or native, or leave the option out");
+    refuse(target, " reads no codes of a " + name_of(type.grid) + "; choose one of " + unpacking_targets() +
+                       ", or leave the option out");
   refuse(target, " stores weights in " + bits_of(target) + " bits, not in " + std::to_string(type.bits) +
                      "; give one of these to --weight-bits");
 }
