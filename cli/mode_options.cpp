@@ -2,6 +2,7 @@
 #include "cli/mode_options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstring>
 #include <tuple>
 
@@ -60,10 +61,25 @@ void set_storage(const SchemeFlags& flags, QuantizationScheme& scheme) {
   if (const auto fixed = parse_fixed(flags.weight_grid)) {
     storage.grid = WeightGrid::kFixed;
     std::tie(storage.bits, storage.before_point) = *fixed;
-    return;
   }
   for (const WeightGridForm& form : all_grids())
     if (form.name == flags.weight_grid) storage.grid = form.grid;
+}
+
+/// Errors: Error(kInvalidArgument) for --weight-bits where every node's bits are said by another option.
+void check_bits(const QuantizationScheme& scheme) {
+  const WeightGrid grid = scheme.storage.grid;
+  const bool says_bits = scheme.storage.bits != 0 || (grid != WeightGrid::kCodebook &&
+                                                      form_of(grid).least_bits == form_of(grid).most_bits);
+  const auto modes = modes_of(scheme);
+  const bool others = std::any_of(modes.begin(), modes.end(),
+                                  [](const Mode* mode) { return mode->takes_bits && !mode->takes_storage; });
+  if (says_bits && !others && scheme.weights.num_bits != 8)
+    throw Error(ErrorKind::kInvalidArgument,
+                "--weight-bits has no effect beside " +
+                    std::string(grid == WeightGrid::kCodebook ? "--weight-codebook" : "--weight-grid") + " " +
+                    (grid == WeightGrid::kCodebook ? std::to_string(scheme.storage.bits) : name_of(grid)) +
+                    ", which says the bits; leave it out");
 }
 
 /// Only the modes of a scheme.
@@ -156,6 +172,7 @@ void add_mode_options(CLI::App& app, SchemeFlags& flags) {
 void set_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
   parse_modes(flags, scheme);
   set_storage(flags, scheme);
+  check_bits(scheme);
   for (const DataType type : kRestTypes)
     if (name_of(type) == flags.rest) scheme.rest = type;
   if (takes_ranges(scheme)) return;

@@ -175,7 +175,7 @@ class SizeSearch {
         if (names_.empty())
           throw Error(
               ErrorKind::kInvalidArgument,
-              "--max-size chooses the bits of weights that are stored as codes, and no node has such; "
+              "--max-size chooses the bits of weights that are stored as codes of s8, and no node has such; "
               "choose --mode static or weight-only, or leave it out");
       }
       // What the nodes of such codes take beside their bytes, on average, over those of the most bits.

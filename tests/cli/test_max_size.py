@@ -31,6 +31,7 @@ class MaxSize(Case):
         self.assertEqual(quality, sorted(quality))
         self.assertGreater(quality[1], 12)
         self.assertIsNone(self.quantize("--mode", "weight-only")["size"])
+        self.assertLessEqual(self.quantize("--mode", "weight-only", "--weight-block", 32, "--max-size", 40_000)["bytes_after"], 40_000)
 
     def test_more_than_enough_is_the_file_without_it(self):
         plain, sized = (self.quantize("--mode", "weight-only", *more)["bytes_after"] for more in ((), ("--max-size", "1M")))

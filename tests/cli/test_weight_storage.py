@@ -84,6 +84,10 @@ class WeightStorage(Case):
         self.refuses("--mode", "float", "--weight-grid", "po2", says="has no grids")
         self.refuses("--codebook-group", 4, "--mode", "weight-only", says="give --weight-codebook")
         self.refuses("--weight-codebook", 4, "--weight-block", 16, says="no blocks")
+        self.refuses("--mode", "weight-only", "--weight-bits", 1, "--weight-block", 16, says="no blocks")
+        self.refuses("--weight-grid", "po2", "--weight-bits", 1, says="2 bits or more")
+        for option in (("--weight-codebook", 4), ("--weight-grid", "ternary"), ("--weight-grid", "fixed:6.0")):
+            self.refuses(*option, "--weight-bits", 3, says="--weight-bits has no effect")
         self.refuses("--weight-codebook", 4, "--target", "tensorrt", says="target tensorrt reads no codes of a codebook")
         self.refuses("--weight-grid", "binary", "--target", "tflite", says="target tflite reads no codes of a binary")
         self.refuses("--mode", "static", "--weight-bits", 1, "--calib", self.pictures, says="2 bits or more")

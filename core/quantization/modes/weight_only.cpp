@@ -46,12 +46,20 @@ std::string unpacking_targets() {
   throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name + what);
 }
 
+bool has_levels(const StorageType& type) {
+  return type.grid == WeightGrid::kCodebook || !form_of(type.grid).levels(type.bits).levels.empty();
+}
+
+/// False for blocks of levels, which would be looked up alike, and of a scale that is given.
+bool has_such_blocks(const StorageType& type) {
+  return type.block == 0 || (!has_levels(type) && !type.scale);
+}
+
 /// The storage of weights of so many bits, of which a grid takes what it has a use for.
 StorageType storage_of(const QuantizationScheme& scheme, const TargetProfile& target, int64_t bits) {
   const WeightStorage& storage = scheme.storage;
   StorageType type{.codes = kPacked, .bits = bits, .block = scheme.weight_block, .packed = true};
   type.grid = storage.grid == WeightGrid::kLinear && bits == 1 ? WeightGrid::kBinary : storage.grid;
-  bool has_levels = true;
   if (type.grid == WeightGrid::kCodebook) {
     type.group = storage.group;
     type.channel_scales = storage.channel_scales;
@@ -59,22 +67,21 @@ StorageType storage_of(const QuantizationScheme& scheme, const TargetProfile& ta
     const WeightGridForm& form = form_of(type.grid);
     type.bits = std::clamp(bits, form.least_bits, form.most_bits);
     if (type.grid == WeightGrid::kFixed) type.scale = fixed_scale(type.bits, storage.before_point);
-    has_levels = !form.levels(type.bits).levels.empty();
-    const StoredCodes* codes = has_levels ? nullptr : codes_of(target, type.bits);
+    const StoredCodes* codes = has_levels(type) ? nullptr : codes_of(target, type.bits);
     type.packed = codes == nullptr;
     if (codes != nullptr) type.codes = *codes;
   }
-  if (type.block != 0 && (has_levels || type.scale))
-    throw Error(ErrorKind::kInvalidArgument,
-                "weights of a " + name_of(type.grid) + " grid have no blocks; leave out --weight-block");
   return type;
 }
 
-/// The same. Errors: Error(kInvalidArgument) for what the target does not read.
+/// The same. Errors: Error(kInvalidArgument) for what there is not, or the target does not read.
 StorageType require_storage(const QuantizationScheme& scheme, const TargetProfile& target, int64_t bits) {
   const StorageType type = storage_of(scheme, target, bits);
+  if (!has_such_blocks(type))
+    throw Error(ErrorKind::kInvalidArgument,
+                "weights of a " + name_of(type.grid) + " grid have no blocks; leave out --weight-block");
   if (!type.packed || target.unpacks_codes) return type;
-  if (type.grid == WeightGrid::kCodebook || !form_of(type.grid).levels(type.bits).levels.empty())
+  if (has_levels(type))
     refuse(target, " reads no codes of a " + name_of(type.grid) + "; choose one of " + unpacking_targets() +
                        ", or leave the option out");
   refuse(target, " stores weights in " + bits_of(target) + " bits, not in " + std::to_string(type.bits) +
@@ -89,6 +96,11 @@ void check(const QuantizationScheme& scheme, const TargetProfile& target) {
                 "mode weight-only has a scale per channel or block; leave out --weights per-tensor");
   if (scheme.weight_block != 0 && target.block_opset == 0)
     refuse(target, " reads no blocks of weights; leave out --weight-block");
+  const WeightGrid grid = scheme.storage.grid;
+  if (grid != WeightGrid::kCodebook && bits_of(scheme) < form_of(grid).least_bits)
+    throw Error(ErrorKind::kInvalidArgument, "a " + name_of(grid) + " grid has " +
+                                                 std::to_string(form_of(grid).least_bits) +
+                                                 " bits or more; give these to --weight-bits");
   require_storage(scheme, target, bits_of(scheme));
 }
 
@@ -250,7 +262,8 @@ bool takes(const ModeRequest& request, const Node& node) {
 }  // namespace
 
 bool stores_bits(const QuantizationScheme& scheme, const TargetProfile& target, int64_t bits) {
-  return target.unpacks_codes || !storage_of(scheme, target, bits).packed;
+  const StorageType type = storage_of(scheme, target, bits);
+  return has_such_blocks(type) && (target.unpacks_codes || !type.packed);
 }
 
 const Mode kWeightOnlyMode{.name = "weight-only",
