@@ -360,7 +360,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   std::optional<uint64_t> bytes;
   if (chosen.bound_met) bytes = write(flags, chosen, about);
 
-  if (flags.format == "int8")
+  if (flags.format != "qdq")
     chosen.planned.plan.floats_kept_clamps = false;  // lowered operators clamp their codes
   for (const std::vector<std::string>& warnings : {chosen.warnings, chosen.planned.plan.warnings})
     for (const std::string& warning : warnings) console.diagnostics.warn(warning);
@@ -394,14 +394,16 @@ CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<QuantizeFlags>();
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
   add_sample_options(app, flags->samples, false);
-  output_file(app.add_option("-o,--output", flags->output,
-                             "default: MODEL.qdq.onnx or MODEL.int8.onnx beside the model"));
+  output_file(app.add_option("-o,--output", flags->output, "default: MODEL.FORMAT.onnx beside the model"));
   add_scheme_options(app, flags->scheme, "the search");
   add_mode_options(app, flags->scheme);
-  add_target_option(app, flags->target, "default: ort-x86 for qdq, native for int8");
-  app.add_option("--format", flags->format, "qdq, for many runtimes (default), or int8: integer operators")
-      ->type_name("qdq|int8")
-      ->check(one_of({"qdq", "int8"}));
+  add_target_option(app, flags->target, "default: ort-x86 for qdq, native for int8, generic for reference");
+  app.add_option(
+         "--format", flags->format,
+         "qdq, for many runtimes (default); int8: integer operators; reference: their arithmetic spelled "
+         "out in ONNX's own operators, the same bytes in any runtime")
+      ->type_name("qdq|int8|reference")
+      ->check(one_of({"qdq", "int8", "reference"}));
   app.add_option("--input-type", flags->input_type, "u8: the model takes quantized pixels (default f32)")
       ->type_name("f32|u8")
       ->check(one_of({"f32", "u8"}))

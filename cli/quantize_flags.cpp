@@ -39,7 +39,7 @@ std::optional<uint64_t> max_size_of(const QuantizeFlags& flags) {
 
 std::string target_of(const QuantizeFlags& flags) {
   if (!flags.target.empty()) return flags.target;
-  return flags.format == "int8" ? "native" : "ort-x86";
+  return flags.format == "int8" ? "native" : flags.format == "reference" ? "generic" : "ort-x86";
 }
 
 void check_flags(const QuantizeFlags& flags) {

@@ -6,6 +6,7 @@
 #include "cli/quantize_report.h"
 #include "core/atomic_file.h"
 #include "core/integer/lowering.h"
+#include "core/integer/standard/spell_out.h"
 #include "core/quantization/insert_qdq.h"
 #include "core/quantization/pack_weights.h"
 #include "core/quantization/rest/narrow_rest.h"
@@ -42,7 +43,8 @@ Graph model_of(const QuantizeFlags& flags, const PlannedModel& planned, const Re
                const WrittenFor& about) {
   Graph model = insert_qdq(planned);
   if (flags.input_type == "u8") drop_input_quantization(model);
-  if (flags.format == "int8") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
+  if (flags.format != "qdq") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
+  if (flags.format == "reference") model = spell_out_integers(std::move(model));
   model = narrow_rest(std::move(model), planned);
   if (packs(flags)) model = pack_weights(std::move(model));
   if (about.cut != nullptr) model = rejoin(std::move(model), *about.cut);

@@ -61,11 +61,17 @@ double attention_macs(const Graph& graph, const Node& node) {
 }
 
 /// As a Conv of the same weights.
-double deform_conv_macs(const Graph& graph, const Node& node) {
+double conv_macs(const Graph& graph, const Node& node) {
   const Shape w = known_shape(graph, node.input(1));
   return w.empty() || w[0] == 0
              ? 0
              : elements(known_shape(graph, node.outputs[0])) * elements(w) / static_cast<double>(w[0]);
+}
+
+/// Each output element sums along the last axis of A.
+double matmul_macs(const Graph& graph, const Node& node) {
+  const Shape a = known_shape(graph, node.inputs[0]);
+  return a.empty() ? 0 : elements(known_shape(graph, node.outputs[0])) * static_cast<double>(a.back());
 }
 
 struct Multiplications {
@@ -75,8 +81,9 @@ struct Multiplications {
 
 /// Operators that multiply, but have no weights of a layout.
 constexpr Multiplications kMultiplications[] = {
-    {"Attention", attention_macs}, {"DeformConv", deform_conv_macs}, {"Einsum", einsum_macs},
-    {"GRU", recurrent_macs},       {"LSTM", recurrent_macs},         {"RNN", recurrent_macs},
+    {"Attention", attention_macs},  {"ConvInteger", conv_macs}, {"DeformConv", conv_macs},
+    {"Einsum", einsum_macs},        {"GRU", recurrent_macs},    {"LSTM", recurrent_macs},
+    {"MatMulInteger", matmul_macs}, {"RNN", recurrent_macs},
 };
 
 }  // namespace

@@ -64,6 +64,18 @@ class Contract(Case):
         same = {(self.folder / name / "logits.npy").read_bytes() for name in ("q", "i")}
         self.assertEqual(len(same), 1)
 
+    def test_reference_spells_integers_out(self):
+        images = self.images(10)
+        words = (MODEL, "--calib", images, "--preprocess", "unit", "--method", "mse")
+        report = self.run_json(*words, "--format", "reference", "-o", "r.onnx")
+        self.assertEqual((report["format"], report["target"]), ("reference", "generic"))
+        self.run_json(*words, "--target", "generic", "-o", "q.onnx")
+        operators = self.run_json("inspect", "r.onnx")["op_types"]
+        self.assertIn("ConvInteger", operators)
+        self.assertFalse([name for name in operators if name.startswith("QLinear")])
+        results = [self.run_json("run", file, images, "-o", file + ".out")["outputs"]["logits"]["file"] for file in ("r.onnx", "q.onnx")]
+        self.assertEqual(*[(self.folder / file).read_bytes() for file in results])
+
     def test_int8_takes_pixels(self):
         self.run_json(MODEL, "--calib", self.images(4), "--preprocess", "unit", "--format", "int8", "--input-type", "u8",
                       "-o", "u8.onnx")

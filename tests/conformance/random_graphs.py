@@ -52,7 +52,8 @@ CHEAP = ["--method", "mse"]
 FORMS = [("qdq, search", ["--format", "qdq"]),
          ("int8, search", ["--format", "int8"]),
          ("qdq, half in float", ["--format", "qdq", *CHEAP]),
-         ("int8, half in float", ["--format", "int8", *CHEAP])]
+         ("int8, half in float", ["--format", "int8", *CHEAP]),
+         ("reference", ["--format", "reference", *CHEAP])]
 
 
 def every_target(program):
@@ -321,7 +322,7 @@ class Trial:
                 return
             raise
         meant = self.check_file(name, quantized)
-        if "int8" in name:
+        if "int8" in name or name == "reference":
             check_same_bytes(self.program, quantized, self.folder, self.tested)
         if is_unsteady(self.model):
             return

@@ -2,13 +2,14 @@
 //
 //   suite_writer FOLDER
 //
-// FOLDER/NAME.fp32.onnx, NAME.TARGET.qdq.onnx and NAME.TARGET.int8.onnx; beside each, X.in_INPUT.npy and X.out_i.npy:
-// what our engine computes of the inputs. Prints X, one a line.
+// FOLDER/NAME.fp32.onnx, NAME.TARGET.qdq.onnx and NAME.TARGET.int8.onnx, NAME.generic.reference.onnx; beside each,
+// X.in_INPUT.npy and X.out_i.npy: what our engine computes of the inputs. Prints X, one a line.
 #include <filesystem>
 #include <iostream>
 
 #include "calibration/images/npy.h"
 #include "core/integer/lowering.h"
+#include "core/integer/standard/spell_out.h"
 #include "core/passes/passes.h"
 #include "onnx_io/onnx_io.h"
 #include "tests/suites/graphs.h"
@@ -40,7 +41,9 @@ void write_suite(const std::string& folder) {
     for (const TargetProfile* target : all_targets()) {
       const Graph qdq = quantized_graph(source, target->name);
       write(qdq, path + "." + target->name + ".qdq");
-      write(lower_to_qoperator(qdq, {}, Runtime::kAny), path + "." + target->name + ".int8");
+      const Graph int8 = lower_to_qoperator(qdq, {}, Runtime::kAny);
+      write(int8, path + "." + target->name + ".int8");
+      if (target == &find_target("generic")) write(spell_out_integers(int8), path + ".generic.reference");
     }
   }
 }

@@ -36,6 +36,15 @@ TEST_CASE("macs: a transposed convolution multiplies once per input element, out
   CHECK(macs_of_last(b, y) == 4 * 25 * 3 * 4);
 }
 
+TEST_CASE("macs: integer products count as those of reals") {
+  GraphBuilder b;
+  const ValueId w = b.constant("w", Tensor(DataType::kS8, {8, 2, 3, 3})),
+                m = b.constant("m", Tensor(DataType::kS8, {6, 5}));
+  const ValueId x = b.input("x", {1, 4, 6, 6}, DataType::kU8);
+  CHECK(macs_of_last(b, b.node("MatMulInteger", {x, m})) == 4 * 6 * 5 * 6);
+  CHECK(macs_of_last(b, b.node("ConvInteger", {x, w}, {{"group", int64_t{2}}})) == 8 * 16 * 2 * 9);
+}
+
 TEST_CASE("macs: products of matrices, constant or not, batched or not") {
   GraphBuilder b;
   const ValueId x = b.input("x", {2, 3, 5});
