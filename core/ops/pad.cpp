@@ -123,13 +123,17 @@ int64_t source_index(Mode mode, int64_t i, int64_t n) {
   return inside < n ? inside : period - inside;
 }
 
+/// What negative pads cut off is no source of the padding, as ONNX Runtime has it.
 void pad_from_input(const EvaluateContext& context, const Pads& pads, Mode mode) {
   const TensorView& x = context.inputs[0];
   std::vector<std::vector<int64_t>> tables(x.shape.size());
   for (size_t axis = 0; axis < tables.size(); ++axis) {
-    if (x.shape[axis] == 0) invalid_model("there is nothing to fill the padding with");
-    for (int64_t i = 0; i < context.outputs[0].shape[axis]; ++i)
-      tables[axis].push_back(source_index(mode, i - pads.begin[axis], x.shape[axis]));
+    const int64_t cut_begin = std::max<int64_t>(-pads.begin[axis], 0),
+                  cut_end = std::max<int64_t>(-pads.end[axis], 0), left = x.shape[axis] - cut_begin - cut_end,
+                  added = std::max<int64_t>(pads.begin[axis], 0), extent = context.outputs[0].shape[axis];
+    if (left <= 0 && extent > 0) invalid_model("there is nothing to fill the padding with");
+    for (int64_t i = 0; i < extent; ++i)
+      tables[axis].push_back(cut_begin + source_index(mode, i - added, left));
   }
   gather_axes(x, tables, context.outputs[0]);
 }
