@@ -398,10 +398,8 @@ CommandBody define(CLI::App& app) {
   add_scheme_options(app, flags->scheme, "the search");
   add_mode_options(app, flags->scheme);
   add_target_option(app, flags->target, "default: ort-x86 for qdq, native for int8, generic for reference");
-  app.add_option(
-         "--format", flags->format,
-         "qdq, for many runtimes (default); int8: integer operators; reference: their arithmetic spelled "
-         "out in ONNX's own operators, the same bytes in any runtime")
+  app.add_option("--format", flags->format,
+                 "qdq (default); operators on codes; their arithmetic in ONNX's own")
       ->type_name("qdq|int8|reference")
       ->check(one_of({"qdq", "int8", "reference"}));
   app.add_option("--input-type", flags->input_type, "u8: the model takes quantized pixels (default f32)")

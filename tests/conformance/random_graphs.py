@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from drawn_pieces import SECOND_DRAWING, draw_genes, grow
 from graph_facts import all_nodes, casts_to, crops_by_auto_pad, is_unsteady
 from models import targets
+from own_process import apart
 from planned_noise import rounded_as_planned
 
 SAMPLES = 20                 # enough for the search to hold some back
@@ -372,7 +374,7 @@ class Samples(CalibrationDataReader):
         return None if sample is None else {"x": sample}
 
 
-def failures_of(program, genes, seed, everything, folder=None):
+def failures_of(program, genes, seed, everything, folder=None, when_it_runs=lambda: None):
     """{kind: text} of one network; None if it is none that ONNX Runtime runs."""
     model, _ = grow(*genes)
     if not model.graph.node:
@@ -381,6 +383,7 @@ def failures_of(program, genes, seed, everything, folder=None):
         trial = Trial(program, model, seed, folder or temporary)
         if not trial.reference():
             return None
+        when_it_runs()
         found = {}
         for _, check in trial.checks(seed, everything):
             try:
@@ -399,19 +402,16 @@ def shrink(program, genes, seed, everything, kind):
     place = len(pieces) - 1
     while place >= 0:
         fewer = pieces[:place] + pieces[place + 1:]
-        found = fewer and failures_of(program, (opset, shape, fewer), seed, everything)
+        found = fewer and apart(failures_of, program, (opset, shape, fewer), seed, everything)
         if found and kind in found:
             pieces = fewer
         place -= 1
     return opset, shape, pieces
 
 
-def examine(task):
+def examine_seed(task):
     program, seed, everything = task
-    try:
-        return seed, failures_of(program, draw_genes(seed), seed, everything)
-    except Exception as error:
-        return seed, {"test": f"the test itself: {type(error).__name__}: {error}"}
+    return seed, apart(failures_of, program, draw_genes(seed), seed, everything)
 
 
 def report(options, seed, found):
@@ -422,7 +422,7 @@ def report(options, seed, found):
             if options.keep:
                 folder = Path(options.keep) / f"{seed}_{len(list(Path(options.keep).glob(f'{seed}_*')))}"
                 folder.mkdir(parents=True)
-                failures_of(options.program, genes, seed, options.everything, folder)
+                apart(failures_of, options.program, genes, seed, options.everything, folder)
         model, _ = grow(*genes)
         print(f"FAIL seed {seed}: {text}\n     opset {genes[0]}, input {genes[1]}: {' '.join(n.op_type for n in model.graph.node)}", flush=True)
 
@@ -430,8 +430,8 @@ def report(options, seed, found):
 # Networks of longer runs that found a fault: a cropping Resize of codes, an output that is listed twice, a QGemm with a matrix to add,
 # a bias in front of rows of zeros.
 FOUND_FAULTS = [50142, 60324, 60812, 70050, 70193]
-# Of the second drawing: a call of a function in a branch, values without elements.
-MORE_FAULTS = [1000046, 1000297, 2000334]
+# Of the second drawing: a call of a function in a branch, values without elements, a Pad that wraps and cuts off.
+MORE_FAULTS = [1000046, 1000297, 2000334, 2104552]
 
 
 def seeds_of(text):
@@ -457,8 +457,8 @@ def main():
             seed += 1
             yield options.program, seed, options.everything
 
-    with multiprocessing.Pool(options.jobs) as pool:
-        for seed, found in pool.imap(examine, tasks()) if not options.minutes else (examine_all(pool, tasks())):
+    with ThreadPool(options.jobs) as pool:
+        for seed, found in pool.imap(examine_seed, tasks()) if not options.minutes else (examine_all(pool, tasks())):
             drawn += 1
             left_out += found is None
             failed += bool(found)
@@ -474,7 +474,7 @@ def examine_all(pool, tasks):
     """imap takes all tasks at once; this takes a few at a time."""
     for first in tasks:
         batch = [first] + [t for _, t in zip(range(7), tasks)]
-        yield from pool.map(examine, batch)
+        yield from pool.map(examine_seed, batch)
 
 
 if __name__ == "__main__":
