@@ -80,7 +80,8 @@ QuantizationFacts quantization_facts(const Graph& graph) {
       if (id != kNoValue)
         codes[static_cast<size_t>(id)] = quantizes || moves || (integer && makes_codes(node));
     quantizes_any |= quantizes;
-    stored |= dequantizes || (unpacks && node.op_type == "Gather") || node.op_type == "MatMulNBits";
+    stored |= dequantizes || node.op_type == "GatherBlockQuantized" ||
+              (unpacks && node.op_type == "Gather") || node.op_type == "MatMulNBits";
     dynamic |= finds_ranges(node);
     if (quantizes || dequantizes || unpacks || (finds_ranges(node) && !integer)) continue;
     forms |= is_integer_form(node);

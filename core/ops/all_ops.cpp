@@ -35,6 +35,7 @@
   X(fused_conv) \
   X(fused_function) \
   X(gather) \
+  X(gather_block_quantized) \
   X(gemm) \
   X(global_pool) \
   X(grid_sample) \

@@ -80,7 +80,7 @@ struct StoredWeights {
   double sqnr_db = 0;  // of the weights
   /// The shift of the bias that takes their rounding back, one per output channel; empty: none.
   std::vector<double> shift = {};
-  bool as_product = false;  // the layer becomes one operator that multiplies by blocks
+  bool as_product = false;  // the node becomes one operator that reads codes in blocks
 
   int64_t bits() const;
   /// Bytes of codes, levels and scales in a file.

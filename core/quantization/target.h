@@ -162,7 +162,7 @@ struct TargetProfile {
   bool unpacks_codes = false;
   /// The first opset whose DequantizeLinear the runtime reads in blocks; 0: none.
   int64_t block_opset = 0;
-  /// True if it multiplies by such blocks itself: MatMulNBits of com.microsoft.
+  /// True if it reads such blocks itself: MatMulNBits, GatherBlockQuantized of com.microsoft.
   bool multiplies_blocks = false;
 
   /// The entry for this node, or nullptr: the runtime computes it in float.

@@ -99,6 +99,25 @@ def node_model(op_type, shape, operands, attributes):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)], ir_version=8)
 
 
+def table_cases():
+    """The same as tool_cases: rows or columns of a table of 4 bits in blocks, with and without zero points, and of blocks that are not full."""
+    for kind, low, high in ((TensorProto.INT4, -8, 8), (TensorProto.UINT4, 0, 16)):
+        for axis in (0, 1):
+            for length in (32, 40):
+                shape = [9, length] if axis == 0 else [length, 9]
+                blocks = [9, -(-length // 16)] if axis == 0 else [-(-length // 16), 9]
+                out = [3, length] if axis == 0 else [length, 3]
+                for zero in (False, True):
+                    constants = [helper.make_tensor("t", kind, shape, RANDOM.integers(low, high, 9 * length)), numpy_helper.from_array(scales(*blocks), "s"),
+                                 numpy_helper.from_array(np.array([0, -1, 4], np.int64), "i"), helper.make_tensor("z", kind, blocks, RANDOM.integers(low, high, int(np.prod(blocks))))]
+                    nodes = [helper.make_node("GatherBlockQuantized", ["t", "i", "s", *(["z"] if zero else [])], ["rows"], domain="com.microsoft",
+                                              gather_axis=axis, quantize_axis=1 - axis, block_size=16), helper.make_node("Add", ["rows", "x"], ["y"])]
+                    graph = helper.make_graph(nodes, "table", [helper.make_tensor_value_info("x", TensorProto.FLOAT, out)],
+                                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, out)], constants if zero else constants[:3])
+                    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+                    yield f"GatherBlockQuantized {kind} on {axis}, {length}, {zero}", model, out, 100
+
+
 def tool_cases(folder):
     """(label, model, shape, least SQNR) as the tools write them; the rounding of dynamic ranges may fall to either side."""
     for name in ("resnet18", "mobilenet_v3", "vit new", "crnn lstm", "iresnet arcface"):
@@ -123,7 +142,7 @@ def main():
         folder = Path(name)
         cases = [(f"{op_type} {label}", node_model(op_type, shape, operands, attributes), shape, 60 if op_type.startswith("Dynamic") else 100)
                  for label, op_type, shape, operands, attributes in node_cases()]
-        for label, model, shape, least in [*cases, *tool_cases(folder)]:
+        for label, model, shape, least in [*cases, *table_cases(), *tool_cases(folder)]:
             count += 1
             kinds |= {n.op_type for n in model.graph.node if n.domain == "com.microsoft"}
             if wrong := check_model(program, folder, model, shape, least):

@@ -74,6 +74,7 @@ constexpr OperatorExample kExamples[] = {
     {"Expand", "f32[2,1] s64{2,3}"},
     {"Tile", "f32[2,1] s64{2,3}"},
     {"Gather", "f32[3,4] s64{0,2}", "axis=1"},
+    {"com.microsoft.GatherBlockQuantized", "=s4[3,20] s64{0,2} =f32[3,2]", "block_size=16"},
     {"GatherElements", "f32[2,2] s64[2,2]", "axis=1"},
     {"GatherND", "f32[2,3] s64[2,1]"},
     {"Gemm", "f32[2,4] =f32[4,3] =f32[3]", "alpha=0.5 beta=2.0"},

@@ -66,12 +66,14 @@ ValueId NodeWriter::reals_of(ValueId id, const StoredWeights& stored) {
   const auto [known, is_new] = reals_.try_emplace({id, stored.axis, stored.dtype, stored.bits()}, kNoValue);
   if (!is_new) return known->second;
   const std::string name = name_of(id);
-  int64_t& opset = result_.info.opsets[""];
-  opset = std::max(opset, stored.opset);
-  if (stored.levels) return known->second = looked_up(name, stored);
-  const ValueId codes = stored.width == 0 ? constant(name + "_quantized", retyped(stored.codes, stored.dtype))
-                                          : unpacked_codes(name, stored.codes, stored.width);
-  return known->second = dequantized(name, codes, stored);
+  return known->second =
+             stored.levels ? looked_up(name, stored) : dequantized(name, coded(name, stored), stored);
+}
+
+ValueId NodeWriter::coded(const std::string& name, const StoredWeights& stored) {
+  raise_opset(stored.opset);
+  return stored.width == 0 ? constant(name + "_quantized", retyped(stored.codes, stored.dtype))
+                           : unpacked_codes(name, stored.codes, stored.width);
 }
 
 ValueId NodeWriter::unpacked_codes(const std::string& name, const Tensor& codes, int64_t bits) {
@@ -96,6 +98,7 @@ ValueId NodeWriter::dequantized(const std::string& name, ValueId codes, const St
 }
 
 ValueId NodeWriter::looked_up(const std::string& name, const StoredWeights& stored) {
+  raise_opset(stored.opset);
   const Shape& shape = stored.codes.shape();
   const auto along = [&](int64_t extent) {
     Shape wide(shape.size(), 1);
@@ -159,6 +162,11 @@ ValueId NodeWriter::reshaped(ValueId value, int64_t count, const Shape& to) {
                  {row, ints("unpack_begin", {0}), ints("unpack_end_" + std::to_string(wanted), {wanted})});
   }
   return step("Reshape", {value, ints("unpack_shape_" + to_string(to), to)});
+}
+
+void NodeWriter::raise_opset(int64_t least) {
+  int64_t& opset = result_.info.opsets[""];
+  opset = std::max(opset, least);
 }
 
 ValueId NodeWriter::shared(const std::string& name, Tensor tensor) {

@@ -35,6 +35,8 @@ class NodeWriter {
 
   /// The reals that stored weights stand for, made of their codes once.
   ValueId reals_of(ValueId constant, const StoredWeights& stored);
+  /// The codes themselves, of their type in files. Requires: no levels.
+  ValueId coded(const std::string& name, const StoredWeights& stored);
   /// Codes of s8 that are written in so many bits, and unpacked. Requires: they hold the codes.
   ValueId unpacked_codes(const std::string& name, const Tensor& codes, int64_t bits);
 
@@ -54,6 +56,7 @@ class NodeWriter {
   /// A place in a table for each of the codes, which are u8.
   ValueId places(const std::string& name, const Tensor& codes, int64_t bits);
   ValueId unpacked(const std::string& name, const Tensor& codes, int64_t bits);
+  void raise_opset(int64_t least);
   /// A constant that is written once.
   ValueId shared(const std::string& name, Tensor tensor);
   /// A node of unpacking: under a short name, of a type that readers infer, so that files stay small.

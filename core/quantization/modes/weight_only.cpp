@@ -1,5 +1,5 @@
 // Weights as packed codes behind a DequantizeLinear; the layer computes on reals. Where the runtime multiplies by
-// blocks of codes itself, a product becomes one MatMulNBits.
+// blocks of codes itself, a product becomes one MatMulNBits and a table one GatherBlockQuantized.
 #include <algorithm>
 
 #include "core/error.h"
@@ -118,12 +118,16 @@ const ValueOverride* override_of(const ModeRequest& request, ValueId weights) {
 
 /// The operators that MatMulNBits computes, with a bias where they have one.
 constexpr std::string_view kProducts[] = {"Gemm", "MatMul"};
+/// The operator that GatherBlockQuantized computes.
+constexpr std::string_view kTableReader = "Gather";
 
-/// True for a product that it takes: blocks that are a power of two from 16 on, along the rows of one matrix.
-bool multiplies(const ModeRequest& request, const Node& node, const StoredWeights& stored) {
+/// True where ONNX Runtime has an operator that reads the codes: blocks that are a power of two from 16 on, along the
+/// rows of one matrix, or of a table of 4 bits.
+bool reads_blocks(const ModeRequest& request, const Node& node, const StoredWeights& stored) {
   const int64_t block = stored.block;
   if (!request.target.multiplies_blocks || stored.width != 0 || block < 16 || (block & (block - 1)) != 0)
     return false;
+  if (node.op_type == kTableReader) return stored.dtype == DataType::kS4 && stored.codes.shape().size() == 2;
   std::optional<WeightLayout> layout;
   return stored.input == 1 &&
          std::find(std::begin(kProducts), std::end(kProducts), node.op_type) != std::end(kProducts) &&
@@ -180,6 +184,20 @@ void write_product(NodeWriter& writer, const Node& node, const StoredWeights& st
   writer.push(std::move(product));
 }
 
+void write_table(NodeWriter& writer, const Node& node, const StoredWeights& stored) {
+  const std::string name = writer.name_of(node.inputs[0]);
+  Node table = node;
+  table.op_type = "GatherBlockQuantized";
+  table.domain = kMicrosoftDomain;
+  table.attributes = {{"gather_axis", 1 - stored.axis},
+                      {"quantize_axis", stored.axis},
+                      {"block_size", stored.block},
+                      {"bits", stored.bits()}};
+  table.inputs = {writer.coded(name, stored), node.inputs[1],
+                  writer.constant(name + "_scale", stored.scales)};
+  writer.push(std::move(table));
+}
+
 std::string text_of_storage(const std::vector<StoredWeights>& stored) {
   const StoredWeights& first = stored.front();
   const std::string bits = std::to_string(first.bits()) + (first.bits() == 1 ? " bit" : " bits");
@@ -228,7 +246,7 @@ void plan(const ModeRequest& request, const Node& node, PlannedNode& planned) {
       planned.reason = text_of(Cause::kNotSmaller);
       continue;
     }
-    stored.as_product = multiplies(request, node, stored);
+    stored.as_product = reads_blocks(request, node, stored);
     plan_bias(request, node, stored);
     planned.stored.push_back(std::move(stored));
   }
@@ -237,7 +255,10 @@ void plan(const ModeRequest& request, const Node& node, PlannedNode& planned) {
 
 void write(NodeWriter& writer, const Node& node, const PlannedNode& planned) {
   Node written = writer.corrected(node, planned.stored.front());
-  if (planned.stored.front().as_product) return write_product(writer, written, planned.stored.front());
+  const StoredWeights& first = planned.stored.front();
+  if (first.as_product)
+    return node.op_type == kTableReader ? write_table(writer, written, first)
+                                        : write_product(writer, written, first);
   for (const StoredWeights& stored : planned.stored)
     written.inputs[stored.input] = writer.reals_of(node.inputs[stored.input], stored);
   writer.push(std::move(written));

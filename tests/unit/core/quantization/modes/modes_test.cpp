@@ -248,6 +248,25 @@ TEST_CASE("modes: the table of a Gather is stored by its rows", "[modes]") {
   CHECK(sqnr(planned, written(planned)) > 35);
 }
 
+TEST_CASE("modes: a table of 4 bits in blocks is read by one operator of ONNX Runtime", "[modes]") {
+  const int64_t axis = GENERATE(0, 1, -1), bits = GENERATE(4, 8);
+  GraphBuilder b(21);
+  const ValueId indices = b.constant("indices", Tensor::of<int64_t>({3}, {4, -1, 2}));
+  const ValueId row = b.node("Gather", {b.random("table", {40, 36}), indices}, {{"axis", axis}});
+  const ValueId sum = b.node("Add", {row, b.input("x", axis == 0 ? Shape{3, 36} : Shape{40, 3})});
+  QuantizationScheme scheme = scheme_of("weight-only");
+  scheme.weights.num_bits = static_cast<int>(bits);
+  scheme.weight_block = 16;
+  for (const char* target : {"ort-x86", "native"}) {
+    const Planned planned = plan_of(b, {sum}, scheme, {}, find_target(target));
+    const Graph graph = written(planned);
+    const bool is_one = bits == 4 && target == std::string("ort-x86");
+    CHECK(count_nodes(graph, "GatherBlockQuantized") == is_one);
+    CHECK(count_nodes(graph, "DequantizeLinear") == !is_one);
+    CHECK(sqnr(planned, graph) > 4 * static_cast<double>(bits));
+  }
+}
+
 TEST_CASE("modes: weights that several nodes read are stored once", "[modes]") {
   GraphBuilder b;
   const ValueId x = b.input("x", {4, 8}), w = b.random("w", {8, 8});
