@@ -122,6 +122,7 @@ Json json_of(const InspectOptions& options, const Graph& graph, const Facts& fac
   json["op_types"] = facts.op_types;
   json["quantized"] = {{"format", facts.quantized.format},
                        {"int8_nodes", facts.quantized.int8_nodes},
+                       {"int16_nodes", facts.quantized.int16_nodes},
                        {"float_nodes", facts.quantized.float_nodes}};
   json["metadata"] = graph.info.metadata;
   return json;
@@ -140,7 +141,10 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
   text += "  " + format_count(facts.parameters) + " parameters";
   if (facts.macs) text += ", " + format_count(*facts.macs) + " multiply-accumulates a run";
   text += "\n  format " + facts.quantized.format + ": " + format_plural(facts.quantized.int8_nodes, "node") +
-          " on integers, " + std::to_string(facts.quantized.float_nodes) + " on floats\n\n";
+          " on integers, " +
+          (facts.quantized.int16_nodes == 0 ? ""
+                                            : std::to_string(facts.quantized.int16_nodes) + " of 16 bits, ") +
+          std::to_string(facts.quantized.float_nodes) + " on floats\n\n";
   Table table({{"op_type"}, {"nodes", Table::Align::kRight}});
   for (const auto& [op_type, count] : facts.op_types) table.add({op_type, std::to_string(count)});
   return text + table.text(style);
@@ -181,6 +185,7 @@ Report certify(const InspectOptions& options, const Graph& graph, const Style& s
   Json json = {{"file", options.model}, {"certificates", Json::array()}};
   Table table({{"node"},
                {"op_type"},
+               {"of bits", Table::Align::kRight},
                {"worst sum", Table::Align::kRight},
                {"bits", Table::Align::kRight},
                {"in s32"},
@@ -191,6 +196,7 @@ Report certify(const InspectOptions& options, const Graph& graph, const Style& s
   for (const Certificate& worst : certificates) {
     json["certificates"].push_back({{"name", worst.node},
                                     {"op_type", worst.op_type},
+                                    {"activation_bits", worst.activation_bits},
                                     {"worst_sum", worst.worst_sum},
                                     {"accumulator_bits", worst.accumulator_bits()},
                                     {"fits_s32", worst.fits_s32()},
@@ -198,10 +204,11 @@ Report certify(const InspectOptions& options, const Graph& graph, const Style& s
                                     {"fits_s16_pairs", worst.fits_s16_pairs()},
                                     {"worst_real", worst.worst_real},
                                     {"fits_f16", worst.fits_f16()}});
-    table.add({worst.node, worst.op_type, format_fixed(worst.worst_sum, 0),
-               std::to_string(worst.accumulator_bits()), yes_or_no(worst.fits_s32()),
-               format_fixed(worst.worst_pair, 0), yes_or_no(worst.fits_s16_pairs()),
-               format_fixed(worst.worst_real, 1), yes_or_no(worst.fits_f16())});
+    table.add({worst.node, worst.op_type, std::to_string(worst.activation_bits),
+               format_fixed(worst.worst_sum, 0), std::to_string(worst.accumulator_bits()),
+               yes_or_no(worst.fits_s32()), format_fixed(worst.worst_pair, 0),
+               yes_or_no(worst.fits_s16_pairs()), format_fixed(worst.worst_real, 1),
+               yes_or_no(worst.fits_f16())});
   }
   const auto holding = [&](bool (Certificate::*fits)() const) {
     return std::to_string(std::count_if(certificates.begin(), certificates.end(),

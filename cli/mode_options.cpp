@@ -10,6 +10,7 @@
 #include "cli/option_checks.h"
 #include "cli/text.h"
 #include "core/error.h"
+#include "core/quantization/activation_bits.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/modes/weight_grids.h"
 
@@ -104,6 +105,29 @@ void parse_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
   ModeChoice{scheme};  // refuses what is no regular expression
 }
 
+/// Only the bits of activations of a scheme.
+void parse_bits(const SchemeFlags& flags, QuantizationScheme& scheme) {
+  std::optional<int> all;
+  for (const std::string& text : flags.activation_bits) {
+    const size_t equals = text.find('=');
+    const std::string number = text.substr(0, equals);
+    if (number != "8" && number != "16")
+      throw Error(ErrorKind::kInvalidArgument,
+                  "--activation-bits takes 8, 16, or one of them with names of nodes, as 16=REGEX; not '" +
+                      text + "'");
+    const int bits = number == "8" ? 8 : 16;
+    if (equals != std::string::npos)
+      scheme.bits_rules.push_back({bits, text.substr(equals + 1)});
+    else if (all && *all != bits)
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          "--activation-bits gives all nodes both 8 and 16; give one of them some nodes, as 16=REGEX");
+    else
+      scheme.activation_bits = *(all = bits);
+  }
+  BitsChoice{scheme};  // refuses what is no regular expression
+}
+
 /// The options that only ranges of activations give a meaning.
 std::vector<std::string> options_of_ranges(const SchemeFlags& flags) {
   const std::pair<const char*, bool> given[] = {
@@ -113,6 +137,7 @@ std::vector<std::string> options_of_ranges(const SchemeFlags& flags) {
       {"--weight-rounding", flags.weight_rounding == "fitted"},
       {"--equalize", flags.equalize == "on"},
       {"--activations", !flags.activations.empty()},
+      {"--activation-bits", !flags.activation_bits.empty()},
       {"--symmetric", flags.symmetric},
   };
   std::vector<std::string> options;
@@ -138,6 +163,13 @@ void add_mode_options(CLI::App& app, SchemeFlags& flags) {
                  "what is not integer is computed in: " + join(rest, ", ") + " (default f32)")
       ->type_name("TYPE")
       ->check(one_of(rest))
+      ->group(kGroup);
+  app.add_option(
+         "--activation-bits", flags.activation_bits,
+         "8 (default) or 16, where the target has them; N=REGEX: of the nodes with such names; repeatable; "
+         "without it a bound may take 16")
+      ->type_name("N[=REGEX]")
+      ->allow_extra_args(false)
       ->group(kGroup);
   app.add_option("--weight-block", flags.scheme.weight_block,
                  "weights that share a scale, for --mode weight-only (default: an output channel)")
@@ -173,6 +205,7 @@ void set_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
   parse_modes(flags, scheme);
   set_storage(flags, scheme);
   check_bits(scheme);
+  parse_bits(flags, scheme);
   for (const DataType type : kRestTypes)
     if (name_of(type) == flags.rest) scheme.rest = type;
   if (takes_ranges(scheme)) return;

@@ -34,7 +34,9 @@
 #include "cli/write_model.h"
 #include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
+#include "core/quantization/activation_bits.h"
 #include "core/quantization/check_scheme.h"
+#include "core/quantization/known_scales.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/node_selection.h"
 #include "core/quantization/plan_quantization.h"
@@ -295,8 +297,9 @@ Graph make_ready(const QuantizeFlags& flags, const Graph& source, const Quantiza
                  Console& console) {
   const TargetProfile& target = find_target(target_of(flags));
   constexpr int64_t kAnyBits = 21;  // for whatever bits a size needs: above, no operator changes its meaning
-  const int64_t opset = std::max({target.opsets.lowest, opset_of_modes(scheme), opset_of_rest(scheme),
-                                  max_size_of(flags) && target.unpacks_codes ? kAnyBits : 0});
+  const int64_t opset =
+      std::max({target.opsets.lowest, opset_of_modes(scheme), opset_of_rest(scheme), opset_of_bits(scheme),
+                max_size_of(flags) && target.unpacks_codes ? kAnyBits : 0});
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
                                const Progress progress = console.progress("preparing the model");
@@ -321,6 +324,9 @@ QuantizationScheme scheme_of(const QuantizeFlags& flags) {
   if (flags.known && wanted.scheme.method == kAutoMethod) wanted.scheme.method = kFallbackMethod;
   if (flags.known && wanted.bias_correction == "auto") wanted.bias_correction = "off";
   QuantizationScheme scheme = make_scheme(wanted, find_target(target_of(flags)));
+  const SixteenBits* sixteen = find_target(target_of(flags)).sixteen_bits;
+  scheme.may_take_16 =
+      flags.bound && flags.scheme.activation_bits.empty() && sixteen != nullptr && sixteen->in_integers;
   scheme.integer_input = flags.input_type == "u8";
   if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
     throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
@@ -336,6 +342,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   QuantizationScheme scheme = scheme_of(flags);
   KnownSource known = open_source(flags, console);
   Graph& source = known.graph;
+  scheme.keeps_16_bits = keeps_16_bits(known.scales, find_target(target_of(flags)));
   const std::optional<CutModel> unknown =
       cut_before_unknown(flags.model, source, flags.keep_unknown, flags.samples.paths, console.diagnostics);
   const CutModel* cut = unknown ? &*unknown : nullptr;

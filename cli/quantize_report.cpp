@@ -2,6 +2,7 @@
 #include "cli/quantize_report.h"
 
 #include "calibration/search/fit_size.h"
+#include "calibration/search/keep_bound.h"
 #include "cli/checks.h"
 #include "cli/console.h"
 #include "cli/options.h"
@@ -15,12 +16,13 @@ namespace quantize {
 
 namespace {
 
-const char* name_of(Placement placement) {
-  switch (placement) {
+const char* place_of(const PlannedNode& node) {
+  switch (node.placement) {
     case Placement::kFloat:
       return "float";
     case Placement::kInteger:
-      return "int8";
+      if (node.in_float) return "float";
+      return node.activation_bits == 16 ? "int16" : "int8";
     case Placement::kDynamic:
       return "dynamic";
     case Placement::kAbsorbed:
@@ -177,6 +179,13 @@ Json held_back_json(const ChosenPlan& chosen) {
   return json;
 }
 
+// The nodes of an operator by what they compute on; those on activations of 16 bits where there are any.
+Json counts_json(const PlanSummary::Count& count) {
+  Json json = {{"int8", count.integer}, {"float", count.floating}};
+  if (count.sixteen != 0) json["int16"] = count.sixteen;
+  return json;
+}
+
 Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
   Json json = {{"model", facts.model},
                {"output", facts.bytes_after ? Json(facts.output) : Json()},
@@ -195,6 +204,9 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"bytes_after", facts.bytes_after ? Json(*facts.bytes_after) : Json()},
                {"macs", summary.macs},
                {"int8_macs", summary.integer_macs},
+               {"int16_macs", summary.macs16},
+               {"float_macs", summary.macs - summary.integer_macs - summary.macs16},
+               {"cost", cost_of(summary, find_target(facts.chosen.planned.plan.target).costs)},
                {"held_back", facts.chosen.held_back},
                {"held_back_quality", quality_json(facts.chosen.quality)},
                {"quality", held_back_json(facts.chosen)},
@@ -202,6 +214,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"steps", steps_json(facts.chosen)},
                {"left_out", left_out_json(facts.chosen)},
                {"put_back", facts.chosen.put_back},
+               {"put_to_16_bits", facts.chosen.put_to_16_bits},
                {"time_ratio", facts.time_ratio ? Json(*facts.time_ratio) : Json()},
                {"passed", facts.chosen.bound_met},
                {"nodes", Json::object()},
@@ -211,12 +224,11 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                     {"candidate", *facts.chosen.quality->top1.candidate()}};
   json.update(recipe_json(facts.chosen.recipe));
   if (!takes_ranges(facts.scheme)) json["method"] = nullptr;
-  for (const auto& [op_type, count] : summary.by_op_type)
-    json["nodes"][op_type] = {{"int8", count.integer}, {"float", count.floating}};
+  for (const auto& [op_type, count] : summary.by_op_type) json["nodes"][op_type] = counts_json(count);
   if (facts.cut != nullptr)
     for (const Node& node : facts.cut->tail.nodes) {
       Json& counts = json["nodes"][node.op_type];
-      if (counts.is_null()) counts = {{"int8", 0}, {"float", 0}};
+      if (counts.is_null()) counts = counts_json({});
       counts["float"] = counts["float"].get<size_t>() + 1;
     }
   json["float_nodes"] = float_nodes_json(facts.chosen.planned, facts.scheme, facts.cut);
@@ -316,11 +328,14 @@ Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme, co
   for (size_t n = 0; n < plan.nodes.size(); ++n) {
     const PlannedNode& node = plan.nodes[n];
     Json entry = {{"name", graph.nodes[n].name}, {"op_type", graph.nodes[n].op_type},
-                  {"mode", node.mode->name},     {"placement", name_of(node.placement)},
+                  {"mode", node.mode->name},     {"placement", place_of(node)},
                   {"reason", node.reason},       {"macs", node.macs}};
     if (plan.rest != DataType::kF32 && node.placement == Placement::kFloat)
       entry["computed_in"] = name_of(node.narrow ? plan.rest : DataType::kF32);
     if (!node.stored.empty()) entry["stored"] = stored_json(node.stored);
+    if (node.placement == Placement::kInteger) entry["activation_bits"] = node.activation_bits;
+    for (const auto& [id, params] : node.converted)
+      entry["converted"].push_back({{"value", graph.value(id).name}, {"codes", params_json(params)}});
     if (node.weights) {
       entry["weights"] = params_json(node.weights->params);
       double largest = 0;
@@ -349,6 +364,9 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
                {"op_types", scheme.op_types},
                {"exclude_op_types", scheme.exclude_op_types}};
   if (scheme.weights.dtype != DataType::kS8) json["weight_type"] = name_of(scheme.weights.dtype);
+  if (scheme.activation_bits != 8) json["activation_bits"] = scheme.activation_bits;
+  for (const BitsRule& rule : scheme.bits_rules)
+    json["bits"].push_back(std::to_string(rule.bits) + "=" + rule.nodes);
   if (scheme.mode != kStaticMode.name) json["mode"] = scheme.mode;
   for (const ModeRule& rule : scheme.mode_rules) json["modes"].push_back(rule.mode + "=" + rule.nodes);
   if (scheme.rest != DataType::kF32) json["rest"] = name_of(scheme.rest);

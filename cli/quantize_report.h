@@ -47,7 +47,7 @@ Report quantize_report(const QuantizeFacts& facts, Console& console);
 /// not known.
 std::optional<double> gain_of(const PlanStep& step);
 
-/// Share of the multiply-accumulates that are on integers, in percent.
+/// Share of the multiply-accumulates that are on activations of 8 bits, in percent.
 double percent_of_macs(const PlanSummary& summary);
 
 /// How a network did on held-back samples, in the JSON of a report; null if it was not judged.

@@ -57,7 +57,10 @@ std::string floats_text(const std::map<std::string, PlanSummary::Count>& by_op_t
 
 std::string in_int8(const PlanSummary& summary, const CutModel* cut) {
   const std::string floats = floats_text(summary.by_op_type);
+  const double in_16_bits =
+      summary.macs16 == 0 ? 0 : 100 * static_cast<double>(summary.macs16) / static_cast<double>(summary.macs);
   return format_fixed(percent_of_macs(summary), 1) + " % of the multiplications" +
+         (summary.macs16 == 0 ? "" : "; on activations of 16 bits: " + format_fixed(in_16_bits, 1) + " %") +
          (cut == nullptr ? "" : " in front of operators that are not known") +
          (floats.empty() ? "" : "; float: " + floats);
 }
@@ -127,11 +130,11 @@ std::string next(const QuantizeFacts& facts) {
   return "quantize verify " + facts.model + " " + facts.output + " " + facts.places + " [--labels FILE]";
 }
 
-std::string put_back(const std::vector<std::string>& names) {
+std::string put_back(const std::vector<std::string>& names, const std::string& where) {
   constexpr size_t kMost = 8;
   std::vector<std::string> shown(names.begin(), names.begin() + std::min(names.size(), kMost));
   if (names.size() > kMost) shown.push_back("...");
-  return format_plural(names.size(), "layer") + " in float to keep the bound: " + join(shown, ", ");
+  return format_plural(names.size(), "layer") + where + " to keep the bound: " + join(shown, ", ");
 }
 
 std::string images(const QuantizeFacts& facts) {
@@ -205,7 +208,8 @@ std::string node_table(const PlanSummary& summary, const Style& style) {
   for (const auto& [op_type, count] : summary.by_op_type) {
     const auto reasons = without_names(count.reasons);
     const bool one_reason = reasons.size() == 1;
-    table.add({op_type, std::to_string(count.integer), std::to_string(count.floating),
+    const std::string sixteen = count.sixteen == 0 ? "" : " + " + std::to_string(count.sixteen) + " int16";
+    table.add({op_type, std::to_string(count.integer) + sixteen, std::to_string(count.floating),
                one_reason ? reasons.begin()->first : ""});
     if (one_reason) continue;
     for (const auto& [reason, nodes] : reasons) table.add({"", "", std::to_string(nodes), reason});
@@ -245,7 +249,10 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
     text +=
         line("speed", format_figure(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",
              style);
-  if (!facts.chosen.put_back.empty()) text += line("put back", put_back(facts.chosen.put_back), style);
+  if (!facts.chosen.put_to_16_bits.empty())
+    text += line("16 bits", put_back(facts.chosen.put_to_16_bits, " of 16 bits"), style);
+  if (!facts.chosen.put_back.empty())
+    text += line("put back", put_back(facts.chosen.put_back, " in float"), style);
   for (const Selector& selector : facts.selectors) text += line("selected", selector_text(selector), style);
   text += line("images", images(facts), style) +
           line("recipe",

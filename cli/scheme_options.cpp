@@ -51,6 +51,13 @@ int64_t whole(const std::string& key, const nlohmann::json& value, int64_t low, 
   return value.get<int64_t>();
 }
 
+// Of a code: 2 to 8, or 16 of an activation.
+int bits(const std::string& key, const nlohmann::json& value) {
+  const int64_t number = value.is_number_integer() ? whole(key, value, -1, 65536) : 0;
+  if ((number < 2 || number > 8) && number != 16) reject(key, "a whole number from 2 to 8, or 16");
+  return static_cast<int>(number);
+}
+
 bool boolean(const std::string& key, const nlohmann::json& value) {
   if (!value.is_boolean()) reject(key, "true or false");
   return value.get<bool>();
@@ -74,7 +81,7 @@ void set(ValueOverride& target, const std::string& key, const nlohmann::json& va
   else if (key == "scale_amax")
     target.scale_amax = real(key, value, kLeast, kLargest);
   else if (key == "num_bits")
-    target.num_bits = static_cast<int>(whole(key, value, 2, 8));
+    target.num_bits = bits(key, value);
   else if (key == "axis")
     target.axis = whole(key, value, -64, 64);
   else if (key == "unsigned")

@@ -15,7 +15,7 @@ struct SchemeFlags {
   std::string bias_correction = "auto", weight_rounding = "auto", equalize = "auto", weights = "auto",
               overrides;
   std::string activations, weight_type;  // empty: the target's
-  std::vector<std::string> without, modes;
+  std::vector<std::string> without, modes, activation_bits;
   std::string rest = "f32", weight_grid;
   std::optional<int64_t> weight_codebook;
   bool symmetric = false, reduce_range = false;

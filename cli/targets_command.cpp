@@ -72,6 +72,29 @@ Json types_json(std::span<const TypePair> pairs) {
   return types;
 }
 
+Json sixteen_bits_json(const TargetProfile& target) {
+  if (target.sixteen_bits == nullptr) return nullptr;
+  Json json = {{"computed_in", target.sixteen_bits->in_integers ? "integers" : "float"},
+               {"zero_point", target.sixteen_bits->symmetric ? "in the middle" : "any"},
+               {"without", Json::array()},
+               {"moves", Json::array()},
+               {"costs", {{"16", target.costs.sixteen_bits}, {"float", target.costs.real}}}};
+  for (const char* each : target.sixteen_bits->without) json["without"].push_back(each);
+  for (const char* each : target.sixteen_bits->moves) json["moves"].push_back(each);
+  return json;
+}
+
+std::string sixteen_bits_text(const TargetProfile& target) {
+  const SixteenBits* sixteen = target.sixteen_bits;
+  if (sixteen == nullptr) return "none";
+  if (!sixteen->in_integers) return "between Q and DQ, computed in float but for what moves elements";
+  std::string text = sixteen->symmetric ? "zero points in the middle" : "any zero points";
+  for (size_t i = 0; i < sixteen->without.size(); ++i)
+    text += std::string(i == 0 ? "; not for " : ", ") + sixteen->without[i];
+  return text + "; a multiplication costs a search " + format_figure(target.costs.sixteen_bits, 1) +
+         " of 8 bits, one in float " + format_figure(target.costs.real, 1);
+}
+
 Json operator_json(const TargetProfile& target, const IntegerOperator& each) {
   Json entry = {{"op_type", each.op_type},
                 {"when", each.fits.words},
@@ -89,6 +112,7 @@ Json profile_json(const TargetProfile& target) {
                {"description", target.description},
                {"opsets", {target.opsets.lowest, target.opsets.highest}},
                {"types", types_json(target.type_pairs)},
+               {"activations_16", sixteen_bits_json(target)},
                {"scale_grid", target.grid == ScaleGrid::kAny ? "any" : "powers of two"},
                {"bias", words_of(target.bias)},
                {"operators_of_codes", target.takes_codes},
@@ -204,6 +228,7 @@ std::string profile_text(const TargetProfile& target, const Style& style) {
   };
   line("opsets", std::to_string(target.opsets.lowest) + " to " + std::to_string(target.opsets.highest));
   line("types", types_text(target.type_pairs) + " (activations by weights)");
+  line("16 bits", sixteen_bits_text(target));
   line("scales",
        std::string(target.grid == ScaleGrid::kAny ? "any" : "powers of two") + ", " + channels_text(target));
   line("fixed scales", fixed_text(target));

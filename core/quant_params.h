@@ -37,6 +37,11 @@ inline bool operator!=(const QuantParams& a, const QuantParams& b) {
   return !(a == b);
 }
 
+/// Bits of a code of this type: 8 or 16.
+inline int bits_of(DataType codes) {
+  return static_cast<int>(8 * size_of(codes));
+}
+
 /// The integer type that a user or target asks for, before any range is known.
 struct QuantType {
   DataType dtype = DataType::kU8;  // storage: u8, s8 (u16, s16 for targets that have them)

@@ -38,6 +38,8 @@ struct ImageBytes {
 struct ValueRange {
   /// One, or one per channel.
   std::vector<Range> ranges;
+  /// The range for codes of 16 bits, where the scheme may have such; nothing: that of 8 bits.
+  std::optional<Range> range16 = {};
   /// The axis that counts the channels of everything below.
   int64_t channel_axis = 1;
   /// Mean of each channel; may be empty.

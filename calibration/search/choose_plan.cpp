@@ -167,7 +167,8 @@ class PlanSearch {
         keep_bound(bound, best_.recipe, best_.planned, maker_, *validator_, [&] { count_trial(); });
     best_.bound_met = bounded.has_value();
     if (!bounded) return;
-    best_.put_back = std::move(bounded->put_back);
+    best_.put_back = std::move(bounded->in_float);
+    best_.put_to_16_bits = std::move(bounded->in_16_bits);
     best_.planned = std::move(bounded->planned);
     best_.quality = std::move(bounded->quality);
   }

@@ -39,8 +39,8 @@ struct ChosenPlan {
   Recipe recipe;
   std::vector<PlanStep> steps;  // none without held-back samples
   size_t held_back = 0, confirming = 0;
-  std::optional<Quality> quality;     // on the held-back samples, if there are any
-  std::vector<std::string> put_back;  // nodes in float so that the bound holds
+  std::optional<Quality> quality;                     // on the held-back samples, if there are any
+  std::vector<std::string> put_back, put_to_16_bits;  // nodes in float and in 16 bits so that the bound holds
   bool bound_met = true;
   std::vector<LeftOut> left_out;
   Budget budget;                      // which that would exceed
@@ -90,9 +90,9 @@ std::vector<size_t> judging_samples(const PlanRequest& request, const SampleSet&
 /// listed. A step that equalizes channels is left out if the graph's constants exceed `options.budget`. The
 /// search sets the budget's multiplications to what the rest of it does.
 ///
-/// If there is a bound and the plan breaks it, layers are put back into float, as few as possible of those
-/// that harm most per multiply-accumulate, until it holds on the held-back samples; if it would not
-/// hold with any layer in integers, `bound_met` is false. Requires: held-back samples, if there is a bound.
+/// If there is a bound and the plan breaks it, layers are put to activations of 16 bits, where the scheme may take
+/// them, or back into float, until it holds on the held-back samples, at the least cost (keep_bound); if it would
+/// not hold with any layer in integers, `bound_met` is false. Requires: held-back samples, if there is a bound.
 ///
 /// `options.progress` is told how many networks were tried: one, then one for each step of the search, then
 /// those that a bound needs.

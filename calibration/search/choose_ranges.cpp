@@ -107,7 +107,8 @@ void RangeChooser::collect(ValueId id) {
   const PlannedValue& value = plan_.values[static_cast<size_t>(id)];
   const ValueRange* base = tables_.front().find(name(id));
   if (!value.params || !value.params->per_tensor() || value.source != id || base == nullptr ||
-      base->ranges.size() != 1 || find_override(scheme_, name(id)) != nullptr)
+      base->ranges.size() != 1 || bits_of(value.params->dtype) == 16 ||
+      find_override(scheme_, name(id)) != nullptr)
     return;
   const Range& own = base->ranges[0];
   if (value.range.min != own.min || value.range.max != own.max) return;  // a result: never cut

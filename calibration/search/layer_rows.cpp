@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ops/support/element_types.h"
 #include "core/ops/support/window.h"
 
 namespace quantize {
@@ -74,10 +75,8 @@ void take_rows(const RowSource& source, const Tensor& x, size_t first, size_t co
       }
     }
   };
-  if (source.params.dtype == DataType::kU8)
-    take(x.data<uint8_t>());
-  else
-    take(x.data<int8_t>());
+  visit_types<uint8_t, int8_t, uint16_t, int16_t>(source.params.dtype,
+                                                  [&]<typename T>() { take(x.data<T>()); });
 }
 
 }  // namespace quantize

@@ -35,7 +35,7 @@ class LayerWalk {
   WeightLayout layout(size_t layer) const;
   /// The parameters of the layer's input.
   const QuantParams& input_params(size_t layer) const {
-    return *plan_.values[static_cast<size_t>(node(layer).inputs[0])].params;
+    return params_read_by(plan_, plan_.nodes[static_cast<size_t>(id(layer))], node(layer).inputs[0]);
   }
   /// True if the layer itself adds its bias in the quantized network, so that its output holds it.
   bool adds_bias(size_t layer) const { return quantized_node(layer).input(2) != kNoValue; }

@@ -49,22 +49,22 @@ PlanMaker::PlanMaker(const Graph& graph, const StatisticsTable& statistics, cons
   if (grid_) bytes_ = read_pixels(graph_, *grid_, scheme, target);
 }
 
-PlannedModel PlanMaker::plan(const Recipe& recipe, const std::set<std::string>& float_nodes) {
+PlannedModel PlanMaker::plan(const Recipe& recipe, const PutBack& put_back) {
   Known& known = known_of(recipe);
   const std::pair corrections(recipe.bias_correction, recipe.weight_rounding);
   const auto made = known.plans.find(corrections);
-  PlannedModel planned = made != known.plans.end() && float_nodes.empty()
+  PlannedModel planned = made != known.plans.end() && put_back.empty()
                              ? PlannedModel{graph_of(recipe), made->second}
-                             : corrected(recipe, float_nodes, known);
-  if (float_nodes.empty()) known.plans[corrections] = planned.plan;
+                             : corrected(recipe, put_back, known);
+  if (put_back.empty()) known.plans[corrections] = planned.plan;
   for (const PlanAdjustment& adjustment : recipe.adjustments) adjustment.apply(*this, recipe, planned);
   return planned;
 }
 
-PlannedModel PlanMaker::corrected(const Recipe& recipe, const std::set<std::string>& float_nodes,
-                                  Known& known) {
+PlannedModel PlanMaker::corrected(const Recipe& recipe, const PutBack& put_back, Known& known) {
   QuantizationScheme scheme = scheme_of(recipe);
-  scheme.float_nodes = float_nodes;
+  scheme.float_nodes = put_back.in_float;
+  scheme.nodes16 = put_back.in_16_bits;
   PlannedModel planned = plan_quantization(graph_of(recipe), ranges_of(recipe), scheme, target_);
   const bool fits = recipe.weight_rounding == WeightRounding::kFitted;
   if (fits) take_codes(known.fitted, planned.plan);

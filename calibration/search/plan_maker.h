@@ -26,6 +26,13 @@ constexpr size_t kEqualizedSamples = 32;
 /// "ranges by entropy": all ranges by one method.
 std::string ranges_by(const std::string& method);
 
+/// Nodes, by name, that do not compute on activations of 8 bits so that a bound holds.
+struct PutBack {
+  std::set<std::string> in_float = {}, in_16_bits = {};
+
+  bool empty() const { return in_float.empty() && in_16_bits.empty(); }
+};
+
 /// The data from which plans of recipes are made, computed once for all recipes that share them: ranges, the
 /// equalized graph, fitted weights, plans that others adjust.
 class PlanMaker {
@@ -36,9 +43,9 @@ class PlanMaker {
   PlanMaker(const Graph& graph, const StatisticsTable& statistics, const QuantizationScheme& scheme,
             const TargetProfile& target, const SamplePool& pool, const CalibrateOptions& options);
 
-  /// Plans what the recipe says; these nodes, by name, stay in float beside those of the scheme.
+  /// Plans what the recipe says, but for the nodes that are put back.
   /// Errors: those of decide_ranges, plan_quantization, correct_bias, and of the recipe's adjustments.
-  PlannedModel plan(const Recipe& recipe, const std::set<std::string>& float_nodes = {});
+  PlannedModel plan(const Recipe& recipe, const PutBack& put_back = {});
 
   /// The graph that plans of a recipe are for. With Recipe::equalized: equalize() has been called.
   const Graph& graph_of(const Recipe& recipe) const { return recipe.equalized ? *equalized_ : graph_; }
@@ -60,6 +67,7 @@ class PlanMaker {
   std::vector<LeftOut> too_costly_to_fit(Recipe recipe, const std::string& step);
 
   const QuantizationScheme& scheme() const { return scheme_; }
+  const TargetProfile& target() const { return target_; }
   const CalibrateOptions& options() const { return options_; }
   const Budget& budget() const { return options_.budget; }
 
@@ -74,7 +82,7 @@ class PlanMaker {
   struct Known {
     std::optional<RangeTable> ranges;
     QuantizationPlan fitted;  // with fitted weights; empty until there are any
-    /// Plans before adjustments, without further nodes in float.
+    /// Plans before adjustments, with nothing put back.
     std::map<std::pair<BiasCorrection, WeightRounding>, QuantizationPlan> plans;
   };
   Known& known_of(const Recipe& recipe) {
@@ -84,7 +92,7 @@ class PlanMaker {
     return recipe.equalized ? equalized_statistics_ : statistics_;
   }
   /// The plan of a recipe before its adjustments.
-  PlannedModel corrected(const Recipe& recipe, const std::set<std::string>& float_nodes, Known& known);
+  PlannedModel corrected(const Recipe& recipe, const PutBack& put_back, Known& known);
   /// The request with the choices of a recipe in place of its own.
   QuantizationScheme scheme_of(const Recipe& recipe) const;
   RangeTable ranges_for(const Graph& graph, const StatisticsTable& statistics,

@@ -64,16 +64,17 @@ std::vector<std::string> most_harmful_first(const PlannedModel& planned,
   return order;
 }
 
-std::optional<std::vector<std::string>> fewest_in_float(
-    const std::vector<std::string>& order, const std::function<bool(const std::set<std::string>&)>& holds) {
+std::optional<std::vector<std::string>> fewest_put_back(
+    const std::vector<std::string>& order, size_t most,
+    const std::function<bool(const std::set<std::string>&)>& holds) {
   const auto first = [&](size_t count) {
     return std::set<std::string>(order.begin(), order.begin() + static_cast<ptrdiff_t>(count));
   };
   size_t failing = 0, count = 0;
-  while (count >= order.size() || !holds(first(count))) {
-    if (count + 1 >= order.size()) return std::nullopt;
+  while (!holds(first(count))) {
+    if (count >= most) return std::nullopt;
     failing = count;
-    count = std::min(std::max<size_t>(2 * count, 1), order.size() - 1);
+    count = std::min(std::max<size_t>(2 * count, 1), most);
   }
   while (count > failing + 1) {
     const size_t middle = failing + (count - failing) / 2;

@@ -49,11 +49,11 @@ enum class HarmPer { kMac, kLayer };
 std::vector<std::string> most_harmful_first(const PlannedModel& planned,
                                             const std::vector<LayerSensitivity>& layers, HarmPer per);
 
-/// Layers with which in float `holds` is true: as few as possible from the front of `order`, found by
+/// Layers with which put back `holds` is true: as few as possible from the front of `order`, found by
 /// doubling, then by halving the last step; then without every one, the last first, that it holds without.
-/// Each set is asked about as a whole. Nothing if it holds with no set short of all layers: that is no int8
-/// model.
-std::optional<std::vector<std::string>> fewest_in_float(
-    const std::vector<std::string>& order, const std::function<bool(const std::set<std::string>&)>& holds);
+/// Each set is asked about as a whole. Nothing if it holds with no set of at most `most` layers.
+std::optional<std::vector<std::string>> fewest_put_back(
+    const std::vector<std::string>& order, size_t most,
+    const std::function<bool(const std::set<std::string>&)>& holds);
 
 }  // namespace quantize

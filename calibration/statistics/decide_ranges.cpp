@@ -22,6 +22,9 @@ ValueRange decide(const TensorStatistics& statistics, const QuantizationScheme& 
   result.non_finite = statistics.non_finite;
   if (statistics.samples == 0 || statistics.non_finite != 0) return result;
   result.ranges = {calibrator.compute_range(statistics, {activation_type(scheme, name), scheme.percentile})};
+  if (may_have_16_bits(scheme))
+    result.range16 =
+        calibrator.compute_range(statistics, {activation_type(scheme, name, 16), scheme.percentile});
   if (!statistics.channels.empty()) result.channel_axis = statistics.channel_axis;
   for (const ChannelStatistics& channel : statistics.channels) {
     result.channel_mean.push_back(channel.mean_sum.value() / static_cast<double>(statistics.samples));

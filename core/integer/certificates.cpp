@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/integer/codes.h"
+#include "core/integer/islands.h"
 #include "core/integer/lowering.h"
 #include "core/integer/quantized_operand.h"
 #include "core/ops/op.h"
@@ -13,7 +14,10 @@ namespace quantize {
 
 namespace {
 
-constexpr double kMostCode = 255;
+/// The largest distance of an activation's code from its zero point.
+double most_code(int bits) {
+  return std::exp2(bits) - 1;
+}
 
 /// A layer's weights of one output channel, as the sums meet them.
 struct ChannelWeights {
@@ -52,29 +56,58 @@ std::vector<double> bias_of(const Graph& graph, const Node& node) {
   return {};
 }
 
-std::optional<Certificate> certificate_of(const Graph& graph, const Node& node) {
-  const OpDef* def = try_find_op(graph, node);
+/// A layer of codes, whichever operators say it.
+struct Layer {
+  const Tensor* weights = nullptr;  // of 8 bits
+  OperandParams x, w;
+  std::vector<double> bias;
+  int bits = 8;
+};
+
+std::optional<Layer> integer_layer(const Graph& graph, const Node& node) {
   const CodeSlots slots = slots_of(node);
-  if (def == nullptr || def->weight_layout == nullptr || slots.operands.size() < 2) return std::nullopt;
+  if (slots.operands.size() < 2) return std::nullopt;
   const CodeOperand &x = slots.operands[0], &w = slots.operands[1];
   const Tensor* codes = graph.constant(node.input(w.codes));
   const auto x_params = constant_params(graph, node, x.scale, x.zero_point),
              w_params = constant_params(graph, node, w.scale, w.zero_point);
   if (codes == nullptr || size_of(codes->dtype()) != 1 || !x_params || !w_params) return std::nullopt;
+  return Layer{codes, *x_params, *w_params, bias_of(graph, node)};
+}
+
+/// A float layer between codes of 16 bits, whose bias is of codes, too.
+std::optional<Layer> layer_of_16_bits(Graph& graph, Islands& islands, const Node& node) {
+  const auto x = islands.dequantized(node.input(0)), w = islands.dequantized(node.input(1));
+  if (!x || !w) return std::nullopt;
+  const DataType type = graph.value(x->codes).dtype;
+  const Tensor* codes = graph.constant(w->codes);
+  if ((type != DataType::kU16 && type != DataType::kS16) || codes == nullptr || size_of(codes->dtype()) != 1)
+    return std::nullopt;
+  Layer layer{codes, x->params, w->params, {}, 16};
+  const auto bias = islands.dequantized(node.input(2));
+  if (const Tensor* numbers = bias ? graph.constant(bias->codes) : nullptr)
+    layer.bias = numbers->to_vector<double>();
+  return layer;
+}
+
+std::optional<Certificate> certificate_of(const Graph& graph, const Node& node,
+                                          const std::optional<Layer>& found) {
+  const OpDef* def = try_find_op(graph, node);
+  if (!found || def == nullptr || def->weight_layout == nullptr) return std::nullopt;
+  const auto& [codes, x_params, w_params, bias, bits] = *found;
   const auto layout = def->weight_layout(node, codes->shape());
   if (!layout) return std::nullopt;
   const std::vector<int32_t> numbers = codes_of(codes->view());
-  const std::vector<double> bias = bias_of(graph, node);
-  const double x_scale = *std::max_element(x_params->scale.begin(), x_params->scale.end());
-  Certificate worst{.node = node.name, .op_type = node.op_type};
+  const double x_scale = *std::max_element(x_params.scale.begin(), x_params.scale.end());
+  Certificate worst{.node = node.name, .op_type = node.op_type, .activation_bits = bits};
   for (int64_t o = 0; o < layout->output_channels(); ++o) {
     const auto c = static_cast<size_t>(o);
-    const ChannelWeights weights = weights_of(numbers, w_params->zero_point_of(c), *layout, o);
+    const ChannelWeights weights = weights_of(numbers, w_params.zero_point_of(c), *layout, o);
     const double shift = bias.empty() ? 0 : std::abs(bias[bias.size() == 1 ? 0 : c % bias.size()]);
-    const double sum = kMostCode * weights.magnitude + shift;
+    const double sum = most_code(bits) * weights.magnitude + shift;
     worst.worst_sum = std::max(worst.worst_sum, sum);
-    worst.worst_pair = std::max(worst.worst_pair, kMostCode * weights.pair());
-    worst.worst_real = std::max(worst.worst_real, sum * x_scale * double{w_params->scale_of(c)});
+    worst.worst_pair = std::max(worst.worst_pair, most_code(bits) * weights.pair());
+    worst.worst_real = std::max(worst.worst_real, sum * x_scale * double{w_params.scale_of(c)});
   }
   return worst;
 }
@@ -86,10 +119,17 @@ int Certificate::accumulator_bits() const {
 }
 
 std::vector<Certificate> certificates_of(const Graph& graph) {
-  const Graph lowered = lower_to_qoperator(graph);
+  Graph lowered = lower_to_qoperator(graph);
+  const GraphIndex index(lowered);
+  const std::vector<bool> keep;
+  Islands islands(lowered, index, keep);
   std::vector<Certificate> certificates;
-  for (const Node& node : lowered.nodes)
-    if (auto certificate = certificate_of(lowered, node)) certificates.push_back(std::move(*certificate));
+  for (const Node& node : lowered.nodes) {
+    std::optional<Layer> layer = integer_layer(lowered, node);
+    if (!layer) layer = layer_of_16_bits(lowered, islands, node);
+    if (auto certificate = certificate_of(lowered, node, layer))
+      certificates.push_back(std::move(*certificate));
+  }
   return certificates;
 }
 

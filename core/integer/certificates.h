@@ -11,7 +11,9 @@ namespace quantize {
 /// The worst that a layer of integer weights can add up, over its output channels.
 struct Certificate {
   std::string node, op_type;
-  /// The largest magnitude of a sum of products of codes, bias included: 255 * sum |weight code - zero point| + |bias|.
+  int activation_bits = 8;  // or 16
+  /// The largest magnitude of a sum of products of codes, bias included:
+  /// (2^activation_bits - 1) * sum |weight code - zero point| + |bias|.
   double worst_sum = 0;
   /// The largest magnitude of two products of one sum, whichever stand side by side: the instructions of AVX2 that add
   /// pairs in s16 (maddubs) do not saturate if it is at most 32767.
@@ -27,7 +29,7 @@ struct Certificate {
 };
 
 /// One for each layer of constant weights of 8 bits, in the order of the nodes. QDQ graphs are read as the integer
-/// operators that their islands become.
+/// operators that their islands become, or as they stand where activations have 16 bits.
 /// Accuracy: worst_sum and worst_pair are exact below 2^53; the bound counts every activation code, whatever the range.
 std::vector<Certificate> certificates_of(const Graph& graph);
 

@@ -1,6 +1,8 @@
 // Following Q and DQ.
 #include "core/integer/model_facts.h"
 
+#include <algorithm>
+
 #include "core/integer/forms.h"
 #include "core/integer/quantized_operand.h"
 
@@ -8,18 +10,20 @@ namespace quantize {
 
 namespace {
 
-bool reads_dequantized_only(const Graph& graph, const GraphIndex& index, const Node& node) {
-  bool any = false;
+// The bits of the codes behind all activations that a node reads: 8, or 16 for one that is; 0: it reads others.
+int dequantized_bits(const Graph& graph, const GraphIndex& index, const Node& node) {
+  int bits = 0;
   for (const ValueId id : node.inputs) {
     if (id == kNoValue || graph.value(id).is_constant()) continue;
     const NodeId producer = index.producer(id);
-    if (producer == kNoNode) return false;
-    const std::string& op_type = graph.nodes[static_cast<size_t>(producer)].op_type;
-    if (op_type == "Constant") continue;
-    if (op_type != "DequantizeLinear") return false;
-    any = true;
+    if (producer == kNoNode) return 0;
+    const Node& maker = graph.nodes[static_cast<size_t>(producer)];
+    if (maker.op_type == "Constant") continue;
+    if (maker.op_type != "DequantizeLinear") return 0;
+    const DataType codes = graph.value(maker.inputs[0]).dtype;
+    bits = std::max(bits, codes == DataType::kU16 || codes == DataType::kS16 ? 16 : 8);
   }
-  return any;
+  return bits;
 }
 
 /// Values that are computed of integer constants of a byte or less: codes of weights, as they are unpacked.
@@ -86,7 +90,8 @@ QuantizationFacts quantization_facts(const Graph& graph) {
     if (quantizes || dequantizes || unpacks || (finds_ranges(node) && !integer)) continue;
     forms |= is_integer_form(node);
     integers |= integer;
-    ++(integer || moves || reads_dequantized_only(graph, index, node) ? facts.int8_nodes : facts.float_nodes);
+    const int bits = integer || moves ? 8 : dequantized_bits(graph, index, node);
+    ++(bits == 16 ? facts.int16_nodes : bits == 8 ? facts.int8_nodes : facts.float_nodes);
   }
   if (forms || (integers && !dynamic))
     facts.format = "int8";
@@ -117,7 +122,7 @@ std::optional<QuantParams> dequantization_of(const Graph& graph, ValueId id) {
       params.dtype = graph.value(id).dtype;
       params.scale = read->scale;
       params.zero_point = read->zero_point;
-      const Range codes = code_range({.dtype = params.dtype});
+      const Range codes = code_range({.dtype = params.dtype, .num_bits = bits_of(params.dtype)});
       params.quant_min = static_cast<int32_t>(codes.min);
       params.quant_max = static_cast<int32_t>(codes.max);
       if (!read->per_tensor()) params.axis = node.int_attribute("axis", 1);

@@ -16,6 +16,7 @@ struct QuantizationFacts {
   std::string format = "float";
   size_t int8_nodes =
       0;  // integer operators, those that move codes, and those that read DequantizeLinear only
+  size_t int16_nodes = 0;  // those that read DequantizeLinear of 16-bit codes only
   size_t float_nodes = 0;  // all others but those that only quantize or dequantize, and Constant
 };
 QuantizationFacts quantization_facts(const Graph& graph);

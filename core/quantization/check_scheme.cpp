@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/quantization/activation_bits.h"
 #include "core/quantization/check_overrides.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/quantize_weights.h"
@@ -17,6 +18,13 @@ void take_types(QuantizationScheme& scheme, const TargetProfile& target, const T
   scheme.weights.dtype = types.weight;
   scheme.activations.power_of_two = scheme.weights.power_of_two = target.grid == ScaleGrid::kPowersOfTwo;
   scheme.per_channel_weights = scheme.per_channel_weights && target.has_channel_weights();
+  scheme.activations16.reset();
+  if (target.sixteen_bits == nullptr) return;
+  const bool is_signed = types.activation == DataType::kS8;
+  scheme.activations16 =
+      QuantType{.dtype = is_signed ? DataType::kS16 : DataType::kU16,
+                .num_bits = 16,
+                .symmetric = scheme.activations.symmetric || target.sixteen_bits->symmetric};
 }
 
 void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const TargetProfile& target) {
@@ -35,6 +43,7 @@ void check_scheme(const Graph& graph, const QuantizationScheme& scheme, const Ta
                                              std::to_string(target.opsets.highest) + "; this one has opset " +
                                              std::to_string(graph.opset()));
   check_weight_type(scheme.weights);
+  check_activation_bits(graph, scheme, target);
   check_modes(scheme, target);
   check_rest(scheme, target);
   check_overrides(graph, scheme, target);

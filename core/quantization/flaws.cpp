@@ -34,6 +34,8 @@ constexpr FlawRule kRules[] = {
     {Flaw::kUnknownScale, kWarning, "unknown-scale",
      "scale and zero point of '{}' are no constants of one type of 8 bits", "write them as initializers"},
     {Flaw::kTypes, kWarning, "types", "{} does not multiply {} by {}", kQuantizeIt},
+    {Flaw::k16Bits, kNote, "16-bits", "{} computes in float between codes of 16 bits, as those of '{}'",
+     "give it activations of 8 bits"},
     {Flaw::kZeroPoint, kWarning, "zero-point",
      "the zero point of '{}' is not in the middle of its codes, as {} wants it", kQuantizeIt},
     {Flaw::kScaleGrid, kWarning, "scale-grid", "the scale of '{}' is no power of two, as {} wants it",

@@ -25,6 +25,7 @@ enum class Flaw {
   kWeightsReal,     // value
   kUnknownScale,    // value
   kTypes,           // target, type, type
+  k16Bits,          // target, value
   kZeroPoint,       // value, target
   kScaleGrid,       // value, target
   kScaleByChannel,  // value

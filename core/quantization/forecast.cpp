@@ -33,6 +33,15 @@ bool is_8_bit(DataType type) {
   return type == DataType::kU8 || type == DataType::kS8;
 }
 
+bool is_16_bit(DataType type) {
+  return type == DataType::kU16 || type == DataType::kS16;
+}
+
+/// Codes of activations.
+bool is_code(DataType type) {
+  return is_8_bit(type) || is_16_bit(type);
+}
+
 bool is_power_of_two(float scale) {
   int exponent = 0;
   return std::frexp(scale, &exponent) == 0.5f;
@@ -90,6 +99,7 @@ class Forecaster {
   void decide(NodeId n);
   MaybeFound flaw_of(NodeId n);
   MaybeFound codes_flaw() const;
+  MaybeFound bits_flaw(const Node& node);
   bool reads_real_constants(const Node& node) const;
   ValueId rounded_value(ValueId id) const;
   bool is_moved_over(const Node& node) const;
@@ -134,7 +144,7 @@ MaybeFound Forecaster::flaw_of(NodeId n) {
   const Node& each = node(n);
   const ValueId first = each.inputs[0];
   if (is_integer_operator(each)) return codes_flaw();
-  if (first != kNoValue && is_8_bit(graph_.value(first).dtype) && hands_codes_on(graph_, each))
+  if (first != kNoValue && is_code(graph_.value(first).dtype) && hands_codes_on(graph_, each))
     return codes_flaw();
   for (ValueId id : each.outputs)
     if (id != kNoValue && graph_.value(id).dtype != DataType::kF32 &&
@@ -152,6 +162,7 @@ MaybeFound Forecaster::flaw_of(NodeId n) {
   }
   if (rule == QuantizationRule::kPassThrough && hands_codes_on(graph_, each) && !is_of_codes(each))
     return Found{Flaw::kForm, {target_.name}};
+  if (const MaybeFound found = bits_flaw(each)) return found;
   const bool rounds = unasked != nullptr && unasked->rounds_constants;
   // Constants of reals are rounded only where the result is.
   const IntegerOperator& used =
@@ -165,6 +176,20 @@ MaybeFound Forecaster::flaw_of(NodeId n) {
 MaybeFound Forecaster::codes_flaw() const {
   if (target_.takes_codes) return std::nullopt;
   return Found{Flaw::kCodesOperator, {target_.name}};
+}
+
+/// Codes of 16 bits around a node that the runtime computes on those of 8 alone.
+MaybeFound Forecaster::bits_flaw(const Node& each) {
+  std::vector<ValueId> values;
+  for (ValueId id : code_operands(graph_, each))
+    if (const auto codes = islands_.dequantized(id); codes && is_16_bit(type_of(*codes)))
+      values.push_back(id);
+  for (ValueId id : each.outputs)
+    for (const Codes& codes : id == kNoValue ? std::vector<Codes>{} : codes_behind(rounded_value(id)))
+      if (is_16_bit(type_of(codes))) values.push_back(id);
+  const SixteenBits* sixteen = target_.sixteen_bits;
+  if (values.empty() || (sixteen != nullptr && sixteen->runs_on_codes(each))) return std::nullopt;
+  return Found{Flaw::k16Bits, {target_.name, name(values[0])}};
 }
 
 bool Forecaster::reads_real_constants(const Node& each) const {
@@ -197,13 +222,15 @@ bool Forecaster::is_moved_over(const Node& each) const {
 }
 
 bool Forecaster::is_symmetric(DataType type) const {
+  if (is_16_bit(type)) return target_.sixteen_bits != nullptr && target_.sixteen_bits->symmetric;
   return std::any_of(target_.type_pairs.begin(), target_.type_pairs.end(),
                      [&](const TypePair& pair) { return pair.activation == type && pair.symmetric; });
 }
 
 /// Scales and zero points of computed codes.
 MaybeFound Forecaster::scale_flaw(const Codes& codes, ValueId id, bool symmetric) const {
-  const int32_t middle = type_of(codes) == DataType::kU8 ? 128 : 0;
+  const DataType type = type_of(codes);
+  const int32_t middle = type == DataType::kU8 ? 128 : type == DataType::kU16 ? 32768 : 0;
   const auto& [scale, zero_point] = codes.params;
   if (symmetric && std::any_of(zero_point.begin(), zero_point.end(), [&](int32_t z) { return z != middle; }))
     return Found{Flaw::kZeroPoint, {name(id), target_.name}};
@@ -218,7 +245,7 @@ MaybeFound Forecaster::operand_flaw(ValueId id, ValueId other) {
   if (producer == kNoNode || !is_dequantize(node(producer)))
     return Found{other == kNoValue ? Flaw::kReadsReals : Flaw::kIncomplete, {name(id)}};
   const auto codes = islands_.dequantized(id);
-  if (!codes || !is_8_bit(type_of(*codes))) return Found{Flaw::kUnknownScale, {name(id)}};
+  if (!codes || !is_code(type_of(*codes))) return Found{Flaw::kUnknownScale, {name(id)}};
   if (!codes->params.per_tensor() && target_.channel_scales == nullptr)
     return Found{Flaw::kScaleByChannel, {name(id)}};
   return scale_flaw(*codes, id, is_symmetric(type_of(*codes)));
@@ -360,11 +387,12 @@ MaybeFound Forecaster::rounded_flaw(NodeId n, ValueId end, const Chain& chain,
   if (results.empty()) return Found{Flaw::kNoQuantize, {name(end)}};
   if (!alone_rounded(end)) return Found{Flaw::kReadAsReals, {name(end)}};
   for (const Codes& y : results) {
-    if (!is_8_bit(type_of(y))) return Found{Flaw::kUnknownScale, {name(end)}};
+    if (!is_code(type_of(y))) return Found{Flaw::kUnknownScale, {name(end)}};
     if (!y.params.per_tensor() && target_.channel_scales == nullptr)
       return Found{Flaw::kScaleByChannel, {name(end)}};
     if (const MaybeFound found = scale_flaw(y, end, is_symmetric(type_of(y)))) return found;
-    const CodeRange all = type_of(y) == DataType::kS8 ? CodeRange{-128, 127} : CodeRange{0, 255};
+    const Range codes = code_range({.dtype = type_of(y), .num_bits = bits_of(type_of(y))});
+    const CodeRange all{static_cast<int32_t>(codes.min), static_cast<int32_t>(codes.max)};
     if (chain.clamp != kNoNode && !target_.fuses(ChainPart::kClamp) &&
         cuts_codes(*constant_clamp(graph_, node(chain.clamp)), y.params.scale, y.params.zero_point, all))
       return Found{Flaw::kClampStays, {target_.name, name_of_node(graph_, node(chain.clamp))}};

@@ -134,9 +134,13 @@ class QdqInserter {
 
   void insert_integer(const Node& original, const PlannedNode& plan) {
     Node node = original;
-    for (size_t i = 0; i < node.inputs.size(); ++i)
-      if (node.inputs[i] != kNoValue && !(plan.weights && i > 0))
-        node.inputs[i] = integer_operand(node.inputs[i]);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      ValueId& input = node.inputs[i];
+      if (input == kNoValue || (plan.weights && i > 0)) continue;
+      const auto converted = plan.converted.find(input);
+      input = converted == plan.converted.end() ? integer_operand(input)
+                                                : converted_operand(input, converted->second);
+    }
     if (plan.returns_reals) {
       push_layer(std::move(node), original, plan);
       quantize_results(original);
@@ -156,7 +160,7 @@ class QdqInserter {
 
   void push_layer(Node node, const Node& original, const PlannedNode& plan) {
     if (plan.weights)
-      insert_weighted(std::move(node), original, *plan.weights);
+      insert_weighted(std::move(node), original, plan);
     else
       result_.nodes.push_back(std::move(node));
   }
@@ -190,7 +194,8 @@ class QdqInserter {
     if (real != result) quantize_pair(real, result, result);
   }
 
-  void insert_weighted(Node node, const Node& original, const PlannedWeights& weights) {
+  void insert_weighted(Node node, const Node& original, const PlannedNode& plan) {
+    const PlannedWeights& weights = *plan.weights;
     const std::string& weight_name = name_of_value(original.inputs[1]);
     node.inputs[1] = quantized_constant(
         weight_name, weight_codes(weights, source_.value(original.inputs[1]).initializer), weights.params);
@@ -207,7 +212,7 @@ class QdqInserter {
       const std::string name = bias == kNoValue ? weight_name + "_bias" : name_of_value(bias);
       node.inputs[2] = weights.bias_place == BiasPlace::kReals
                            ? result_.add_constant(name + "_corrected", real_bias(weights))
-                           : quantized_bias(name, *planned(original.inputs[0]).params, weights);
+                           : quantized_bias(name, params_read_by(plan_, plan, original.inputs[0]), weights);
       result_.nodes.push_back(std::move(node));
     }
   }
@@ -236,6 +241,29 @@ class QdqInserter {
       operand =
           quantized_constant(name_of_value(id), quantize_tensor(*constant, *value.params), *value.params);
     return operand == kNoValue ? id : operand;
+  }
+
+  /// The value in codes of other bits than its own; nodes that read it by the same parameters share them.
+  ValueId converted_operand(ValueId id, const QuantParams& params) {
+    for (const Conversion& known : conversions_)
+      if (known.value == id && known.params == params) return known.result;
+    size_t count = 0;
+    for (const Conversion& known : conversions_) count += known.value == id;
+    const std::string name = name_of_value(id) + "_as_" + std::string(name_of(params.dtype)) +
+                             (count == 0 ? "" : "_" + std::to_string(count));
+    const ScaleIds ids =
+        add_scales(name, params.scale, tensor_of(params.dtype, params.zero_point, true), true);
+    const ValueId codes = result_.add_value(name + "_quantized", params.dtype, source_.value(id).shape),
+                  result = result_.add_value(name, DataType::kF32, source_.value(id).shape);
+    Node node;
+    node.op_type = "QuantizeLinear";
+    node.name = result_.value(codes).name;
+    node.inputs = {clamped(integer_operand(id), params, name), ids.scale, ids.zero_point};
+    node.outputs = {codes};
+    result_.nodes.push_back(std::move(node));
+    push_dequantize(codes, ids, std::nullopt, result);
+    conversions_.push_back({id, params, result});
+    return result;
   }
 
   ValueId quantized_constant(const std::string& name, const Tensor& tensor, const QuantParams& params) {
@@ -314,7 +342,7 @@ class QdqInserter {
   void quantize_pair(ValueId real, ValueId rounded, ValueId owner) {
     const QuantParams& params = *planned(owner).params;
     const ScaleIds ids = shared_scales(owner);
-    const ValueId codes = push_quantize(clamped(real, params, owner), ids, params.axis, owner);
+    const ValueId codes = push_quantize(clamped(real, params, name_of_value(owner)), ids, params.axis, owner);
     push_dequantize(codes, ids, params.axis, rounded);
   }
 
@@ -333,10 +361,9 @@ class QdqInserter {
   }
 
   /// Q saturates at the ends of the storage type; codes that end earlier need a Clip in front.
-  ValueId clamped(ValueId real, const QuantParams& params, ValueId owner) {
+  ValueId clamped(ValueId real, const QuantParams& params, const std::string& name) {
     if (storage_range(params.dtype) == std::pair(params.quant_min, params.quant_max) || !params.per_tensor())
       return real;
-    const std::string& name = name_of_value(owner);
     const auto bound = [&](int32_t code, const char* suffix) {
       return result_.add_constant(
           name + suffix, Tensor::scalar(dequantize_value(code, params.scale[0], params.zero_point[0])));
@@ -344,7 +371,7 @@ class QdqInserter {
     Node node;
     node.op_type = "Clip";
     node.inputs = {real, bound(params.quant_min, "_clip_min"), bound(params.quant_max, "_clip_max")};
-    node.outputs = {add_like(owner, "_clipped")};
+    node.outputs = {result_.add_value(name + "_clipped", DataType::kF32, result_.value(real).shape)};
     node.name = result_.value(node.outputs[0]).name;
     result_.nodes.push_back(node);
     return node.outputs[0];
@@ -394,7 +421,14 @@ class QdqInserter {
   Graph result_;
   NodeWriter writer_;
   ValueId lowest_ = kNoValue;
-  std::vector<ScaleIds> scales_;      // per value of the source
+  std::vector<ScaleIds> scales_;  // per value of the source
+  /// A value in codes of other bits.
+  struct Conversion {
+    ValueId value;
+    QuantParams params;
+    ValueId result;
+  };
+  std::vector<Conversion> conversions_;
   std::vector<ValueId> dequantized_;  // per value of the source: what integer nodes read instead
   std::map<NodeId, const PlannedWeights*> corrected_adds_;  // Adds that carry a corrected bias
 };

@@ -1,5 +1,7 @@
 #include "core/quantization/known_scales.h"
 
+#include <algorithm>
+
 #include "core/integer/forms.h"
 
 namespace quantize {
@@ -18,6 +20,12 @@ bool can_be_told(const Graph& graph, const GraphIndex& index, ValueId id) {
 }
 
 }  // namespace
+
+bool keeps_16_bits(const std::map<std::string, QuantParams>& known, const TargetProfile& target) {
+  return target.sixteen_bits != nullptr && target.sixteen_bits->in_integers &&
+         std::any_of(known.begin(), known.end(),
+                     [](const auto& each) { return bits_of(each.second.dtype) == 16; });
+}
 
 std::vector<std::string> take_known_scales(const Graph& graph,
                                            const std::map<std::string, QuantParams>& known,

@@ -7,6 +7,7 @@
 
 #include "core/graph.h"
 #include "core/quantization/scheme.h"
+#include "core/quantization/target.h"
 
 namespace quantize {
 
@@ -15,5 +16,8 @@ namespace quantize {
 std::vector<std::string> take_known_scales(const Graph& graph,
                                            const std::map<std::string, QuantParams>& known,
                                            QuantizationScheme& scheme);
+
+/// True if some of these scales are of 16 bits and the target computes on such codes.
+bool keeps_16_bits(const std::map<std::string, QuantParams>& known, const TargetProfile& target);
 
 }  // namespace quantize

@@ -186,6 +186,10 @@ std::vector<Selector> resolve_selectors(const Graph& source, const Graph& prepar
     selectors.push_back(resolver.expression("--mode", rule.nodes));
     selectors.back().text = rule.mode + "=" + rule.nodes;
   }
+  for (const BitsRule& rule : scheme.bits_rules) {
+    selectors.push_back(resolver.expression("--activation-bits", rule.nodes));
+    selectors.back().text = std::to_string(rule.bits) + "=" + rule.nodes;
+  }
   for (const auto& [value, specific] : scheme.overrides) resolver.value(value);
   return selectors;
 }

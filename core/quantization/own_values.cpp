@@ -35,6 +35,7 @@ OwnValues::OwnValues(const PlanInputs& inputs)
       target_(inputs.target),
       candidates_(inputs.candidates),
       chains_(inputs.chains),
+      bits_(inputs.bits),
       noise_(graph_, index_, ranges_),
       result_(find_results(graph_, index_)),
       own_(graph_.values.size()) {}
@@ -84,7 +85,11 @@ PlannedValue OwnValues::decide(ValueId id) const {
   // The largest of the results are what is read of them: they are not clipped to spare the others some
   // rounding.
   const bool whole = is_result(id) && specific == nullptr && !measured->channel_ranges.empty();
-  for (const Range& range : whole ? measured->channel_ranges : measured->ranges)
+  const bool fine = bits_.of_value(id) == 16 && measured->range16;
+  const std::vector<Range> seen = whole  ? measured->channel_ranges
+                                  : fine ? std::vector{*measured->range16}
+                                         : measured->ranges;
+  for (const Range& range : seen)
     value.range = {std::min(value.range.min, range.min), std::max(value.range.max, range.max)};
   value.reason = whole ? text_of(Cause::kWholeResult) : text_of(Cause::kMethod, {measured->method});
   if (specific != nullptr) {
@@ -92,12 +97,12 @@ PlannedValue OwnValues::decide(ValueId id) const {
     value.reason = text_of(Cause::kOverridden, {value.reason});
   }
   value.candidates = measured->candidates;
-  value.params = choose_quant_params({value.range}, activation_type(scheme_, name(id)));
+  value.params = choose_quant_params({value.range}, type_of(id));
   fix_output(id, value);
   const FloatReason noise = noise_reason(id, *value.params);
   if (!noise) return value;
   if (has_channel_scales(id)) {
-    value.params = choose_channel_params(measured->channel_ranges, activation_type(scheme_, name(id)));
+    value.params = choose_channel_params(measured->channel_ranges, type_of(id));
     value.reason = text_of(Cause::kByChannel, {*noise});
     return value;
   }
@@ -109,7 +114,7 @@ PlannedValue OwnValues::decide(ValueId id) const {
 /// A known scale for the type that the value is to have. Reals that the clamp before the value never lets through need
 /// no codes where the type can do without: symmetric scales of others have them all the same.
 QuantParams OwnValues::known_params(ValueId id, const QuantParams& known) const {
-  const QuantType type = activation_type(scheme_, name(id));
+  const QuantType type = type_of(id);
   const NodeId producer = index_.producer(id);
   const auto clamp = producer == kNoNode
                          ? std::nullopt
@@ -121,6 +126,10 @@ QuantParams OwnValues::known_params(ValueId id, const QuantParams& known) const 
       {{std::clamp(clamp->low, held.min, 0.0f), std::clamp(clamp->high, 0.0f, held.max)}}, type);
 }
 
+QuantParams OwnValues::in_bits(const PlannedValue& value, ValueId id, int bits) const {
+  return choose_quant_params({value.range}, activation_type(scheme_, name(id), bits));
+}
+
 const PlannedValue& OwnValues::of(ValueId id) {
   std::optional<PlannedValue>& value = own_[static_cast<size_t>(id)];
   if (!value) value = with_context([&] { return "value '" + name(id) + "'"; }, [&] { return decide(id); });
@@ -130,10 +139,10 @@ const PlannedValue& OwnValues::of(ValueId id) {
 /// The scale that the target gives the value, if it gives it one.
 void OwnValues::fix_output(ValueId id, PlannedValue& value) const {
   const NodeId producer = index_.producer(id);
-  const FixedOutput* fixed = producer == kNoNode
-                                 ? nullptr
-                                 : target_.find_fixed(graph_.nodes[static_cast<size_t>(producer)],
-                                                      activation_type(scheme_, name(id)).dtype);
+  const FixedOutput* fixed =
+      producer == kNoNode
+          ? nullptr
+          : target_.find_fixed(graph_.nodes[static_cast<size_t>(producer)], type_of(id).dtype);
   if (fixed == nullptr) return;
   value.is_fixed = true;
   value.params->scale = {fixed->scale};
@@ -144,7 +153,7 @@ void OwnValues::fix_output(ValueId id, PlannedValue& value) const {
 /// True if the target can hold the value with a scale per channel: an operator that can write them makes it,
 /// and only such as can read them read it.
 bool OwnValues::has_channel_scales(ValueId id) const {
-  const QuantType type = activation_type(scheme_, name(id));
+  const QuantType type = type_of(id);
   const ValueRange* measured = ranges_.find(name(id));
   const ChannelScales* scales = target_.channel_scales;
   if (scales == nullptr || type.dtype != scales->codes || type.num_bits != 8 || is_result(id) ||

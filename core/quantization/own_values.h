@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/quantization/activation_bits.h"
 #include "core/quantization/candidates.h"
 #include "core/quantization/plan.h"
 #include "core/quantization/rounding_noise.h"
@@ -22,6 +23,7 @@ struct PlanInputs {
   const TargetProfile& target;
   const std::vector<Candidate>& candidates;
   const Chains& chains;
+  const ActivationBits& bits;
 };
 
 /// Range, scale and zero point of each value, as if it were an integer whatever computes and reads it.
@@ -35,6 +37,11 @@ class OwnValues {
   /// The decision, if somebody asked for it before; else nothing.
   const std::optional<PlannedValue>& decided(ValueId id) const { return own_[static_cast<size_t>(id)]; }
 
+  /// The value in codes of as many bits, for nodes that read it so. Requires: it is planned, with one scale.
+  QuantParams in_bits(const PlannedValue& value, ValueId id, int bits) const;
+
+  /// The type that the value is to have.
+  QuantType type_of(ValueId id) const { return activation_type(scheme_, name(id), bits_.of_value(id)); }
   /// The reason if rounding the value to its own scale costs too much; nothing: it does not.
   FloatReason noise_reason(ValueId id, const QuantParams& params) const;
   /// The share of noise in what is computed from the value if it is rounded to steps of `step`.
@@ -57,6 +64,7 @@ class OwnValues {
   const TargetProfile& target_;
   const std::vector<Candidate>& candidates_;
   const Chains& chains_;
+  const ActivationBits& bits_;
   const RoundingNoise noise_;
   const std::vector<bool> result_;
   std::vector<std::optional<PlannedValue>> own_;

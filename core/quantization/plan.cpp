@@ -25,12 +25,18 @@ ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId 
   return graph.nodes[static_cast<size_t>(node)].output(0);
 }
 
+const QuantParams& params_read_by(const QuantizationPlan& plan, const PlannedNode& node, ValueId activation) {
+  const auto found = node.converted.find(activation);
+  return found == node.converted.end() ? *plan.values[static_cast<size_t>(activation)].params : found->second;
+}
+
 Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights) {
   return planned.codes ? *planned.codes : quantize_tensor(weights, planned.params);
 }
 
 SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, const WeightLayout& layout,
                        const QuantParams& input) {
+  if (bits_of(input.dtype) == 16) return {};
   std::vector<double> bias;
   if (planned.bias_place == BiasPlace::kCodes)
     for (size_t c = 0; c < planned.bias.size(); ++c)
@@ -44,6 +50,7 @@ std::optional<std::string> float_reason(const PlannedModel& planned, NodeId node
   const auto& [graph, plan] = planned;
   const PlannedNode& own = plan.nodes[static_cast<size_t>(node)];
   if (own.placement == Placement::kFloat) return own.reason;
+  if (own.in_float) return text_of(Cause::k16BitsInFloat, {plan.target});
   if (!plan.floats_kept_clamps || own.tail == kNoNode) return std::nullopt;
   const auto tail = static_cast<size_t>(own.tail);
   if (plan.nodes[tail].placement != Placement::kFloat) return std::nullopt;
@@ -68,8 +75,10 @@ PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& sch
       }
     }
     summary.macs += node.macs;
-    if (is_integer) summary.integer_macs += node.macs;
-    if (!is_integer && node.placement != Placement::kFloat) ++summary.kept_clamps;
+    const bool sixteen = is_integer && node.activation_bits == 16;
+    if (is_integer) (sixteen ? summary.macs16 : summary.integer_macs) += node.macs;
+    if (!is_integer && node.placement != Placement::kFloat && node.activation_bits == 8)
+      ++summary.kept_clamps;
     summary.narrow += node.narrow;
     if (!node.wide_reason.empty()) {
       PlanSummary::Count& wide = summary.wide[source_op_type(scheme, graph.nodes[n])];
@@ -78,7 +87,7 @@ PlanSummary summarize(const PlannedModel& planned, const QuantizationScheme& sch
     }
     if (scheme.added_nodes.contains(graph.nodes[n].name)) continue;
     PlanSummary::Count& count = summary.by_op_type[source_op_type(scheme, graph.nodes[n])];
-    ++(is_integer ? count.integer : count.floating);
+    ++(sixteen ? count.sixteen : is_integer ? count.integer : count.floating);
     if (!is_integer) ++count.reasons[*reason];
   }
   return summary;
@@ -99,14 +108,14 @@ std::optional<std::string> why_all_float(const PlanSummary& summary) {
   const std::pair<size_t, std::string>* most = nullptr;
   size_t integer = 0;
   for (const auto& [op_type, count] : summary.by_op_type) {
-    integer += count.integer;
+    integer += count.integer + count.sixteen;
     for (const auto& [reason, nodes] : count.reasons) {
       auto& group = shared.try_emplace(cause_of(reason), 0, reason).first->second;
       group.first += nodes;
       if (most == nullptr || group.first > most->first) most = &group;
     }
   }
-  const bool any = summary.macs != 0 ? summary.integer_macs != 0 : integer != 0;
+  const bool any = summary.macs != 0 ? summary.integer_macs + summary.macs16 != 0 : integer != 0;
   if (any || most == nullptr) return std::nullopt;
   return most->second;
 }

@@ -111,6 +111,10 @@ struct PlannedNode {
   std::string reason;
   uint64_t macs = 0;
   std::optional<PlannedWeights> weights;
+  int activation_bits = 8;  // of an integer node and its chain: 8 or 16
+  bool in_float = false;    // the runtime computes it in float between its codes of 16 bits
+  /// Activations that it reads in codes of its own bits, where they are held in others.
+  std::map<ValueId, QuantParams> converted = {};
   const Mode* mode = nullptr;              // never nullptr in a finished plan
   std::optional<DynamicForm> dynamic;      // of a node that is placed so
   bool narrow = false;                     // a float node that is computed in QuantizationPlan::rest
@@ -148,11 +152,15 @@ struct PlannedModel {
 /// The value that holds what an integer node computes: its first output, or that of its last tail.
 ValueId planned_output(const Graph& graph, const QuantizationPlan& plan, NodeId node);
 
+/// The parameters by which a node reads an activation. Requires: it reads it as codes.
+const QuantParams& params_read_by(const QuantizationPlan& plan, const PlannedNode& node, ValueId activation);
+
 /// The codes of a layer's weights as planned.
 Tensor weight_codes(const PlannedWeights& planned, const Tensor& weights);
 
 /// The bound of the sums that a layer's integer kernel adds up. A bias that an Add behind adds is no part of
-/// them. Shapes: weights as `layout` says. Requires: `input` as bias_scale.
+/// them. Nothing bounds those of activations of 16 bits: runtimes that have them add up in more than 32 bits.
+/// Shapes: weights as `layout` says. Requires: `input` as bias_scale.
 SumBound bound_of_sums(const PlannedWeights& planned, const Tensor& weights, const WeightLayout& layout,
                        const QuantParams& input);
 
@@ -163,12 +171,13 @@ std::optional<std::string> float_reason(const PlannedModel& planned, NodeId node
 /// The summary of a plan, for reports.
 struct PlanSummary {
   struct Count {
-    size_t integer = 0, floating = 0;       // absorbed nodes count as integer
+    size_t integer = 0, sixteen = 0;  // on activations of 8 and of 16 bits; absorbed nodes count, too
+    size_t floating = 0;
     std::map<std::string, size_t> reasons;  // of the float ones: reason -> how many
   };
   std::map<std::string, Count> by_op_type;  // of the source, without what preparing has put in to reshape
   size_t kept_clamps = 0;                   // that keep the layer before them in float
-  uint64_t macs = 0, integer_macs = 0;
+  uint64_t macs = 0, integer_macs = 0, macs16 = 0;  // integer_macs: of activations of 8 bits
   /// The nodes that a mode without ranges has made smaller, by its name, and their weights.
   struct Stored {
     size_t nodes = 0;

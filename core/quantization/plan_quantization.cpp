@@ -8,14 +8,13 @@
 #include "core/error.h"
 #include "core/fusion/patterns.h"
 #include "core/ops/macs.h"
-#include "core/quantization/bias_correction.h"
 #include "core/quantization/candidates.h"
 #include "core/quantization/channel_scales.h"
 #include "core/quantization/check_scheme.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/own_values.h"
+#include "core/quantization/plan_layer.h"
 #include "core/quantization/plan_shields.h"
-#include "core/quantization/quantize_weights.h"
 #include "core/quantization/reasons.h"
 #include "core/quantization/rest/plan_rest.h"
 #include "core/quantization/shared_scales.h"
@@ -42,7 +41,9 @@ class Planner {
         index_(graph),
         candidates_(candidates_but(reasons, find_candidates(graph, index_, scheme, target))),
         chains_(find_chains(graph, index_, candidates_, target)),
-        own_({graph, index_, ranges, scheme, target, candidates_, chains_}),
+        bits_(graph, index_, scheme, candidates_, chains_),
+        inputs_{graph, index_, ranges, scheme, target, candidates_, chains_, bits_},
+        own_(inputs_),
         integer_(graph.values.size(), false),
         decided_(graph.nodes.size(), false) {
     plan_.target = target.name;
@@ -81,6 +82,12 @@ class Planner {
   const QuantParams& params_of(ValueId id) {
     return plan_.values[at(id)].params ? *plan_.values[at(id)].params : *own(id).params;
   }
+  /// The parameters by which the node is to read the value.
+  const QuantParams& read_params(NodeId n, ValueId id) {
+    const auto& converted = plan_.nodes[at(n)].converted;
+    const auto found = converted.find(id);
+    return found == converted.end() ? params_of(id) : found->second;
+  }
   /// The description of the image's bytes that the value holds; nullptr if it holds none.
   const ImageBytes* bytes_of(ValueId id) const {
     const ValueRange* range = ranges_.find(name(id));
@@ -90,16 +97,13 @@ class Planner {
   void decide_in_order(NodeId n);
   void decide(NodeId n);
   FloatReason inputs_reason(const Candidate& candidate);
+  void set_bits(NodeId n, NodeId anchor);
+  FloatReason convert_inputs(NodeId n);
   FloatReason pass_through(NodeId n), compute(NodeId n);
   bool takes_part(ChainPart part, NodeId n, DataType codes) const;
   bool fuses_function(NodeId n);
   bool joins_residual(NodeId n);
   Chain taken_chain(NodeId n);
-  /// False where the Add of a correction would stand between an operator and the QuantizeLinear it needs.
-  bool takes_shift(const PlannedWeights& planned, NodeId n) const {
-    return planned.bias_place != BiasPlace::kBehind ||
-           candidates_[at(n)].kernel->output != OutputForm::kCodes;
-  }
   void fuse(NodeId n, NodeId part, Cause cause);
   void fuse_inner_parts(NodeId n, const Chain& chain);
   void plan_chain(NodeId n, const Chain& chain, const QuantParams& params);
@@ -120,9 +124,6 @@ class Planner {
   }
   bool could_be_real(ValueId id) const;
   void finish_node(NodeId n);
-  void plan_weights(NodeId n);
-  std::optional<ColumnAddend> find_bias_add(NodeId n) const;
-  void plan_bias(NodeId n, PlannedWeights& planned) const;
   void make_of_image(ValueId id, const ImageBytes& bytes);
   void finish_value(ValueId id);
 
@@ -133,6 +134,8 @@ class Planner {
   const GraphIndex index_;
   const std::vector<Candidate> candidates_;
   const Chains chains_;
+  const ActivationBits bits_;
+  const PlanInputs inputs_;
   OwnValues own_;
   std::vector<bool> integer_;  // per value: computed in integers, or an input that can be
   std::vector<bool> decided_;  // per node
@@ -167,6 +170,30 @@ FloatReason Planner::inputs_reason(const Candidate& candidate) {
   return std::nullopt;
 }
 
+/// The node, or a link of the chain behind, has the bits of `anchor`.
+void Planner::set_bits(NodeId n, NodeId anchor) {
+  PlannedNode& planned = plan_.nodes[at(n)];
+  planned.activation_bits = bits_.of_node(anchor);
+  planned.in_float =
+      planned.activation_bits == 16 && !target_.sixteen_bits->runs_on_codes(graph_.nodes[at(anchor)]);
+}
+
+/// Codes of the bits of the node for the activations that are held in others. Returns why it stays float, or nothing.
+FloatReason Planner::convert_inputs(NodeId n) {
+  const int bits = bits_.of_node(n);
+  if (bits == 16 && !target_.sixteen_bits->takes(graph_.nodes[at(n)]))
+    return text_of(Cause::kNo16BitKernel, {target_.name});
+  for (ValueId id : candidates_[at(n)].activations) {
+    const PlannedValue& value = plan_.values[at(id)].params ? plan_.values[at(id)] : own(id);
+    if (bits_of(value.params->dtype) == bits) continue;
+    const QuantParams params = own_.in_bits(value, id, bits);
+    if (const FloatReason noise = own_.noise_reason(id, params))
+      return text_of(Cause::kInputFloat, {name(id), *noise});
+    plan_.nodes[at(n)].converted[id] = params;
+  }
+  return std::nullopt;
+}
+
 /// True if codes of this type may take part where the target applies this behind the node.
 bool Planner::takes_part(ChainPart part, NodeId n, DataType codes) const {
   const Fusion* fusion = target_.find_fusion(part, graph_, graph_.nodes[at(n)]);
@@ -183,8 +210,8 @@ bool Planner::fuses_function(NodeId n) {
   if (!function) return false;
   const ValueId pre = graph_.nodes[at(n)].outputs[0],
                 output = graph_.nodes[at(function->nodes.back())].outputs[0];
-  if (!takes_part(ChainPart::kFunction, n, activation_type(scheme_, name(output)).dtype) ||
-      own_.is_result(output) || !some_candidate_reads(output) || !own(output).params)
+  if (!takes_part(ChainPart::kFunction, n, own_.type_of(output).dtype) || own_.is_result(output) ||
+      !some_candidate_reads(output) || !own(output).params)
     return false;
   if (!own(pre).params || !own(output).params->per_tensor()) return true;
   const float step = own(output).params->scale[0];
@@ -245,7 +272,7 @@ FloatReason Planner::compute(NodeId n) {
   const ValueId output = graph_.nodes[at(links.empty() ? n : links.back())].outputs[0];
   if (candidate.layout)
     for (ValueId input : candidate.activations)
-      if (target_.find_types(params_of(input).dtype, scheme_.weights.dtype, candidate.kernel) == nullptr)
+      if (target_.find_types(read_params(n, input).dtype, scheme_.weights.dtype, candidate.kernel) == nullptr)
         return text_of(Cause::kNoTypes, {target_.name});
   if (candidate.kernel->output == OutputForm::kReals) {
     plan_real_chain(n, chain);
@@ -259,7 +286,7 @@ FloatReason Planner::compute(NodeId n) {
   const PlannedValue& value = own(output);
   if (!value.params) return text_of(Cause::kOutputFloat, {name(output), value.reason});
   for (ValueId input : candidate.activations)
-    if (params_of(input).dtype != value.params->dtype) return text_of(Cause::kOtherType, {name(input)});
+    if (read_params(n, input).dtype != value.params->dtype) return text_of(Cause::kOtherType, {name(input)});
   plan_.values[at(output)] = value;
   integer_[at(output)] = true;
   plan_chain(n, chain, *value.params);
@@ -297,6 +324,7 @@ void Planner::fuse_inner_parts(NodeId n, const Chain& chain) {
 void Planner::plan_chain(NodeId n, const Chain& chain, const QuantParams& params) {
   NodeId last = n;
   for (NodeId link : chain.links()) last = plan_.nodes[at(last)].tail = link;
+  for (NodeId part : chain.nodes()) set_bits(part, n);
   fuse_inner_parts(n, chain);
   if (chain.clamp != kNoNode) plan_clamp(chain.clamp, params);
 }
@@ -340,14 +368,17 @@ void Planner::decide(NodeId n) {
   if (decided_[at(n)]) return;  // a clamp or function that the node before has dealt with
   FloatReason reason = candidate.float_reason;
   if (!reason) reason = inputs_reason(candidate);
+  if (!reason) reason = convert_inputs(n);
   if (!reason) reason = candidate.rule == QuantizationRule::kPassThrough ? pass_through(n) : compute(n);
   decided_[at(n)] = true;
   if (reason) {
     planned.reason = *reason;
+    planned.converted.clear();
     return;
   }
+  set_bits(n, n);
   planned.placement = Placement::kInteger;
-  planned.reason = text_of(Cause::kIntegerKernel, {target_.name});
+  planned.reason = text_of(planned.in_float ? Cause::k16BitsInFloat : Cause::kIntegerKernel, {target_.name});
   for (ValueId id : candidate.activations)
     if (!plan_.values[at(id)].params) plan_.values[at(id)] = own(id);
 }
@@ -387,71 +418,16 @@ void Planner::take_back(NodeId n) {
   }
   if (weighted) return;
   planned.placement = Placement::kFloat;
+  planned.converted.clear();
   planned.reason = text_of(Cause::kNoReader);
-}
-
-/// The constant that the Add behind an operator without a bias input adds, if it is one per output channel.
-std::optional<ColumnAddend> Planner::find_bias_add(NodeId n) const {
-  const ValueId output = graph_.nodes[at(n)].outputs[0];
-  if (!index_.single_use(output) || plan_.values[at(output)].params) return std::nullopt;
-  const NodeId reader = index_.uses(output)[0].node;
-  if (plan_.nodes[at(reader)].placement != Placement::kFloat) return std::nullopt;
-  return column_addend(graph_, graph_.nodes[at(reader)], output,
-                       candidates_[at(n)].layout->output_channels());
-}
-
-/// The bias that the operator takes itself.
-void Planner::plan_bias(NodeId n, PlannedWeights& planned) const {
-  const Node& node = graph_.nodes[at(n)];
-  const bool has_input = find_op(graph_, node).max_inputs > 2;
-  planned.bias_place = !has_input                         ? BiasPlace::kBehind
-                       : target_.bias == BiasForm::kCodes ? BiasPlace::kCodes
-                                                          : BiasPlace::kReals;
-  const Tensor* bias = graph_.constant(node.input(2));
-  if (!has_input || bias == nullptr) return;
-  const auto row = row_of(*bias, candidates_[at(n)].layout->output_channels());
-  planned.bias.assign(row->begin(), row->end());
-}
-
-void Planner::plan_weights(NodeId n) {
-  const Node& node = graph_.nodes[at(n)];
-  const WeightLayout& layout = *candidates_[at(n)].layout;
-  const Tensor& weights = *graph_.constant(node.inputs[1]);
-  PlannedWeights planned;
-  plan_bias(n, planned);
-  const ValueId input = node.inputs[0];
-  const bool in_codes = planned.bias_place == BiasPlace::kCodes;
-  planned.params = choose_weight_params(
-      weights, layout, in_codes ? planned.bias : std::vector<double>{}, *plan_.values[at(input)].params,
-      weight_form(scheme_, candidates_[at(n)].kernel), find_override(scheme_, name(node.inputs[1])));
-  const auto bound = [&] { return bound_of_sums(planned, weights, layout, *plan_.values[at(input)].params); };
-  if (!bound().fits()) {
-    refused_[n] = text_of(Cause::kSums, {bound().text()});
-    return;
-  }
-  const bool corrects = scheme_.bias_correction != BiasCorrection::kOff && takes_shift(planned, n);
-  if (corrects || bytes_of(input) != nullptr) {
-    // The byte that stands for 0 is taken back by the bias, so that one always makes up for the rounding.
-    const InputMeans means =
-        corrects ? input_means(graph_, node, layout, ranges_) : InputMeans{1, bytes_of(input)->zero};
-    std::vector<double> shift = bias_shift(weights, planned, layout, means, means);
-    if (!shift.empty() && planned.bias_place == BiasPlace::kBehind) {
-      // The shift goes into the Add behind, if there is one: what it added is part of the bias then.
-      if (const auto addend = find_bias_add(n)) {
-        planned.bias_add = index_.uses(node.outputs[0])[0].node;
-        planned.bias.assign(addend->columns.begin(), addend->columns.end());
-      }
-    }
-    const PlannedWeights uncorrected = planned;
-    set_shift(planned, std::move(shift));
-    if (!bound().fits()) planned = uncorrected;
-  }
-  plan_.nodes[at(n)].weights = std::move(planned);
 }
 
 void Planner::finish_node(NodeId n) {
   if (is_integer(n) && candidates_[at(n)].rule == QuantizationRule::kWeighted)
-    with_context([&] { return describe(graph_, graph_.nodes[at(n)]); }, [&] { plan_weights(n); });
+    with_context([&] { return describe(graph_, graph_.nodes[at(n)]); },
+                 [&] {
+                   if (const FloatReason reason = plan_layer(inputs_, n, plan_)) refused_[n] = *reason;
+                 });
 }
 
 /// The codes of image / scale + zero are had of the image itself, with a scale and zero point per channel.

@@ -17,6 +17,9 @@ constexpr double kMaxBiasCodes = 1 << 30;
 QuantType weight_type(const WeightForm& form, const ValueOverride* specific) {
   QuantType type = form.type;
   if (specific == nullptr) return type;
+  if (specific->num_bits && *specific->num_bits > 8)
+    throw Error(ErrorKind::kInvalidArgument,
+                "weights are held in 8 bits or fewer; give 'num_bits' from 2 to 8");
   if (specific->num_bits) type.num_bits = *specific->num_bits;
   if (specific->narrow_range) type.narrow_range = *specific->narrow_range;
   if (specific->is_unsigned && *specific->is_unsigned != (type.dtype == DataType::kU8))

@@ -55,6 +55,8 @@ constexpr Sentence kSentences[] = {
     {Cause::kNoReader, "no integer operator reads its output"},
     {Cause::kNoSharedScale, "its input '{}' cannot have the scale of its output, which {} wants"},
     {Cause::kFloatBeforeClamp, "{} computes the layer before '{}' in float; '{}' stays because {}"},
+    {Cause::kNo16BitKernel, "{} has its integer kernel for activations of 8 bits alone"},
+    {Cause::k16BitsInFloat, "{} computes in float between codes of 16 bits"},
     {Cause::kReadsStored, "its stored weights are read as f32"},
     {Cause::kNoNarrowForm, "it is not known to run in 16 bits"},
     {Cause::kWideOperator, "its sums, powers or decisions need f32"},

@@ -51,6 +51,8 @@ enum class Cause {
   kNoReader,
   kNoSharedScale,     // value, target
   kFloatBeforeClamp,  // target, clamp, clamp, its reason
+  kNo16BitKernel,     // target
+  k16BitsInFloat,     // target
   // Float nodes that stay f32 where the rest is of 16 bits
   kReadsStored,
   kNoNarrowForm,

@@ -18,14 +18,45 @@ bool has_own_wish(const QuantizationScheme& scheme, const std::string& value) {
   return specific != nullptr && !specific->known;
 }
 
+std::optional<int> overridden_bits(const QuantizationScheme& scheme, const std::string& value) {
+  const ValueOverride* specific = find_override(scheme, value);
+  if (specific == nullptr) return std::nullopt;
+  if (specific->num_bits) return *specific->num_bits > 8 ? 16 : 8;
+  if (specific->known && scheme.keeps_16_bits && bits_of(specific->known->dtype) == 16) return 16;
+  return std::nullopt;
+}
+
 QuantType activation_type(const QuantizationScheme& scheme, const std::string& value) {
-  QuantType type = scheme.activations;
+  return activation_type(scheme, value, overridden_bits(scheme, value).value_or(8));
+}
+
+QuantType activation_type(const QuantizationScheme& scheme, const std::string& value, int bits) {
+  const bool has_16 = bits == 16;
+  if (has_16 && !scheme.activations16)
+    throw Error(ErrorKind::kInternal, "16 bits are asked of a target that has 8");
+  QuantType type = has_16 ? *scheme.activations16 : scheme.activations;
   const ValueOverride* specific = find_override(scheme, value);
   if (specific == nullptr) return type;
-  if (specific->num_bits) type.num_bits = *specific->num_bits;
-  if (specific->is_unsigned) type.dtype = *specific->is_unsigned ? DataType::kU8 : DataType::kS8;
+  if (specific->num_bits && *specific->num_bits <= 8 && !has_16) type.num_bits = *specific->num_bits;
+  if (specific->is_unsigned && *specific->is_unsigned)
+    type.dtype = has_16 ? DataType::kU16 : DataType::kU8;
+  else if (specific->is_unsigned)
+    type.dtype = has_16 ? DataType::kS16 : DataType::kS8;
   if (specific->narrow_range) type.narrow_range = *specific->narrow_range;
   return type;
+}
+
+bool asks_for_16_bits(const QuantizationScheme& scheme) {
+  const auto has_16 = [](const BitsRule& rule) { return rule.bits == 16; };
+  return scheme.activation_bits == 16 ||
+         std::any_of(scheme.bits_rules.begin(), scheme.bits_rules.end(), has_16) ||
+         std::any_of(scheme.overrides.begin(), scheme.overrides.end(),
+                     [&](const auto& each) { return overridden_bits(scheme, each.first) == 16; });
+}
+
+bool may_have_16_bits(const QuantizationScheme& scheme) {
+  return scheme.activations16 &&
+         (scheme.may_take_16 || scheme.keeps_16_bits || !scheme.nodes16.empty() || asks_for_16_bits(scheme));
 }
 
 Range overridden_range(Range measured, const ValueOverride& specific) {

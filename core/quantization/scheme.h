@@ -68,6 +68,12 @@ struct ModeRule {
   std::string nodes;  // ECMAScript, searched in their names
 };
 
+/// The bits of the activations of the nodes that an expression names.
+struct BitsRule {
+  int bits = 8;       // 8 or 16
+  std::string nodes;  // ECMAScript, searched in their names
+};
+
 /// The choices of the user, for all values and for single ones. Plain data; decided before any sample is
 /// read.
 struct QuantizationScheme {
@@ -84,8 +90,13 @@ struct QuantizationScheme {
   bool integer_input = false;  // the model is to take codes for its images
   QuantType activations{.dtype = DataType::kU8};
   QuantType weights{.dtype = DataType::kS8, .num_bits = 8, .symmetric = true, .narrow_range = true};
-  std::string mode = "static";            // of all nodes: one of all_modes()
-  std::vector<ModeRule> mode_rules = {};  // of single nodes; later rules win
+  std::optional<QuantType> activations16 = {};  // those of 16 bits; nothing: the target has none
+  int activation_bits = 8;                      // of all nodes: 8 or 16
+  std::vector<BitsRule> bits_rules = {};        // of single nodes; later rules win
+  bool keeps_16_bits = false;                   // known scales of 16 bits stay such (keeps_16_bits)
+  bool may_take_16 = false;                     // a search may give nodes 16 bits so that a bound holds
+  std::string mode = "static";                  // of all nodes: one of all_modes()
+  std::vector<ModeRule> mode_rules = {};        // of single nodes; later rules win
   /// Weights that share a scale along their inputs, where a mode stores weights; 0: all of an output channel.
   int64_t weight_block = 0;
   WeightStorage storage = {};
@@ -99,6 +110,8 @@ struct QuantizationScheme {
   std::map<std::string, ValueOverride> overrides;  // by value name
   /// Nodes, by name, that a search has put back into float because quantizing them costs too much.
   std::set<std::string> float_nodes;
+  /// Nodes, by name, to which a search has given activations of 16 bits.
+  std::set<std::string> nodes16 = {};
 };
 
 /// The scheme's override of one value, or nullptr.
@@ -110,6 +123,19 @@ bool has_own_wish(const QuantizationScheme& scheme, const std::string& value);
 /// The type of one activation: the scheme's, changed by num_bits, is_unsigned and narrow_range of its
 /// override.
 QuantType activation_type(const QuantizationScheme& scheme, const std::string& value);
+
+/// The same for codes of 8 or of 16 bits, whatever the override says of that.
+/// Errors: Error(kInternal) for 16 bits that the scheme does not have.
+QuantType activation_type(const QuantizationScheme& scheme, const std::string& value, int bits);
+
+/// The bits that an override asks for: 8 or 16; nothing: it leaves the choice to others.
+std::optional<int> overridden_bits(const QuantizationScheme& scheme, const std::string& value);
+
+/// True if the user asks for activations of 16 bits of some node or value.
+bool asks_for_16_bits(const QuantizationScheme& scheme);
+
+/// True if a plan could hold a value in 16 bits.
+bool may_have_16_bits(const QuantizationScheme& scheme);
 
 /// A measured range as an override changes it, in this order: amax makes it [-amax, amax], or [0, amax] if
 /// nothing negative was measured; min and max replace its ends; scale_amax multiplies both; it is widened to

@@ -34,12 +34,26 @@ class SharedScales {
           refused[node] = text_of(Cause::kNoSharedScale, {graph_.value(x).name, plan_.target});
       }
     }
+    share_converted();
     return refused;
   }
 
  private:
   PlannedValue& value(ValueId id) { return plan_.values[static_cast<size_t>(id)]; }
   const PlannedNode& planned(NodeId n) const { return plan_.nodes[static_cast<size_t>(n)]; }
+
+  /// True if the node reads the value in codes of other bits than those it is held in.
+  bool is_converted(ValueId x, NodeId node) const { return planned(node).converted.contains(x); }
+
+  /// What a node converts in front of it takes the scale of its output, where all must have one.
+  void share_converted() {
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const IntegerOperator* kernel = candidates_[n].kernel;
+      if (plan_.nodes[n].converted.empty() || kernel->scales != ScaleSharing::kAlways) continue;
+      const ValueId y = planned_output(graph_, plan_, static_cast<NodeId>(n));
+      for (auto& [x, params] : plan_.nodes[n].converted) params = *value(y).params;
+    }
+  }
 
   /// All that has the scale of x.
   std::vector<ValueId> group_of(ValueId x) {
@@ -57,6 +71,7 @@ class SharedScales {
 
   /// x and what shares its scale take that of y, if only this node reads them.
   void take_scale(ValueId x, ValueId y, NodeId node) {
+    if (is_converted(x, node)) return;
     const std::vector<ValueId> group = group_of(x);
     for (ValueId id : group)
       if (index_.producer(id) == kNoNode || !fits(id, value(y)) || !is_for(id, node, group)) return;
@@ -65,12 +80,14 @@ class SharedScales {
 
   /// x, y and what shares their scales take one that holds the ranges of all. False: some of them cannot.
   bool join(ValueId x, ValueId y, NodeId node) {
-    const std::vector<ValueId> with_x = group_of(x), with_y = group_of(y);
+    const std::vector<ValueId> with_x = is_converted(x, node) ? std::vector<ValueId>{} : group_of(x),
+                               with_y = group_of(y);
     PlannedValue shared = value(y);
     shared.range = {std::min(shared.range.min, value(x).range.min),
                     std::max(shared.range.max, value(x).range.max)};
-    shared.params =
-        choose_quant_params({shared.range}, activation_type(scheme_, graph_.value(shared.source).name));
+    shared.params = choose_quant_params(
+        {shared.range},
+        activation_type(scheme_, graph_.value(shared.source).name, bits_of(shared.params->dtype)));
     const auto can = [&](ValueId id) { return fits(id, shared); };
     if (!std::all_of(with_x.begin(), with_x.end(), can) || !std::all_of(with_y.begin(), with_y.end(), can))
       return false;

@@ -14,6 +14,11 @@ std::string text_of(DataType type) {
   return std::string(name_of(type));
 }
 
+bool is_one_of(std::span<const char* const> op_types, const Node& node) {
+  return std::any_of(op_types.begin(), op_types.end(),
+                     [&](const char* op_type) { return node.op_type == op_type; });
+}
+
 }  // namespace
 
 const TargetProfile& find_target(const std::string& name) {
@@ -54,8 +59,7 @@ const FixedOutput* TargetProfile::find_fixed(const Node& node, DataType codes) c
 }
 
 bool TargetProfile::moves_over_node(const Node& node) const {
-  return node.domain.empty() && std::any_of(moves_over.begin(), moves_over.end(),
-                                            [&](const char* op_type) { return node.op_type == op_type; });
+  return node.domain.empty() && is_one_of(moves_over, node);
 }
 
 bool TargetProfile::has_channel_weights() const {
@@ -87,8 +91,19 @@ ChainRules TargetProfile::chain_rules(const Graph& graph, const Node& node) cons
           .late_residual = false};
 }
 
+bool SixteenBits::takes(const Node& node) const {
+  return !is_one_of(without, node);
+}
+
+bool SixteenBits::runs_on_codes(const Node& node) const {
+  return takes(node) && (in_integers || is_one_of(moves, node));
+}
+
 const TypePair* TargetProfile::find_types(DataType activation, DataType weight,
                                           const IntegerOperator* by) const {
+  if (bits_of(activation) == 16 && sixteen_bits == nullptr) return nullptr;
+  if (activation == DataType::kU16) activation = DataType::kU8;
+  if (activation == DataType::kS16) activation = DataType::kS8;
   for (const TypePair& pair : by == nullptr || by->type_pairs.empty() ? type_pairs : by->type_pairs)
     if (pair.activation == activation && pair.weight == weight) return &pair;
   return nullptr;

@@ -105,6 +105,26 @@ struct ChannelScales {
   DataType codes = DataType::kU8;
 };
 
+/// Activations of 16 bits, which are multiplied by the same weights as those of 8.
+struct SixteenBits {
+  /// False: the runtime reads QuantizeLinear and DequantizeLinear of 16 bits, and computes in float in between.
+  bool in_integers = true;
+  bool symmetric = false;                     // it wants zero points in the middle of the codes
+  std::span<const char* const> without = {};  // integer operators that it has for 8 bits alone
+  std::span<const char* const> moves = {};    // operators that run on such codes whatever `in_integers` says
+
+  /// True if an integer operator of 8 bits may stand between such codes, too.
+  bool takes(const Node& node) const;
+  /// True if it then runs on them.
+  bool runs_on_codes(const Node& node) const;
+};
+
+/// The price of a multiply-accumulate, in such of 8-bit activations. A search weighs layers by it; the order
+/// decides more than the numbers, which no clock has measured.
+struct MacCosts {
+  double sixteen_bits = 2, real = 8;
+};
+
 /// How the runtime takes the bias of an operator that has an input for it.
 enum class BiasForm {
   kCodes,         // s32 of scale x_scale * w_scale, behind DequantizeLinear
@@ -146,6 +166,8 @@ struct TargetProfile {
   std::span<const FixedOutput> fixed_outputs = {};
   std::span<const Fusion> fusions = {};
   const ChannelScales* channel_scales = nullptr;  // nullptr: one scale per activation
+  const SixteenBits* sixteen_bits = nullptr;      // nullptr: it has activations of 8 bits alone
+  MacCosts costs = {};
   /// Operators that are computed in float only behind a shield (insert_qdq).
   std::span<const UnaskedFusion> unasked_fusions = {};
   bool fuses_unasked = false;  // these are its own; else those of ONNX Runtime, which may read the file, too
@@ -183,7 +205,8 @@ struct TargetProfile {
   /// The parts of a chain behind this integer node that the runtime applies before it rounds; a clamp always may
   /// stand there, since the range can imply it.
   ChainRules chain_rules(const Graph& graph, const Node& node) const;
-  /// The entry for these types, of all operators or of one; nullptr: it does not multiply them.
+  /// The entry for these types, of all operators or of one; nullptr: it does not multiply them. Activations of 16 bits
+  /// have the entry of those of 8, if the runtime has them.
   const TypePair* find_types(DataType activation, DataType weight, const IntegerOperator* by = nullptr) const;
   /// The first entry with these types; nothing: any. Errors: Error(kInvalidArgument) listing what there is.
   const TypePair& choose_types(std::optional<DataType> activation, std::optional<DataType> weight) const;

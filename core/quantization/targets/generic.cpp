@@ -37,6 +37,7 @@ const TargetProfile kGeneric{.name = "generic",
                              .operators = kOperators,
                              .type_pairs = kTypePairs,
                              .opsets = kOnnxRuntimeOpsets,
+                             .sixteen_bits = &kSixteenBitsInFloat,
                              .unasked_fusions = kOnnxRuntimeFusions,
                              .mislaid = kOnnxRuntimeMislaid};
 

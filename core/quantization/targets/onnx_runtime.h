@@ -71,6 +71,11 @@ inline constexpr DynamicOperator kOnnxRuntimeDynamic[] = {{"Conv", DynamicForm::
                                                           {"LSTM", DynamicForm::kLstm},
                                                           {"MatMul", DynamicForm::kProduct}};
 
+/// It has the QuantizeLinear of 16 bits, and moves such codes.
+inline constexpr const char* kOnnxRuntimeMoved16[] = {"Flatten", "Gather",  "Reshape",   "Slice",
+                                                      "Split",   "Squeeze", "Transpose", "Unsqueeze"};
+inline constexpr SixteenBits kSixteenBitsInFloat{.in_integers = false, .moves = kOnnxRuntimeMoved16};
+
 /// It computes f16 by casts of its own where it has no kernel, and bf16 hardly anywhere.
 inline constexpr DataType kOnnxRuntimeRest[] = {DataType::kF16};
 
@@ -96,6 +101,7 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .operators = kOnnxRuntimeOperators,
           .type_pairs = type_pairs,
           .opsets = kOnnxRuntimeOpsets,
+          .sixteen_bits = &kSixteenBitsInFloat,
           .unasked_fusions = kOnnxRuntimeFusions,
           .fuses_unasked = true,
           .takes_codes = true,

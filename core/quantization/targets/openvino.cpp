@@ -1,5 +1,6 @@
 // OpenVINO's CPU plugin. It turns Q and DQ into FakeQuantize and back, and computes a layer on integers if its activations
 // are u8 and its weights s8; it rounds what stands in front of a layer, and applies what stands behind one on reals.
+// It reads Q and DQ of 16 bits, and computes other numbers than they say (version 2026.4), so that it has none here.
 // Read back from models that version 2026.4 compiled (tests/conformance/layers_in_openvino.py).
 #include "core/fusion/patterns.h"
 #include "core/quantization/targets/onnx_runtime.h"

@@ -48,6 +48,11 @@ constexpr IntegerOperator kOperators[] = {
 
 constexpr TypePair kTypePairs[] = {{DataType::kU8, DataType::kS8}, {DataType::kU8, DataType::kU8}};
 
+constexpr FixedOutput kFixedOutputs[] = {{"Sigmoid", 1.0f / 65536, 0, DataType::kU16},
+                                         {"Tanh", 1.0f / 32768, 32768, DataType::kU16}};
+
+constexpr SixteenBits kSixteenBits{};
+
 }  // namespace
 
 extern const TargetProfile kQnn;
@@ -57,6 +62,8 @@ const TargetProfile kQnn{.name = "qnn",
                          .type_pairs = kTypePairs,
                          .opsets = kOnnxRuntimeOpsets,
                          .rounds_results = true,
+                         .fixed_outputs = kFixedOutputs,
+                         .sixteen_bits = &kSixteenBits,
                          .unasked_fusions = kOnnxRuntimeFusions,
                          .mislaid = kOnnxRuntimeMislaid};
 

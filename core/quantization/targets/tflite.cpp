@@ -1,5 +1,8 @@
 // The rules of TensorFlow Lite's 8-bit specification, in ONNX. Its files are made by a converter, such as onnx2tf.
-// Source: LiteRT, "8-bit quantization specification", the table of operators.
+// With activations of 16 bits ("16x8") these are s16 with zero points of 0, and biases s64. ONNX dequantizes no s64, so
+// they are written as s32 of the same scale, which holds every bias that the planner lets through.
+// Source: LiteRT, "8-bit quantization specification", the table of operators; tensorflow/lite/tools/optimize/
+// operator_property.cc for 16 bits.
 #include "core/quantization/targets/onnx_runtime.h"
 
 namespace quantize {
@@ -43,11 +46,19 @@ constexpr IntegerOperator kOperators[] = {
 constexpr TypePair kTypePairs[] = {{DataType::kS8, DataType::kS8}};
 
 constexpr FixedOutput kFixedOutputs[] = {
-    {"LpNormalization", 1.0f / 128, 0, DataType::kS8},
-    {"Sigmoid", 1.0f / 256, -128, DataType::kS8},
-    {"Softmax", 1.0f / 256, -128, DataType::kS8},
-    {"Tanh", 1.0f / 128, 0, DataType::kS8},
+    {"LpNormalization", 1.0f / 128, 0, DataType::kS8}, {"Sigmoid", 1.0f / 256, -128, DataType::kS8},
+    {"Softmax", 1.0f / 256, -128, DataType::kS8},      {"Tanh", 1.0f / 128, 0, DataType::kS8},
+
+    {"Sigmoid", 1.0f / 32768, 0, DataType::kS16},      {"Softmax", 1.0f / 32768, 0, DataType::kS16},
+    {"Tanh", 1.0f / 32768, 0, DataType::kS16},
 };
+
+// A layer has its Relu as an attribute.
+constexpr Fusion kFusions[] = {{.part = ChainPart::kClamp}};
+
+constexpr const char* kWithout16[] = {"DepthToSpace", "HardSwish", "LpNormalization", "Resize",
+                                      "SpaceToDepth"};
+constexpr SixteenBits kSixteenBits{.symmetric = true, .without = kWithout16};
 
 }  // namespace
 
@@ -59,6 +70,8 @@ const TargetProfile kTfLite{.name = "tflite",
                             .opsets = kOnnxRuntimeOpsets,
                             .rounds_results = true,
                             .fixed_outputs = kFixedOutputs,
+                            .fusions = kFusions,
+                            .sixteen_bits = &kSixteenBits,
                             .unasked_fusions = kOnnxRuntimeFusions,
                             .mislaid = kOnnxRuntimeMislaid};
 

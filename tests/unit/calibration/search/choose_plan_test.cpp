@@ -313,23 +313,24 @@ TEST_CASE("Layers go back to float in order of harm, per multiply-accumulate or 
         std::vector<std::string>{name(1), name(0), name(2)});
 }
 
-TEST_CASE("fewest_in_float finds the fewest from the front, and says if none short of all do") {
+TEST_CASE("fewest_put_back finds the fewest from the front, and says if none short of all do") {
   std::vector<std::string> order;
   for (int i = 0; i < 21; ++i) order.push_back("layer" + std::to_string(i));
   for (size_t needed = 0; needed < order.size(); ++needed) {
-    const auto found =
-        fewest_in_float(order, [&](const std::set<std::string>& nodes) { return nodes.size() >= needed; });
+    const auto found = fewest_put_back(
+        order, order.size() - 1, [&](const std::set<std::string>& nodes) { return nodes.size() >= needed; });
     REQUIRE(found);
     CHECK(*found == std::vector<std::string>(order.begin(), order.begin() + static_cast<ptrdiff_t>(needed)));
   }
-  CHECK_FALSE(fewest_in_float(order, [](const std::set<std::string>& nodes) { return nodes.size() == 21; }));
-  CHECK_FALSE(fewest_in_float({}, [](const std::set<std::string>&) { return false; }));
+  CHECK_FALSE(fewest_put_back(order, order.size() - 1,
+                              [](const std::set<std::string>& nodes) { return nodes.size() == 21; }));
+  CHECK_FALSE(fewest_put_back({}, 0, [](const std::set<std::string>&) { return false; }));
 }
 
-TEST_CASE("fewest_in_float leaves out what it holds without") {
-  const auto found = fewest_in_float({"a", "b", "c", "d", "e", "f"}, [](const std::set<std::string>& nodes) {
-    return nodes.contains("b") && nodes.contains("e");
-  });
+TEST_CASE("fewest_put_back leaves out what it holds without") {
+  const auto found = fewest_put_back(
+      {"a", "b", "c", "d", "e", "f"}, 5,
+      [](const std::set<std::string>& nodes) { return nodes.contains("b") && nodes.contains("e"); });
   CHECK(found == std::vector<std::string>{"b", "e"});
 }
 

@@ -99,6 +99,6 @@ TEST_CASE("PlanMaker: a plan that others adjust is made once, whatever they do t
   CHECK(scales(maker.plan(other)) != first);
   CHECK(scales(maker.plan(recipe)) == first);
   CHECK(loaded == once);
-  maker.plan(recipe, {graph.nodes[0].name});  // another plan
+  maker.plan(recipe, {.in_float = {graph.nodes[0].name}});  // another plan
   CHECK(loaded > once);
 }

@@ -28,7 +28,8 @@ struct Fixture {
     const TargetProfile& target = find_target("native");
     const auto candidates = find_candidates(graph, index, scheme, target);
     const Chains chains = find_chains(graph, index, candidates, target);
-    OwnValues own({graph, index, table, scheme, target, candidates, chains});
+    const ActivationBits bits(graph, index, scheme, candidates, chains);
+    OwnValues own({graph, index, table, scheme, target, candidates, chains, bits});
     CHECK(!own.decided(id));
     return own.of(id);
   }
