@@ -9,6 +9,7 @@
 #include "core/integer/lowering.h"
 #include "core/integer/quantized_operand.h"
 #include "core/ops/op.h"
+#include "core/passes/passes.h"
 
 namespace quantize {
 
@@ -119,7 +120,9 @@ int Certificate::accumulator_bits() const {
 }
 
 std::vector<Certificate> certificates_of(const Graph& graph) {
-  Graph lowered = lower_to_qoperator(graph);
+  Graph standard = graph;
+  standardize_quantizers(standard);
+  Graph lowered = lower_to_qoperator(std::move(standard));
   const GraphIndex index(lowered);
   const std::vector<bool> keep;
   Islands islands(lowered, index, keep);

@@ -20,7 +20,9 @@ int dequantized_bits(const Graph& graph, const GraphIndex& index, const Node& no
     const Node& maker = graph.nodes[static_cast<size_t>(producer)];
     if (maker.op_type == "Constant") continue;
     if (maker.op_type != "DequantizeLinear") return 0;
-    const DataType codes = graph.value(maker.inputs[0]).dtype;
+    // Files need not say the type of a value; that of the zero point is in them.
+    const ValueId typed = maker.input(2) == kNoValue ? maker.inputs[0] : maker.inputs[2];
+    const DataType codes = graph.value(typed).dtype;
     bits = std::max(bits, codes == DataType::kU16 || codes == DataType::kS16 ? 16 : 8);
   }
   return bits;

@@ -75,9 +75,9 @@ class OverrideChecker {
     if (target_.find_types(type, scheme_.weights.dtype) == nullptr)
       refuse(target + " does not multiply " + std::string(name_of(type)) + " by " +
              std::string(name_of(scheme_.weights.dtype)) + "; leave out 'unsigned'");
-    const bool stays_float = specific.enabled && !*specific.enabled;
+    const bool wishes = !specific.known && (!specific.enabled || *specific.enabled);
     const NodeId producer = index_.producer(id);
-    if (!stays_float && producer != kNoNode &&
+    if (wishes && producer != kNoNode &&
         target_.find_fixed(graph_.nodes[static_cast<size_t>(producer)], type) != nullptr)
       refuse(target + " fixes the scale of what this operator computes; leave it out");
   }

@@ -68,6 +68,8 @@ class ActivationBits(Case):
             self.assertGreater(self.sqnr("i.onnx"), 25)
             self.assertGreater(self.run_json("inspect", "i.onnx")["quantized"]["int16_nodes"], 3)
             (self.folder / "scales").unlink()
+        self.run_json("retarget", "q.onnx", "--target", "qnn", "-o", "same.onnx")
+        self.assertAlmostEqual(self.sqnr("same.onnx"), self.sqnr(), delta=1)
         self.run_json("retarget", "q.onnx", "--target", "tflite", "-o", "t.onnx")
         self.assertGreater(self.run_json("inspect", "t.onnx")["quantized"]["int16_nodes"], 3)
         self.run_json("retarget", "q.onnx", "--target", "native", "-o", "n.onnx")
