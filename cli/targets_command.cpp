@@ -72,12 +72,24 @@ Json types_json(std::span<const TypePair> pairs) {
   return types;
 }
 
+Json fixed_json(const TargetProfile& target, int bits) {
+  Json json = Json::array();
+  for (const FixedOutput& each : target.fixed_outputs)
+    if (bits_of(each.codes) == bits)
+      json.push_back({{"op_type", each.op_type},
+                      {"codes", name_of(each.codes)},
+                      {"scale", each.scale},
+                      {"zero_point", each.zero_point}});
+  return json;
+}
+
 Json sixteen_bits_json(const TargetProfile& target) {
   if (target.sixteen_bits == nullptr) return nullptr;
   Json json = {{"computed_in", target.sixteen_bits->in_integers ? "integers" : "float"},
                {"zero_point", target.sixteen_bits->symmetric ? "in the middle" : "any"},
                {"without", Json::array()},
                {"moves", Json::array()},
+               {"fixed_outputs", fixed_json(target, 16)},
                {"costs", {{"16", target.costs.sixteen_bits}, {"float", target.costs.real}}}};
   for (const char* each : target.sixteen_bits->without) json["without"].push_back(each);
   for (const char* each : target.sixteen_bits->moves) json["moves"].push_back(each);
@@ -118,16 +130,11 @@ Json profile_json(const TargetProfile& target) {
                {"operators_of_codes", target.takes_codes},
                {"unpacks_codes", target.unpacks_codes},
                {"results", target.rounds_results ? "codes" : "codes of layers alone"}};
-  for (const char* list :
-       {"operators", "fixed_outputs", "fusions", "shielded", "behind_barrier", "dynamic", "stored_weights"})
+  for (const char* list : {"operators", "fusions", "shielded", "behind_barrier", "dynamic", "stored_weights"})
     json[list] = Json::array();
   for (const IntegerOperator& each : target.operators)
     json["operators"].push_back(operator_json(target, each));
-  for (const FixedOutput& each : target.fixed_outputs)
-    json["fixed_outputs"].push_back({{"op_type", each.op_type},
-                                     {"codes", name_of(each.codes)},
-                                     {"scale", each.scale},
-                                     {"zero_point", each.zero_point}});
+  json["fixed_outputs"] = fixed_json(target, 8);
   for (const Fusion& each : target.fusions)
     json["fusions"].push_back({{"part", words_of(each.part)},
                                {"behind", each.behind.words},
@@ -170,7 +177,8 @@ std::string fixed_text(const TargetProfile& target) {
   std::vector<std::string> texts;
   for (const FixedOutput& each : target.fixed_outputs)
     texts.push_back(std::string(each.op_type) + " 1/" + format_fixed(1 / double{each.scale}, 0) +
-                    ", zero point " + std::to_string(each.zero_point));
+                    ", zero point " + std::to_string(each.zero_point) +
+                    (bits_of(each.codes) == 16 ? " of 16 bits" : ""));
   return texts.empty() ? "none" : join(texts, "; ");
 }
 

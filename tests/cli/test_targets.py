@@ -34,6 +34,8 @@ class Targets(Case):
         self.assertEqual({o["output"] for o in tensorrt["operators"]}, {"reals"})
         fixed = {o["op_type"]: (o["scale"], o["zero_point"]) for o in tflite["fixed_outputs"]}
         self.assertEqual(fixed, {"Softmax": (1 / 256, -128), "Sigmoid": (1 / 256, -128), "Tanh": (1 / 128, 0), "LpNormalization": (1 / 128, 0)})
+        self.assertEqual({o["scale"] for o in tflite["activations_16"]["fixed_outputs"]}, {1 / 32768})
+        self.assertIsNone(vitis["activations_16"])
         self.assertEqual(vitis["scale_grid"], "powers of two")
         self.assertEqual({o["weights"] for o in vitis["operators"] if "weights" in o}, {"per tensor"})
 
