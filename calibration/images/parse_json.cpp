@@ -11,12 +11,15 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Told of each part of a text as it is read; refuses a key that its object has already.
+/// Told of each part of a text as it is read; refuses a key that its object has already, and what is too deep.
 class UniqueKeys {
  public:
   explicit UniqueKeys(const std::string& what) : what_(what) {}
 
-  bool operator()(int, Json::parse_event_t event, const Json& parsed) {
+  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
+    constexpr int kDeepest = 64;
+    if (depth > kDeepest)
+      throw Error(ErrorKind::kInvalidArgument, what_ + ": more than 64 levels of objects and arrays");
     if (event == Json::parse_event_t::object_start) objects_.emplace_back();
     if (event == Json::parse_event_t::object_end) objects_.pop_back();
     if (event == Json::parse_event_t::key && !objects_.back().insert(parsed.get<std::string>()).second)
@@ -32,9 +35,9 @@ class UniqueKeys {
 
 }  // namespace
 
-Json parse_json(const std::string& text, const std::string& what) {
+Json parse_json(const std::string& text, const std::string& what, JsonComments comments) {
   try {
-    return Json::parse(text, UniqueKeys(what));
+    return Json::parse(text, UniqueKeys(what), true, comments == JsonComments::kIgnored);
   } catch (const Json::parse_error& error) {
     throw Error(ErrorKind::kInvalidArgument, what + ": no valid JSON at byte " + std::to_string(error.byte));
   } catch (const Json::out_of_range&) {

@@ -17,6 +17,11 @@ std::regex compile_selector(const std::string& option, const std::string& patter
   if (pattern.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 option + " '' is empty and would name every node; write '.*' if that is meant");
+  constexpr size_t kLongest = 1000;  // compiling one takes a stack frame for each parenthesis
+  if (pattern.size() > kLongest)
+    throw Error(ErrorKind::kInvalidArgument, option + " has " + std::to_string(pattern.size()) +
+                                                 " characters; an expression may have " +
+                                                 std::to_string(kLongest));
   try {
     return std::regex(pattern, std::regex::ECMAScript);
   } catch (const std::regex_error& error) {

@@ -11,7 +11,8 @@
 
 namespace quantize {
 
-/// An ECMAScript expression. Errors: Error(kInvalidArgument) with the option for one that is none, or is empty.
+/// An ECMAScript expression. Errors: Error(kInvalidArgument) with the option for one that is none, is empty, or has more
+/// than 1000 characters.
 std::regex compile_selector(const std::string& option, const std::string& pattern);
 
 /// The user's choice of nodes.
@@ -32,10 +33,11 @@ class NodeSelection {
 /// (QuantizationScheme::source_op_types).
 const std::string& source_op_type(const QuantizationScheme& scheme, const Node& node);
 
-/// One expression or operator type, and the nodes that it names.
+/// One expression, operator type or rule, and the nodes or values that it names.
 struct Selector {
   std::string option, text;
   std::vector<std::string> nodes;
+  std::vector<std::string> values = {};  // of a rule for values
 };
 
 /// Looks up every expression and operator type of the scheme in the prepared graph. An operator type means

@@ -146,7 +146,7 @@ class Planner {
 /// The value with the scale of `source`, which an operator that moves elements hands on.
 PlannedValue Planner::shared(ValueId id, ValueId source, NodeId through) {
   PlannedValue value = plan_.values[at(source)].params ? plan_.values[at(source)] : own(source);
-  if (has_own_wish(scheme_, name(id))) {
+  if (has_own_wish(scheme_, name(id), name(source))) {
     value.reason = text_of(Cause::kOwnOverride, {name(source)});
     value.params.reset();
     return value;

@@ -25,6 +25,9 @@ QuantType weight_type(const WeightForm& form, const ValueOverride* specific) {
   if (specific->is_unsigned && *specific->is_unsigned != (type.dtype == DataType::kU8))
     throw Error(ErrorKind::kInvalidArgument,
                 "weights are held as " + std::string(name_of(type.dtype)) + "; leave out 'unsigned'");
+  if (specific->symmetric && !*specific->symmetric)
+    throw Error(ErrorKind::kInvalidArgument,
+                "weights have their zero point in the middle; leave out 'symmetric'");
   check_weight_type(type);
   return type;
 }
@@ -33,7 +36,9 @@ bool per_channel(const WeightLayout& layout, size_t rank, const WeightForm& form
                  const ValueOverride* specific) {
   const bool divides = layout.groups == 1 || layout.channel_axis == 0;
   const bool possible = divides && form.takes_per_channel;
-  if (specific == nullptr || !specific->axis) return possible && form.per_channel;
+  if (specific == nullptr || !specific->axis)
+    return possible &&
+           (specific == nullptr ? form.per_channel : specific->per_channel.value_or(form.per_channel));
   const int64_t axis = *specific->axis + (*specific->axis < 0 ? static_cast<int64_t>(rank) : 0);
   if (!possible || axis != static_cast<int64_t>(layout.channel_axis))
     throw Error(ErrorKind::kInvalidArgument,

@@ -13,9 +13,33 @@ const ValueOverride* find_override(const QuantizationScheme& scheme, const std::
   return found == scheme.overrides.end() ? nullptr : &found->second;
 }
 
-bool has_own_wish(const QuantizationScheme& scheme, const std::string& value) {
-  const ValueOverride* specific = find_override(scheme, value);
-  return specific != nullptr && !specific->known;
+bool has_own_wish(const QuantizationScheme& scheme, const std::string& value, const std::string& other) {
+  const ValueOverride *specific = find_override(scheme, value), *of_other = find_override(scheme, other);
+  return specific != nullptr && !specific->known && (of_other == nullptr || !(*specific == *of_other));
+}
+
+bool sets_range(const ValueOverride& specific) {
+  return specific.min || specific.max || specific.amax || specific.scale_amax;
+}
+
+void merge_override(ValueOverride& specific, const ValueOverride& later) {
+  const auto take = [](auto& own, const auto& other) {
+    if (other) own = other;
+  };
+  if (later.amax) specific.min = specific.max = std::nullopt;
+  take(specific.min, later.min);
+  take(specific.max, later.max);
+  take(specific.amax, later.amax);
+  take(specific.scale_amax, later.scale_amax);
+  take(specific.num_bits, later.num_bits);
+  take(specific.is_unsigned, later.is_unsigned);
+  take(specific.narrow_range, later.narrow_range);
+  take(specific.enabled, later.enabled);
+  take(specific.symmetric, later.symmetric);
+  take(specific.per_channel, later.per_channel);
+  take(specific.axis, later.axis);
+  take(specific.method, later.method);
+  take(specific.known, later.known);
 }
 
 std::optional<int> overridden_bits(const QuantizationScheme& scheme, const std::string& value) {
@@ -42,6 +66,7 @@ QuantType activation_type(const QuantizationScheme& scheme, const std::string& v
     type.dtype = has_16 ? DataType::kU16 : DataType::kU8;
   else if (specific->is_unsigned)
     type.dtype = has_16 ? DataType::kS16 : DataType::kS8;
+  if (specific->symmetric) type.symmetric = *specific->symmetric;
   if (specific->narrow_range) type.narrow_range = *specific->narrow_range;
   return type;
 }
@@ -50,6 +75,8 @@ bool asks_for_16_bits(const QuantizationScheme& scheme) {
   const auto has_16 = [](const BitsRule& rule) { return rule.bits == 16; };
   return scheme.activation_bits == 16 ||
          std::any_of(scheme.bits_rules.begin(), scheme.bits_rules.end(), has_16) ||
+         std::any_of(scheme.rules.begin(), scheme.rules.end(),
+                     [](const Rule& rule) { return rule.activations.num_bits.value_or(8) > 8; }) ||
          std::any_of(scheme.overrides.begin(), scheme.overrides.end(),
                      [&](const auto& each) { return overridden_bits(scheme, each.first) == 16; });
 }

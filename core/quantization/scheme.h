@@ -16,11 +16,15 @@ struct ValueOverride {
   std::optional<float> min, max, amax, scale_amax;
   std::optional<int> num_bits;
   std::optional<bool> is_unsigned, narrow_range, enabled;
+  std::optional<bool> symmetric;    // of activations
+  std::optional<bool> per_channel;  // of weights
   std::optional<int64_t> axis;
   std::optional<std::string> method;
   /// A scale that is known from elsewhere; nothing else is set beside it. It is taken as it is where the type that is
   /// asked for has it, else as the range that it holds.
   std::optional<QuantParams> known;
+
+  friend bool operator==(const ValueOverride&, const ValueOverride&) = default;
 };
 
 /// How biases make up for rounded weights.
@@ -74,6 +78,25 @@ struct BitsRule {
   std::string nodes;  // ECMAScript, searched in their names
 };
 
+/// The part of a network that a rule is for. All that is set must hold.
+struct RuleSelector {
+  enum class Kind { kNodes, kValues, kActivations, kWeights };
+  Kind of = Kind::kNodes;
+  std::optional<std::string> regex;     // ECMAScript, searched in the name
+  std::optional<std::string> glob;      // of the whole name: '*' is any text, '?' any character
+  std::vector<std::string> op_types;    // one of these, as the model's file has them
+  std::optional<std::string> from, to;  // nodes or values; nodes on a path between, both included
+  bool may_be_empty = false;
+};
+
+/// Wishes for a part of a network. Later rules win; options for single nodes and values win over rules.
+struct Rule {
+  std::string text;  // as it was written, for messages
+  RuleSelector selects;
+  std::optional<std::string> mode;     // of nodes: one of all_modes(), "" for that of all nodes
+  ValueOverride activations, weights;  // of what selected nodes compute and read; of selected values
+};
+
 /// The choices of the user, for all values and for single ones. Plain data; decided before any sample is
 /// read.
 struct QuantizationScheme {
@@ -97,6 +120,8 @@ struct QuantizationScheme {
   bool may_take_16 = false;                     // a search may give nodes 16 bits so that a bound holds
   std::string mode = "static";                  // of all nodes: one of all_modes()
   std::vector<ModeRule> mode_rules = {};        // of single nodes; later rules win
+  std::vector<Rule> rules = {};  // of a recipe; apply_rules makes node_modes and overrides of them
+  std::map<std::string, std::string> node_modes = {};  // by node name, where no mode rule names it
   /// Weights that share a scale along their inputs, where a mode stores weights; 0: all of an output channel.
   int64_t weight_block = 0;
   WeightStorage storage = {};
@@ -117,10 +142,17 @@ struct QuantizationScheme {
 /// The scheme's override of one value, or nullptr.
 const ValueOverride* find_override(const QuantizationScheme& scheme, const std::string& value);
 
-/// True if an override wants something of the value beside a known scale.
-bool has_own_wish(const QuantizationScheme& scheme, const std::string& value);
+/// True if an override wants something of the value, beside a known scale, that is not wanted of `other` too: the two
+/// cannot have the same codes.
+bool has_own_wish(const QuantizationScheme& scheme, const std::string& value, const std::string& other);
 
-/// The type of one activation: the scheme's, changed by num_bits, is_unsigned and narrow_range of its
+/// True if an override sets an end of the value's range.
+bool sets_range(const ValueOverride& specific);
+
+/// Puts all that `later` sets over it. An amax takes the place of both ends.
+void merge_override(ValueOverride& specific, const ValueOverride& later);
+
+/// The type of one activation: the scheme's, changed by num_bits, is_unsigned, symmetric and narrow_range of its
 /// override.
 QuantType activation_type(const QuantizationScheme& scheme, const std::string& value);
 

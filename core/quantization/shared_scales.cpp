@@ -105,8 +105,10 @@ class SharedScales {
     if (value(id).is_fixed && own != params) return false;
     const NodeId producer = index_.producer(id);
     const ValueOverride* specific = find_override(scheme_, graph_.value(id).name);
-    if ((specific != nullptr && !specific->known) || !own.per_tensor() || own.dtype != params.dtype ||
-        own.quant_min != params.quant_min || own.quant_max != params.quant_max)
+    const bool is_told = has_own_wish(scheme_, graph_.value(id).name, graph_.value(shared.source).name) ||
+                         (specific != nullptr && sets_range(*specific));
+    if (is_told || !own.per_tensor() || own.dtype != params.dtype || own.quant_min != params.quant_min ||
+        own.quant_max != params.quant_max)
       return false;
     return producer == kNoNode || planned(producer).placement != Placement::kAbsorbed ||
            !cuts_codes(*constant_clamp(graph_, graph_.nodes[static_cast<size_t>(producer)]), params);

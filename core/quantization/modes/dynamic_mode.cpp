@@ -70,9 +70,12 @@ FloatReason plan_lstm(const ModeRequest& request, const Node& node, PlannedNode&
   const auto operands = weight_operands(request.graph, node);
   if (operands.size() != 2) return text_of(Cause::kNothingToStore);
   for (const WeightOperand& operand : operands) {
-    if (is_disabled(request, node.inputs[operand.input])) return text_of(Cause::kWeightsDisabled);
-    planned.stored.push_back(store_weights(*request.graph.constant(node.inputs[operand.input]), operand,
-                                           {kCodes, request.scheme.weights.num_bits}));
+    const ValueId weights = node.inputs[operand.input];
+    if (is_disabled(request, weights)) return text_of(Cause::kWeightsDisabled);
+    const ValueOverride* specific = find_override(request.scheme, request.graph.value(weights).name);
+    const int64_t bits =
+        specific != nullptr && specific->num_bits ? *specific->num_bits : request.scheme.weights.num_bits;
+    planned.stored.push_back(store_weights(*request.graph.constant(weights), operand, {kCodes, bits}));
   }
   return std::nullopt;
 }

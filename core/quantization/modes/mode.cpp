@@ -56,20 +56,25 @@ const Mode& find_mode(const std::string& name) {
 ModeChoice::ModeChoice(const QuantizationScheme& scheme) : all_(find_mode(scheme.mode)) {
   for (const ModeRule& rule : scheme.mode_rules)
     rules_.emplace_back(compile_selector("--mode", rule.nodes), &find_mode(rule.mode));
+  for (const auto& [node, mode] : scheme.node_modes) named_[node] = &find_mode(mode);
 }
 
 const Mode& ModeChoice::of(const Node& node) const {
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule)
     if (std::regex_search(node.name, rule->first)) return *rule->second;
-  return all_;
+  const auto named = named_.find(node.name);
+  return named == named_.end() ? all_ : *named->second;
 }
 
 std::vector<const Mode*> modes_of(const QuantizationScheme& scheme) {
   std::vector<const Mode*> modes = {&find_mode(scheme.mode)};
-  for (const ModeRule& rule : scheme.mode_rules) {
-    const Mode* mode = &find_mode(rule.mode);
+  const auto add = [&](const std::string& name) {
+    const Mode* mode = &find_mode(name);
     if (std::find(modes.begin(), modes.end(), mode) == modes.end()) modes.push_back(mode);
-  }
+  };
+  for (const ModeRule& rule : scheme.mode_rules) add(rule.mode);
+  for (const Rule& rule : scheme.rules)
+    if (!rule.mode.value_or("").empty()) add(*rule.mode);
   return modes;
 }
 

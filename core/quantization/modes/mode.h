@@ -2,6 +2,7 @@
 // first.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <regex>
 #include <span>
@@ -58,7 +59,8 @@ std::span<const Mode* const> all_modes();
 /// Errors: Error(kInvalidArgument) listing the names there are.
 const Mode& find_mode(const std::string& name);
 
-/// The mode of each node by the scheme: its last rule that names the node, else the one of all.
+/// The mode of each node by the scheme: its last mode rule that names the node, else that of node_modes, else the one of
+/// all.
 class ModeChoice {
  public:
   /// Errors: Error(kInvalidArgument) for a name that is no mode, or an expression that is none.
@@ -68,9 +70,10 @@ class ModeChoice {
  private:
   const Mode& all_;
   std::vector<std::pair<std::regex, const Mode*>> rules_;
+  std::map<std::string, const Mode*> named_;
 };
 
-/// The modes that a scheme names, each once.
+/// The modes that a scheme and its rules name, each once.
 std::vector<const Mode*> modes_of(const QuantizationScheme& scheme);
 
 /// True if some node is planned by ranges: without, a plan needs no samples.

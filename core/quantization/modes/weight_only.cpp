@@ -109,7 +109,7 @@ const ValueOverride* override_of(const ModeRequest& request, ValueId weights) {
   const ValueOverride* specific = find_override(request.scheme, request.graph.value(weights).name);
   if (specific == nullptr) return nullptr;
   if (specific->min || specific->max || specific->amax || specific->scale_amax || specific->axis ||
-      specific->is_unsigned || specific->narrow_range)
+      specific->is_unsigned || specific->narrow_range || specific->symmetric || specific->per_channel)
     throw Error(ErrorKind::kInvalidArgument,
                 "override of '" + request.graph.value(weights).name +
                     "': weights that mode weight-only stores take 'num_bits' and 'enabled' alone");
@@ -269,10 +269,13 @@ int64_t opset(const QuantizationScheme& scheme) {
   constexpr int64_t kBlocksAndHalfBytes = 21;
   const WeightGrid grid = scheme.storage.grid;
   const int64_t most = grid == WeightGrid::kCodebook ? 8 : form_of(grid).most_bits;
+  const auto is_narrow = [](const ValueOverride& specific) { return specific.num_bits.value_or(8) < 8; };
   const bool narrow = (grid != WeightGrid::kCodebook && std::min(bits_of(scheme), most) < 8) ||
                       scheme.weight_block != 0 ||
                       std::any_of(scheme.overrides.begin(), scheme.overrides.end(),
-                                  [](const auto& each) { return each.second.num_bits.value_or(8) < 8; });
+                                  [&](const auto& each) { return is_narrow(each.second); }) ||
+                      std::any_of(scheme.rules.begin(), scheme.rules.end(),
+                                  [&](const Rule& rule) { return is_narrow(rule.weights); });
   return narrow ? kBlocksAndHalfBytes : grid == WeightGrid::kCodebook ? kPacked.opset : 0;
 }
 
