@@ -150,7 +150,7 @@ std::string text_of(const InspectOptions& options, const Graph& graph, const Fac
   return text + table.text(style);
 }
 
-// Names for --include and --exclude, --op-types, and --overrides: the nodes and values of the prepared
+// Names for selectors, rules and --overrides: the nodes and values of the prepared
 // model.
 Report list_names(const InspectOptions& options, const Graph& source, const Style& style) {
   const Graph graph =
@@ -237,8 +237,7 @@ Report inspect(const InspectOptions& options, Console& console) {
 CommandBody define(CLI::App& app) {
   const auto options = std::make_shared<InspectOptions>();
   app.add_option("MODEL.onnx", options->model, "the model")->required();
-  app.add_flag("--names", options->names,
-               "lists what --include, --exclude, --op-types and --overrides can name instead");
+  app.add_flag("--names", options->names, "lists what selectors, rules and --overrides can name instead");
   app.add_flag("--certify", options->certify,
                "proves which types hold the sums of every layer on integers, whatever the image")
       ->excludes("--names");

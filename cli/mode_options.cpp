@@ -83,8 +83,9 @@ void check_bits(const QuantizationScheme& scheme) {
                     ", which says the bits; leave it out");
 }
 
-/// Only the modes of a scheme.
+/// Only the modes of a scheme, and the rules that set some.
 void parse_modes(const SchemeFlags& flags, QuantizationScheme& scheme) {
+  scheme.rules = flags.rules;
   bool has_default = false;
   if (flags.modes.empty() && asks_for_storage(flags)) scheme.mode = kWeightOnlyMode.name;
   for (const std::string& text : flags.modes) {

@@ -28,6 +28,7 @@
 #include "cli/quantize_report.h"
 #include "cli/samples.h"
 #include "cli/scheme_options.h"
+#include "cli/selected.h"
 #include "cli/task_options.h"
 #include "cli/text.h"
 #include "cli/truth_labels.h"
@@ -35,10 +36,8 @@
 #include "core/integer/model_facts.h"
 #include "core/passes/passes.h"
 #include "core/quantization/activation_bits.h"
-#include "core/quantization/check_scheme.h"
 #include "core/quantization/known_scales.h"
 #include "core/quantization/modes/mode.h"
-#include "core/quantization/node_selection.h"
 #include "core/quantization/plan_quantization.h"
 #include "core/quantization/rest/plan_rest.h"
 #include "onnx_io/onnx_io.h"
@@ -310,14 +309,6 @@ Graph make_ready(const QuantizeFlags& flags, const Graph& source, const Quantiza
   return graph;
 }
 
-std::vector<Selector> look_up_selectors(const Graph& source, const Graph& graph, const TargetProfile& target,
-                                        QuantizationScheme& scheme, Console& console) {
-  const std::vector<Selector> selectors = resolve_selectors(source, graph, scheme);
-  check_scheme(graph, scheme, target);
-  for (const Selector& selector : selectors) console.explain(selector_text(selector));
-  return selectors;
-}
-
 // With scales that are known nothing is left to search, and biases are as they were trained.
 QuantizationScheme scheme_of(const QuantizeFlags& flags) {
   SchemeFlags wanted = flags.scheme;
@@ -333,12 +324,17 @@ QuantizationScheme scheme_of(const QuantizeFlags& flags) {
   return scheme;
 }
 
+void check_request(const QuantizeFlags& flags, Console& console) {
+  check_bound(flags.bound, flags.labels, console.diagnostics);
+  if (flags.recipe.dry_run) return;
+  check_flags(flags);
+  claim_outputs(flags, console);
+}
+
 }  // namespace
 
 Report quantize(const QuantizeFlags& flags, Console& console) {
-  check_bound(flags.bound, flags.labels, console.diagnostics);
-  check_flags(flags);
-  claim_outputs(flags, console);
+  check_request(flags, console);
   QuantizationScheme scheme = scheme_of(flags);
   KnownSource known = open_source(flags, console);
   Graph& source = known.graph;
@@ -351,8 +347,9 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
                                                  "', which is no input of the model, exclude each other");
   warn_of_input_type(flags, source, console.diagnostics);
   const Graph graph = make_ready(flags, source, scheme, console);
-  const std::vector<Selector> selectors =
-      look_up_selectors(source, graph, find_target(target_of(flags)), scheme, console);
+  const Selected selected = look_up(source, graph, find_target(target_of(flags)), scheme);
+  if (flags.recipe.dry_run) return dry_run_report(flags.model, target_of(flags), selected);
+  const std::vector<Selector> selectors = all_selectors(selected, console);
   std::optional<TakenScales> scales;
   if (flags.known) scales = take_scales(graph, known, scheme, console.diagnostics);
   const Learned learned = learn(flags, source, graph, scheme, console);
@@ -363,6 +360,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   const WrittenFor about{scheme, learned.statistics, learned.preprocessing, cut};
   ChosenPlan chosen = choose_sized_plan(flags, graph, learned, about, console);
   check_labelled(flags, chosen);
+  warn_of_idle_wishes(selected, scheme, chosen.planned, console.diagnostics);
   done(console, "planned for " + chosen.planned.plan.target);
   std::optional<uint64_t> bytes;
   if (chosen.bound_met) bytes = write(flags, chosen, about);
@@ -397,9 +395,13 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
 
 namespace {
 
+Report recipe_report(const Json& recipe) {
+  return {{{"recipe", recipe}}, recipe.dump(2) + "\n"};
+}
+
 CommandBody define(CLI::App& app) {
   const auto flags = std::make_shared<QuantizeFlags>();
-  app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
+  app.add_option("MODEL.onnx", flags->model, "the FP32 model");
   add_sample_options(app, flags->samples, false);
   output_file(app.add_option("-o,--output", flags->output, "default: MODEL.FORMAT.onnx beside the model"));
   add_scheme_options(app, flags->scheme, "the search");
@@ -440,7 +442,15 @@ CommandBody define(CLI::App& app) {
   add_keep_unknown(app, flags->keep_unknown);
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
-  return [flags](Console& console) { return quantize(*flags, console); };
+  const RecipeOptions recipe(app, flags->recipe);
+  app.parse_complete_callback([flags, recipe] {
+    if (flags->model.empty() && !flags->recipe.print_recipe) throw CLI::RequiredError("MODEL.onnx");
+    recipe.take(flags->scheme.rules);
+  });
+  return [flags, recipe](Console& console) {
+    if (flags->recipe.print_recipe) return recipe_report(recipe.in_force(flags->scheme.rules));
+    return quantize(*flags, console);
+  };
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ std::vector<fs::path> read_files(const QuantizeFlags& flags) {
   std::vector<fs::path> inputs = {flags.model};
   std::vector<std::string> named = paths_in(flags.samples);
   named.insert(named.end(), {flags.samples.preprocess, flags.scheme.overrides, flags.labels.file,
-                             flags.statistics, flags.known.import});
+                             flags.statistics, flags.known.import, flags.recipe.recipe});
   for (const std::string& file : named)
     if (!file.empty() && fs::exists(file)) inputs.push_back(file);
   return inputs;

@@ -10,6 +10,7 @@
 #include "cli/known_source.h"
 #include "cli/labels.h"
 #include "cli/options.h"
+#include "cli/recipe_options.h"
 #include "cli/samples.h"
 #include "cli/scheme_options.h"
 
@@ -29,6 +30,7 @@ struct QuantizeFlags {
   Bound bound;
   LabelFlags labels;
   KnownScaleFlags known;
+  RecipeFlags recipe;
   bool explain = false, keep_unknown = false;
 };
 

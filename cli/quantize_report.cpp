@@ -233,9 +233,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
     }
   json["float_nodes"] = float_nodes_json(facts.chosen.planned, facts.scheme, facts.cut);
   json["selectors"] = Json::array();
-  for (const Selector& selector : facts.selectors)
-    json["selectors"].push_back(
-        {{"option", selector.option}, {"text", selector.text}, {"nodes", selector.nodes}});
+  for (const Selector& selector : facts.selectors) json["selectors"].push_back(selector_json(selector));
   return json;
 }
 
@@ -270,13 +268,20 @@ Report quantize_report(const QuantizeFacts& facts, Console& console) {
   return report;
 }
 
+Json selector_json(const Selector& selector) {
+  Json json = {{"option", selector.option}, {"text", selector.text}, {"nodes", selector.nodes}};
+  if (!selector.values.empty()) json["values"] = selector.values;
+  return json;
+}
+
 std::string selector_text(const Selector& selector) {
   constexpr size_t kMost = 8;
-  std::vector<std::string> names(selector.nodes.begin(),
-                                 selector.nodes.begin() + std::min(selector.nodes.size(), kMost));
-  if (selector.nodes.size() > kMost) names.push_back("...");
-  return selector.option + " '" + selector.text + "' names " + format_plural(selector.nodes.size(), "node") +
-         ": " + join(names, ", ");
+  const bool of_nodes = selector.values.empty() || !selector.nodes.empty();
+  const std::vector<std::string>& all = of_nodes ? selector.nodes : selector.values;
+  std::vector<std::string> names(all.begin(), all.begin() + std::min(all.size(), kMost));
+  if (all.size() > kMost) names.push_back("...");
+  return selector.option + " '" + selector.text + "' names " +
+         format_plural(all.size(), of_nodes ? "node" : "value") + ": " + join(names, ", ");
 }
 
 Json recipe_json(const Recipe& recipe) {
@@ -369,6 +374,7 @@ Json options_json(const QuantizationScheme& scheme, const std::map<std::string, 
     json["bits"].push_back(std::to_string(rule.bits) + "=" + rule.nodes);
   if (scheme.mode != kStaticMode.name) json["mode"] = scheme.mode;
   for (const ModeRule& rule : scheme.mode_rules) json["modes"].push_back(rule.mode + "=" + rule.nodes);
+  for (const Rule& rule : scheme.rules) json["rules"].push_back(rule.text);
   if (scheme.rest != DataType::kF32) json["rest"] = name_of(scheme.rest);
   if (scheme.weight_block != 0) json["weight_block"] = scheme.weight_block;
   if (const WeightStorage& storage = scheme.storage; storage.grid != WeightGrid::kLinear)

@@ -57,6 +57,9 @@ Json quality_json(const std::optional<Quality>& quality);
 /// operators that are not known included.
 Json plan_json(const PlannedModel& planned, const QuantizationScheme& scheme, const CutModel* cut);
 
+/// {"option", "text", "nodes"}, and "values" where there are any.
+Json selector_json(const Selector& selector);
+
 /// "--exclude 'Conv_3' names 2 nodes: Conv_3, Conv_31".
 std::string selector_text(const Selector& selector);
 

@@ -134,7 +134,7 @@ void add_sample_options(CLI::App& app, SampleFlags& flags, bool path_required) {
       ->type_name("PATH")
       ->allow_extra_args(false)
       ->required(path_required);
-  app.parse_complete_callback([&flags] { check_places(flags); });
+  app.final_callback([&flags] { check_places(flags); });  // when a recipe has filled what is missing
   add_preprocess_options(app, flags);
   app.add_option("--shard", flags.shard, "the I-th of N equal parts of them, from 0")
       ->type_name("I/N")

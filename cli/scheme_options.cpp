@@ -70,33 +70,30 @@ std::string method(const std::string& key, const nlohmann::json& value) {
   return value.get<std::string>();
 }
 
-void set(ValueOverride& target, const std::string& key, const nlohmann::json& value) {
-  constexpr float kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
-  if (key == "min")
-    target.min = real(key, value, -kLargest, 0);
-  else if (key == "max")
-    target.max = real(key, value, 0, kLargest);
-  else if (key == "amax")
-    target.amax = real(key, value, kLeast, kLargest);
-  else if (key == "scale_amax")
-    target.scale_amax = real(key, value, kLeast, kLargest);
-  else if (key == "num_bits")
-    target.num_bits = bits(key, value);
-  else if (key == "axis")
-    target.axis = whole(key, value, -64, 64);
-  else if (key == "unsigned")
-    target.is_unsigned = boolean(key, value);
-  else if (key == "narrow_range")
-    target.narrow_range = boolean(key, value);
-  else if (key == "enabled")
-    target.enabled = boolean(key, value);
-  else if (key == "method")
-    target.method = method(key, value);
-  else
-    throw Error(ErrorKind::kInvalidArgument, "there is no key \"" + key +
-                                                 "\"; there are min, max, amax, scale_amax, num_bits, "
-                                                 "unsigned, axis, narrow_range, method, enabled");
-}
+// A key of overrides, and what it sets.
+struct OverrideKey {
+  const char* name;
+  void (*set)(ValueOverride& target, const std::string& key, const nlohmann::json& value);
+};
+
+using JsonValue = nlohmann::json;
+constexpr float kLargest = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::min();
+// clang-format off
+constexpr OverrideKey kOverrideKeys[] = {
+    {"min", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.min = real(k, v, -kLargest, 0); }},
+    {"max", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.max = real(k, v, 0, kLargest); }},
+    {"amax", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.amax = real(k, v, kLeast, kLargest); }},
+    {"scale_amax", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.scale_amax = real(k, v, kLeast, kLargest); }},
+    {"num_bits", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.num_bits = bits(k, v); }},
+    {"unsigned", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.is_unsigned = boolean(k, v); }},
+    {"symmetric", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.symmetric = boolean(k, v); }},
+    {"axis", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.axis = whole(k, v, -64, 64); }},
+    {"per_channel", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.per_channel = boolean(k, v); }},
+    {"narrow_range", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.narrow_range = boolean(k, v); }},
+    {"method", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.method = method(k, v); }},
+    {"enabled", [](ValueOverride& o, const std::string& k, const JsonValue& v) { o.enabled = boolean(k, v); }},
+};
+// clang-format on
 
 // By default, what needs the images again is left to the search, so that a method by name depends on
 // statistics alone.
@@ -241,6 +238,19 @@ QuantizationScheme make_scheme(const SchemeFlags& flags, const TargetProfile& ta
   return scheme;
 }
 
+std::vector<std::string> override_keys() {
+  std::vector<std::string> keys;
+  for (const OverrideKey& each : kOverrideKeys) keys.emplace_back(each.name);
+  return keys;
+}
+
+void set_override(ValueOverride& target, const std::string& key, const nlohmann::json& value) {
+  for (const OverrideKey& each : kOverrideKeys)
+    if (key == each.name) return each.set(target, key, value);
+  throw Error(ErrorKind::kInvalidArgument,
+              "there is no key \"" + key + "\"; there are " + join(override_keys(), ", "));
+}
+
 std::map<std::string, ValueOverride> parse_overrides(const std::string& json) {
   const nlohmann::json parsed = parse_json(json, "the overrides");
   if (!parsed.is_object())
@@ -253,7 +263,7 @@ std::map<std::string, ValueOverride> parse_overrides(const std::string& json) {
                      throw Error(ErrorKind::kInvalidArgument, "it is not a JSON object");
                    if (settings.empty()) return;
                    ValueOverride& specific = overrides[name];
-                   for (const auto& [key, value] : settings.items()) set(specific, key, value);
+                   for (const auto& [key, value] : settings.items()) set_override(specific, key, value);
                    const bool whole = specific.amax || (specific.min && specific.max);
                    if (whole) overridden_range({}, specific);  // refuses what is no range
                  });

@@ -16,6 +16,7 @@ struct SchemeFlags {
               overrides;
   std::string activations, weight_type;  // empty: the target's
   std::vector<std::string> without, modes, activation_bits;
+  std::vector<Rule> rules;  // of recipes
   std::string rest = "f32", weight_grid;
   std::optional<int64_t> weight_codebook;
   bool symmetric = false, reduce_range = false;
@@ -34,8 +35,15 @@ void add_target_option(CLI::App& app, std::string& target, const std::string& ot
 /// sense, or types that the target does not multiply; Error(kIo) if the overrides cannot be read.
 QuantizationScheme make_scheme(const SchemeFlags& flags, const TargetProfile& target);
 
-/// Reads --overrides: {"value name": {"min":, "max":, "amax":, "scale_amax":, "num_bits":, "unsigned":,
-/// "axis":, "narrow_range":, "method":, "enabled":}}. Errors: Error(kInvalidArgument) naming the value and
+/// The keys of an override: min, max, amax, scale_amax, num_bits, unsigned, symmetric, axis, per_channel, narrow_range,
+/// method, enabled.
+std::vector<std::string> override_keys();
+
+/// Sets what one of override_keys() says. Errors: Error(kInvalidArgument) naming the key, for another one and for what it
+/// does not take.
+void set_override(ValueOverride& target, const std::string& key, const nlohmann::json& value);
+
+/// Reads --overrides: {"value name": {key: value}}, by set_override(). Errors: Error(kInvalidArgument) naming the value and
 /// the key.
 std::map<std::string, ValueOverride> parse_overrides(const std::string& json);
 

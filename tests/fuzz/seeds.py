@@ -105,6 +105,10 @@ def main():
     write_json(output / "overrides", [
         {"x": {"min": -1, "max": 2, "num_bits": 8}},
         {"y": {"amax": 3.5, "unsigned": True, "axis": 1, "narrow_range": False, "method": "mse", "enabled": True}}])
+    write_json(output / "recipe", [
+        {"method": "percentile", "percentile": 99.9, "exclude": ["a", "b"], "symmetric": True},
+        {"rules": [{"glob": "a*", "op_type": ["Conv"], "from": "a", "to": "b", "mode": "dynamic", "bits": 4, "per_channel": False},
+                   {"of": "values", "regex": "^a", "optional": True, "amax": 3.5, "method": "mse", "enabled": True}]}])
     write_statistics(build / "quantize", output / "statistics")
     for target in ("network", "operators"):
         write_choices(output / target)
