@@ -68,12 +68,13 @@ class L2Calibrator : public Calibrator {
   }
 
   /// One end at a time moves to the next quantile, 0.001 % of the elements further, the one that thereby passes
-  /// more bins; the first range with a larger error than the one before ends the search.
+  /// more bins; the first range with a larger error than the one before ends the search. The error is that of all codes
+  /// of the storage type, reduced ranges included, as PyTorch has it.
   /// Source: torch.ao.quantization.HistogramObserver._non_linear_param_search.
   Range compute_range(const TensorStatistics& statistics, const RangeRequest& request) const override {
     if (!(statistics.max > statistics.min)) return full_range(statistics);
     const ObservedBins bins(statistics);
-    const auto [first, last] = best_bins(bins.counts(), steps_of(request.type).total + 1);
+    const auto [first, last] = best_bins(bins.counts(), 1 << (8 * size_of(request.type.dtype)));
     const double width = statistics.histogram.bin_width();
     return range_from_bins(bins.start_of(first) / width, bins.start_of(last + 1) / width, statistics);
   }

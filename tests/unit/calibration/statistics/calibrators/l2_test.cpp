@@ -46,6 +46,15 @@ TEST_CASE("l2 finds the range that PyTorch's HistogramObserver finds") {
   }
 }
 
+TEST_CASE("l2 looks for the same range with reduced ones, as PyTorch does") {
+  const auto statistics = test::statistics_of_values(test::distributions().at(4).values);
+  const Range whole = find_calibrator("l2").compute_range(statistics, {.type = {.dtype = DataType::kU8}});
+  const Range reduced =
+      find_calibrator("l2").compute_range(statistics, {.type = {.dtype = DataType::kU8, .num_bits = 7}});
+  CHECK(reduced.min == whole.min);
+  CHECK(reduced.max == whole.max);
+}
+
 TEST_CASE("l2 of a constant is the constant and 0") {
   const Range range = find_calibrator("l2").compute_range(test::statistics_of_values({2, 2, 2}),
                                                           {.type = {.dtype = DataType::kU8}});
