@@ -138,7 +138,7 @@ class SizeSearch {
     throw Error(ErrorKind::kUnsupported, "the smallest file that can be written is of " +
                                              std::to_string(measured(least)) + " bytes, above --max-size " +
                                              std::to_string(goal_.bytes) +
-                                             "; allow that, or store more weights (--mode weight-only)");
+                                             "; allow that, or choose another --mode or --target");
   }
 
   PlannedModel planned_with(const QuantizationScheme& scheme) const {
