@@ -69,6 +69,29 @@ std::vector<Range> weight_ranges(const Tensor& weights, const WeightLayout& layo
   return ranges;
 }
 
+double squared_error(const Tensor& weights, const QuantParams& params) {
+  const Tensor rounded = dequantize_tensor(quantize_tensor(weights, params), params);
+  double sum = 0;
+  for (int64_t i = 0; i < weights.size(); ++i) {
+    const double error = double{weights.data<float>()[i]} - double{rounded.data<float>()[i]};
+    sum += error * error;
+  }
+  return sum;
+}
+
+/// Lowers a scale that is a power of two to a smaller one while the weights lose less by being cut off than by steps
+/// twice as wide. Requires: one scale.
+void fit_power(const Tensor& weights, QuantParams& params) {
+  for (double error = squared_error(weights, params);;) {
+    QuantParams finer = params;
+    finer.scale[0] /= 2;
+    const double next = squared_error(weights, finer);
+    if (!(next < error)) return;
+    params = std::move(finer);
+    error = next;
+  }
+}
+
 /// The parameters that hold what the weights are.
 QuantParams measured_params(const Tensor& weights, const WeightLayout& layout, const WeightForm& form,
                             const ValueOverride* specific) {
@@ -83,6 +106,7 @@ QuantParams measured_params(const Tensor& weights, const WeightLayout& layout, c
     if (!dead(c)) largest = std::max(largest, params.scale[c]);
   for (size_t c = 0; c < ranges.size(); ++c)
     if (dead(c) && largest > 0) params.scale[c] = largest;
+  if (form.type.power_of_two && !channels && specific == nullptr && !dead(0)) fit_power(weights, params);
   return params;
 }
 

@@ -94,6 +94,13 @@ std::vector<double> candidate_steps(double widest) {
   return result;
 }
 
+/// The same where steps are powers of two, in bins of which each is one: from the first that is not below `widest`.
+std::vector<double> power_of_two_steps(double widest) {
+  std::vector<double> result{std::exp2(std::ceil(std::log2(widest)))};
+  while (result.back() >= 2) result.push_back(result.back() / 2);
+  return result;
+}
+
 class MseCalibrator : public Calibrator {
  public:
   const char* name() const override { return "mse"; }
@@ -102,21 +109,24 @@ class MseCalibrator : public Calibrator {
   /// Exact zeros have no error in any range. All lengths below are in bins.
   Range compute_range(const TensorStatistics& statistics, const RangeRequest& request) const override {
     if (statistics.min == 0 && statistics.max == 0) return {0, 0};
-    return request.type.symmetric ? symmetric(statistics, steps_of(request.type))
+    return request.type.symmetric ? symmetric(statistics, steps_of(request.type), request.type.power_of_two)
                                   : asymmetric(statistics, steps_of(request.type));
   }
 
  private:
-  static Range symmetric(const TensorStatistics& statistics, const Steps& steps) {
+  /// The first step holds the full range.
+  static Range symmetric(const TensorStatistics& statistics, const Steps& steps, bool powers_of_two) {
     const Density above(statistics.histogram.positive), below(statistics.histogram.negative);
     const Range full = full_range(statistics);
     const double magnitude = double{std::max(-full.min, full.max)} / statistics.histogram.bin_width();
     const double widest = magnitude / steps.above;
+    const std::vector<double> candidates =
+        powers_of_two ? power_of_two_steps(widest) : candidate_steps(widest);
     Best best;
-    for (const double step : candidate_steps(widest)) {
+    for (const double step : candidates) {
       const double error = above.errors(step, steps.above).back() + below.errors(step, steps.below).back();
       const double end = step * steps.above;
-      best.offer(error, step == widest ? full : range_from_bins(-end, end, statistics));
+      best.offer(error, step == candidates.front() ? full : range_from_bins(-end, end, statistics));
     }
     return best.range;
   }

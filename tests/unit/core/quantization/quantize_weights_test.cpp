@@ -88,6 +88,22 @@ TEST_CASE("weights: bias scales are normal floats") {
   CHECK(bias_scale(params, input_of(x_scale), 0) >= std::numeric_limits<float>::min());
 }
 
+TEST_CASE("weights: a power of two that cuts the largest off where all others gain more") {
+  WeightForm form = kForm;
+  form.per_channel = false;
+  form.type.power_of_two = true;
+  std::vector<float> values(2000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i)) * 0.9f;
+  values[0] = 1.1f;  // steps of 1/64 hold it, those of 1/128 do not
+  const Tensor w = Tensor::of<float>({20, 100, 1}, values);
+  const auto scale = [&] {
+    return choose_weight_params(w, conv_layout(20, 100, 1), {}, input_of(1), form, nullptr).scale[0];
+  };
+  CHECK(scale() == 1.0f / 128);
+  form.type.power_of_two = false;
+  CHECK(scale() == 1.1f / 127);
+}
+
 TEST_CASE("weights: scales that are powers of two, widened for a bias or not") {
   const Tensor w = Tensor::of<float>({3, 1, 1}, {127.0f / 64, 1, -0.3f});
   WeightForm form = kForm;

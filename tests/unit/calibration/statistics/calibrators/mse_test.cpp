@@ -146,3 +146,20 @@ TEST_CASE("mse of normal data clips where theory says") {
   CHECK(range.max > 2.4f);
   CHECK(range.max < 2.8f);
 }
+
+TEST_CASE("mse: of scales that are powers of two, the one with the least error") {
+  const QuantType type{.dtype = DataType::kS8, .symmetric = true, .power_of_two = true};
+  std::vector<float> values(4000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i)) * 1.5f;
+  values.push_back(4.1f);  // a step of 1/16 holds it, one of 1/64 cuts it off
+  const TensorStatistics statistics = statistics_of_values(values);
+  const Range range = mse(statistics, type);
+  const float chosen = choose_quant_params({range}, type).scale[0];
+  CHECK(chosen < choose_quant_params({full_range(statistics)}, type).scale[0]);
+  CHECK(next_power_of_two(chosen) == chosen);
+  const double least = error_of(statistics, range, type);
+  for (const int power : {-8, -7, -6, -5, -4, -3}) {
+    const float end = std::ldexp(127.0f, power);
+    CHECK(least <= error_of(statistics, {-end, end}, type) * (1 + 1e-9));
+  }
+}
