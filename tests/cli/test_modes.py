@@ -91,6 +91,12 @@ class Modes(Case):
         self.assertEqual((mixed["rest"]["type"], mixed["modes"]["dynamic"]["nodes"]), ("f16", 2))
         self.agrees(25, "mixed.onnx")
 
+    def test_integers_with_the_rest_in_float16(self):
+        for target in ("tensorrt", "openvino", "generic"):
+            report = self.quantize("--target", target, "--method", "mse", "--exclude", "conv1", "--rest", "f16", "--calib", self.pictures, name="half.onnx")
+            self.assertGreater(report["rest"]["nodes"], 0)
+            self.agrees(20, "half.onnx")
+
     def test_the_halves_of_a_model_are_written_back(self):
         self.quantize("--mode", "float", "--rest", "f16", name="f16.onnx")
         self.run_json("f16.onnx", "--mode", "float", "--rest", "f16", "-o", "again.onnx")

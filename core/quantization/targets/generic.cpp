@@ -39,6 +39,7 @@ const TargetProfile kGeneric{.name = "generic",
                              .opsets = kOnnxRuntimeOpsets,
                              .sixteen_bits = &kSixteenBitsInFloat,
                              .unasked_fusions = kOnnxRuntimeFusions,
-                             .mislaid = kOnnxRuntimeMislaid};
+                             .mislaid = kOnnxRuntimeMislaid,
+                             .rest_types = kOnnxRuntimeRest};
 
 }  // namespace quantize

@@ -54,6 +54,7 @@ const TargetProfile kOpenVino{.name = "openvino",
                               .fusions = kFusions,
                               .unasked_fusions = kOnnxRuntimeFusions,
                               .mislaid = kOnnxRuntimeMislaid,
+                              .rest_types = kOnnxRuntimeRest,
                               .unpacks_codes = true};
 
 }  // namespace quantize

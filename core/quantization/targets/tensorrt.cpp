@@ -16,6 +16,8 @@ constexpr IntegerOperator kOperators[] = {
 
 constexpr TypePair kTypePairs[] = {{DataType::kS8, DataType::kS8, true}};
 
+constexpr DataType kRest[] = {DataType::kF16, DataType::kBF16};
+
 constexpr Fusion kFusions[] = {
     {.part = ChainPart::kClamp}, {.part = ChainPart::kFunction}, {.part = ChainPart::kAddition}};
 
@@ -30,6 +32,7 @@ const TargetProfile kTensorRt{.name = "tensorrt",
                               .bias = BiasForm::kReals,
                               .fusions = kFusions,
                               .unasked_fusions = kOnnxRuntimeFusions,
-                              .mislaid = kOnnxRuntimeMislaid};
+                              .mislaid = kOnnxRuntimeMislaid,
+                              .rest_types = kRest};
 
 }  // namespace quantize
