@@ -12,7 +12,7 @@
 
 namespace quantize {
 
-/// What a recipe file says. The options are not checked here: RecipeOptions knows them.
+/// The content of a recipe file. The options are not checked here: RecipeOptions knows them.
 struct RecipeFile {
   std::vector<std::pair<std::string, nlohmann::json>> options;  // by long name, without "--"
   std::vector<Rule> rules;

@@ -26,7 +26,7 @@ bool is_list(const CLI::Option& option) {
   return option.get_items_expected_max() > 1;
 }
 
-/// What would stand on the command line. Numbers are written as JSON has them, which option_checks read the same.
+/// The words that would stand on the command line. Numbers are written as JSON has them, which option_checks read the same.
 std::string text_of(const nlohmann::json& value, const std::string& wanted) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_number()) throw Error(ErrorKind::kInvalidArgument, "must be " + wanted);

@@ -1,4 +1,4 @@
-// What the rules of a recipe and the selectors of the command line name; --dry-run.
+// The nodes and values that rules of a recipe and selectors of the command line name; --dry-run.
 #pragma once
 
 #include <string>

@@ -178,7 +178,7 @@ class SizeSearch {
               "--max-size chooses the bits of weights that are stored as codes of s8, and no node has such; "
               "choose --mode static or weight-only, or leave it out");
       }
-      // What the nodes of such codes take beside their bytes, on average, over those of the most bits.
+      // The bytes of nodes and names per constant, on average, that such codes take above those of the most bits.
       const int64_t nodes =
           held.empty() ? 0
                        : (bytes - whole - static_cast<int64_t>(own) + static_cast<int64_t>(constants)) /

@@ -123,7 +123,7 @@ int64_t source_index(Mode mode, int64_t i, int64_t n) {
   return inside < n ? inside : period - inside;
 }
 
-/// What negative pads cut off is no source of the padding, as ONNX Runtime has it.
+/// Elements that negative pads cut off are no source of the padding, as ONNX Runtime has it.
 void pad_from_input(const EvaluateContext& context, const Pads& pads, Mode mode) {
   const TensorView& x = context.inputs[0];
   std::vector<std::vector<int64_t>> tables(x.shape.size());

@@ -45,7 +45,7 @@ class SharedScales {
   /// True if the node reads the value in codes of other bits than those it is held in.
   bool is_converted(ValueId x, NodeId node) const { return planned(node).converted.contains(x); }
 
-  /// What a node converts in front of it takes the scale of its output, where all must have one.
+  /// A value that a node converts in front of it takes the scale of its output, where all must have one.
   void share_converted() {
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       const IntegerOperator* kernel = candidates_[n].kernel;

@@ -1,4 +1,4 @@
-// What is computed code by code: sums and products of two, tables of one.
+// Operators that go code by code: sums and products of two, tables of one.
 #include <cmath>
 #include <numeric>
 

@@ -1,4 +1,4 @@
-// What stands for one integer operator, written node by node.
+// The nodes that stand for one integer operator, written one by one.
 #pragma once
 
 #include <map>

@@ -12,7 +12,7 @@
 
 namespace quantize {
 
-/// What a rule came to.
+/// The nodes and values that a rule found.
 struct AppliedRule {
   std::string text;                 // of the rule
   std::vector<std::string> nodes;   // that it selects; none of a rule for values

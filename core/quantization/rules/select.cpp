@@ -86,7 +86,7 @@ class RuleReader {
            (selector_.of == Kind::kValues || value.is_constant() == (selector_.of == Kind::kWeights));
   }
 
-  /// Those that the rule is for.
+  /// The values that the rule is for.
   Values all_values() const {
     Values values;
     for (size_t v = 0; v < graph_.values.size(); ++v)
@@ -94,7 +94,7 @@ class RuleReader {
     return values;
   }
 
-  /// Those of them that belong to the nodes, or all where no criterion is about nodes.
+  /// The values among them that belong to the nodes, or all where no criterion is about nodes.
   Values values_of(const Nodes& nodes) const {
     if (selector_.op_types.empty() && !selector_.from && !selector_.to) return all_values();
     Values values;
