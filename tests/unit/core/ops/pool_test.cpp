@@ -201,3 +201,14 @@ TEST_CASE("MaxPool says where each maximum stands, in rows or in columns") {
     CHECK(equal(results[1], Tensor::of<int64_t>({1, 1, 1, 2}, order == 0 ? Ints{3, 5} : Ints{1, 5})));
   }
 }
+
+TEST_CASE("MaxPool of an image without elements has no place of its maxima") {
+  GraphBuilder b(13);
+  const ValueId y = b.node("MaxPool", {b.input("x", {1, 1, 0, 4})},
+                           {{"kernel_shape", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
+  const ValueId places = b.graph().nodes.back().outputs.emplace_back(b.graph().add_value("places"));
+  const Graph graph = b.build({y, places});
+  const Tensor found = run_graph(graph, {Tensor(DataType::kF32, {1, 1, 0, 4})})[1];
+  CHECK(found.to_vector<int64_t>() == Ints(static_cast<size_t>(found.size()), -1));
+  CHECK(found.size() == 5);
+}
