@@ -35,23 +35,27 @@ int64_t place_of_largest(const Window& window, const T* x, const int64_t (&o)[3]
   return best;
 }
 
+/// The place in an image whose axes count in reverse.
+int64_t reversed(const Window& window, int64_t place) {
+  const auto& [d, h, w] = window.axes;
+  const int64_t column = place % w.in, row = place / w.in % h.in, plane = place / (w.in * h.in);
+  return plane + d.in * (row + h.in * column);
+}
+
 /// The place of each maximum in the whole tensor; with storage_order 1 the axes of an image count in reverse.
 template <typename T>
 void write_places(const EvaluateContext& context, const Window& window) {
   const TensorView x = context.inputs[0];
   const bool reverse = context.node.int_attribute("storage_order", 0) != 0;
   const auto& [d, h, w] = window.axes;
-  const auto reversed = [&](int64_t place) {
-    const int64_t column = place % w.in, row = place / w.in % h.in, plane = place / (w.in * h.in);
-    return plane + d.in * (row + h.in * column);
-  };
   int64_t* to = context.outputs[1].as<int64_t>();
   for (int64_t c = 0; c < x.shape[0] * x.shape[1]; ++c) {
     const T* image = x.as<T>() + c * window.in_size();
     for (int64_t o = 0; o < window.out_size(); ++o) {
       const int64_t place =
           place_of_largest(window, image, {o / (w.out * h.out), o / w.out % h.out, o % w.out});
-      const int64_t within = reverse && place >= 0 ? reversed(place) : place;  // -1: nothing but padding
+      const int64_t within =
+          reverse && place >= 0 ? reversed(window, place) : place;  // -1: nothing but padding
       *to++ = c * window.in_size() + within;
     }
   }
