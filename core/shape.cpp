@@ -25,7 +25,7 @@ void check_extents(Dims shape) {
   const int64_t most = int64_t{1} << (is_empty ? 31 : 48);
   int64_t product = 1;
   for (const int64_t dim : shape)
-    if (dim > 0 && (__builtin_mul_overflow(product, dim, &product) || product > most))
+    if (dim < kUnknownDim || (dim > 0 && (__builtin_mul_overflow(product, dim, &product) || product > most)))
       throw Error(ErrorKind::kInvalidModel, "no tensor has the shape " + to_string(shape));
 }
 

@@ -23,8 +23,8 @@ bool is_static(Dims shape);
 /// Errors: Error(kInvalidModel) if the product overflows int64 or an extent is negative.
 int64_t element_count(Dims shape);
 
-/// Requires extents that a tensor can have. Those other than 0 and kUnknownDim multiply to at most 2^48; where one is 0, so
-/// that no memory bounds the others, to at most 2^31. Errors: Error(kInvalidModel).
+/// Requires extents that a tensor can have: none below kUnknownDim. Those other than 0 and kUnknownDim multiply to at
+/// most 2^48; where one is 0, so that no memory bounds the others, to at most 2^31. Errors: Error(kInvalidModel).
 void check_extents(Dims shape);
 
 /// "1x3x224x224", "?" for an unknown extent, "scalar" for {}.

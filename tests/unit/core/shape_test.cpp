@@ -23,6 +23,8 @@ TEST_CASE("check_extents refuses what no tensor has, also where an extent is 0 o
   CHECK_THROWS_AS(check_extents(Shape{kHuge, kUnknownDim, kHuge}), Error);
   CHECK_THROWS_AS(check_extents(Shape{kHuge, 0}), Error);
   CHECK_THROWS_AS(check_extents(Shape{0, kHuge}), Error);
+  CHECK_THROWS_AS(check_extents(Shape{1, -2}), Error);
+  CHECK_THROWS_AS(check_extents(Shape{-kHuge, 1}), Error);
 }
 
 TEST_CASE("shapes are written for people") {
