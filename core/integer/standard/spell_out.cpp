@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/integer/forms.h"
 #include "core/integer/standard/standard_writer.h"
 #include "core/passes/passes.h"
 
@@ -38,7 +39,7 @@ void spell(Graph& graph, Node node, std::vector<Node>& nodes) {
     StandardWriter writer(graph, node, nodes);
     return spelling->write(writer);
   }
-  if (!node.domain.empty())
+  if (!node.domain.empty() && is_integer_operator(node))
     throw Error(ErrorKind::kUnsupported,
                 "it has no form in ONNX's own operators; leave it in float with --exclude or --mode");
   nodes.push_back(std::move(node));
@@ -52,8 +53,11 @@ Graph spell_out_integers(Graph graph) {
   for (const Node& node : std::vector<Node>(graph.nodes))
     with_context([&] { return describe(graph, node); }, [&] { spell(graph, node, nodes); });
   graph.nodes = std::move(nodes);
-  std::erase_if(graph.info.opsets, [](const auto& entry) { return !entry.first.empty(); });
   remove_dead_nodes(graph);
+  std::erase_if(graph.info.opsets, [&](const auto& entry) {
+    return !entry.first.empty() && std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                                                [&](const Node& node) { return node.domain == entry.first; });
+  });
   infer_shapes(graph);
   return graph;
 }

@@ -10,8 +10,9 @@ namespace quantize {
 /// Operators that already are ONNX's own stay as they are, QuantizeLinear and DequantizeLinear around float nodes too.
 /// The codes are those of the operators, byte for byte, in every runtime that rounds f32 and f64 as IEEE 754 says.
 /// Requires: opset 13 or newer; the graph is one that lower_to_qoperator made for Runtime::kAny.
-/// Errors: Error(kUnsupported), naming the node, for an operator of another domain than ONNX's that has no such form (of
-/// ranges that each run finds), for pools of images of unknown size, and for scales that are computed.
+/// Float operators of other domains, which the source has, stay as they are, too.
+/// Errors: Error(kUnsupported), naming the node, for an integer operator of another domain than ONNX's that has no such
+/// form (of ranges that each run finds), for pools of images of unknown size, and for scales that are computed.
 Graph spell_out_integers(Graph graph);
 
 }  // namespace quantize
