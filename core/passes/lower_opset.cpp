@@ -58,14 +58,21 @@ int64_t needed_opset(const Graph& graph, const Node& node) {
   return opset;
 }
 
+/// Of a graph and of the bodies in it, which have its opset.
+int64_t needed_opset(const Graph& graph) {
+  int64_t opset = kWidelyRun;
+  for (const Node& node : graph.nodes) {
+    if (node.domain.empty()) opset = std::max(opset, needed_opset(graph, node));
+    for (const auto& [name, attribute] : node.attributes)
+      if (const Body* body = std::get_if<Body>(&attribute)) opset = std::max(opset, needed_opset(**body));
+  }
+  return opset;
+}
+
 }  // namespace
 
 void lower_opset(Graph& graph) {
-  if (graph.opset() <= kWidelyRun) return;
-  int64_t opset = kWidelyRun;
-  for (const Node& node : graph.nodes)
-    if (node.domain.empty()) opset = std::max(opset, needed_opset(graph, node));
-  graph.info.opsets[""] = std::min(opset, graph.opset());
+  if (graph.opset() > kWidelyRun) graph.info.opsets[""] = std::min(needed_opset(graph), graph.opset());
 }
 
 }  // namespace quantize

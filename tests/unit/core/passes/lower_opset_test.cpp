@@ -31,6 +31,17 @@ TEST_CASE("a model keeps the opset that its newest operator or form needs", "[lo
   CHECK(lowered("Cast", {{"to", static_cast<int64_t>(DataType::kS2)}}) == 25);
 }
 
+TEST_CASE("a model keeps the opset that an operator in a body needs", "[lower_opset]") {
+  GraphBuilder inner(28);
+  const Body body = std::make_shared<const Graph>(
+      inner.build({inner.node("Swish", {inner.constant("c", Tensor::scalar(1.0f))})}));
+  GraphBuilder b(28);
+  Graph graph = b.build({b.node("If", {b.constant("condition", Tensor::scalar(true))},
+                                {{"then_branch", body}, {"else_branch", body}})});
+  lower_opset(graph);
+  CHECK(graph.opset() == 24);
+}
+
 TEST_CASE("a model of opset 21 or below stays as it is", "[lower_opset]") {
   for (const int64_t opset : {int64_t{13}, int64_t{21}}) {
     GraphBuilder b(opset);
