@@ -15,6 +15,7 @@
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/integer/model_facts.h"
+#include "core/memory_block.h"
 #include "core/parallel.h"
 #include "core/passes/narrow_doubles.h"
 #include "onnx_io/onnx_io.h"
@@ -158,6 +159,7 @@ void warn_of_narrowing(const std::string& path, const Graph& model, Diagnostics&
 Graph load_model(const std::string& path, const InputShapes& shapes, const EngineOptions& engine,
                  Diagnostics& diagnostics) {
   const uint64_t allowed = max_memory(engine.max_memory);
+  limit_blocks(allowed);
   if (fs::is_regular_file(path)) check_needed(fs::file_size(path), allowed);
   Graph graph = load_model(path, shapes);
   warn_of_widening(path, graph, diagnostics);

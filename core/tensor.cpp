@@ -1,11 +1,11 @@
 // Allocation and conversion of tensors.
 #include "core/tensor.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "core/error.h"
+#include "core/memory_block.h"
 
 namespace quantize {
 
@@ -17,11 +17,9 @@ constexpr int64_t kMaxBytes = int64_t{1} << 40;
 /// Never nothing, and with 64 bytes behind it, which kernels may read.
 std::shared_ptr<void> allocate(size_t bytes) {
   const size_t rounded = (bytes + 2 * kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = std::aligned_alloc(kAlignment, rounded);
-  if (memory == nullptr)
-    throw Error(ErrorKind::kInternal, "out of memory: a tensor needs " + std::to_string(bytes) + " bytes");
-  std::memset(memory, 0, rounded);
-  return {memory, std::free};
+  std::shared_ptr<std::byte> memory = take_block(rounded, "a tensor needs");
+  std::memset(memory.get(), 0, rounded);
+  return memory;
 }
 
 template <typename From, typename To>

@@ -1,21 +1,17 @@
 // Running a Program: bind views once per workspace, then call the steps in order.
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 
 #include "core/engine/program.h"
 #include "core/error.h"
+#include "core/memory_block.h"
 #include "core/parallel.h"
 
 namespace quantize {
 
 Workspace::Workspace(const Program& program) {
-  const size_t bytes = (program.arena_bytes_ + 63) / 64 * 64;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, bytes));
-  if (memory == nullptr)
-    throw Error(ErrorKind::kInternal,
-                "out of memory: the model needs " + std::to_string(bytes) + " bytes to run");
-  arena_ = {memory, std::free};
+  arena_ = take_block(program.arena_bytes_, "a run of the model needs");
+  std::byte* const memory = arena_.get();
   const Graph& graph = program.graph_;
   const auto place = [&](ValueId id) -> MutableTensorView {
     if (id == kNoValue) return {};

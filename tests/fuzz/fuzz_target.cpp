@@ -1,6 +1,7 @@
 #include "tests/fuzz/fuzz_target.h"
 
 #include "core/error.h"
+#include "core/memory_block.h"
 #include "tests/support/temporary_folder.h"
 
 namespace quantize::test {
@@ -19,6 +20,8 @@ std::span<const FuzzTarget> fuzz_targets() {
 }
 
 void run_fuzz_target(const FuzzTarget& target, std::span<const uint8_t> bytes) {
+  constexpr uint64_t kMostBytes = 512 << 20;  // libFuzzer calls it a fault above 1 GiB
+  limit_blocks(kMostBytes);
   try {
     target.read(bytes);
   } catch (const Error& error) {
