@@ -285,7 +285,8 @@ class Trial:
 
     def check_float(self):
         # f16 is rounded at every operator in ONNX Runtime, in our engine where f32 becomes f16.
-        share = 1e-5 if casts_to(self.model, TensorProto.FLOAT16) else 1e-8
+        # What cuts between whole numbers may cut one value on the other side: as far as samples a hair's breadth away may be apart.
+        share = 1e-4 if casts_to(self.model, TensorProto.FLOAT16) else 1e-6 if is_unsteady(self.model) else 1e-8
         check_close("FP32", self.exact, our_run(self.program, self.path, self.folder, self.tested), share)
 
     def check_file(self, name, path):
@@ -430,8 +431,9 @@ def report(options, seed, found):
 # Networks of longer runs that found a fault: a cropping Resize of codes, an output that is listed twice, a QGemm with a matrix to add,
 # a bias in front of rows of zeros.
 FOUND_FAULTS = [50142, 60324, 60812, 70050, 70193]
-# Of the second drawing: a call of a function in a branch, values without elements, a Pad that wraps and cuts off.
-MORE_FAULTS = [1000046, 1000297, 2000334, 2104552]
+# Of the second drawing: a call of a function in a branch, values without elements, a Pad that wraps and cuts off,
+# an If in which an operator is newer than all outside.
+MORE_FAULTS = [1000046, 1000297, 2000334, 2104552, 2105775]
 
 
 def seeds_of(text):
