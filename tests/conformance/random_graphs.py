@@ -285,8 +285,8 @@ class Trial:
 
     def check_float(self):
         # f16 is rounded at every operator in ONNX Runtime, in our engine where f32 becomes f16.
-        # What cuts between whole numbers may cut one value on the other side: as far as samples a hair's breadth away may be apart.
-        share = 1e-4 if casts_to(self.model, TensorProto.FLOAT16) else 1e-6 if is_unsteady(self.model) else 1e-8
+        # Operators that cut between whole numbers may cut a value that is one on the other side.
+        share = 1e-4 if casts_to(self.model, TensorProto.FLOAT16) else 1e-3 if is_unsteady(self.model) else 1e-8
         check_close("FP32", self.exact, our_run(self.program, self.path, self.folder, self.tested), share)
 
     def check_file(self, name, path):
