@@ -45,6 +45,17 @@ void spell(Graph& graph, Node node, std::vector<Node>& nodes) {
   nodes.push_back(std::move(node));
 }
 
+/// True if a node of the graph or of a body in it is of this domain.
+bool has_domain(const Graph& graph, const std::string& domain) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    if (node.domain == domain) return true;
+    return std::any_of(node.attributes.begin(), node.attributes.end(), [&](const auto& entry) {
+      const Body* body = std::get_if<Body>(&entry.second);
+      return body != nullptr && has_domain(**body, domain);
+    });
+  });
+}
+
 }  // namespace
 
 Graph spell_out_integers(Graph graph) {
@@ -54,10 +65,8 @@ Graph spell_out_integers(Graph graph) {
     with_context([&] { return describe(graph, node); }, [&] { spell(graph, node, nodes); });
   graph.nodes = std::move(nodes);
   remove_dead_nodes(graph);
-  std::erase_if(graph.info.opsets, [&](const auto& entry) {
-    return !entry.first.empty() && std::none_of(graph.nodes.begin(), graph.nodes.end(),
-                                                [&](const Node& node) { return node.domain == entry.first; });
-  });
+  std::erase_if(graph.info.opsets,
+                [&](const auto& entry) { return !entry.first.empty() && !has_domain(graph, entry.first); });
   infer_shapes(graph);
   return graph;
 }
