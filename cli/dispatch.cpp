@@ -102,7 +102,7 @@ int run_command(std::span<const Command> commands, std::vector<std::string> argu
   }
   const Command& command = take_command(commands, arguments);
   console.set_command(command.name);
-  catch_interrupts(console.object_of(interruption()));
+  catch_interrupts([&](const Error& error) { return console.object_of(error); });
   const bool is_default = &command == &commands.front();
   const std::string invocation = is_default ? "quantize" : std::string("quantize ") + command.name;
 

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "cli/exit_codes.h"
 #include "core/atomic_file.h"
@@ -20,8 +19,16 @@ namespace {
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch lock-free atomics only");
 
-// For stdout. Made before a signal can come, since a handler may take no memory, and never destroyed.
-const std::string* last_text = nullptr;
+struct Farewell {
+  std::string on_stderr, on_stdout;
+};
+
+struct Farewells {
+  Farewell interrupted, lost_file;
+};
+
+// Made before a signal can come, since a handler may take no memory, and never destroyed.
+const Farewells* farewells = nullptr;
 
 void print(int file, std::string_view text) {
   while (!text.empty()) {
@@ -31,11 +38,12 @@ void print(int file, std::string_view text) {
   }
 }
 
-[[noreturn]] void end_now(int) {
+[[noreturn]] void end_now(int signal) {
   AtomicFile::remove_unfinished();
-  print(STDERR_FILENO, "\nerror: interrupted; unfinished files were removed\n");
-  print(STDOUT_FILENO, *last_text);
-  _exit(kExitInterrupted);
+  const Farewell& farewell = signal == SIGBUS ? farewells->lost_file : farewells->interrupted;
+  print(STDERR_FILENO, farewell.on_stderr);
+  print(STDOUT_FILENO, farewell.on_stdout);
+  _exit(signal == SIGBUS ? kExitIo : kExitInterrupted);
 }
 
 void on_signal(int signal) {
@@ -50,8 +58,17 @@ Error interruption() {
   return Error(ErrorKind::kInterrupted, "interrupted; unfinished files were removed");
 }
 
-void catch_interrupts(std::string on_stdout) {
-  last_text = new std::string(std::move(on_stdout));
+Error lost_file() {
+  return Error(
+      ErrorKind::kIo,
+      "a file of weights beside the model was cut off while it was in use; restore it and start again");
+}
+
+void catch_interrupts(const std::function<std::string(const Error&)>& on_stdout) {
+  const auto farewell = [&](const Error& error) {
+    return Farewell{std::string("\nerror: ") + error.what() + "\n", on_stdout(error)};
+  };
+  farewells = new Farewells{farewell(interruption()), farewell(lost_file())};
   struct sigaction action = {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
@@ -60,6 +77,7 @@ void catch_interrupts(std::string on_stdout) {
   sigaction(SIGTERM, &action, nullptr);
   action.sa_handler = end_now;
   sigaction(SIGALRM, &action, nullptr);
+  sigaction(SIGBUS, &action, nullptr);
   set_interrupt_check(&throw_if_interrupted);
 }
 

@@ -15,4 +15,18 @@ void limit_blocks(uint64_t bytes);
 /// out.
 std::shared_ptr<std::byte> take_block(size_t bytes, const char* purpose);
 
+/// A part of an open file.
+struct FilePart {
+  int file = -1;  // descriptor
+  uint64_t file_bytes = 0;
+  uint64_t offset = 0;  // of the first byte
+  size_t bytes = 0;     // the part is within the file
+};
+
+/// The part as a block of take_block's alignment with 64 readable bytes behind it. The system reads a page when it is
+/// touched first; writing changes a copy of this process. Nothing where the part has no such place in the file, or
+/// where the system maps no more: the caller reads it. A file that is cut off while it is mapped ends the process with
+/// SIGBUS. Errors: Error(kUnsupported) above the limit.
+std::shared_ptr<std::byte> map_block(const FilePart& part, const char* purpose);
+
 }  // namespace quantize

@@ -47,6 +47,9 @@ Tensor::Tensor(DataType dtype, Shape shape)
       size_(element_count(shape_)),
       bytes_(allocate(byte_count(dtype_, shape_))) {}
 
+Tensor::Tensor(DataType dtype, Shape shape, std::shared_ptr<std::byte> block)
+    : dtype_(dtype), shape_(std::move(shape)), size_(element_count(shape_)), bytes_(std::move(block)) {}
+
 Tensor Tensor::reshaped(Shape shape) const {
   if (element_count(shape) != size_)
     throw Error(ErrorKind::kInternal, "cannot see " + to_string(shape_) + " as " + to_string(shape));

@@ -57,6 +57,10 @@ class Tensor {
   /// Zero-filled. Errors: those of byte_count; Error(kInternal) when memory runs out.
   Tensor(DataType dtype, Shape shape);
 
+  /// Of elements that stand in `block`, which has byte_count of them and is as take_block gives it, with 64 bytes
+  /// behind them. Errors: those of byte_count.
+  Tensor(DataType dtype, Shape shape, std::shared_ptr<std::byte> block);
+
   /// A tensor of the given values.
   template <typename T>
   static Tensor of(Shape shape, const std::vector<T>& values) {

@@ -1,4 +1,4 @@
-// Path checks and reading of external data.
+// Path checks, reading and mapping of external data.
 #include "onnx_io/external_data.h"
 
 #include <fcntl.h>
@@ -11,12 +11,16 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/memory_block.h"
 
 namespace quantize {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+// A mapping takes whole pages and an entry of the system's table: smaller tensors are read.
+constexpr uint64_t kLeastMapped = uint64_t{1} << 20;
 
 [[noreturn]] void invalid(const ExternalData& where, const std::string& what) {
   throw Error(ErrorKind::kInvalidModel, "external data '" + where.location + "' " + what);
@@ -89,6 +93,10 @@ Tensor read_external_data(DataType dtype, const Shape& shape, const ExternalData
   if (where.length && *where.length != needed)
     invalid(where, "is said to hold " + std::to_string(*where.length) + " bytes of a tensor that has " +
                        std::to_string(needed));
+  if (needed >= kLeastMapped) {
+    const FilePart part{file.number(), available, where.offset, byte_count(dtype, shape)};
+    if (auto block = map_block(part, "a tensor needs")) return {dtype, shape, std::move(block)};
+  }
   Tensor tensor(dtype, shape);
   read_all(file, where, static_cast<char*>(tensor.mutable_bytes()), tensor.byte_size());
   return tensor;

@@ -18,7 +18,8 @@ struct ExternalData {
 };
 
 /// Reads a tensor's little-endian bytes from a file in the model's folder or below it; symbolic links may not
-/// lead out. Every size is checked against the file before memory is taken. Errors: Error(kInvalidModel) for
+/// lead out. A tensor of 1 MiB or more at a multiple of 64 bytes is mapped instead (core/memory_block.h), so that the
+/// file must stay as it is while the tensor lives. Every size is checked against the file before memory is taken. Errors: Error(kInvalidModel) for
 /// a location outside the folder, or a range outside the file or of the wrong size; Error(kIo) if the file
 /// cannot be read.
 Tensor read_external_data(DataType dtype, const Shape& shape, const ExternalData& where,

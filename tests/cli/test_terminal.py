@@ -142,6 +142,17 @@ class Interruption(Case):
                                  (130, "quantize", {"kind": "interrupted", "message": "interrupted; unfinished files were removed",
                                                     "context": []}))
 
+    def test_a_mapped_file_that_was_cut_off_ends_it(self):
+        self.endless()
+        before = self.files()
+        terminal = Terminal([MODEL, "--calib", "many.npy", "-o", "q.onnx", "--json"], self.folder)
+        terminal.read_until(b"calibrating")
+        terminal.process.send_signal(signal.SIGBUS)  # the system's, where a page of a file is gone
+        code, text, output = terminal.finish()
+        self.assertIn(b"error: a file of weights beside the model was cut off", text)
+        self.assertEqual((code, json.loads(output)["error"]["kind"]), (5, "io"))
+        self.assertEqual(self.files(), before)
+
 
 if __name__ == "__main__":
     main()

@@ -28,6 +28,13 @@ TEST_CASE("a block above the limit is refused before memory is taken") {
   CHECK_THROWS_AS(Tensor(DataType::kF32, {int64_t{1} << 30}), Error);
 }
 
+TEST_CASE("a mapped part of a file above the limit is refused too") {
+  const Limit limit(1 << 20);
+  CHECK_THROWS_WITH(
+      map_block({.file = -1, .file_bytes = 1 << 21, .offset = 0, .bytes = 1 << 21}, "a test needs"),
+      Catch::Contains("--max-memory"));
+}
+
 TEST_CASE("a shape that depends on data does not take more than is allowed") {
   GraphBuilder b(13);
   const ValueId extents = b.input("extents", {1}, DataType::kS64);

@@ -120,3 +120,33 @@ TEST_CASE("a missing external file is an I/O error", "[external_data]") {
   test.place("dangling.bin");
   test.check_refused(ErrorKind::kIo, "dangling.bin");
 }
+
+TEST_CASE("large external tensors are the same mapped or read, wherever they stand in the file",
+          "[external_data]") {
+  constexpr int64_t kElements = int64_t{1} << 18;
+  std::vector<float> values(kElements);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 977) - 488;
+  const std::string bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  // Offsets on and off the alignment of blocks, and files with and without readable bytes behind the last tensor.
+  for (const size_t offset : {0, 64, 4, 100, 4096, 4096 + 64})
+    for (const size_t behind : {0, 4, 64, 5000}) {
+      INFO("offset " << offset << ", bytes behind " << behind);
+      ExternalCase test;
+      test.tensor->set_dims(0, kElements);
+      write_text(test.models + "/w.bin", std::string(offset, 'a') + bytes + std::string(behind, 'b'));
+      test.place("w.bin", std::to_string(offset));
+      Tensor tensor;
+      {
+        const Graph graph = test.load();
+        tensor = value_of(graph, "w").initializer;
+      }
+      std::filesystem::remove(test.models + "/w.bin");
+      CHECK(tensor.to_vector<float>() == values);
+      CHECK(reinterpret_cast<uintptr_t>(tensor.bytes()) % 64 == 0);
+      uint64_t sum = 0;  // SIGBUS where the bytes behind cannot be read
+      for (int i = 0; i < 64; ++i)
+        sum += static_cast<const volatile uint8_t*>(tensor.bytes())[tensor.byte_size() + i];
+      CHECK(sum <= 64 * 255);
+      tensor.mutable_data<float>()[0] = 7;  // a copy of this process
+    }
+}
