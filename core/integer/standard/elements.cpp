@@ -7,7 +7,6 @@
 #include "core/integer/integer_formulas.h"
 #include "core/integer/standard/standard_writer.h"
 #include "core/ops/op_registry.h"
-#include "kernels/requantize.h"
 
 namespace quantize {
 
@@ -48,12 +47,6 @@ void require_exact_sums(const AddU8& form, DataType a, DataType b) {
   }
 }
 
-ValueId centred(StandardWriter& writer, size_t codes, int32_t zero_point) {
-  const ValueId numbers = writer.cast(writer.node().inputs[codes], DataType::kS32);
-  if (zero_point == 0) return numbers;
-  return writer.add("Sub", {numbers, writer.constant(Tensor::scalar(zero_point))}, DataType::kS32);
-}
-
 }  // namespace
 
 void spell_add(StandardWriter& writer) {
@@ -74,7 +67,7 @@ void spell_add(StandardWriter& writer) {
 void spell_mul(StandardWriter& writer) {
   const MulU8 form = mul_form(writer.scalar(1), writer.scalar(4), writer.scalar(6));
   const ValueId product = writer.add(
-      "Mul", {centred(writer, 0, form.a_zero_point), centred(writer, 3, form.b_zero_point)}, DataType::kS32);
+      "Mul", {writer.centred(0, form.a_zero_point), writer.centred(3, form.b_zero_point)}, DataType::kS32);
   const ValueId steps = writer.add(
       "Mul", {writer.cast(product, DataType::kF32), writer.constant(Tensor::scalar(form.multiplier))},
       DataType::kF32);

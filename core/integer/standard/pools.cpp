@@ -75,9 +75,7 @@ void spell_average_pool(StandardWriter& writer) {
 void spell_global_pool(StandardWriter& writer) {
   const ScalarParams x = writer.scalar(kX + 1), y = writer.scalar(kYScale);
   const Shape image = known_image(writer);
-  ValueId numbers = writer.cast(writer.node().inputs[kX], DataType::kS32);
-  if (x.zero_point != 0)
-    numbers = writer.add("Sub", {numbers, writer.constant(Tensor::scalar(x.zero_point))}, DataType::kS32);
+  const ValueId numbers = writer.centred(kX, x.zero_point);
   std::vector<int64_t> axes;
   for (size_t i = 2; i < image.size(); ++i) axes.push_back(static_cast<int64_t>(i));
   const Shape count{static_cast<int64_t>(axes.size())};

@@ -51,6 +51,12 @@ ValueId StandardWriter::looked_up(ValueId codes, Tensor table) {
   return add("Gather", {constant(std::move(table)), cast(codes, DataType::kS32)}, dtype);
 }
 
+ValueId StandardWriter::centred(size_t i, int32_t zero_point) {
+  const ValueId numbers = cast(node_.inputs[i], DataType::kS32);
+  if (zero_point == 0) return numbers;
+  return add("Sub", {numbers, constant(Tensor::scalar(zero_point))}, DataType::kS32);
+}
+
 void StandardWriter::finish(const std::string& op_type, std::vector<ValueId> inputs, Attributes attributes) {
   Node node;
   node.op_type = op_type;

@@ -39,6 +39,8 @@ class StandardWriter {
   ValueId cast(ValueId value, DataType dtype);
   /// table[code], for each code as an unsigned byte. `table` has 256 elements.
   ValueId looked_up(ValueId codes, Tensor table);
+  /// The codes at input i less their zero point, as s32.
+  ValueId centred(size_t i, int32_t zero_point);
 
   /// The node that makes the output.
   void finish(const std::string& op_type, std::vector<ValueId> inputs, Attributes attributes = {});
