@@ -202,22 +202,24 @@ Report certify(const InspectOptions& options, const Graph& graph, const Style& s
                                     {"fits_s32", worst.fits_s32()},
                                     {"worst_pair", worst.worst_pair},
                                     {"fits_s16_pairs", worst.fits_s16_pairs()},
-                                    {"worst_real", worst.worst_real},
-                                    {"fits_f16", worst.fits_f16()}});
+                                    {"worst_real", worst.worst_real ? Json(*worst.worst_real) : Json()},
+                                    {"fits_f16", worst.worst_real ? Json(worst.fits_f16()) : Json()}});
     table.add({worst.node, worst.op_type, std::to_string(worst.activation_bits),
                format_fixed(worst.worst_sum, 0), std::to_string(worst.accumulator_bits()),
                yes_or_no(worst.fits_s32()), format_fixed(worst.worst_pair, 0),
-               yes_or_no(worst.fits_s16_pairs()), format_fixed(worst.worst_real, 1),
-               yes_or_no(worst.fits_f16())});
+               yes_or_no(worst.fits_s16_pairs()), worst.worst_real ? format_fixed(*worst.worst_real, 1) : "",
+               worst.worst_real ? yes_or_no(worst.fits_f16()) : "not known"});
   }
   const auto holding = [&](bool (Certificate::*fits)() const) {
     return std::to_string(std::count_if(certificates.begin(), certificates.end(),
                                         [&](const Certificate& worst) { return (worst.*fits)(); }));
   };
+  const bool knows_reals = std::any_of(certificates.begin(), certificates.end(),
+                                       [](const Certificate& worst) { return worst.worst_real.has_value(); });
   return {json, table.text(style) + "\nof " + format_plural(certificates.size(), "layer") +
                     ", whatever the image: sums in s32 " + holding(&Certificate::fits_s32) +
-                    ", pairs in s16 " + holding(&Certificate::fits_s16_pairs) + ", reals in f16 " +
-                    holding(&Certificate::fits_f16) + "\n"};
+                    ", pairs in s16 " + holding(&Certificate::fits_s16_pairs) +
+                    (knows_reals ? ", reals in f16 " + holding(&Certificate::fits_f16) : "") + "\n"};
 }
 
 Report inspect(const InspectOptions& options, Console& console) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/integer/codes.h"
+#include "core/integer/forms.h"
 #include "core/integer/islands.h"
 #include "core/integer/lowering.h"
 #include "core/integer/quantized_operand.h"
@@ -63,6 +64,7 @@ struct Layer {
   OperandParams x, w;
   std::vector<double> bias;
   int bits = 8;
+  bool has_scales = true;  // false: they are no part of the operator
 };
 
 std::optional<Layer> integer_layer(const Graph& graph, const Node& node) {
@@ -74,6 +76,24 @@ std::optional<Layer> integer_layer(const Graph& graph, const Node& node) {
              w_params = constant_params(graph, node, w.scale, w.zero_point);
   if (codes == nullptr || size_of(codes->dtype()) != 1 || !x_params || !w_params) return std::nullopt;
   return Layer{codes, *x_params, *w_params, bias_of(graph, node)};
+}
+
+/// A product of codes alone, and the constant of s32 that is added to its sums.
+std::optional<Layer> product_of_codes(const Graph& graph, const GraphIndex& index, const Node& node) {
+  enum : size_t { kW = 1, kWZero = 3 };
+  if (!is_integer_operator(node) || !slots_of(node).operands.empty()) return std::nullopt;
+  const Tensor *codes = graph.constant(node.input(kW)), *zero = graph.constant(node.input(kWZero));
+  if (codes == nullptr || size_of(codes->dtype()) != 1 || (node.input(kWZero) != kNoValue && zero == nullptr))
+    return std::nullopt;
+  Layer layer{.weights = codes, .x = {}, .w = {{1}, {0}}, .bias = {}, .has_scales = false};
+  if (zero != nullptr) layer.w.zero_point = zero->to_vector<int32_t>();
+  if (!layer.w.match_numbers()) return std::nullopt;
+  if (const auto& uses = index.uses(node.outputs[0]); uses.size() == 1) {
+    const Node& reader = graph.nodes[static_cast<size_t>(uses[0].node)];
+    if (const OpDef* def = try_find_op(graph, reader); def != nullptr && def->sums)
+      layer.bias = bias_of(graph, reader);
+  }
+  return layer;
 }
 
 /// A float layer between codes of 16 bits, whose bias is of codes, too.
@@ -91,15 +111,19 @@ std::optional<Layer> layer_of_16_bits(Graph& graph, Islands& islands, const Node
   return layer;
 }
 
+bool knows_all(const Graph& graph) {
+  return std::all_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const Node& node) { return try_find_op(graph, node) != nullptr; });
+}
+
 std::optional<Certificate> certificate_of(const Graph& graph, const Node& node,
                                           const std::optional<Layer>& found) {
   const OpDef* def = try_find_op(graph, node);
   if (!found || def == nullptr || def->weight_layout == nullptr) return std::nullopt;
-  const auto& [codes, x_params, w_params, bias, bits] = *found;
+  const auto& [codes, x_params, w_params, bias, bits, has_scales] = *found;
   const auto layout = def->weight_layout(node, codes->shape());
   if (!layout) return std::nullopt;
   const std::vector<int32_t> numbers = codes_of(codes->view());
-  const double x_scale = *std::max_element(x_params.scale.begin(), x_params.scale.end());
   Certificate worst{.node = node.name, .op_type = node.op_type, .activation_bits = bits};
   for (int64_t o = 0; o < layout->output_channels(); ++o) {
     const auto c = static_cast<size_t>(o);
@@ -108,7 +132,9 @@ std::optional<Certificate> certificate_of(const Graph& graph, const Node& node,
     const double sum = most_code(bits) * weights.magnitude + shift;
     worst.worst_sum = std::max(worst.worst_sum, sum);
     worst.worst_pair = std::max(worst.worst_pair, most_code(bits) * weights.pair());
-    worst.worst_real = std::max(worst.worst_real, sum * x_scale * double{w_params.scale_of(c)});
+    if (!has_scales) continue;
+    const double x_scale = *std::max_element(x_params.scale.begin(), x_params.scale.end());
+    worst.worst_real = std::max(worst.worst_real.value_or(0), sum * x_scale * double{w_params.scale_of(c)});
   }
   return worst;
 }
@@ -122,6 +148,7 @@ int Certificate::accumulator_bits() const {
 std::vector<Certificate> certificates_of(const Graph& graph) {
   Graph standard = graph;
   standardize_quantizers(standard);
+  if (knows_all(standard)) infer_and_fold(standard, ConstantCodes::kKeep);
   Graph lowered = lower_to_qoperator(std::move(standard));
   const GraphIndex index(lowered);
   const std::vector<bool> keep;
@@ -129,6 +156,7 @@ std::vector<Certificate> certificates_of(const Graph& graph) {
   std::vector<Certificate> certificates;
   for (const Node& node : lowered.nodes) {
     std::optional<Layer> layer = integer_layer(lowered, node);
+    if (!layer) layer = product_of_codes(lowered, index, node);
     if (!layer) layer = layer_of_16_bits(lowered, islands, node);
     if (auto certificate = certificate_of(lowered, node, layer))
       certificates.push_back(std::move(*certificate));

@@ -92,7 +92,8 @@ void add_integer_product(std::vector<OpDef>& ops) {
                  .min_inputs = 2,
                  .max_inputs = 4,
                  .infer = infer_conv,
-                 .evaluate = evaluate_conv});
+                 .evaluate = evaluate_conv,
+                 .weight_layout = conv_weight_layout});
   ops.push_back({.op_type = "DynamicQuantizeLinear",
                  .domain = "",
                  .min_opset = 11,
@@ -107,7 +108,8 @@ void add_integer_product(std::vector<OpDef>& ops) {
                  .min_inputs = 2,
                  .max_inputs = 4,
                  .infer = infer_matmul,
-                 .evaluate = evaluate_matmul});
+                 .evaluate = evaluate_matmul,
+                 .weight_layout = matmul_weight_layout});
 }
 
 }  // namespace quantize

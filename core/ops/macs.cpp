@@ -68,12 +68,6 @@ double conv_macs(const Graph& graph, const Node& node) {
              : elements(known_shape(graph, node.outputs[0])) * elements(w) / static_cast<double>(w[0]);
 }
 
-/// Each output element sums along the last axis of A.
-double matmul_macs(const Graph& graph, const Node& node) {
-  const Shape a = known_shape(graph, node.inputs[0]);
-  return a.empty() ? 0 : elements(known_shape(graph, node.outputs[0])) * static_cast<double>(a.back());
-}
-
 struct Multiplications {
   std::string_view op_type;
   double (*count)(const Graph& graph, const Node& node);
@@ -81,9 +75,8 @@ struct Multiplications {
 
 /// Operators that multiply, but have no weights of a layout.
 constexpr Multiplications kMultiplications[] = {
-    {"Attention", attention_macs},  {"ConvInteger", conv_macs}, {"DeformConv", conv_macs},
-    {"Einsum", einsum_macs},        {"GRU", recurrent_macs},    {"LSTM", recurrent_macs},
-    {"MatMulInteger", matmul_macs}, {"RNN", recurrent_macs},
+    {"Attention", attention_macs}, {"DeformConv", conv_macs}, {"Einsum", einsum_macs},
+    {"GRU", recurrent_macs},       {"LSTM", recurrent_macs},  {"RNN", recurrent_macs},
 };
 
 }  // namespace

@@ -65,3 +65,30 @@ TEST_CASE("certificates: every layer of a QDQ graph, none of a float graph", "[c
   CHECK(found[0].worst_sum > 255 * 127);
   CHECK(found[0].worst_sum < 255.0 * 127 * 36 + (1 << 30));
 }
+
+TEST_CASE("certificates: products of codes alone, with the constant behind them; their reals are not known",
+          "[certificates]") {
+  GraphBuilder b(13);
+  const ValueId x = b.input("x", {1, 3, 2, 2}, DataType::kU8),
+                zero = b.constant("x_zero", Tensor::of<uint8_t>({}, std::vector<uint8_t>{7}));
+  const ValueId w =
+      b.constant("w", Tensor::of<int8_t>({2, 3, 1, 1}, std::vector<int8_t>{100, -3, 29, -128, 5, 2}));
+  const ValueId sums = b.node("ConvInteger", {x, w, zero});
+  const ValueId bias = b.constant("bias", Tensor::of<int32_t>({2, 1, 1}, std::vector<int32_t>{10, -1000}));
+  const auto found = certificates_of(b.build({b.node("Add", {sums, bias})}));
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].op_type == "ConvInteger");
+  CHECK(found[0].worst_sum == 255 * 135 + 1000);
+  CHECK(found[0].worst_pair == 255 * (100 + 29));
+  CHECK_FALSE(found[0].worst_real.has_value());
+  CHECK_FALSE(found[0].fits_f16());
+
+  GraphBuilder c(13);
+  const ValueId a = c.input("a", {4, 2}, DataType::kU8),
+                none = c.constant("a_zero", Tensor::scalar(uint8_t{0}));
+  const ValueId v = c.constant("v", Tensor::of<uint8_t>({2, 2}, std::vector<uint8_t>{10, 0, 4, 255})),
+                middle = c.constant("v_zero", Tensor::of<uint8_t>({2}, std::vector<uint8_t>{4, 128}));
+  const auto product = certificates_of(c.build({c.node("MatMulInteger", {a, v, none, middle})}));
+  REQUIRE(product.size() == 1);
+  CHECK(product[0].worst_sum == 255 * (128 + 127));
+}
