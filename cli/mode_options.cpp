@@ -20,6 +20,7 @@ namespace {
 
 constexpr const char* kGroup = "Quantization";
 constexpr int64_t kMostBlock = 65536;
+constexpr int64_t kLeastFixed = 2, kMostFixed = 8, kFarthestPoint = 32;  // of fixed:W.I
 constexpr DataType kRestTypes[] = {DataType::kF32, DataType::kF16, DataType::kBF16};
 
 /// "fixed:8.1": 8 bits, 1 of them before the point. Nothing for any other text.
@@ -29,7 +30,9 @@ std::optional<std::pair<int64_t, int64_t>> parse_fixed(const std::string& text) 
   if (text.rfind(kBegin, 0) != 0 || point == std::string::npos) return std::nullopt;
   const std::string bits = text.substr(std::strlen(kBegin), point - std::strlen(kBegin)),
                     before = text.substr(point + 1);
-  if (!whole_number(2, 8)(bits).empty() || !whole_number(-32, 32)(before).empty()) return std::nullopt;
+  if (!whole_number(kLeastFixed, kMostFixed)(bits).empty() ||
+      !whole_number(-kFarthestPoint, kFarthestPoint)(before).empty())
+    return std::nullopt;
   return std::pair(std::stoll(bits), std::stoll(before));
 }
 
@@ -38,8 +41,11 @@ OptionCheck a_grid() {
     std::vector<std::string> names;
     for (const WeightGridForm& form : all_grids()) names.emplace_back(form.name);
     return parse_fixed(text) ? std::string()
-           : text == name_of(WeightGrid::kFixed)
-               ? "'fixed:W.I' needs numbers: W of 2 to 8 bits, one for the sign and I before the point"
+           : text.rfind("fixed", 0) == 0
+               ? "'fixed:W.I' needs numbers: W of " + std::to_string(kLeastFixed) + " to " +
+                     std::to_string(kMostFixed) + " bits, one for the sign, and I of -" +
+                     std::to_string(kFarthestPoint) + " to " + std::to_string(kFarthestPoint) +
+                     " of them before the point"
                : one_of(names)(text);
   };
 }
@@ -220,6 +226,12 @@ bool takes_ranges(const SchemeFlags& flags) {
   QuantizationScheme scheme;
   parse_modes(flags, scheme);
   return takes_ranges(scheme);
+}
+
+bool asks_for_integers(const SchemeFlags& flags) {
+  QuantizationScheme scheme;
+  parse_modes(flags, scheme);
+  return asks_for_integers(scheme);
 }
 
 }  // namespace quantize

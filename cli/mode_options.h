@@ -16,4 +16,7 @@ void set_modes(const SchemeFlags& flags, QuantizationScheme& scheme);
 /// True if the options ask for what ranges decide, so that samples are needed. Errors: those of set_modes for modes.
 bool takes_ranges(const SchemeFlags& flags);
 
+/// True if some node is to be computed on integers.
+bool asks_for_integers(const SchemeFlags& flags);
+
 }  // namespace quantize

@@ -260,8 +260,9 @@ ChosenPlan choose_sized_plan(const QuantizeFlags& flags, const Graph& graph, con
   constexpr int kMostTries = 4;  // the search may make a larger file than the plan that bits were chosen for
   uint64_t bytes = 0, goal = *limit;
   for (int tries = 0; tries < kMostTries; ++tries) {
-    const SizeGoal size{
-        goal, [&](const PlannedModel& planned) { return model_bytes(model_of(flags, planned, {}, about)); }};
+    const SizeGoal size{goal, *code_form_of(flags, about.scheme), [&](const PlannedModel& planned) {
+                          return model_bytes(model_of(flags, planned, {}, about));
+                        }};
     const QuantizationScheme sized = fit_size(graph, learned.statistics, plan_request(flags, about.scheme),
                                               size, flags.engine.thread_count());
     ChosenPlan chosen = choose_plan(flags, graph, learned, sized, console);
@@ -298,6 +299,7 @@ Graph make_ready(const QuantizeFlags& flags, const Graph& source, const Quantiza
   constexpr int64_t kAnyBits = 21;  // for whatever bits a size needs: above, no operator changes its meaning
   const int64_t opset =
       std::max({target.opsets.lowest, opset_of_modes(scheme), opset_of_rest(scheme), opset_of_bits(scheme),
+                opset_of(code_form_of(flags, scheme).value_or(CodeForm::kWholeBytes)),
                 max_size_of(flags) && target.unpacks_codes ? kAnyBits : 0});
   Graph graph = with_context([&] { return flags.model; },
                              [&] {
@@ -322,6 +324,13 @@ QuantizationScheme scheme_of(const QuantizeFlags& flags) {
   if (scheme.integer_input && scheme.activations.dtype != DataType::kU8)
     throw Error(ErrorKind::kInvalidArgument, "--input-type u8 takes u8 activations; give --activations u8");
   return scheme;
+}
+
+void warn_of_plan(const QuantizeFlags& flags, const ChosenPlan& chosen, const QuantizationScheme& scheme,
+                  Diagnostics& diagnostics) {
+  warn_of_file(flags, chosen.planned, scheme, diagnostics);
+  for (const std::vector<std::string>& warnings : {chosen.warnings, chosen.planned.plan.warnings})
+    for (const std::string& warning : warnings) diagnostics.warn(warning);
 }
 
 void check_request(const QuantizeFlags& flags, Console& console) {
@@ -367,8 +376,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
 
   if (flags.format != "qdq")
     chosen.planned.plan.floats_kept_clamps = false;  // lowered operators clamp their codes
-  for (const std::vector<std::string>& warnings : {chosen.warnings, chosen.planned.plan.warnings})
-    for (const std::string& warning : warnings) console.diagnostics.warn(warning);
+  warn_of_plan(flags, chosen, scheme, console.diagnostics);
   return quantize_report(
       {.model = flags.model,
        .output = output_of(flags),
@@ -379,6 +387,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
        .bytes_before = bytes_of_model(flags.model, source),
        .bytes_after = bytes,
        .max_size = max_size_of(flags),
+       .form = code_form_of(flags, scheme),
        .places = places_text(flags.samples, source),
        .statistics = flags.statistics,
        .statistics_read = learned.read,

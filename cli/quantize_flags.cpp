@@ -42,6 +42,12 @@ std::string target_of(const QuantizeFlags& flags) {
   return flags.format == "int8" ? "native" : flags.format == "reference" ? "generic" : "ort-x86";
 }
 
+std::optional<CodeForm> code_form_of(const QuantizeFlags& flags, const QuantizationScheme& scheme) {
+  if (flags.max_size.empty() && flags.scheme.scheme.weights.num_bits == 8 && !asks_for_few_bits(scheme))
+    return std::nullopt;
+  return code_form(find_target(target_of(flags)), flags.format != "qdq");
+}
+
 void check_flags(const QuantizeFlags& flags) {
   max_size_of(flags);
   if (flags.bound && flags.samples.paths.empty())
@@ -55,6 +61,10 @@ void check_flags(const QuantizeFlags& flags) {
   if (!by_ranges && flags.input_type == "u8")
     throw Error(ErrorKind::kInvalidArgument,
                 "--input-type u8 has no effect without a node of --mode static; leave it out");
+  if (flags.format != "qdq" && !asks_for_integers(flags.scheme))
+    throw Error(ErrorKind::kInvalidArgument,
+                "--format " + flags.format +
+                    " has no effect without a node of --mode static or dynamic; leave it out");
   if (by_ranges && flags.samples.paths.empty() && !statistics_exist && !flags.known)
     throw Error(ErrorKind::kInvalidArgument,
                 "--calib is required: a folder with images like those the model will see");

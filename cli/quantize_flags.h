@@ -13,6 +13,7 @@
 #include "cli/recipe_options.h"
 #include "cli/samples.h"
 #include "cli/scheme_options.h"
+#include "core/quantization/pack_weights.h"
 
 namespace quantize {
 
@@ -42,6 +43,10 @@ std::optional<uint64_t> max_size_of(const QuantizeFlags& flags);
 
 /// The target: files of integer operators are for our own engine, unless somebody says otherwise.
 std::string target_of(const QuantizeFlags& flags);
+
+/// How the file holds weights of few bits, if the options ask for any: --reduce-range does not, whose bits are few for
+/// the sake of sums. Nothing: they ask for none.
+std::optional<CodeForm> code_form_of(const QuantizeFlags& flags, const QuantizationScheme& scheme);
 
 /// Errors: Error(kInvalidArgument) for options that cannot go together, all of them said before the long work starts.
 void check_flags(const QuantizeFlags& flags);

@@ -137,10 +137,12 @@ Json modes_json(const PlanSummary& summary) {
   return json;
 }
 
-// The size that was asked for, and how many constants have so many bits for it.
+// The size that was asked for, if one was, and how many constants have so many bits, if few are asked for.
 Json size_json(const QuantizeFacts& facts) {
-  if (!facts.max_size) return nullptr;
-  Json json = {{"limit", *facts.max_size}, {"bits", Json::object()}};
+  if (!tells_bits(facts)) return nullptr;
+  Json json = {{"limit", facts.max_size ? Json(*facts.max_size) : Json()},
+               {"form", name_of(*facts.form)},
+               {"bits", Json::object()}};
   for (const auto& [bits, constants] : bits_in(facts.chosen.planned))
     json["bits"][std::to_string(bits)] = constants;
   return json;
@@ -246,6 +248,10 @@ void warn_of_kept_clamps(const QuantizeFacts& facts, const PlanSummary& summary,
 }
 
 }  // namespace
+
+bool tells_bits(const QuantizeFacts& facts) {
+  return facts.max_size || (facts.form && asks_for_integers(facts.scheme));
+}
 
 std::optional<double> gain_of(const PlanStep& step) {
   return step.before ? step.after.gain_over(*step.before) : std::nullopt;

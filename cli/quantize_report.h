@@ -12,6 +12,7 @@
 #include "cli/known_source.h"
 #include "core/passes/cut_unknown.h"
 #include "core/quantization/node_selection.h"
+#include "core/quantization/pack_weights.h"
 
 namespace quantize {
 
@@ -23,6 +24,7 @@ struct QuantizeFacts {
   std::optional<uint64_t> bytes_before;  // of a file
   std::optional<uint64_t> bytes_after;   // nothing: not written
   std::optional<uint64_t> max_size;      // that was asked for
+  std::optional<CodeForm> form;          // of weights of few bits; nothing: none were asked for
   std::string places;                    // of samples, for a command to run next (places_text)
   std::string statistics;                // the file; empty: none
   bool statistics_read;                  // or written
@@ -35,6 +37,9 @@ struct QuantizeFacts {
   std::optional<TakenScales> scales;  // that were known; nothing: all were found
   bool explain = false;
 };
+
+/// True if the bits of weights are a part of the report: for a size, or few bits of layers on integers.
+bool tells_bits(const QuantizeFacts& facts);
 
 /// The figures that a bound is held against; nothing for a network that was not judged.
 BoundFigures figures_of(const std::optional<Quality>& quality);

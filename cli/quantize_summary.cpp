@@ -78,10 +78,10 @@ std::string by_bits(const std::map<int64_t, size_t>& constants) {
   return join(parts, ", ");
 }
 
-// "at most 640 KiB asked for; weights of layers in 4 bits: 50, 8 bits: 4".
+// "at most 640 KiB asked for; weights of layers in 4 bits: 50, 8 bits: 4 (packed)".
 std::string size(const QuantizeFacts& facts) {
-  return "at most " + format_bytes(*facts.max_size) + " asked for; weights of layers in " +
-         by_bits(bits_in(facts.chosen.planned));
+  return (facts.max_size ? "at most " + format_bytes(*facts.max_size) + " asked for; " : "") +
+         "weights of layers in " + by_bits(bits_in(facts.chosen.planned)) + " (" + name_of(*facts.form) + ")";
 }
 
 // "weight-only: 54 layers, 3.49M weights in 2.1 MiB (4 bits: 50, 8 bits: 4)".
@@ -243,7 +243,7 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
   std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style);
   if (asks_for_integers(facts.scheme)) text += line("in int8", in_int8(summary, facts.cut), style);
   if (facts.scheme.rest != DataType::kF32) text += line("rest", rest(facts.chosen.planned, summary), style);
-  if (facts.max_size) text += line("size", size(facts), style);
+  if (tells_bits(facts)) text += line("size", size(facts), style);
   if (!summary.by_mode.empty()) text += line("stored", stored(summary), style);
   if (facts.time_ratio)
     text +=

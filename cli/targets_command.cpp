@@ -7,6 +7,7 @@
 #include "cli/console.h"
 #include "cli/option_checks.h"
 #include "cli/text.h"
+#include "core/quantization/pack_weights.h"
 #include "core/quantization/target.h"
 
 namespace quantize {
@@ -147,6 +148,8 @@ Json profile_json(const TargetProfile& target) {
                                                        {"read_by", channels->reads.words},
                                                        {"codes", name_of(channels->codes)}});
   for (const DynamicOperator& each : target.dynamic_operators) json["dynamic"].push_back(each.op_type);
+  json["instead_of_dynamic"] = target.instead_of_dynamic;
+  json["weights_of_4_bits"] = name_of(code_form(target, false));
   for (const StoredCodes& each : target.stored_codes)
     json["stored_weights"].push_back({{"type", name_of(each.type)}, {"opset", each.opset}});
   for (const UnaskedFusion& each : target.unasked_fusions)
@@ -203,7 +206,8 @@ std::string modes_text(const TargetProfile& target) {
   for (const DynamicOperator& each : target.dynamic_operators) dynamic.push_back(each.op_type);
   for (const StoredCodes& each : target.stored_codes)
     stored.push_back(std::string(name_of(each.type)) + " (opset " + std::to_string(each.opset) + ")");
-  return "dynamic: " + (dynamic.empty() ? "none" : join(dynamic, ", ")) +
+  return "dynamic: " +
+         (dynamic.empty() ? std::string("none, as ") + target.instead_of_dynamic : join(dynamic, ", ")) +
          "; weights alone: " + join(stored, ", ") + (target.unpacks_codes ? ", other bits packed" : "") +
          (target.block_opset == 0 ? "" : ", in blocks (opset " + std::to_string(target.block_opset) + ")");
 }
@@ -241,6 +245,7 @@ std::string profile_text(const TargetProfile& target, const Style& style) {
        std::string(target.grid == ScaleGrid::kAny ? "any" : "powers of two") + ", " + channels_text(target));
   line("fixed scales", fixed_text(target));
   line("biases", words_of(target.bias));
+  line("4-bit weights", name_of(code_form(target, false)));
   line("operators", target.takes_codes ? "of codes, too, as QLinearConv" : "between Q and DQ alone");
   line("before rounding", fusions_text(target));
   line("results",

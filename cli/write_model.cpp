@@ -1,5 +1,6 @@
 #include "cli/write_model.h"
 
+#include <algorithm>
 #include <map>
 
 #include "calibration/images/preprocess_file.h"
@@ -8,6 +9,7 @@
 #include "core/integer/lowering.h"
 #include "core/integer/standard/spell_out.h"
 #include "core/quantization/insert_qdq.h"
+#include "core/quantization/modes/mode.h"
 #include "core/quantization/pack_weights.h"
 #include "core/quantization/rest/narrow_rest.h"
 #include "core/quantization/target.h"
@@ -32,9 +34,11 @@ void describe(Graph& model, const QuantizeFlags& flags, const Recipe& recipe, co
   if (about.preprocessing) keep_preprocess(*about.preprocessing, metadata);
 }
 
-// Where there is a limit to the size, codes of layers on integers are packed if the target takes them so.
-bool packs(const QuantizeFlags& flags) {
-  return !flags.max_size.empty() && takes_packed(find_target(target_of(flags)));
+// True if some layer has activations of 16 bits.
+bool has_16_bits(const QuantizationPlan& plan) {
+  return std::any_of(plan.nodes.begin(), plan.nodes.end(), [](const PlannedNode& node) {
+    return node.weights && node.placement == Placement::kInteger && node.activation_bits == 16;
+  });
 }
 
 }  // namespace
@@ -46,10 +50,30 @@ Graph model_of(const QuantizeFlags& flags, const PlannedModel& planned, const Re
   if (flags.format != "qdq") model = lower_to_qoperator(std::move(model), {}, Runtime::kAny);
   if (flags.format == "reference") model = spell_out_integers(std::move(model));
   model = narrow_rest(std::move(model), planned);
-  if (packs(flags)) model = pack_weights(std::move(model));
+  if (const auto form = code_form_of(flags, about.scheme)) model = pack_weights(std::move(model), *form);
   if (about.cut != nullptr) model = rejoin(std::move(model), *about.cut);
   describe(model, flags, recipe, about);
   return model;
+}
+
+void warn_of_file(const QuantizeFlags& flags, const PlannedModel& planned, const QuantizationScheme& scheme,
+                  Diagnostics& diagnostics) {
+  const TargetProfile& target = find_target(target_of(flags));
+  const std::string name = std::string("target ") + target.name;
+  if (flags.format == "int8" && !target.takes_codes)
+    diagnostics.warn(name +
+                     " reads operators between QuantizeLinear and DequantizeLinear, not those on codes; "
+                     "leave out --format int8, or the file is for ONNX Runtime and this program alone");
+  if (flags.format != "qdq" && has_16_bits(planned.plan))
+    diagnostics.warn(
+        "layers with activations of 16 bits stay between QuantizeLinear and DequantizeLinear: "
+        "there is no --format " +
+        flags.format + " of them");
+  if (flags.max_size.empty() && asks_for_integers(scheme) &&
+      code_form_of(flags, scheme) == CodeForm::kWholeBytes)
+    diagnostics.warn(name +
+                     " takes the weights of layers on integers in a byte each: fewer bits make the file no "
+                     "smaller; ask for 8 bits, or choose another target");
 }
 
 // The plan appears only if the model does.

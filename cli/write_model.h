@@ -24,6 +24,10 @@ struct WrittenFor {
 Graph model_of(const QuantizeFlags& flags, const PlannedModel& planned, const Recipe& recipe,
                const WrittenFor& about);
 
+/// Warns of what the options ask for and the file cannot have.
+void warn_of_file(const QuantizeFlags& flags, const PlannedModel& planned, const QuantizationScheme& scheme,
+                  Diagnostics& diagnostics);
+
 /// Writes it, and its plan where that is wanted. Returns the bytes of the model. Errors: those of save_model.
 uint64_t write(const QuantizeFlags& flags, const ChosenPlan& chosen, const WrittenFor& about);
 

@@ -14,7 +14,6 @@
 #include "core/quantization/candidates.h"
 #include "core/quantization/modes/mode.h"
 #include "core/quantization/modes/store_weights.h"
-#include "core/quantization/pack_weights.h"
 #include "core/quantization/plan_quantization.h"
 
 namespace quantize {
@@ -35,7 +34,7 @@ bool is_packed_later(const StoredWeights& stored) {
 }
 
 /// All constants that a plan stores as codes, by name. Bytes are those after pack_weights.
-std::map<std::string, Held> held_in(const PlannedModel& planned) {
+std::map<std::string, Held> held_in(const PlannedModel& planned, CodeForm form) {
   std::map<std::string, Held> held;
   for (size_t n = 0; n < planned.plan.nodes.size(); ++n) {
     const PlannedNode& plan = planned.plan.nodes[n];
@@ -48,16 +47,16 @@ std::map<std::string, Held> held_in(const PlannedModel& planned) {
       held.try_emplace(
           name(stored.input),
           Held{id, stored.input, later ? bits_in_use(stored.codes) : stored.bits(), least,
-               later ? packed_weight_bytes(stored.codes) + stored.scales.byte_size() : stored.bytes(),
+               later ? packed_weight_bytes(stored.codes, form) + stored.scales.byte_size() : stored.bytes(),
                restored(stored)});
     }
     if (!plan.weights) continue;
     const Tensor codes = weight_codes(*plan.weights, *planned.graph.constant(node.inputs[1]));
     if (codes.dtype() != DataType::kS8) continue;
-    held.try_emplace(name(1),
-                     Held{id, 1, bits_in_use(codes), least,
-                          packed_weight_bytes(codes) + sizeof(float) * plan.weights->params.scale.size(),
-                          dequantize_tensor(codes, plan.weights->params)});
+    held.try_emplace(
+        name(1), Held{id, 1, bits_in_use(codes), least,
+                      packed_weight_bytes(codes, form) + sizeof(float) * plan.weights->params.scale.size(),
+                      dequantize_tensor(codes, plan.weights->params)});
   }
   return held;
 }
@@ -162,7 +161,7 @@ class SizeSearch {
     for (int64_t bits = most; bits >= 1; --bits) {
       if (!can_have(bits, bits == most)) continue;
       const PlannedModel planned = planned_with(of_bits(bits));
-      const auto held = held_in(planned);
+      const auto held = held_in(planned, goal_.form);
       uint64_t own = 0;
       for (const auto& [name, each] : held) own += each.bytes;
       const auto bytes = static_cast<int64_t>(goal_.bytes_of(planned));
@@ -200,12 +199,14 @@ class SizeSearch {
     }
   }
 
-  /// Codes that are computed on are packed in fewer than 8 bits; mode weight-only says itself what it stores.
+  /// Codes that are computed on have the bits that their form makes use of; mode weight-only says itself what it stores.
   bool can_have(int64_t bits, bool is_most) const {
+    constexpr int64_t kHalfByte = 4;
     const auto modes = modes_of(request_.scheme);
     return is_most || std::all_of(modes.begin(), modes.end(), [&](const Mode* mode) {
              return mode->takes_storage ? stores_bits(request_.scheme, request_.target, bits)
-                                        : takes_packed(request_.target);
+                                        : goal_.form == CodeForm::kPacked ||
+                                              (goal_.form == CodeForm::kHalfBytes && bits == kHalfByte);
            });
   }
 
@@ -243,7 +244,7 @@ QuantizationScheme fit_size(const Graph& graph, const StatisticsTable& statistic
 
 std::map<int64_t, size_t> bits_in(const PlannedModel& planned) {
   std::map<int64_t, size_t> bits;
-  for (const auto& [name, held] : held_in(planned)) ++bits[held.bits];
+  for (const auto& [name, held] : held_in(planned, CodeForm::kWholeBytes)) ++bits[held.bits];
   return bits;
 }
 

@@ -6,12 +6,14 @@
 #include <map>
 
 #include "calibration/search/choose_plan.h"
+#include "core/quantization/pack_weights.h"
 
 namespace quantize {
 
 /// The file that is wanted.
 struct SizeGoal {
   uint64_t bytes = 0;
+  CodeForm form = CodeForm::kWholeBytes;  // of weights that are computed on as codes
   /// The bytes of the file that a plan makes.
   std::function<uint64_t(const PlannedModel&)> bytes_of;
 };

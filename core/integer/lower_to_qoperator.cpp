@@ -410,6 +410,7 @@ class QOperatorLowering {
 }  // namespace
 
 Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep, Runtime runtime) {
+  widen_constant_codes(graph);
   complete_zero_points(graph);
   return QOperatorLowering(std::move(graph), keep, runtime).lower();
 }

@@ -17,6 +17,10 @@ namespace quantize {
 /// not needed.
 Graph lower_to_qoperator(Graph graph, const std::vector<bool>& keep = {}, Runtime runtime = Runtime::kOwn);
 
+/// Makes constant codes of fewer bits than 8, read by DequantizeLinear without blocks, and their zero points codes of 8
+/// bits: s2 and s4 become s8, u2 and u4 become u8. The reals are the same.
+void widen_constant_codes(Graph& graph);
+
 /// Gives every operator on codes the zero points that are left out: constants of zeros, of the type of the
 /// codes and the shape of the scale. Requires: infer_shapes ran; where a type or shape is not known, nothing
 /// is done.

@@ -71,6 +71,14 @@ QuantType activation_type(const QuantizationScheme& scheme, const std::string& v
   return type;
 }
 
+bool asks_for_few_bits(const QuantizationScheme& scheme) {
+  const auto is_few = [](const ValueOverride& specific) { return specific.num_bits.value_or(8) < 8; };
+  return std::any_of(scheme.overrides.begin(), scheme.overrides.end(),
+                     [&](const auto& each) { return is_few(each.second); }) ||
+         std::any_of(scheme.rules.begin(), scheme.rules.end(),
+                     [&](const Rule& rule) { return is_few(rule.weights); });
+}
+
 bool asks_for_16_bits(const QuantizationScheme& scheme) {
   const auto has_16 = [](const BitsRule& rule) { return rule.bits == 16; };
   return scheme.activation_bits == 16 ||

@@ -163,6 +163,9 @@ QuantType activation_type(const QuantizationScheme& scheme, const std::string& v
 /// The bits that an override asks for: 8 or 16; nothing: it leaves the choice to others.
 std::optional<int> overridden_bits(const QuantizationScheme& scheme, const std::string& value);
 
+/// True if the user asks for weights of fewer bits than 8 for some of them: by an override, or a rule.
+bool asks_for_few_bits(const QuantizationScheme& scheme);
+
 /// True if the user asks for activations of 16 bits of some node or value.
 bool asks_for_16_bits(const QuantizationScheme& scheme);
 

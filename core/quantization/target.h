@@ -179,7 +179,10 @@ struct TargetProfile {
   std::span<const DataType> rest_types = {};  // of 16 bits, in which it computes what is not integer
   /// Layers that mode dynamic takes; all others stay float there.
   std::span<const DynamicOperator> dynamic_operators = {};
+  const char* instead_of_dynamic = "";  // where there are none: why, and the choice that is left
   std::span<const StoredCodes> stored_codes = kBytes;
+  /// True if the weights of layers on integers may be constants of s4 behind DequantizeLinear (opset 21), too.
+  bool multiplies_s4 = false;
   /// True if it unpacks codes of any bits from bytes before it runs, by BitShift, BitwiseAnd and Gather.
   bool unpacks_codes = false;
   /// The first opset whose DequantizeLinear the runtime reads in blocks; 0: none.

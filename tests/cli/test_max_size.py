@@ -55,6 +55,32 @@ class MaxSize(Case):
         self.assertLessEqual(report["bytes_after"], 40 * 1024)
         self.assertGreater(self.sqnr(), 10)
 
+    def test_the_reference_is_packed(self):
+        report = self.quantize("--calib", self.pictures, "--method", "max", "--max-size", "48K", "--format", "reference")
+        self.assertLessEqual(report["bytes_after"], 48 * 1024)
+        self.assertEqual(report["size"]["form"], "packed")
+
+    def test_bits_that_are_asked_for_take_as_many_bytes(self):
+        name = next(v for v in self.run_json("inspect", MODEL, "--names")["values"] if "fc1" in v and "w" in v)
+        self.write("o.json", '{"%s": {"num_bits": 4}}' % name)
+        self.write("r.json", '{"rules": [{"of": "weights", "glob": "*", "num_bits": 4}]}')
+        static = ("--calib", self.pictures, "--preprocess", "unit", "--method", "max")
+        whole = self.quantize(*static)
+        self.assertIsNone(whole["size"])
+        for asked, bits in ((("--weight-bits", 4), {"4": 4}), (("--overrides", "o.json"), {"4": 1, "8": 3}), (("--recipe", "r.json"), {"4": 4})):
+            for target, form in (("ort-x86", "packed"), ("qnn", "s4")):
+                with self.subTest((asked, target)):
+                    report = self.quantize(*static, *asked, "--target", target)
+                    self.assertLess(report["bytes_after"], whole["bytes_after"] * 0.7)
+                    self.assertEqual((report["size"]["form"], report["size"]["bits"], report["warnings"]), (form, bits, []))
+                    self.assertEqual(report["int8_macs"], report["macs"])
+                    self.assertEqual(len(self.run_json("inspect", "q.onnx", "--certify")["certificates"]), 4)
+        told = self.run_program(MODEL, *static, "-o", "q.onnx", "--weight-bits", 4)
+        self.assertRegex(told.stdout, "size +weights of layers in 4 bits: 4 .packed.")
+        report = self.quantize(*static, "--weight-bits", 4, "--target", "openvino")
+        self.assertRegex(report["warnings"][0], "openvino takes the weights of layers on integers in a byte each")
+        self.assertIsNone(self.quantize(*static, "--reduce-range")["size"])
+
     def test_codebooks_and_bits_that_are_said(self):
         report = self.quantize("--weight-codebook", 6, "--max-size", "40K")
         self.assertLessEqual(report["bytes_after"], 40 * 1024)

@@ -49,6 +49,24 @@ class Modes(Case):
         self.agrees(25)
         self.run_program("bench", "q.onnx", "--rounds", 1)
 
+    def test_dynamic_ranges_in_any_runtime_or_a_reason(self):
+        report = self.quantize("--mode", "dynamic", "--target", "generic")
+        self.assertEqual(report["int8_macs"], report["macs"])
+        self.agrees(25)
+        for target in ("openvino", "tensorrt", "qnn", "tflite", "vitis"):
+            why = self.run_json("targets", target)["target"]["instead_of_dynamic"]
+            self.refuses("--mode", "dynamic", "--target", target, says=f"target {target} computes no layer on codes of dynamic ranges: {why}")
+
+    def test_a_format_of_codes_has_codes(self):
+        for form in ("int8", "reference"):
+            for mode in ("weight-only", "float"):
+                self.refuses("--mode", mode, "--format", form, says=f"--format {form} has no effect")
+            sixteen = self.quantize("--calib", self.pictures, "--preprocess", "unit", "--method", "max", "--activation-bits", 16, "--target", "qnn", "--format", form)
+            self.assertRegex(sixteen["warnings"][-1], f"16 bits stay between .* no --format {form}")
+        foreign = self.quantize("--calib", self.pictures, "--preprocess", "unit", "--method", "max", "--target", "tensorrt", "--format", "int8")
+        self.assertRegex(foreign["warnings"][0], "target tensorrt reads operators between QuantizeLinear and DequantizeLinear")
+        self.refuses("--mode", "weight-only", "--target", "vitis", says="vitis has one scale for all weights of a layer")
+
     def test_all_modes_in_one_file(self):
         report = self.quantize("--calib", self.pictures, "--method", "max", "--mode", "float", "--mode", "weight-only=fc", "--mode", "static=conv",
                                "--mode", "dynamic=fc2", "--plan", "plan.json")

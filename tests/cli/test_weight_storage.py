@@ -76,7 +76,7 @@ class WeightStorage(Case):
 
     def test_what_means_nothing_is_refused(self):
         self.refuses("--weight-codebook", 5, says="--weight-codebook")
-        self.refuses("--weight-grid", "fixed:9.1", says="fixed:W.I")
+        self.refuses("--weight-grid", "fixed:9.9", says="W of 2 to 8 bits, one for the sign, and I of -32 to 32")
         self.refuses("--weight-grid", "fixed:8", says="fixed:W.I")
         self.refuses("--weight-grid", "terniary", says="did you mean 'ternary'")
         self.refuses("--weight-grid", "po2", "--weight-codebook", 4, says="--weight-codebook excludes --weight-grid")

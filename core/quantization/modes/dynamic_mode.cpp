@@ -175,9 +175,9 @@ const DynamicWriter& writer_of(DynamicForm form) {
 
 void check(const QuantizationScheme& scheme, const TargetProfile& target) {
   if (target.dynamic_operators.empty())
-    throw Error(ErrorKind::kInvalidArgument, std::string("target ") + target.name +
-                                                 " computes no layer on codes of dynamic ranges; choose "
-                                                 "another mode, or another target");
+    throw Error(ErrorKind::kInvalidArgument,
+                std::string("target ") + target.name +
+                    " computes no layer on codes of dynamic ranges: " + target.instead_of_dynamic);
   if (scheme.weights.dtype != DataType::kS8)
     throw Error(ErrorKind::kInvalidArgument, "mode dynamic has weights of s8; leave out --weight-type u8");
 }

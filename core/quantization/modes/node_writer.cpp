@@ -8,17 +8,6 @@
 
 namespace quantize {
 
-namespace {
-
-/// The same codes under their own type: in memory, types of fewer bits have a byte, too.
-Tensor retyped(const Tensor& codes, DataType dtype) {
-  Tensor result(dtype, codes.shape());
-  std::copy_n(codes.data<int8_t>(), codes.size(), static_cast<int8_t*>(result.mutable_bytes()));
-  return result;
-}
-
-}  // namespace
-
 void NodeWriter::push(Node node) {
   if (!node.domain.empty()) result_.info.opsets[node.domain] = 1;
   result_.nodes.push_back(std::move(node));

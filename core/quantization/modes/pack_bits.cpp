@@ -38,6 +38,12 @@ std::vector<PackedPart> pack_bits(const Tensor& codes, int64_t bits) {
   return parts;
 }
 
+Tensor retyped(const Tensor& codes, DataType dtype) {
+  Tensor result(dtype, codes.shape());
+  std::copy_n(codes.data<int8_t>(), codes.size(), static_cast<int8_t*>(result.mutable_bytes()));
+  return result;
+}
+
 uint64_t packed_bytes(uint64_t codes, int64_t bits) {
   uint64_t bytes = 0;
   for (int64_t left = bits; left > 0; left -= widest_in(left)) bytes += part_bytes(codes, widest_in(left));

@@ -23,6 +23,10 @@ struct PackedPart {
 /// Requires: 1 <= bits <= 8; codes below 2^bits.
 std::vector<PackedPart> pack_bits(const Tensor& codes, int64_t bits);
 
+/// Codes of s8 as those of a type of fewer bits, which has a byte for each in memory, too.
+/// Requires: the type has the codes.
+Tensor retyped(const Tensor& codes, DataType dtype);
+
 /// The bytes of all parts of so many codes.
 uint64_t packed_bytes(uint64_t codes, int64_t bits);
 

@@ -91,6 +91,10 @@ StorageType require_storage(const QuantizationScheme& scheme, const TargetProfil
 void check(const QuantizationScheme& scheme, const TargetProfile& target) {
   if (scheme.weights.dtype != DataType::kS8)
     throw Error(ErrorKind::kInvalidArgument, "mode weight-only stores s8; leave out --weight-type u8");
+  if (!target.has_channel_weights())
+    refuse(target,
+           " has one scale for all weights of a layer, and mode weight-only one per channel or "
+           "block; choose another mode, or another target");
   if (!scheme.per_channel_weights && scheme.storage.grid != WeightGrid::kCodebook)
     throw Error(ErrorKind::kInvalidArgument,
                 "mode weight-only has a scale per channel or block; leave out --weights per-tensor");
@@ -269,13 +273,8 @@ int64_t opset(const QuantizationScheme& scheme) {
   constexpr int64_t kBlocksAndHalfBytes = 21;
   const WeightGrid grid = scheme.storage.grid;
   const int64_t most = grid == WeightGrid::kCodebook ? 8 : form_of(grid).most_bits;
-  const auto is_narrow = [](const ValueOverride& specific) { return specific.num_bits.value_or(8) < 8; };
   const bool narrow = (grid != WeightGrid::kCodebook && std::min(bits_of(scheme), most) < 8) ||
-                      scheme.weight_block != 0 ||
-                      std::any_of(scheme.overrides.begin(), scheme.overrides.end(),
-                                  [&](const auto& each) { return is_narrow(each.second); }) ||
-                      std::any_of(scheme.rules.begin(), scheme.rules.end(),
-                                  [&](const Rule& rule) { return is_narrow(rule.weights); });
+                      scheme.weight_block != 0 || asks_for_few_bits(scheme);
   return narrow ? kBlocksAndHalfBytes : grid == WeightGrid::kCodebook ? kPacked.opset : 0;
 }
 

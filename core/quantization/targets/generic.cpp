@@ -40,6 +40,7 @@ const TargetProfile kGeneric{.name = "generic",
                              .sixteen_bits = &kSixteenBitsInFloat,
                              .unasked_fusions = kOnnxRuntimeFusions,
                              .mislaid = kOnnxRuntimeMislaid,
-                             .rest_types = kOnnxRuntimeRest};
+                             .rest_types = kOnnxRuntimeRest,
+                             .dynamic_operators = kPortableDynamic};
 
 }  // namespace quantize

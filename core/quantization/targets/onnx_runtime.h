@@ -71,6 +71,10 @@ inline constexpr DynamicOperator kOnnxRuntimeDynamic[] = {{"Conv", DynamicForm::
                                                           {"LSTM", DynamicForm::kLstm},
                                                           {"MatMul", DynamicForm::kProduct}};
 
+/// Those that ONNX's own operators say, in any runtime that has them.
+inline constexpr DynamicOperator kPortableDynamic[] = {
+    {"Conv", DynamicForm::kConv}, {"Gemm", DynamicForm::kProduct}, {"MatMul", DynamicForm::kProduct}};
+
 /// It has the QuantizeLinear of 16 bits, and moves such codes.
 inline constexpr const char* kOnnxRuntimeMoved16[] = {"Flatten", "Gather",  "Reshape",   "Slice",
                                                       "Split",   "Squeeze", "Transpose", "Unsqueeze"};

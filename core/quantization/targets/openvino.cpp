@@ -55,6 +55,9 @@ const TargetProfile kOpenVino{.name = "openvino",
                               .unasked_fusions = kOnnxRuntimeFusions,
                               .mislaid = kOnnxRuntimeMislaid,
                               .rest_types = kOnnxRuntimeRest,
+                              .instead_of_dynamic =
+                                  "it computes ConvInteger and MatMulInteger in float; "
+                                  "give --mode static and images, or --mode weight-only",
                               .unpacks_codes = true};
 
 }  // namespace quantize

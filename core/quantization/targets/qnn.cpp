@@ -65,6 +65,10 @@ const TargetProfile kQnn{.name = "qnn",
                          .fixed_outputs = kFixedOutputs,
                          .sixteen_bits = &kSixteenBits,
                          .unasked_fusions = kOnnxRuntimeFusions,
-                         .mislaid = kOnnxRuntimeMislaid};
+                         .mislaid = kOnnxRuntimeMislaid,
+                         .instead_of_dynamic =
+                             "its scales are fixed when a graph is prepared; give --mode "
+                             "static and images",
+                         .multiplies_s4 = true};
 
 }  // namespace quantize

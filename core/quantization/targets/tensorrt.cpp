@@ -33,6 +33,9 @@ const TargetProfile kTensorRt{.name = "tensorrt",
                               .fusions = kFusions,
                               .unasked_fusions = kOnnxRuntimeFusions,
                               .mislaid = kOnnxRuntimeMislaid,
-                              .rest_types = kRest};
+                              .rest_types = kRest,
+                              .instead_of_dynamic =
+                                  "its scales of 8 bits are constants; give --mode static "
+                                  "and images, or --mode weight-only"};
 
 }  // namespace quantize

@@ -73,6 +73,9 @@ const TargetProfile kTfLite{.name = "tflite",
                             .fusions = kFusions,
                             .sixteen_bits = &kSixteenBits,
                             .unasked_fusions = kOnnxRuntimeFusions,
-                            .mislaid = kOnnxRuntimeMislaid};
+                            .mislaid = kOnnxRuntimeMislaid,
+                            .instead_of_dynamic =
+                                "its layers of dynamic ranges are those whose weights alone "
+                                "are stored; give --mode weight-only"};
 
 }  // namespace quantize

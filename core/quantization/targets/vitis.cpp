@@ -48,6 +48,9 @@ const TargetProfile kVitis{.name = "vitis",
                            .rounds_results = true,
                            .fusions = kFusions,
                            .unasked_fusions = kOnnxRuntimeFusions,
-                           .mislaid = kOnnxRuntimeMislaid};
+                           .mislaid = kOnnxRuntimeMislaid,
+                           .instead_of_dynamic =
+                               "its scales are powers of two that the file fixes; give "
+                               "--mode static and images"};
 
 }  // namespace quantize

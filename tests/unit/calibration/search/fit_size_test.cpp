@@ -30,7 +30,7 @@ Graph products() {
 
 /// The bytes of the constants that the plan's graph reads.
 uint64_t constant_bytes(const PlannedModel& planned) {
-  const Graph graph = pack_weights(insert_qdq(planned));
+  const Graph graph = pack_weights(insert_qdq(planned), CodeForm::kPacked);
   std::set<ValueId> read;
   for (const Node& node : graph.nodes) read.insert(node.inputs.begin(), node.inputs.end());
   uint64_t bytes = 0;
@@ -49,7 +49,8 @@ QuantizationScheme weight_only() {
 
 QuantizationScheme fitted(uint64_t bytes, const QuantizationScheme& scheme = weight_only(),
                           const StatisticsTable& statistics = {}) {
-  return fit_size(products(), statistics, {scheme, find_target("native"), {}}, {bytes, constant_bytes}, 1);
+  const SizeGoal goal{.bytes = bytes, .form = CodeForm::kPacked, .bytes_of = constant_bytes};
+  return fit_size(products(), statistics, {scheme, find_target("native"), {}}, goal, 1);
 }
 
 }  // namespace
