@@ -25,6 +25,7 @@
   X(pixel_table) \
   X(recurrent) \
   X(softmax) \
+  X(sums_of_codes) \
   X(transpose) \
   X(where)
 // clang-format on
