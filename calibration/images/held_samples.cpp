@@ -2,7 +2,6 @@
 #include "calibration/images/held_samples.h"
 
 #include <algorithm>
-#include <set>
 
 #include "calibration/images/choose_samples.h"
 
@@ -72,8 +71,6 @@ class Missing {
   std::vector<uint64_t> named_;
 };
 
-using NameAndContent = std::pair<uint64_t, uint64_t>;
-
 }  // namespace
 
 void add_held(HeldSamples& to, const HeldSamples& other) {
@@ -89,31 +86,32 @@ void add_held(HeldSamples& to, const HeldSamples& other) {
   }
 }
 
-Overlap overlap_of(const HeldSamples& first, const HeldSamples& second) {
-  std::set<NameAndContent> known;
-  std::multimap<uint64_t, uint64_t> lists;  // by content
-  for (const auto& [hash, list] : first) {
+void HeldIndex::add(const HeldSamples& held) {
+  for (const auto& [hash, list] : held)
+    for (const HeldSample& sample : list.samples)
+      if (sample.content != 0) by_content_.insert({sample.content, {count_, hash, sample.name}});
+  ++count_;
+}
+
+std::map<size_t, Overlap> HeldIndex::overlaps(const HeldSamples& held) const {
+  std::map<size_t, Overlap> overlaps;
+  size_t samples = 0;
+  for (const auto& [hash, list] : held) {
     for (const HeldSample& sample : list.samples) {
       if (sample.content == 0) continue;
-      known.insert({sample.name, sample.content});
-      lists.insert({sample.content, hash});
-    }
-  }
-  Overlap overlap;
-  for (const auto& entry : second) {
-    const uint64_t hash = entry.first;
-    for (const HeldSample& sample : entry.second.samples) {
-      if (sample.content == 0) continue;
-      ++overlap.samples;
-      const auto [begin, end] = lists.equal_range(sample.content);
-      if (known.contains({sample.name, sample.content})) {
-        ++overlap.twice;
-      } else if (std::any_of(begin, end, [&](const auto& other) { return other.second != hash; })) {
-        ++overlap.alike;
+      ++samples;
+      std::map<size_t, bool> found;  // true: twice, false: alike
+      const auto [begin, end] = by_content_.equal_range(sample.content);
+      for (auto at = begin; at != end; ++at) {
+        const Place& place = at->second;
+        if (place.name == sample.name) found[place.number] = true;
+        if (place.list != hash) found.try_emplace(place.number, false);
       }
+      for (const auto& [number, twice] : found) ++(twice ? overlaps[number].twice : overlaps[number].alike);
     }
   }
-  return overlap;
+  for (auto& [number, overlap] : overlaps) overlap.samples = samples;
+  return overlaps;
 }
 
 std::string missing_samples(const HeldSamples& held) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace quantize {
@@ -39,7 +40,22 @@ struct Overlap {
   size_t twice = 0;    // of these, with the name and content of one in the first
   size_t alike = 0;    // with the content alone, in another list
 };
-Overlap overlap_of(const HeldSamples& first, const HeldSamples& second);
+
+/// The samples of many statistics, to find those that come again: each takes the time of its own samples.
+class HeldIndex {
+ public:
+  /// The overlap with each of those that were added before, by their number from 0, where there is any.
+  std::map<size_t, Overlap> overlaps(const HeldSamples& held) const;
+  void add(const HeldSamples& held);
+
+ private:
+  struct Place {
+    size_t number;
+    uint64_t list, name;
+  };
+  size_t count_ = 0;
+  std::unordered_multimap<uint64_t, Place> by_content_;
+};
 
 /// "shard 0/3 is missing, 7 of 20 samples"; empty if no list lacks a sample.
 std::string missing_samples(const HeldSamples& held);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "calibration/statistics/statistics_file.h"
 #include "core/interrupt.h"
@@ -40,24 +42,48 @@ std::string plural(size_t count) {
                   "; only statistics of one model and one preprocessing can be added");
 }
 
-void check_overlap(const std::string& file, const HeldSamples& held, const std::string& earlier,
-                   const HeldSamples& earlier_held, Diagnostics& diagnostics) {
-  const Overlap overlap = overlap_of(earlier_held, held);
-  if (overlap.twice != 0)
-    throw Error(ErrorKind::kCalibration, "'" + file + "' brings " + std::to_string(overlap.twice) +
-                                             " of its " + plural(overlap.samples) + " again, which '" +
-                                             earlier + "' has already; leave one of the two out");
-  if (overlap.alike != 0)
-    diagnostics.warn("'" + file + "' has " + plural(overlap.alike) + " with the same content as in '" +
-                     earlier + "' under other names, which count twice");
+void check_overlaps(const std::vector<std::string>& files, size_t i,
+                    const std::map<size_t, Overlap>& overlaps, Diagnostics& diagnostics) {
+  for (const auto& [earlier, overlap] : overlaps) {
+    if (overlap.twice != 0)
+      throw Error(ErrorKind::kCalibration, "'" + files[i] + "' brings " + std::to_string(overlap.twice) +
+                                               " of its " + plural(overlap.samples) + " again, which '" +
+                                               files[earlier] + "' has already; leave one of the two out");
+    diagnostics.warn("'" + files[i] + "' has " + plural(overlap.alike) + " with the same content as in '" +
+                     files[earlier] + "' under other names, which count twice");
+  }
 }
+
+/// Adds tables as a binary counter does: each into one of as many, so that none is added to a large sum often.
+class TableSum {
+ public:
+  void add(StatisticsTable table) {
+    size_t level = 0;
+    for (; level < sums_.size() && sums_[level]; ++level) table.add(*std::exchange(sums_[level], {}));
+    if (level == sums_.size()) sums_.emplace_back();
+    sums_[level] = std::move(table);
+  }
+
+  StatisticsTable take() {
+    std::optional<StatisticsTable> all;
+    for (std::optional<StatisticsTable>& sum : sums_) {
+      if (!sum) continue;
+      if (all) sum->add(*all);
+      all = std::move(sum);
+    }
+    return all ? *std::move(all) : StatisticsTable{};
+  }
+
+ private:
+  std::vector<std::optional<StatisticsTable>> sums_;  // at place k: of 2^k tables
+};
 
 }  // namespace
 
 StatisticsTable merge_statistics(const std::vector<std::string>& files, Diagnostics& diagnostics) {
-  StatisticsTable sum;
+  TableSum tables;
   std::vector<Origin> origins;
-  std::vector<HeldSamples> held;
+  HeldIndex known;
   bool mixed = false;
   for (size_t i = 0; i < files.size(); ++i) {
     check_interrupt();
@@ -65,11 +91,12 @@ StatisticsTable merge_statistics(const std::vector<std::string>& files, Diagnost
     origins.push_back({part.model, part.preprocessing});
     mixed = mixed || origins.back() != origins.front();
     if (mixed) continue;  // the others are read to tell which file is the odd one
-    for (size_t k = 0; k < i; ++k) check_overlap(files[i], part.held, files[k], held[k], diagnostics);
-    held.push_back(part.held);
-    i == 0 ? void(sum = std::move(part)) : sum.add(part);
+    check_overlaps(files, i, known.overlaps(part.held), diagnostics);
+    known.add(part.held);
+    tables.add(std::move(part));
   }
   if (mixed) refuse_mixture(files, origins);
+  StatisticsTable sum = tables.take();
   if (const std::string missing = missing_samples(sum.held); !missing.empty())
     diagnostics.warn(missing + ": merge their statistics too");
   return sum;

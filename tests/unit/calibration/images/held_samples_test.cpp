@@ -27,6 +27,13 @@ HeldSamples sum(const std::vector<HeldSamples>& parts) {
   return held;
 }
 
+/// What the second statistics share with the first.
+Overlap overlap_of(const HeldSamples& first, const HeldSamples& second) {
+  HeldIndex index;
+  index.add(first);
+  return index.overlaps(second)[0];
+}
+
 }  // namespace
 
 TEST_CASE("all shards together are one run, in any order and grouping", "[held]") {
