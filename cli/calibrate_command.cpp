@@ -9,6 +9,7 @@
 #include "cli/keep_unknown.h"
 #include "cli/options.h"
 #include "cli/samples.h"
+#include "cli/shared_calibration.h"
 #include "cli/text.h"
 #include "core/passes/passes.h"
 
@@ -21,8 +22,23 @@ struct CalibrateFlags {
   SampleFlags samples;
   EngineOptions engine;
   InputShapes input_shapes;
-  bool keep_unknown = false;
+  bool keep_unknown = false, resume = false;
 };
+
+Report report_of(const CalibrateFlags& flags, const StatisticsTable& table, const Samples& samples,
+                 bool resumed, Console& console) {
+  const Json json = {{"model", flags.model},
+                     {"output", flags.output},
+                     {"samples", table.samples},
+                     {"skipped_images", samples.source.count() - table.samples},
+                     {"preprocessing", preprocessing_json(samples.preprocessing)},
+                     {"values", table.values.size()},
+                     {"resumed", resumed}};
+  return {json, console.style().bold(printable(flags.output)) + ": " +
+                    format_plural(table.samples, "sample") + ", " +
+                    format_plural(table.values.size(), "value") + (resumed ? ", finished before" : "") +
+                    "\n  images         " + preprocessing_text(samples.preprocessing) + "\n"};
+}
 
 Report calibrate(const CalibrateFlags& flags, Console& console) {
   claim_output("-o", flags.output, {flags.model}, console);
@@ -33,6 +49,13 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
       with_context([&] { return flags.model; }, [&] { return open_model(source, kMinOutputOpset); });
   check_memory(graph, flags.engine.thread_count(), flags.engine);
   Samples samples = open_samples(flags.samples, source, flags.engine, console);
+  if (flags.resume) {
+    std::string reason;
+    const std::optional<StatisticsTable> finished =
+        finished_part(flags.output, fingerprint(graph), samples.source, samples.source.whole(), reason);
+    if (finished) return report_of(flags, *finished, samples, true, console);
+    if (!reason.empty()) console.explain("'" + flags.output + "' is made again: " + reason);
+  }
   console.explain(flags.model + ": " + format_plural(source.nodes.size(), "node") + ", prepared " +
                   std::to_string(graph.nodes.size()));
   console.explain("images: " + preprocessing_text(samples.preprocessing));
@@ -40,16 +63,7 @@ Report calibrate(const CalibrateFlags& flags, Console& console) {
   if (samples.preprocessing) table.preprocessing_origin = origin_json(*samples.preprocessing);
   warn_of_constants(source, table, console.diagnostics);
   save_statistics(table, flags.output);
-  const Json json = {{"model", flags.model},
-                     {"output", flags.output},
-                     {"samples", table.samples},
-                     {"skipped_images", samples.source.bad_images().size()},
-                     {"preprocessing", preprocessing_json(samples.preprocessing)},
-                     {"values", table.values.size()}};
-  return {json, console.style().bold(printable(flags.output)) + ": " +
-                    format_plural(table.samples, "sample") + ", " +
-                    format_plural(table.values.size(), "value") + "\n  images         " +
-                    preprocessing_text(samples.preprocessing) + "\n"};
+  return report_of(flags, table, samples, false, console);
 }
 
 CommandBody define(CLI::App& app) {
@@ -57,10 +71,16 @@ CommandBody define(CLI::App& app) {
   app.add_option("MODEL.onnx", flags->model, "the FP32 model")->required();
   output_file(app.add_option("-o,--output", flags->output, "the statistics"))->required();
   add_sample_options(app, flags->samples, true);
+  app.add_flag("--resume", flags->resume,
+               "leaves the file of -o as it is if it has the statistics of just these samples")
+      ->group("Samples");
   add_keep_unknown(app, flags->keep_unknown);
   add_input_shapes(app, flags->input_shapes);
   add_engine_options(app, flags->engine);
-  return [flags](Console& console) { return calibrate(*flags, console); };
+  return [flags](Console& console) {
+    flags->samples.is_part = !flags->samples.shard.empty();
+    return calibrate(*flags, console);
+  };
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ using CommandBody = std::function<Report(Console&)>;
 
 /// One command of the program.
 struct Command {
-  const char* name;     // "" for the default one
+  const char* name;     // of the first command, which is the default one: that of the program
   const char* summary;  // one line
   const char* example;  // shell lines, each indented by two
   /// Adds the command's own options to `app`; what it returns works with their values once `app` has parsed.

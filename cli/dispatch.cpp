@@ -104,7 +104,8 @@ int run_command(std::span<const Command> commands, std::vector<std::string> argu
   console.set_command(command.name);
   catch_interrupts([&](const Error& error) { return console.object_of(error); });
   const bool is_default = &command == &commands.front();
-  const std::string invocation = is_default ? "quantize" : std::string("quantize ") + command.name;
+  const std::string program = commands.front().name;
+  const std::string invocation = is_default ? program : program + " " + command.name;
 
   CLI::App app;
   app.option_defaults()->group(kMainOptions);
@@ -112,7 +113,7 @@ int run_command(std::span<const Command> commands, std::vector<std::string> argu
   console.add_options(app);
   app.set_help_flag("-h,--help", "this help")->group("Output");
   app.set_help_all_flag("--help-all", "every option with its meaning")->group("Output");
-  app.set_version_flag("--version", "quantize " QUANTIZE_VERSION, "the version")->group("Output");
+  app.set_version_flag("--version", program + " " QUANTIZE_VERSION, "the version")->group("Output");
   try {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(std::move(arguments));

@@ -1,5 +1,7 @@
-// Maps errors to exit codes.
+// Maps exceptions to errors, and errors to exit codes.
 #include "cli/exit_codes.h"
+
+#include <new>
 
 namespace quantize {
 
@@ -21,6 +23,19 @@ ExitCode exit_code_of(ErrorKind kind) {
       return kExitInternal;
   }
   return kExitInternal;
+}
+
+Error current_error() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorKind::kInternal, "out of memory; close other programs, or use fewer --threads");
+  } catch (const std::exception& error) {
+    return Error(ErrorKind::kInternal, std::string("internal error (") + error.what() +
+                                           "); please report it with the command line and the model");
+  }
 }
 
 }  // namespace quantize

@@ -21,4 +21,7 @@ enum ExitCode {
 /// The exit code of an error of this kind.
 ExitCode exit_code_of(ErrorKind kind);
 
+/// The std::exception that is being handled, as an Error that a user can read. Requires: within its catch clause.
+Error current_error();
+
 }  // namespace quantize

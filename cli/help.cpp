@@ -34,8 +34,9 @@ std::string option_line(const CLI::Option& option) {
   return line + wrapped(option.get_description(), kTextWidth - line.size(), kNameColumn) + "\n";
 }
 
-std::string usage_line(const CLI::App& app, const Command& command, bool is_default) {
-  std::string line = is_default ? "Usage: quantize" : std::string("Usage: quantize ") + command.name;
+std::string usage_line(const CLI::App& app, const Command& command, std::span<const Command> commands) {
+  std::string line = std::string("Usage: ") + commands.front().name;
+  if (!is_default(command, commands)) line += std::string(" ") + command.name;
   for (const CLI::Option* option : app.get_options())
     if (option->get_positional())
       line += " " + option->get_name(true) + (option->get_items_expected_max() > 1 ? "..." : "");
@@ -108,13 +109,13 @@ std::string command_lines(std::span<const Command> commands, bool everything) {
 
 std::string help_text(const CLI::App& app, const Command& command, std::span<const Command> commands,
                       bool everything) {
-  std::string text = std::string(command.summary) + "\n" + command.example +
-                     usage_line(app, command, is_default(command, commands));
+  std::string text =
+      std::string(command.summary) + "\n" + command.example + usage_line(app, command, commands);
   for (const CLI::Option* option : app.get_options())
     if (is_on_first_screen(*option, command)) text += option_line(*option);
   text += everything ? other_groups(app, command) : remaining_names(app, command);
   if (everything && command.topic_text != nullptr) text += "\n" + command.topic_text() + "\n";
-  if (!is_default(command, commands)) return text;
+  if (!is_default(command, commands) || commands.size() == 1) return text;
   return text + command_lines(commands.subspan(1), everything);
 }
 

@@ -1,7 +1,6 @@
 // The program: every command there is, and what becomes of an error.
 #include <csignal>
 #include <exception>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "cli/calibrate_command.h"
 #include "cli/console.h"
 #include "cli/dispatch.h"
+#include "cli/exit_codes.h"
 #include "cli/export_command.h"
 #include "cli/inspect_command.h"
 #include "cli/interrupt.h"
@@ -22,9 +22,6 @@
 #include "cli/verify_command.h"
 
 namespace {
-
-using quantize::Error;
-using quantize::ErrorKind;
 
 // The first is the default command.
 const quantize::Command kCommands[] = {
@@ -43,15 +40,8 @@ int main(int argc, char** argv) {
   quantize::Console console(arguments);
   try {
     return quantize::run_command(kCommands, arguments, console);
-  } catch (const Error& error) {
+  } catch (const std::exception&) {
     quantize::end_by_itself();
-    return console.fail(error);
-  } catch (const std::bad_alloc&) {
-    return console.fail(
-        Error(ErrorKind::kInternal, "out of memory; close other programs, or use fewer --threads"));
-  } catch (const std::exception& error) {
-    return console.fail(
-        Error(ErrorKind::kInternal, std::string("internal error (") + error.what() +
-                                        "); please report it with the command line and the model"));
+    return console.fail(quantize::current_error());
   }
 }

@@ -74,6 +74,9 @@ std::map<std::string, std::string> preprocessing_in(const StatisticsTable& table
 
 Learned read_statistics(const QuantizeFlags& flags, const Graph& graph) {
   StatisticsTable table = load_statistics(flags.statistics);
+  if (table.samples == 0)
+    throw Error(ErrorKind::kCalibration,
+                "'" + flags.statistics + "' is of a shard without a usable sample; merge it with the others");
   std::optional<PreprocessChoice> choice;
   std::vector<ImageInput> inputs;  // that took images, if any did
   if (!table.preprocessing.empty() || flags.samples.preprocess != "auto")
@@ -169,7 +172,15 @@ StatisticsTable calibrate(const QuantizeFlags& flags, const Graph& graph, const 
   learned.outputs = std::make_unique<FloatOutputs>(
       judging_samples(plan_request(flags, scheme), learned.search_samples), most);
   learned.search_samples.outputs = learned.outputs.get();
+  if (flags.sharing.team != nullptr)
+    return calibrate_shared(graph, *learned.samples, flags.engine, flags.sharing, console,
+                            learned.outputs.get());
   return calibrate(graph, learned.samples->source, flags.engine, console, learned.outputs.get());
+}
+
+// The statistics are the leader's alone, who does the rest and writes.
+bool leads(const QuantizeFlags& flags) {
+  return flags.sharing.team == nullptr || flags.sharing.team->leads();
 }
 
 Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& graph,
@@ -211,7 +222,7 @@ Learned learn(const QuantizeFlags& flags, const Graph& source, const Graph& grap
   done(console, "images: " + preprocessing_text(samples.preprocessing) + " " + samples.source.fingerprint());
   learned.statistics = calibrate(flags, graph, scheme, learned, console);
   if (samples.preprocessing) learned.statistics.preprocessing_origin = origin_json(*samples.preprocessing);
-  if (!flags.statistics.empty()) save_statistics(learned.statistics, flags.statistics);
+  if (!flags.statistics.empty() && leads(flags)) save_statistics(learned.statistics, flags.statistics);
   return learned;
 }
 
@@ -362,6 +373,7 @@ Report quantize(const QuantizeFlags& flags, Console& console) {
   std::optional<TakenScales> scales;
   if (flags.known) scales = take_scales(graph, known, scheme, console.diagnostics);
   const Learned learned = learn(flags, source, graph, scheme, console);
+  if (!leads(flags)) return {};
   if (learned.statistics.samples != 0)
     done(console, "calibrated: " + format_plural(learned.statistics.values.size(), "value") + " on " +
                       format_plural(learned.statistics.samples, "sample"));
@@ -408,8 +420,9 @@ Report recipe_report(const Json& recipe) {
   return {{{"recipe", recipe}}, recipe.dump(2) + "\n"};
 }
 
-CommandBody define(CLI::App& app) {
-  const auto flags = std::make_shared<QuantizeFlags>();
+}  // namespace
+
+CommandBody define_quantize(CLI::App& app, const std::shared_ptr<QuantizeFlags>& flags) {
   app.add_option("MODEL.onnx", flags->model, "the FP32 model");
   add_sample_options(app, flags->samples, false);
   output_file(app.add_option("-o,--output", flags->output, "default: MODEL.FORMAT.onnx beside the model"));
@@ -462,13 +475,11 @@ CommandBody define(CLI::App& app) {
   };
 }
 
-}  // namespace
-
 const Command kQuantizeCommand = {
     .name = "quantize",
     .summary = "Turns an FP32 ONNX vision model and a folder of images into an int8 model.",
     .example = "  quantize mobilenet.onnx --calib photos/   # writes mobilenet.qdq.onnx\n",
-    .define = define,
+    .define = [](CLI::App& app) { return define_quantize(app, std::make_shared<QuantizeFlags>()); },
     .usual = " --calib PATH",
     .topic = "search",
     .topic_text = search_steps_text,

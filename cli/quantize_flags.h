@@ -13,6 +13,7 @@
 #include "cli/recipe_options.h"
 #include "cli/samples.h"
 #include "cli/scheme_options.h"
+#include "cli/shared_calibration.h"
 #include "core/quantization/pack_weights.h"
 
 namespace quantize {
@@ -33,6 +34,7 @@ struct QuantizeFlags {
   KnownScaleFlags known;
   RecipeFlags recipe;
   bool explain = false, keep_unknown = false;
+  Sharing sharing;  // not an option of this program: see cli/mpi
 };
 
 /// The file that is written.

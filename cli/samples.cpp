@@ -85,6 +85,8 @@ SampleOptions sample_options(const SampleFlags& flags, const Graph& model, Diagn
                 "--seed chooses at random as many samples as --samples says; give both");
   options.max_bad_images = flags.max_bad_images;
   options.kept_image_bytes = flags.kept_image_bytes;
+  options.is_part = flags.is_part;
+  options.batch = static_cast<size_t>(fixed_batch(model));
   if (!flags.shard.empty()) parse_shard(flags.shard, options);
   options.load_tensor_proto = load_tensor_proto;
   return options;
@@ -265,27 +267,43 @@ void warn_of_constants(const Graph& model, const StatisticsTable& statistics, Di
 }
 
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
-                          Console& console, FloatOutputs* outputs) {
-  Progress progress = console.progress("calibrating");
+                          const CalibratedPart& part) {
   const Batches batches(source, fixed_batch(model));
+  const auto batch = static_cast<size_t>(batches.batch());
+  const size_t count = (part.range.end - part.range.begin + batch - 1) / batch;
   CalibrateOptions options;
+  options.begin = part.range.begin / batch;
+  options.is_part = part.is_part;
   options.threads = engine.thread_count();
   options.kernels = &engine.kernels();
   options.preprocessing = source.fingerprint();
-  options.order = {source.first(), static_cast<uint64_t>(batches.batch())};
-  options.progress = [&](size_t done) { progress.update(done, batches.count()); };
+  options.order = {source.first(), batch};
+  options.overflowing = part.overflowing;
+  options.progress = [&](size_t done) { part.progress(done, count); };
   const auto load = [&](size_t i) -> std::optional<std::vector<Tensor>> {
-    std::optional<Batches::Batch> batch = batches.load(i);
-    if (!batch) return std::nullopt;
-    return std::move(batch->inputs);
+    std::optional<Batches::Batch> loaded = batches.load(i);
+    if (!loaded) return std::nullopt;
+    return std::move(loaded->inputs);
   };
-  options.reject = [&](size_t i, const std::string& reason) { batches.reject(i, reason); };
-  SampleCensus census(batches.batch(), source.count());
-  options.census = &census;
-  options.outputs = outputs;
-  StatisticsTable table = calibrate(model, batches.count(), load, options);
-  table.samples = source.count() - source.bad_images().size();
-  table.held = source.held();
+  if (part.rejects) options.reject = [&](size_t i, const std::string& reason) { batches.reject(i, reason); };
+  options.census = part.census;
+  options.outputs = part.outputs;
+  StatisticsTable table = calibrate(model, count, load, options);
+  table.samples = part.range.end - part.range.begin;
+  for (const BadImage& bad : source.bad_images())
+    table.samples -= bad.sample >= part.range.begin && bad.sample < part.range.end;
+  table.held = source.held(part.range);
+  return table;
+}
+
+StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
+                          Console& console, FloatOutputs* outputs) {
+  Progress progress = console.progress("calibrating");
+  SampleCensus census(fixed_batch(model), source.count());
+  CalibratedPart whole{.range = source.whole(), .is_part = source.is_part(), .census = &census};
+  whole.progress = [&](size_t done, size_t of) { progress.update(done, of); };
+  whole.outputs = outputs;
+  StatisticsTable table = calibrate(model, source, engine, whole);
   warn_of_bad_images(source, console.diagnostics);
   for (std::string& warning : census.warnings([&](size_t i) { return source.name(i); }))
     console.diagnostics.warn(std::move(warning));

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct SampleFlags {
   bool first = false;  // --samples takes the first ones: who runs a model reads one result after the other
   std::string shard;
   std::optional<size_t> max_bad_images;
-  size_t kept_image_bytes = 0;  // not an option: see SampleOptions
+  size_t kept_image_bytes = 0;  // not options: see SampleOptions
+  bool is_part = false;
 };
 
 /// Adds all of them; `path_required` is false where a statistics file or an INPUT can stand for the path.
@@ -85,9 +87,25 @@ void warn_of_bad_images(const SampleSource& source, Diagnostics& diagnostics);
 /// Warns of the model's constants that are not finite (doubts_about_constants).
 void warn_of_constants(const Graph& model, const StatisticsTable& statistics, Diagnostics& diagnostics);
 
-/// Runs the prepared model on all samples for its statistics, with progress; warns of the samples that were
-/// skipped and of what is odd about the others (SampleCensus::warnings). Errors: those of calibrate and
-/// SampleSource::load; Error(kInterrupted). `outputs` gets what the model computes; may be nullptr.
+/// One part of the samples of a source, and who is told of it.
+struct CalibratedPart {
+  SampleRange range;
+  bool is_part = false;  // of what is added up in the end
+  std::function<void(size_t done, size_t of)> progress = {};
+  SampleCensus* census = nullptr;                      // required
+  FloatOutputs* outputs = nullptr;                     // may be nullptr
+  bool rejects = true;                                 // samples that overflow,
+  const std::set<std::string>* overflowing = nullptr;  // as CalibrateOptions has it
+};
+
+/// Runs the prepared model on a part of the samples for its statistics, and says which samples these are.
+/// Requires: a range from range_of_part with the model's batch. Errors: those of calibrate and
+/// SampleSource::load, and what `progress` throws.
+StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
+                          const CalibratedPart& part);
+
+/// The same for all samples, with progress; warns of the samples that were skipped and of what is odd about the
+/// others (SampleCensus::warnings). Errors: also Error(kInterrupted).
 StatisticsTable calibrate(const Graph& model, SampleSource& source, const EngineOptions& engine,
                           Console& console, FloatOutputs* outputs = nullptr);
 

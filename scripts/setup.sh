@@ -11,6 +11,7 @@ program=(
 )
 tests=(
   catch2 python3-venv
+  libopenmpi-dev openmpi-bin                            # quantize_mpi, which is not built without them
   g++-aarch64-linux-gnu qemu-user                       # the Arm kernels and their tests
   clang clang-format clang-tidy libomp-dev libclang-rt-14-dev binutils  # second compiler, its sanitizers, checks
 )

@@ -114,11 +114,18 @@ endif()
 # The program as its users see it; needs nothing but python3.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 file(GLOB cli_tests CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tests/cli ${PROJECT_SOURCE_DIR}/tests/cli/test_*.py)
+set(mpi_environment "")
+if(TARGET quantize_mpi)
+  set(mpi_environment "QUANTIZE_MPI=$<TARGET_FILE:quantize_mpi>;MPIRUN=${MPIEXEC_EXECUTABLE}")
+else()
+  message(STATUS "quantize_mpi is not built: its test is SKIPPED")
+endif()
 foreach(script ${cli_tests})
   add_test(NAME "cli: ${script}" COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/cli/${script})
   set_tests_properties("cli: ${script}" PROPERTIES LABELS cli TIMEOUT 600
-                       ENVIRONMENT "QUANTIZE=$<TARGET_FILE:quantize>;QUANTIZE_SANITIZE=${QUANTIZE_SANITIZE}")
+                       ENVIRONMENT "QUANTIZE=$<TARGET_FILE:quantize>;QUANTIZE_SANITIZE=${QUANTIZE_SANITIZE};${mpi_environment}")
 endforeach()
+set_tests_properties("cli: test_mpi.py" PROPERTIES SKIP_RETURN_CODE 77)
 
 # The rules of the tree, and what the script that checks them reports.
 add_test(NAME "lint: tree" COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/check_layers.py)

@@ -17,8 +17,10 @@ constexpr size_t kCompared = 256;
 }
 
 /// Compares bytes; samples that could not be used have no content to compare.
-void check_contents(const SampleSource& source, const std::map<uint64_t, uint64_t>& contents_by_name) {
-  for (const size_t i : spread_evenly(kCompared, source.count())) {
+void check_contents(const SampleSource& source, const SampleRange& range,
+                    const std::map<uint64_t, uint64_t>& contents_by_name) {
+  for (const size_t place : spread_evenly(kCompared, range.end - range.begin)) {
+    const size_t i = range.begin + place;
     const auto found = contents_by_name.find(source.name_hash(i));
     if (found == contents_by_name.end() || found->second == 0) continue;
     if (source.content_hash(i) != found->second) refuse("'" + source.name(i) + "' has changed since");
@@ -27,7 +29,7 @@ void check_contents(const SampleSource& source, const std::map<uint64_t, uint64_
 
 }  // namespace
 
-void check_samples(const HeldSamples& held, const SampleSource& source) {
+void check_samples(const HeldSamples& held, const SampleSource& source, const SampleRange& range) {
   std::map<uint64_t, uint64_t> contents;
   const auto list = held.find(source.list_hash());
   size_t count = 0;
@@ -36,12 +38,13 @@ void check_samples(const HeldSamples& held, const SampleSource& source) {
     count += each.samples.size();
     for (const HeldSample& sample : each.samples) contents[sample.name] = sample.content;
   }
-  for (size_t i = 0; i < source.count(); ++i)
+  for (size_t i = range.begin; i < range.end; ++i)
     if (!contents.contains(source.name_hash(i))) refuse("'" + source.name(i) + "' is not among them");
-  if (count != source.count())
-    refuse("they hold " + std::to_string(count) + ", and " + std::to_string(source.count()) +
-           (source.count() == 1 ? " is" : " are") + " asked for");
-  check_contents(source, contents);
+  const size_t asked = range.end - range.begin;
+  if (count != asked)
+    refuse("they hold " + std::to_string(count) + ", and " + std::to_string(asked) +
+           (asked == 1 ? " is" : " are") + " asked for");
+  check_contents(source, range, contents);
   if (list == held.end()) refuse("a file has another size");
 }
 

@@ -58,6 +58,12 @@ size_t shard_begin(size_t count, size_t shard, size_t shards) {
   return count * shard / shards;
 }
 
+SampleRange range_of_part(size_t count, size_t batch, size_t part, size_t parts) {
+  const size_t batches = (count + batch - 1) / batch;
+  return {std::min(count, shard_begin(batches, part, parts) * batch),
+          std::min(count, shard_begin(batches, part + 1, parts) * batch), parts};
+}
+
 std::vector<size_t> choose_samples(size_t found, const SampleChoice& choice) {
   const size_t count = std::min(choice.samples.value_or(found), found);
   if (choice.seed) return draw(count, found, *choice.seed);

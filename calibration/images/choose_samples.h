@@ -17,7 +17,16 @@ struct SampleChoice {
   std::optional<uint64_t> seed = std::nullopt;   // chosen at random by it; without one, spread evenly
   bool first = false;                            // without a seed: the first ones instead
   size_t shard = 0, shards = 1;                  // of these, the part number `shard` of `shards`
+  size_t batch = 1;                              // a part ends where a batch of so many does
 };
+
+/// Samples [begin, end) of a list, one of `parts` that are as equal as can be.
+struct SampleRange {
+  size_t begin = 0, end = 0, parts = 1;
+};
+
+/// Part number `part` of `parts` of `count` samples in batches: together the parts have the batches of the whole.
+SampleRange range_of_part(size_t count, size_t batch, size_t part, size_t parts);
 
 /// Positions of `count` of `found` things, spread evenly: floor(i * found / count). All if there are no more.
 std::vector<size_t> spread_evenly(size_t count, size_t found);

@@ -167,8 +167,7 @@ class TensorLister {
 /// Takes the samples that the options ask for.
 void select(SampleList& list, const SampleOptions& options) {
   const std::vector<size_t> chosen = choose_samples(list.whole.size(), options);
-  const size_t begin = shard_begin(chosen.size(), options.shard, options.shards);
-  const size_t end = shard_begin(chosen.size(), options.shard + 1, options.shards);
+  const SampleRange range = range_of_part(chosen.size(), options.batch, options.shard, options.shards);
   Hash hash;
   for (const size_t i : chosen) {
     hash.add_text(list.whole[i].name);
@@ -176,8 +175,8 @@ void select(SampleList& list, const SampleOptions& options) {
   }
   list.hash = hash.value();
   list.chosen = chosen.size();
-  list.first = begin;
-  for (size_t i = begin; i < end; ++i) list.samples.push_back(list.whole[chosen[i]]);
+  list.first = range.begin;
+  for (size_t i = range.begin; i < range.end; ++i) list.samples.push_back(list.whole[chosen[i]]);
   if (list.samples.empty())
     refuse("none of the " + std::to_string(list.whole.size()) + " samples" +
            (options.path.empty() ? "" : " in '" + options.path + "'") +

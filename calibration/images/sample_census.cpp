@@ -62,10 +62,18 @@ std::map<size_t, std::string> overflowing_samples(
   std::map<std::string, size_t> counts;
   for (const auto& [sample, values] : non_finite)
     for (const std::string& value : values) ++counts[value];
+  std::set<std::string> overflowing;
+  for (const auto& [value, count] : counts)
+    if (is_rare_overflow(count, samples)) overflowing.insert(value);
+  return samples_with(non_finite, overflowing);
+}
+
+std::map<size_t, std::string> samples_with(const std::map<size_t, std::vector<std::string>>& non_finite,
+                                           const std::set<std::string>& overflowing) {
   std::map<size_t, std::string> result;
   for (const auto& [sample, values] : non_finite) {
     const auto own = std::find_if(values.begin(), values.end(),
-                                  [&](const std::string& value) { return 2 * counts[value] <= samples; });
+                                  [&](const std::string& value) { return overflowing.contains(value); });
     if (own != values.end()) result[sample] = *own;
   }
   return result;
@@ -79,15 +87,14 @@ std::string overflow_reason(const std::string& value) {
 void SampleCensus::add(size_t i, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
   const auto rows = static_cast<size_t>(batch_);
   for (size_t row = 0; row < rows && i * rows + row < samples_; ++row) {
-    Facts facts = facts_of(row_of(inputs, row, batch_), row_of(outputs, row, batch_));
+    SampleFacts facts = facts_of(row_of(inputs, row, batch_), row_of(outputs, row, batch_));
     const std::lock_guard lock(mutex_);
     facts_[i * rows + row] = std::move(facts);
   }
 }
 
-SampleCensus::Facts SampleCensus::facts_of(const std::vector<Tensor>& inputs,
-                                           const std::vector<Tensor>& outputs) {
-  Facts facts;
+SampleFacts SampleCensus::facts_of(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
+  SampleFacts facts;
   facts.inputs_hash = hash_of(inputs);
   facts.outputs_hash = hash_of(outputs);
   for (const Tensor& input : inputs) {

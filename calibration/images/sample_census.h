@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,27 @@ namespace quantize {
 std::map<size_t, std::string> overflowing_samples(
     const std::map<size_t, std::vector<std::string>>& non_finite, size_t samples);
 
+/// The samples that make one of these values not finite; arguments and result as above.
+std::map<size_t, std::string> samples_with(const std::map<size_t, std::vector<std::string>>& non_finite,
+                                           const std::set<std::string>& overflowing);
+
+/// Whether a value that is not finite in `count` of so many samples is so by a fault of these samples.
+inline bool is_rare_overflow(uint64_t count, uint64_t samples) {
+  return count != 0 && 2 * count <= samples;
+}
+
 /// Why such a sample cannot be used, for people.
 std::string overflow_reason(const std::string& value);
+
+/// What the census knows of one sample.
+struct SampleFacts {
+  struct Size {
+    double largest, root_mean_square;
+  };
+  uint64_t inputs_hash = 0, outputs_hash = 0;
+  bool blank = true;        // every input has one value throughout
+  std::vector<Size> sizes;  // per f32 input
+};
 
 /// Facts of every sample that was used, and what they are worth.
 class SampleCensus {
@@ -36,6 +56,10 @@ class SampleCensus {
   void add(size_t i, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs);
 
   void clear() { facts_.clear(); }
+
+  /// The facts by the number of the sample, and those that another census has learned.
+  const std::map<size_t, SampleFacts>& facts() const { return facts_; }
+  void add(const std::map<size_t, SampleFacts>& facts) { facts_.insert(facts.begin(), facts.end()); }
 
   /// A sentence for the samples that are kOutlier times as large as most, by their extremes and their root
   /// mean square, and further off than the others are from each other; one per input. `name(i)`: of sample i;
@@ -51,23 +75,14 @@ class SampleCensus {
   static constexpr size_t kFewSamples = 4;
 
  private:
-  struct Size {
-    double largest, root_mean_square;
-  };
-  struct Facts {
-    uint64_t inputs_hash = 0, outputs_hash = 0;
-    bool blank = true;        // every input has one value throughout
-    std::vector<Size> sizes;  // per f32 input
-  };
-
   std::vector<std::string> likenesses() const;
 
-  static Facts facts_of(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs);
+  static SampleFacts facts_of(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs);
 
   const int64_t batch_;
   const size_t samples_;
   std::mutex mutex_;
-  std::map<size_t, Facts> facts_;
+  std::map<size_t, SampleFacts> facts_;
 };
 
 }  // namespace quantize

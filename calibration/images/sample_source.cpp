@@ -155,11 +155,14 @@ uint64_t SampleSource::content_hash(size_t i) const {
   return nonzero(hash);
 }
 
-HeldSamples SampleSource::held() const {
+HeldSamples SampleSource::held(const SampleRange& range) const {
   const std::lock_guard lock(mutex_);
-  HeldList list{list_.chosen, options_.shards, {}};
-  for (size_t i = 0; i < count(); ++i) list.samples.push_back({list_.first + i, name_hash(i), contents_[i]});
-  for (const BadImage& bad : bad_images_) list.samples[bad.sample].content = 0;
+  HeldList list{list_.chosen, options_.shards * range.parts, {}};
+  for (size_t i = range.begin; i < range.end; ++i)
+    list.samples.push_back({list_.first + i, name_hash(i), contents_[i]});
+  for (const BadImage& bad : bad_images_)
+    if (bad.sample >= range.begin && bad.sample < range.end)
+      list.samples[bad.sample - range.begin].content = 0;
   HeldSamples held;
   add_held(held, {{list_.hash, list}});
   return held;
@@ -175,13 +178,14 @@ void SampleSource::reject(size_t i, const std::string& reason) {
   const size_t limit = options_.max_bad_images.value_or(std::max<size_t>(list_.whole.size() / 100, 1));
   const size_t bad = bad_images_.size();
   const std::string noun = list_.has_images() ? "image" : "sample";
-  if (bad <= limit && bad < count()) return;
+  const bool none_left = bad == (options_.is_part ? list_.chosen : count());
+  if (bad <= limit && !none_left) return;
   std::string reasons;
   for (size_t k = 0; k < std::min(bad, kNamed); ++k) {
     reasons += (k == 0 ? ": " : "; ") + bad_images_[k].name + " (" + bad_images_[k].reason + ")";
   }
   if (bad > kNamed) reasons += "; ...";
-  if (bad == count()) throw Error(ErrorKind::kCalibration, "no " + noun + " can be used" + reasons);
+  if (none_left) throw Error(ErrorKind::kCalibration, "no " + noun + " can be used" + reasons);
   throw Error(ErrorKind::kCalibration, "at least " + std::to_string(bad) + " of " + std::to_string(count()) +
                                            " " + noun + "s cannot be used, more than --max-bad-images " +
                                            std::to_string(limit) + " allows" + reasons);

@@ -27,6 +27,7 @@ struct SampleOptions : SampleChoice {
   std::map<std::string, std::string> by_input;  // a path for each input of the model by its name; else empty
   std::optional<size_t> max_bad_images;         // default: 1 % of the images found, at least 1
   size_t kept_image_bytes = 0;  // of decoded images, for commands that pass over them several times
+  bool is_part = false;  // what other shards give is added to it: a shard may have no sample that can be used
   /// Reads a .pb file: calibration does not know protobuf.
   std::function<Tensor(const std::string& path)> load_tensor_proto;
 };
@@ -120,14 +121,18 @@ class SampleSource {
   std::optional<std::vector<Tensor>> load(size_t i);
 
   /// Sample i is not to be used, for this reason; it counts as a bad image. Errors: Error(kCalibration) when
-  /// more are bad than the limit allows, or all of them, naming samples and reasons.
+  /// more are bad than the limit allows, or all of them (of a part: of all parts), naming samples and reasons.
   void reject(size_t i, const std::string& reason);
 
   /// Those met so far, in the order of the samples.
   std::vector<BadImage> bad_images() const;
 
-  /// Which samples these are. Requires: all of them were loaded.
-  HeldSamples held() const;
+  SampleRange whole() const { return {0, count(), 1}; }
+  bool is_part() const { return options_.is_part; }
+
+  /// Which samples those of the range are. Requires: all of them were loaded.
+  HeldSamples held(const SampleRange& range) const;
+  HeldSamples held() const { return held(whole()); }
   /// The same piece by piece: of the list, of one sample's name, and of the bytes of its image or the
   /// elements of its tensors, which are read but not decoded. Errors: those of read_file and of tensors.
   uint64_t list_hash() const { return list_.hash; }

@@ -39,7 +39,8 @@ std::map<size_t, std::vector<std::string>> run_once(const Graph& graph, size_t c
   std::map<size_t, std::vector<std::string>> non_finite;
   std::mutex mutex;
   size_t done = 0;
-  parallel_for(count, options.threads, [&](size_t i, int) {
+  parallel_for(count, options.threads, [&](size_t place, int) {
+    const size_t i = options.begin + place;
     const auto sample = load(i);
     SampleObserver observer(graph, options.order.first + i * options.order.step, collector);
     if (sample) {
@@ -66,10 +67,11 @@ StatisticsTable calibrate(const Graph& graph, size_t count, const SampleLoader& 
     table.preprocessing = options.preprocessing;
     if (options.census != nullptr) options.census->clear();
     const auto non_finite = run_once(graph, count, load, options, table);
-    if (table.samples == 0)
+    if (table.samples == 0 && !options.is_part)
       throw Error(ErrorKind::kCalibration,
                   "no sample could be used for calibration; give at least one good image");
-    const auto overflowing = overflowing_samples(non_finite, table.samples);
+    const auto overflowing = options.overflowing == nullptr ? overflowing_samples(non_finite, table.samples)
+                                                            : samples_with(non_finite, *options.overflowing);
     if (overflowing.empty() || !options.reject) return table;
     for (const auto& [sample, value] : overflowing) options.reject(sample, overflow_reason(value));
   }

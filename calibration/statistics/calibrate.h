@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 
 #include "calibration/images/sample_census.h"
 #include "calibration/statistics/budget.h"
@@ -27,6 +28,8 @@ struct SampleOrder {
 
 /// Options of a run over samples: how it is run, who is told, what it may cost.
 struct CalibrateOptions {
+  size_t begin = 0;      // the number of the first sample
+  bool is_part = false;  // of the samples: it may have none that can be used
   int threads = 1;
   const KernelTable* kernels = nullptr;  // nullptr: the best this CPU has
   std::string preprocessing;             // recorded in the table
@@ -35,6 +38,9 @@ struct CalibrateOptions {
   /// that it throws ends the run.
   std::function<void(size_t done)> progress;
   SampleRejecter reject = {};
+  /// Who overflows, if others decide it: samples that make one of these values not finite. nullptr:
+  /// overflowing_samples of this run.
+  const std::set<std::string>* overflowing = nullptr;
   Budget budget = {};               // of optional work
   SampleCensus* census = nullptr;   // gets the facts of every sample that is used
   FloatOutputs* outputs = nullptr;  // gets what the network computes of each
@@ -42,13 +48,13 @@ struct CalibrateOptions {
   const StatisticsTable* known = nullptr;
 };
 
-/// Runs `graph` once on each of `count` samples and collects the statistics of its activations, every value
+/// Runs `graph` once on each of `count` samples, those from number options.begin on, and collects the statistics of its activations, every value
 /// with a name that values_to_observe selects. Samples are spread over the threads; memory does not depend on
 /// their number, the result not on the number of threads. A sample that overflows where most do not
 /// (overflowing_samples) is rejected, if there is a function for that, and the others are run again.
 ///
 /// Requires: `graph` is prepared (valid, types inferred).
-/// Errors: Error(kCalibration) if no sample was left; those of the loader and of Engine::run.
+/// Errors: Error(kCalibration) if no sample was left of all (not of a part); those of the loader and of Engine::run.
 StatisticsTable calibrate(const Graph& graph, size_t count, const SampleLoader& load,
                           const CalibrateOptions& options);
 

@@ -27,6 +27,8 @@ ROOMS = {
     "onnx_io": ["onnx_io", "core/ops", "core"],
     "cli": ["cli", "calibration/scales", "calibration/search", "calibration/tasks", "calibration/statistics", "calibration/images", "onnx_io", "core/engine",
             "core/quantization", "core/integer", "core/fusion", "core/passes", "core/ops", "core", "kernels"],
+    # The launcher alone knows MPI: it runs the command of cli for each rank.
+    "cli/mpi": ["cli/mpi", "cli", "core"],
 }
 ROOMS["tests"] = ["tests", *ROOMS]
 
@@ -50,6 +52,7 @@ THIRD_PARTY = {
     "webp/": ("calibration/images/decode_image.cpp",),
     "zlib.h": ("calibration/images/npz.cpp", "tests/"),
     "catch2/": ("tests/",),
+    "mpi.h": ("cli/mpi/",),
     "immintrin.h": ("kernels/",),
     "arm_neon.h": ("kernels/",),
 }

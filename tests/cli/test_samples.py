@@ -163,6 +163,53 @@ class Choice(Case):
         self.run_program("merge", "1.stats", "2.stats", "0.stats", "-o", "sum.stats")
         self.assertEqual((self.folder / "sum.stats").read_bytes(), (self.folder / "all.stats").read_bytes())
 
+    def test_any_number_of_shards_and_threads_is_one_run(self):
+        conv = onnx_bytes.node("Conv", ["image", "weight"], ["result"], kernel_shape=[3, 3])
+        weight = onnx_bytes.tensor("weight", [2, 1, 3, 3], [(i % 7 - 3) / 8 for i in range(18)])
+        self.write("batch.onnx", onnx_bytes.model([conv], [onnx_bytes.value("image", [3, 1, 28, 28])],
+                                                  [onnx_bytes.value("result", [3, 2, 26, 26])], [weight]))
+        self.images(26)
+        for model, counts in ((MODEL, (1, 2, 5, 8)), ("batch.onnx", (2, 5))):     # batches are not cut
+            calibrate = ("calibrate", model, "--calib", "images", *UNIT)
+            self.run_program(*calibrate, "--threads", "2", "-o", "all.stats")
+            for count in counts:
+                parts = [f"{i}-of-{count}.stats" for i in range(count)]
+                for i, part in enumerate(parts):
+                    self.run_program(*calibrate, "--shard", f"{i}/{count}", "--threads", str(1 + i % 3), "-o", part)
+                for order in (parts, parts[::-1], parts[1::2] + parts[::2]):
+                    self.run_program("merge", *order, "-o", "sum.stats")
+                    self.assertEqual((self.folder / "sum.stats").read_bytes(), (self.folder / "all.stats").read_bytes())
+
+    def test_a_shard_of_bad_images_alone_is_added_like_others(self):
+        images = self.images(3)
+        (images / "aa.png").write_text("GIF89a")
+        calibrate = ("calibrate", MODEL, "--calib", "images", *UNIT)
+        self.run_program(*calibrate, "-o", "all.stats")
+        for i in range(4):
+            self.run_program(*calibrate, "--shard", f"{i}/4", "-o", f"{i}.stats")
+        self.run_program("merge", *(f"{i}.stats" for i in range(4)), "-o", "sum.stats")
+        self.assertEqual((self.folder / "sum.stats").read_bytes(), (self.folder / "all.stats").read_bytes())
+        self.fails(MODEL, "--statistics", "0.stats", "--method", "max", "-o", "q.onnx", code=CALIBRATION,
+                   says="'0.stats' is of a shard without a usable sample")
+        self.fails(MODEL, "--calib", "images", "--shard", "0/4", *UNIT, "-o", "q.onnx", code=CALIBRATION, says="no image can be used")
+
+    def test_a_finished_shard_is_resumed(self):
+        self.images(9)
+        words = ("calibrate", MODEL, "--calib", "images", *UNIT, "--shard", "1/3", "--resume", "-o", "part.stats")
+        self.assertFalse(self.run_json(*words)["resumed"])
+        first = self.run_json(*words)
+        self.assertEqual((first["resumed"], first["samples"]), (True, 3))
+        for stale in (("--preprocess", "tf"), ("--shard", "2/3"), ("--samples", "6")):
+            with self.subTest(stale):
+                words = list(words)
+                at = words.index(stale[0]) if stale[0] in words else len(words)
+                words[at:at + 2] = stale
+                self.assertFalse(self.run_json(*words)["resumed"])
+                self.assertTrue(self.run_json(*words)["resumed"])
+        content = (self.folder / "part.stats").read_bytes()
+        self.write("part.stats", content[:-5])
+        self.assertFalse(self.run_json(*words)["resumed"])
+        self.assertEqual((self.folder / "part.stats").read_bytes(), content)
 
     def test_every_shard_guesses_the_same_preprocessing(self):
         """Down to the evidence, which the statistics keep."""

@@ -50,6 +50,20 @@ std::string complaint(const HeldSamples& held, const SampleSource& source) {
 
 }  // namespace
 
+TEST_CASE("statistics of a range hold the samples of this range, as a shard's do", "[held]") {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 7; ++i) write_image(folder, i, i);
+  SampleSource whole = open(folder);
+  for (size_t i = 0; i < whole.count(); ++i) whole.load(i);
+  for (size_t part = 0; part < 3; ++part) {
+    const SampleRange range = range_of_part(7, 1, part, 3);
+    CHECK(whole.held(range) == held_by(open(folder, {}, part, 3)));
+    CHECK_NOTHROW(check_samples(whole.held(range), whole, range));
+    CHECK_THROWS_AS(check_samples(whole.held(range), whole, range_of_part(7, 1, (part + 1) % 3, 3)), Error);
+    CHECK_THROWS_AS(check_samples(whole.held(range), whole), Error);
+  }
+}
+
 TEST_CASE("the same samples are recognized without decoding, wherever they are", "[held]") {
   const TemporaryFolder folder, copy;
   for (int i = 0; i < 6; ++i) {

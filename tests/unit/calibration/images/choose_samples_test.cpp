@@ -52,6 +52,26 @@ TEST_CASE("shards are parts of equal size without a gap", "[samples]") {
   }
 }
 
+TEST_CASE("parts of batches end where a batch does, and are shards where a batch is one sample",
+          "[samples]") {
+  for (const size_t count : {1, 7, 20, 1000}) {
+    for (const size_t batch : {1, 3, 8}) {
+      for (const size_t parts : {1, 2, 3, 8}) {
+        size_t next = 0;
+        for (size_t part = 0; part < parts; ++part) {
+          const SampleRange range = range_of_part(count, batch, part, parts);
+          CHECK(range.begin == next);
+          CHECK((range.end % batch == 0 || range.end == count));
+          CHECK(range.parts == parts);
+          if (batch == 1) CHECK(range.end == shard_begin(count, part + 1, parts));
+          next = range.end;
+        }
+        CHECK(next == count);
+      }
+    }
+  }
+}
+
 TEST_CASE("The last of each part is marked: as many as there are parts, evenly spread") {
   CHECK(ends_of_parts(2, 6) == std::vector<bool>{false, false, true, false, false, true});
   CHECK(ends_of_parts(3, 3) == std::vector<bool>{true, true, true});

@@ -177,6 +177,29 @@ TEST_CASE("a picture is read whatever its name", "[samples]") {
         std::vector<std::string>{"photo", "photo.jpg_original", "photo.tif"});
 }
 
+TEST_CASE("a part may have bad images alone, all samples may not", "[samples]") {
+  const TemporaryFolder folder;
+  for (const char* name : {"0.ppm", "1.ppm", "2.ppm", "3.ppm"}) write_text(folder.file(name), "no picture");
+  SampleOptions options = at(folder.path().string());
+  options.max_bad_images = 4;
+  options.shards = 2;
+  options.is_part = true;
+  SampleSource part = open(kImageInput, options);
+  for (size_t i = 0; i < part.count(); ++i) CHECK_FALSE(part.load(i));
+  CHECK(part.held().begin()->second.samples.size() == 2);
+
+  options.is_part = false;  // nothing is added to this shard
+  SampleSource alone = open(kImageInput, options);
+  CHECK_FALSE(alone.load(0));
+  CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { alone.load(1); }), Contains("no image can be used"));
+
+  options.shards = 1;
+  options.is_part = true;
+  SampleSource all = open(kImageInput, options);
+  for (size_t i = 0; i < 3; ++i) CHECK_FALSE(all.load(i));
+  CHECK_THAT(message_of(ErrorKind::kCalibration, [&] { all.load(3); }), Contains("no image can be used"));
+}
+
 TEST_CASE("bad images are skipped and named up to the limit", "[samples]") {
   const TemporaryFolder folder;
   write_images(folder, 5);

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "calibration/statistics/calibrate.h"
 #include "calibration/statistics/statistics_collector.h"
@@ -220,4 +221,45 @@ TEST_CASE("What the network computes of chosen samples is kept, for any number o
     for (size_t i = 0; i < expected.size(); ++i)
       CHECK((*outputs.find(2))[i].to_vector<float>() == expected[i].to_vector<float>());
   }
+}
+
+TEST_CASE("Parts by number add up to the whole, those without a sample too") {
+  const Graph graph = small_net();
+  const StatisticsTable whole = run(graph, 0, 7, 2);
+  StatisticsTable sum;
+  for (const auto& [begin, count] : {std::pair<size_t, size_t>{0, 3}, {3, 0}, {3, 4}}) {
+    CalibrateOptions options;
+    options.begin = begin;
+    options.is_part = true;
+    options.preprocessing = "none";
+    const StatisticsTable part = calibrate(graph, count, sample, options);
+    begin == 0 ? void(sum = part) : sum.add(part);
+  }
+  CHECK(sum == whole);
+  CHECK_THROWS_AS(calibrate(graph, 0, sample, {}), Error);
+}
+
+TEST_CASE("Others may say which values overflow: only samples with these are rejected") {
+  const Graph graph = small_net();
+  std::set<size_t> rejected;
+  const auto load = [&](size_t i) -> std::optional<std::vector<Tensor>> {
+    if (rejected.contains(i)) return std::nullopt;
+    std::vector<Tensor> inputs = *sample(i);
+    if (i == 1) inputs[0].mutable_data<float>()[0] = 1e30F;
+    return inputs;
+  };
+  const auto run_with = [&](const std::set<std::string>& overflowing) {
+    rejected.clear();
+    CalibrateOptions options;
+    options.overflowing = &overflowing;
+    options.reject = [&](size_t i, const std::string&) { rejected.insert(i); };
+    return calibrate(graph, 4, load, options);
+  };
+  const StatisticsTable kept = run_with({"none of these"});
+  CHECK(rejected.empty());
+  CHECK(kept.values.at("x").samples == 3);
+  CHECK(kept.values.at("x").non_finite == 1);
+  const StatisticsTable without = run_with({"x"});
+  CHECK(rejected == std::set<size_t>{1});
+  CHECK(without.values.at("x").non_finite == 0);
 }
