@@ -102,7 +102,15 @@ class Forecaster {
   MaybeFound bits_flaw(const Node& node);
   bool reads_real_constants(const Node& node) const;
   ValueId rounded_value(ValueId id) const;
-  bool is_moved_over(const Node& node) const;
+  bool is_moved_over(const Node& node);
+  bool hands_dequantize_on(const Node& node);
+  ValueId dequantized_at(ValueId id);
+  /// The codes that a value is said to hold.
+  std::optional<Codes> codes_of(ValueId id) { return islands_.dequantized(dequantized_at(id)); }
+  bool is_dequantized(ValueId id) {
+    const NodeId producer = index_.producer(dequantized_at(id));
+    return producer != kNoNode && is_dequantize(node(producer));
+  }
   /// False where ONNX has the operator for reals alone, as MaxPool below opset 12.
   bool is_of_codes(const Node& node) const { return runs_on_codes(graph_, node, Runtime::kOwn); }
   MaybeFound weighted_flaw(NodeId n, const IntegerOperator& kernel, bool rounds_constants);
@@ -167,7 +175,7 @@ MaybeFound Forecaster::flaw_of(NodeId n) {
   // Constants of reals are rounded only where the result is.
   const IntegerOperator& used =
       kernel == nullptr || (rounds && reads_real_constants(each)) ? kUnasked : *kernel;
-  if (is_moved_over(each)) return std::nullopt;
+  if (is_moved_over(each) || hands_dequantize_on(each)) return std::nullopt;
   const MaybeFound found =
       rule == QuantizationRule::kWeighted ? weighted_flaw(n, used, rounds) : operands_flaw(n, rounds);
   return found ? found : output_flaw(n, used);
@@ -182,8 +190,7 @@ MaybeFound Forecaster::codes_flaw() const {
 MaybeFound Forecaster::bits_flaw(const Node& each) {
   std::vector<ValueId> values;
   for (ValueId id : code_operands(graph_, each))
-    if (const auto codes = islands_.dequantized(id); codes && is_16_bit(type_of(*codes)))
-      values.push_back(id);
+    if (const auto codes = codes_of(id); codes && is_16_bit(type_of(*codes))) values.push_back(id);
   for (ValueId id : each.outputs)
     for (const Codes& codes : id == kNoValue ? std::vector<Codes>{} : codes_behind(rounded_value(id)))
       if (is_16_bit(type_of(codes))) values.push_back(id);
@@ -213,12 +220,27 @@ ValueId Forecaster::rounded_value(ValueId id) const {
 }
 
 /// True if the Q behind a node that reads reals goes in front of it.
-bool Forecaster::is_moved_over(const Node& each) const {
+bool Forecaster::is_moved_over(const Node& each) {
   const ValueId x = each.inputs[0];
-  const NodeId producer = index_.producer(x);
   return target_.moves_over_node(each) && hands_codes_on(graph_, each) && index_.single_use(x) &&
-         !(producer != kNoNode && is_dequantize(node(producer))) &&
-         alone_rounded(rounded_value(each.outputs[0]));
+         !is_dequantized(x) && alone_rounded(rounded_value(each.outputs[0]));
+}
+
+/// True if the DQ of computed codes in front of a node goes behind it: with no Q there.
+bool Forecaster::hands_dequantize_on(const Node& each) {
+  if (!target_.moves_over_node(each) || !hands_codes_on(graph_, each) || !is_of_codes(each) ||
+      !codes_behind(each.outputs[0]).empty())
+    return false;
+  const auto codes = codes_of(each.inputs[0]);
+  return codes && graph_.constant(codes->codes) == nullptr && codes->params.per_tensor() &&
+         (!is_16_bit(type_of(*codes)) || target_.sixteen_bits->runs_on_codes(each));
+}
+
+/// What the DQ makes that stands in front of operators which hand it on to this value; the value itself without them.
+ValueId Forecaster::dequantized_at(ValueId id) {
+  const NodeId producer = index_.producer(id);
+  if (producer == kNoNode || is_dequantize(node(producer)) || node(producer).inputs.empty()) return id;
+  return hands_dequantize_on(node(producer)) ? dequantized_at(node(producer).inputs[0]) : id;
 }
 
 bool Forecaster::is_symmetric(DataType type) const {
@@ -241,10 +263,9 @@ MaybeFound Forecaster::scale_flaw(const Codes& codes, ValueId id, bool symmetric
 
 /// An operand that is to be codes; `other` is one that is, or kNoValue.
 MaybeFound Forecaster::operand_flaw(ValueId id, ValueId other) {
-  const NodeId producer = index_.producer(id);
-  if (producer == kNoNode || !is_dequantize(node(producer)))
+  if (!is_dequantized(id))
     return Found{other == kNoValue ? Flaw::kReadsReals : Flaw::kIncomplete, {name(id)}};
-  const auto codes = islands_.dequantized(id);
+  const auto codes = codes_of(id);
   if (!codes || !is_code(type_of(*codes))) return Found{Flaw::kUnknownScale, {name(id)}};
   if (!codes->params.per_tensor() && target_.channel_scales == nullptr)
     return Found{Flaw::kScaleByChannel, {name(id)}};
@@ -256,15 +277,14 @@ MaybeFound Forecaster::operands_flaw(NodeId n, bool rounds_constants) {
   std::vector<ValueId> reals, dequantized;
   for (ValueId id : code_operands(graph_, node(n))) {
     if (id == kNoValue || (rounds_constants && graph_.value(id).is_constant())) continue;
-    const NodeId producer = index_.producer(id);
-    (producer != kNoNode && is_dequantize(node(producer)) ? dequantized : reals).push_back(id);
+    (is_dequantized(id) ? dequantized : reals).push_back(id);
   }
   if (reals.empty() && dequantized.empty()) return Found{Flaw::kReadsReals, {name(node(n).inputs[0])}};
   if (!reals.empty()) return operand_flaw(reals[0], dequantized.empty() ? kNoValue : dequantized[0]);
   std::optional<Codes> first;
   for (ValueId id : dequantized) {
     if (const MaybeFound found = operand_flaw(id, kNoValue)) return found;
-    const auto codes = islands_.dequantized(id);
+    const auto codes = codes_of(id);
     if (first && type_of(*first) != type_of(*codes))
       return Found{Flaw::kOtherCodes, {name(dequantized[0]), name(id)}};
     if (!first) first = codes;
@@ -275,12 +295,11 @@ MaybeFound Forecaster::operands_flaw(NodeId n, bool rounds_constants) {
 MaybeFound Forecaster::weighted_flaw(NodeId n, const IntegerOperator& kernel, bool rounds_constants) {
   const Node& each = node(n);
   const ValueId x = each.inputs[0], w = each.inputs[1];
-  const NodeId maker = index_.producer(w);
-  const bool has_codes = maker != kNoNode && is_dequantize(node(maker));
+  const bool has_codes = is_dequantized(w);
   if (const MaybeFound found = operand_flaw(x, has_codes ? w : kNoValue)) return found;
   if (!has_codes && graph_.constant(w) != nullptr)
     return rounds_constants ? std::nullopt : MaybeFound(Found{Flaw::kWeightsReal, {name(w)}});
-  const auto codes = islands_.dequantized(w);
+  const auto codes = codes_of(w);
   if (has_codes && codes && graph_.constant(codes->codes) == nullptr) return operand_flaw(w, x);
   return has_codes ? weights_flaw(each, kernel, rounds_constants) : operand_flaw(w, x);
 }
@@ -288,7 +307,7 @@ MaybeFound Forecaster::weighted_flaw(NodeId n, const IntegerOperator& kernel, bo
 /// Constant weights and the bias.
 MaybeFound Forecaster::weights_flaw(const Node& each, const IntegerOperator& kernel, bool rounds_constants) {
   const ValueId id = each.inputs[1];
-  const auto x = islands_.dequantized(each.inputs[0]), w = islands_.dequantized(id);
+  const auto x = codes_of(each.inputs[0]), w = codes_of(id);
   if (!w || !is_8_bit(type_of(*w))) return Found{Flaw::kUnknownScale, {name(id)}};
   const TypePair* pair = target_.find_types(type_of(*x), type_of(*w), &kernel);
   if (pair == nullptr) return Found{Flaw::kTypes, {target_.name, text_of(type_of(*x)), text_of(type_of(*w))}};
@@ -305,7 +324,7 @@ MaybeFound Forecaster::weights_flaw(const Node& each, const IntegerOperator& ker
 MaybeFound Forecaster::bias_flaw(const Node& each, const Codes& x, const Codes& w) {
   const ValueId id = each.input(2);
   if (id == kNoValue || target_.bias == BiasForm::kRealsOrCodes) return std::nullopt;
-  const auto codes = islands_.dequantized(id);
+  const auto codes = codes_of(id);
   const bool in_codes = codes && type_of(*codes) == DataType::kS32;
   if (in_codes != (target_.bias == BiasForm::kCodes))
     return Found{Flaw::kBiasForm,
@@ -404,7 +423,7 @@ MaybeFound Forecaster::rounded_flaw(NodeId n, ValueId end, const Chain& chain,
     const bool shares = kernel.scales == ScaleSharing::kAlways ||
                         quantization_of(graph_, node(n)) == QuantizationRule::kPassThrough;
     for (ValueId id : code_operands(graph_, node(n))) {
-      const auto x = islands_.dequantized(id);
+      const auto x = codes_of(id);
       if (!x || graph_.constant(x->codes) != nullptr) continue;
       if (type_of(*x) != type_of(y)) return Found{Flaw::kOtherCodes, {name(id), name(end)}};
       if (shares && (x->params.scale != y.params.scale || x->params.zero_point != y.params.zero_point))

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
+from onnx import helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from layers_in_openvino import LAYERS, precisions, small_networks
-from models import LEVELS, call, session
+from models import LEVELS, call, save, session
 
 logging.disable(logging.WARNING)
 ort.set_default_logger_severity(4)
@@ -108,10 +109,11 @@ def written_files(program, model, samples, folder):
         yield what, file
 
 
-def judge(program, what, file, folder):
+def judge(program, what, file, folder, runtimes=tuple(RUNTIMES)):
     """(checked, wrong) for each runtime."""
     counts = {}
-    for target, against in RUNTIMES.items():
+    for target in runtimes:
+        against = RUNTIMES[target]
         if target == "openvino" and (not has_openvino() or "Q" in what and "QDQ" not in what or what == "int8"):
             continue
         try:
@@ -145,12 +147,43 @@ def models(data, folder):
     yield from small_networks(folder)
 
 
+MOVERS = {"Slice": ["d", "first", "last", "axis"], "Transpose": ["d"], "Reshape": ["d", "rows"], "MaxPool": ["d"], "Flatten": ["d"], "Gather": ["d", "first"]}
+
+
+def handed_on(path, mover, behind, scale):
+    """DequantizeLinear in front of an operator that moves codes, with reals or a sum behind it, or a QuantizeLinear of this scale."""
+    def code(op_type, source, name, *params):
+        return helper.make_node(op_type, [source, *params], [name])
+    attributes = {"Transpose": {"perm": [0, 1, 3, 2]}, "MaxPool": {"kernel_shape": [2, 2]}}.get(mover, {})
+    nodes = [code("QuantizeLinear", "x", "q", "s", "z"), code("DequantizeLinear", "q", "d", "s", "z"),
+             helper.make_node(mover, MOVERS[mover], ["v"], name="mover", **attributes)]
+    if scale is not None:
+        nodes += [code("QuantizeLinear", "v", "qv", "t", "z"), code("DequantizeLinear", "qv", "y", "t", "z")]
+    elif behind == "Add":
+        nodes += [helper.make_node("Add", ["v", "v"], ["w"], name="sum"), code("QuantizeLinear", "w", "qw", "s", "z"), code("DequantizeLinear", "qw", "y", "s", "z")]
+    else:
+        nodes += [helper.make_node(behind, ["v"], ["y"], name="behind"), helper.make_node("Exp", ["d"], ["other"], name="other")]
+    constants = {"s": np.float32(0.1), "t": np.float32(scale or 0.1), "z": np.uint8(0), "first": np.zeros(1, np.int64), "last": np.full(1, 9, np.int64),
+                 "axis": np.full(1, 3, np.int64), "rows": np.array([1, 4, 64], np.int64)}
+    used = {name for node in nodes for name in node.input}
+    save(path, nodes, {"x": [1, 4, 8, 8]}, ["y", *(["other"] if scale is None and behind != "Add" else [])], {k: v for k, v in constants.items() if k in used}, 13)
+
+
+def moved_codes(folder):
+    """(what, path) of files in which ONNX Runtime moves a DequantizeLinear, or must not."""
+    for mover in MOVERS:
+        for behind, scale in (("Sqrt", None), ("Add", None), ("", 0.1), ("", 0.2)):
+            path = Path(folder) / f"{mover}_{behind}_{scale}.onnx"
+            handed_on(path, mover, behind, scale)
+            yield f"{mover} before {behind or f'a scale of {scale}'}", path
+
+
 def main():
     program, place = sys.argv[1], Path(sys.argv[2])
     total = {target: [0, 0] for target in RUNTIMES}
     with tempfile.TemporaryDirectory() as folder:
-        def count(name, what, file):
-            for target, (checked, wrong) in judge(program, what, file, Path(folder)).items():
+        def count(name, what, file, *runtimes):
+            for target, (checked, wrong) in judge(program, what, file, Path(folder), *runtimes).items():
                 total[target][0] += checked
                 total[target][1] += wrong
                 print(f"{'FAIL' if wrong else 'ok  '} {name}, {what}, {target}: {checked - wrong} of {checked} nodes forecast right")
@@ -158,6 +191,8 @@ def main():
             for file in sys.argv[2:]:
                 count(Path(file).name, "file", Path(file))
         else:
+            for what, file in moved_codes(folder):
+                count("codes moved", what, file, ["ort-x86"])
             for name, model, samples in models(place, folder):
                 made = Path(folder) / f"made_{name.replace(' ', '_')}"
                 made.mkdir()

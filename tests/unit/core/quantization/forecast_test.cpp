@@ -118,6 +118,30 @@ TEST_CASE("forecast: an operator that hands codes on keeps their scale, and Q mo
   CHECK_FALSE(flaws(file_for(find_target("tensorrt")), ort, "MaxPool")[0]);
 }
 
+TEST_CASE("forecast: DQ of computed codes moves over what hands codes on, whoever reads that") {
+  const auto file = [](bool is_rounded) {
+    GraphBuilder b;
+    const ValueId s = b.constant("s", Tensor::scalar(0.1f)),
+                  z = b.constant("z", scalar_code(DataType::kU8, 0)),
+                  t = b.constant("t", Tensor::scalar(0.2f));
+    const ValueId d =
+        b.node("DequantizeLinear", {b.node("QuantizeLinear", {b.input("x", {1, 4, 8, 8}), s, z}), s, z});
+    const std::map<std::string, Attribute> turned = {{"perm", std::vector<int64_t>{0, 1, 3, 2}}};
+    const ValueId once = b.node("Transpose", {d}, turned), twice = b.node("Transpose", {once}, turned);
+    const ValueId y = b.node("QuantizeLinear", {b.node("Add", {twice, d}), t, z});
+    Graph graph = b.build({b.node("DequantizeLinear", {y, t, z}), b.node("Sqrt", {once}),
+                           b.node("QuantizeLinear", {is_rounded ? twice : d, t, z})});
+    infer_shapes(graph);
+    return graph;
+  };
+  const TargetProfile &ort = find_target("ort-x86"), &openvino = find_target("openvino");
+  CHECK(flaws(file(false), ort, "Transpose") == std::vector<std::optional<Flaw>>(2));
+  CHECK(flaws(file(false), ort, "Add") == std::vector<std::optional<Flaw>>(1));
+  CHECK(flaws(file(false), openvino, "Transpose")[0] == Flaw::kNoQuantize);
+  CHECK_FALSE(flaws(file(true), ort, "Transpose")[0]);
+  CHECK(flaws(file(true), ort, "Transpose")[1].has_value());  // a Q of another scale stands behind it
+}
+
 TEST_CASE("forecast: a Relu that cuts codes keeps the layer in front of it in float") {
   const TargetProfile &ort = find_target("ort-x86"), &arm = find_target("ort-arm");
   Graph graph = file_for(find_target("vitis"));  // zero points of 0, so that the Relu stays
