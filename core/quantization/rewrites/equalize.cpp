@@ -54,37 +54,131 @@ class Equalizer {
         renamed_(graph.values.size(), false) {}
 
   std::vector<EqualizedValue> run() {
-    if (!scheme_.per_channel_weights) return {};
-    for (const Node& node : graph_.nodes) equalize(node);
+    constexpr int kPasses = 4;  // a tensor's weights have neighbours on both sides
+    if (scheme_.per_channel_weights) {
+      for (const Node& node : graph_.nodes) equalize(node);
+    } else {
+      for (int pass = 0; pass < kPasses; ++pass)
+        for (const Node& node : graph_.nodes) balance(node);
+    }
     return std::move(done_);
   }
 
  private:
+  /// What a node writes, and how far its channels may be raised.
+  struct Written {
+    WeightLayout layout;
+    ValueId value;  // behind the activation, if there is one
+    Clamp clamp;    // that it applies
+    Reach reach;
+    Numbers factors;
+  };
+
+  std::optional<Written> written_by(const Node& node) {
+    const auto layout = layout_of(node);
+    if (!layout || !can_scale(node, *layout)) return std::nullopt;
+    constexpr float kNone = std::numeric_limits<float>::infinity();
+    Written written{*layout, node.outputs[0], {-kNone, kNone}, {}, {}};
+    if (const NodeId n = activation_behind(written.value); n != kNoNode) {
+      const Node& activation = graph_.nodes[static_cast<size_t>(n)];
+      if (const auto clamp = constant_clamp(graph_, activation)) written.clamp = *clamp;
+      written.value = activation.outputs[0];
+    }
+    if (!follow(written.value, 0, layout->output_channels(), written.reach) || written.reach.readers.empty())
+      return std::nullopt;
+    auto factors =
+        factors_of(written.value, written.reach, double{written.clamp.high}, layout->output_channels());
+    if (!factors) return std::nullopt;
+    written.factors = std::move(*factors);
+    return written;
+  }
+
   /// Raises the channels of what the node writes, if that helps.
   void equalize(const Node& node) {
-    const auto layout = layout_of(node);
-    if (!layout || !can_scale(node, *layout)) return;
-    ValueId value = node.outputs[0];
-    double high = std::numeric_limits<double>::infinity();
-    if (const NodeId n = activation_behind(value); n != kNoNode) {
-      const Node& activation = graph_.nodes[static_cast<size_t>(n)];
-      if (const auto clamp = constant_clamp(graph_, activation)) high = double{clamp->high};
-      value = activation.outputs[0];
-    }
-    Reach reach;
-    if (!follow(value, 0, layout->output_channels(), reach) || reach.readers.empty()) return;
-    const auto factors = factors_of(value, reach, high, layout->output_channels());
-    if (!factors) return;
-    double best = 0, least = noise_with(reach, *factors, 0);
+    const auto written = written_by(node);
+    if (!written) return;
+    double best = 0, least = noise_with(written->reach, written->factors, 0);
     const double before = least;
     for (double exponent : kExponents)
-      if (const double noise = noise_with(reach, *factors, exponent); noise < least) {
+      if (const double noise = noise_with(written->reach, written->factors, exponent); noise < least) {
         least = noise;
         best = exponent;
       }
     if (!(least < kWorthwhile * before)) return;
-    done_.push_back({graph_.value(value).name, best, least / before});
-    apply(node, *layout, reach, *factors, best);
+    done_.push_back({graph_.value(written->value).name, best, least / before});
+    apply(node, written->layout, written->reach, written->factors, best);
+  }
+
+  /// Makes each channel as large among the weights that write it as among those that read it: with one scale per tensor
+  /// both are rounded in steps of their tensor's largest.
+  void balance(const Node& node) {
+    const auto written = written_by(node);
+    if (!written) return;
+    const Numbers writes = sizes_written(node, written->layout),
+                  reads = sizes_read(written->reach, written->layout.output_channels());
+    Numbers factors;
+    double most = 0;
+    for (size_t c = 0; c < writes.size(); ++c) {
+      const double wanted = writes[c] > 0 && reads[c] > 0 ? std::sqrt(reads[c] / writes[c]) : 1;
+      const double least = is_inside(*written, c) ? 1 / kMostFactor : 1;
+      factors.push_back(std::clamp(wanted, least, written->factors[c]));
+      most = std::max(most, std::abs(std::log(factors[c])));
+    }
+    if (!(most > kSmall)) return;
+    const std::string& name = graph_.value(written->value).name;
+    if (!renamed_[static_cast<size_t>(written->value)]) done_.push_back({name, 1, 1});
+    apply(node, written->layout, written->reach, factors, 1);
+  }
+
+  /// True if a channel stays so far from the clamp that it may be lowered.
+  bool is_inside(const Written& written, size_t channel) const {
+    const Range& seen = find_range(written.value)->channel_ranges[channel];
+    const auto& [low, high] = written.clamp;
+    return kMargin * double{seen.max} <= double{high} &&
+           (low == 0 || kMargin * double{seen.min} >= double{low});
+  }
+
+  /// The largest weight of each channel as a share of the tensor's.
+  Numbers sizes_written(const Node& node, const WeightLayout& layout) const {
+    const float* weights = graph_.constant(node.inputs[1])->data<float>();
+    Numbers sizes(static_cast<size_t>(layout.output_channels()), 0);
+    for (int64_t o = 0; o < layout.output_channels(); ++o)
+      for (int64_t i = 0; i < layout.inputs; ++i)
+        raise_to(sizes[static_cast<size_t>(o)], largest_of(weights, layout, o, i));
+    return shares(std::move(sizes));
+  }
+
+  /// The same of the weights that read them; of several readers the largest.
+  Numbers sizes_read(const Reach& reach, int64_t channels) const {
+    Numbers result(static_cast<size_t>(channels), 0);
+    for (const Reader& reader : reach.readers) {
+      const WeightLayout& layout = reader.layout;
+      const float* weights =
+          graph_.constant(graph_.nodes[static_cast<size_t>(reader.node)].inputs[1])->data<float>();
+      Numbers sizes(static_cast<size_t>(layout.input_channels()), 0);
+      for (int64_t o = 0; o < layout.output_channels(); ++o)
+        for (int64_t i = 0; i < layout.inputs; ++i)
+          raise_to(sizes[static_cast<size_t>(layout.first_input(o) + i)], largest_of(weights, layout, o, i));
+      sizes = shares(std::move(sizes));
+      for (size_t c = 0; c < result.size(); ++c)
+        raise_to(result[c], sizes[c + static_cast<size_t>(reader.offset)]);
+    }
+    return result;
+  }
+
+  static void raise_to(double& number, double other) { number = std::max(number, other); }
+
+  static double largest_of(const float* weights, const WeightLayout& layout, int64_t o, int64_t i) {
+    double largest = 0;
+    for (int64_t t = layout.offset(o, i); t < layout.offset(o, i) + layout.taps; ++t)
+      raise_to(largest, std::abs(double{weights[t]}));
+    return largest;
+  }
+
+  static Numbers shares(Numbers numbers) {
+    const double largest = *std::max_element(numbers.begin(), numbers.end());
+    for (double& number : numbers) number = largest > 0 ? number / largest : 0;
+    return numbers;
   }
 
   // Finding tensors whose channels can be scaled.
@@ -319,7 +413,8 @@ class Equalizer {
     graph_.value(id).name += "_equalized";
   }
 
-  static constexpr double kMargin = 2, kMostFactor = 1024, kWorthwhile = 0.95;
+  static constexpr double kMargin = 2, kMostFactor = 1024, kWorthwhile = 0.95,
+                          kSmall = 0.01;  // a logarithm
 
   Graph& graph_;
   const GraphIndex index_;

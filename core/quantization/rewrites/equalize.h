@@ -15,7 +15,7 @@ namespace quantize {
 struct EqualizedValue {
   std::string value;       // its old name
   double exponent = 0;     // by how much: 1 fills the range with every channel
-  double noise_ratio = 1;  // estimated noise of what reads it, behind / before
+  double noise_ratio = 1;  // estimated noise of what reads it, behind / before; 1 where it is not estimated
 };
 
 /// Divides channels of what a Conv, ConvTranspose or Gemm writes by factors s(c) <= 1 and multiplies the
@@ -31,10 +31,13 @@ struct EqualizedValue {
 /// (their columns differ more). For each tensor the exponent of 0, 1/4, ... 1 is taken with the least sum of
 /// both, estimated from ranges, means and weights as RoundingNoise does; depthwise weights lose nothing.
 ///
+/// With one scale per tensor of weights, a channel is made as large a share of the weights that write it as of those that
+/// read it, and may be lowered, too, where twice of what was seen passes below the Clip; noise is not estimated then.
+///
 /// Values whose channels change get new names ("..._equalized"), since they hold other numbers. Values that
-/// an override names, and their neighbours, stay as they are; so does everything if weights have one scale
-/// per tensor. Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction
-/// (2019), which equalizes the ranges of weights; here the factors follow from the activations.
+/// an override names, and their neighbours, stay as they are. Source: Nagel et al., Data-Free Quantization Through Weight
+/// Equalization and Bias Correction (2019), which equalizes the ranges of weights; with scales per channel the factors
+/// follow from the activations.
 ///
 /// Requires: `ranges` with channel_ranges as seen (method max); those of axis 1 are used. Deterministic.
 std::vector<EqualizedValue> equalize_channels(Graph& graph, const RangeTable& ranges,
