@@ -122,7 +122,7 @@ BitsChoice::BitsChoice(const QuantizationScheme& scheme) : scheme_(scheme) {
 
 std::optional<int> BitsChoice::of(const Node& node) const {
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule)
-    if (std::regex_search(node.name, rule->first)) return rule->second;
+    if (selects(rule->first, node.name)) return rule->second;
   if (scheme_.activation_bits == 16 || scheme_.nodes16.contains(node.name)) return 16;
   return std::nullopt;
 }

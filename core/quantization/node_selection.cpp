@@ -30,6 +30,16 @@ std::regex compile_selector(const std::string& option, const std::string& patter
   }
 }
 
+bool selects(const std::regex& selector, const std::string& name) {
+  constexpr size_t kLongest = 4096;  // the search may take stack frames for each character
+  if (name.size() > kLongest)
+    throw Error(ErrorKind::kUnsupported, "the name '" + name.substr(0, 40) + "...' has " +
+                                             std::to_string(name.size()) +
+                                             " characters, too many for expressions (at most " +
+                                             std::to_string(kLongest) + "); give it a shorter one");
+  return std::regex_search(name, selector);
+}
+
 namespace {
 
 std::vector<std::regex> compile(const std::string& option, const std::vector<std::string>& patterns) {
@@ -40,7 +50,7 @@ std::vector<std::regex> compile(const std::string& option, const std::vector<std
 
 bool matches(const std::vector<std::regex>& patterns, const std::string& name) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::regex& pattern) { return std::regex_search(name, pattern); });
+                     [&](const std::regex& pattern) { return selects(pattern, name); });
 }
 
 /// An expression without what only regular expressions have, for a comparison with names.
@@ -70,7 +80,7 @@ class Resolver {
 
   Selector expression(const std::string& option, const std::string& pattern) const {
     const std::regex regex = compile_selector(option, pattern);
-    const auto fits = [&](const Node& node) { return std::regex_search(node.name, regex); };
+    const auto fits = [&](const Node& node) { return selects(regex, node.name); };
     Selector selector{option, pattern, names_that(prepared_, fits)};
     if (!selector.nodes.empty()) return selector;
     refuse_removed(selector, fits);

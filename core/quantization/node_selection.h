@@ -15,6 +15,10 @@ namespace quantize {
 /// than 1000 characters.
 std::regex compile_selector(const std::string& option, const std::string& pattern);
 
+/// True if the expression is found in the name of a node or value. Errors: Error(kUnsupported) for a name of more than
+/// 4096 characters.
+bool selects(const std::regex& selector, const std::string& name);
+
 /// The user's choice of nodes.
 class NodeSelection {
  public:

@@ -61,7 +61,7 @@ ModeChoice::ModeChoice(const QuantizationScheme& scheme) : all_(find_mode(scheme
 
 const Mode& ModeChoice::of(const Node& node) const {
   for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule)
-    if (std::regex_search(node.name, rule->first)) return *rule->second;
+    if (selects(rule->first, node.name)) return *rule->second;
   const auto named = named_.find(node.name);
   return named == named_.end() ? all_ : *named->second;
 }

@@ -33,8 +33,8 @@ std::vector<NameCriterion> name_criteria(const RuleSelector& selector) {
   std::vector<NameCriterion> criteria;
   if (selector.regex) {
     const std::regex regex = compile_selector("\"regex\"", *selector.regex);
-    criteria.push_back({"regex", *selector.regex,
-                        [regex](const std::string& name) { return std::regex_search(name, regex); }});
+    criteria.push_back(
+        {"regex", *selector.regex, [regex](const std::string& name) { return selects(regex, name); }});
   }
   if (selector.glob)
     criteria.push_back({"glob", *selector.glob, [glob = *selector.glob](const std::string& name) {

@@ -87,3 +87,10 @@ TEST_CASE("What names nothing is refused with what is near", "[selection]") {
   scheme.overrides = {{"x", {}}};
   CHECK(failure(scheme) == "none");
 }
+
+TEST_CASE("A name that would take a search's stack is refused", "[selection]") {
+  const std::regex selector = compile_selector("--exclude", "(a|b)*c");
+  CHECK(selects(selector, std::string(4095, 'a') + "c"));
+  CHECK_FALSE(selects(selector, std::string(4096, 'a')));
+  CHECK_THROWS_WITH(selects(selector, std::string(1 << 20, 'a')), Contains("has 1048576 characters"));
+}
