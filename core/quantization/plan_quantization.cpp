@@ -45,7 +45,8 @@ class Planner {
         inputs_{graph, index_, ranges, scheme, target, candidates_, chains_, bits_},
         own_(inputs_),
         integer_(graph.values.size(), false),
-        decided_(graph.nodes.size(), false) {
+        decided_(graph.nodes.size(), false),
+        before_(graph.nodes.size(), kNoNode) {
     plan_.target = target.name;
     plan_.floats_kept_clamps = !target.fuses(ChainPart::kClamp);
     plan_.values.resize(graph.values.size());
@@ -117,8 +118,8 @@ class Planner {
   /// The node that computes the value, its chain left out.
   NodeId maker(ValueId id) const {
     NodeId node = index_.producer(id);
-    for (NodeId before; node != kNoNode && (before = chains_.before(node)) != kNoNode &&
-                        plan_.nodes[at(before)].tail == node;)
+    for (NodeId before;
+         node != kNoNode && (before = before_[at(node)]) != kNoNode && plan_.nodes[at(before)].tail == node;)
       node = before;
     return node;
   }
@@ -139,6 +140,8 @@ class Planner {
   OwnValues own_;
   std::vector<bool> integer_;  // per value: computed in integers, or an input that can be
   std::vector<bool> decided_;  // per node
+  std::vector<NodeId>
+      before_;  // per node: the node whose tail it became. Chains may overlap, so they do not tell.
   Reasons refused_;
   QuantizationPlan plan_;
 };
@@ -323,7 +326,10 @@ void Planner::fuse_inner_parts(NodeId n, const Chain& chain) {
 
 void Planner::plan_chain(NodeId n, const Chain& chain, const QuantParams& params) {
   NodeId last = n;
-  for (NodeId link : chain.links()) last = plan_.nodes[at(last)].tail = link;
+  for (NodeId link : chain.links()) {
+    before_[at(link)] = last;
+    last = plan_.nodes[at(last)].tail = link;
+  }
   for (NodeId part : chain.nodes()) set_bits(part, n);
   fuse_inner_parts(n, chain);
   if (chain.clamp != kNoNode) plan_clamp(chain.clamp, params);

@@ -51,6 +51,18 @@ TEST_CASE("plan: a function becomes a part of the convolution where the target c
   }
 }
 
+TEST_CASE("plan: a clamp that two chains could have keeps the scale of its value") {
+  // The convolution could take Sigmoid and Min as one function. The Sigmoid is a table instead, with the Min behind it.
+  GraphBuilder b;
+  const ValueId y = conv(b, b.input("x", {1, 3, 8, 8}), 3, 4);
+  const ValueId clamped = b.node("Min", {b.node("Sigmoid", {y}), b.constant("two", Tensor::scalar(2.0f))});
+  const ValueId z = conv(b, b.node("Exp", {clamped}), 4, 2);
+  const Planned p = plan_of(b, {z}, {}, {}, find_target("native"));
+  REQUIRE(p.placement("Sigmoid") == Placement::kInteger);
+  CHECK(p.placement("Min") == Placement::kAbsorbed);
+  CHECK(p.value("min_2_out").params);
+}
+
 TEST_CASE("plan: a residual is added before the convolution rounds, where the target can") {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 4, 8, 8});
