@@ -72,8 +72,26 @@ struct MinMaxF32 {
   uint64_t non_finite;
 };
 
+/// The same, and the sum of all elements in double: eight partial sums, element i in number i % 8, which
+/// pairwise_sum() adds.
+struct MinMaxSumF32 {
+  MinMaxF32 range;
+  double sum;
+};
+
+constexpr size_t kSumLanes = 8;
+
+inline double pairwise_sum(const double (&lanes)[kSumLanes]) {
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
 /// Numbers behind the bins that histogram_f32 may write to.
 constexpr size_t kHistogramSpare = 16;
+
+/// The numbers that `counts` of histogram_f32 has room for.
+constexpr size_t histogram_room(size_t bins) {
+  return 2 * (bins + kHistogramSpare);
+}
 
 /// The kernels of one ISA level. No pointer is null once kernels_for() hands it out; no function throws.
 struct KernelTable {
@@ -105,11 +123,16 @@ struct KernelTable {
 
   /// Smallest and largest finite element, and how many are NaN or infinite. Exact.
   MinMaxF32 (*minmax_f32)(const float* x, size_t n) noexcept = nullptr;
+  /// Exact but for the sum, which has the same bytes on every ISA.
+  MinMaxSumF32 (*minmax_sum_f32)(const float* x, size_t n) noexcept = nullptr;
+  /// sums[i] += x[y * row_stride + i] for y = 0, 1, ..., rows - 1 and every i < width, in this order.
+  void (*column_sums_f32)(const float* x, size_t rows, size_t row_stride, size_t width,
+                          double* sums) noexcept = nullptr;
   /// counts[bin(x[i])] += 1 for every finite x[i] that is not 0; returns how many x[i] are 0. Bins count
   /// magnitudes outwards from the middle: with k = min(trunc(|x| * inv_bin_width), bins / 2 - 1), bin(x) =
   /// bins / 2 + k for x > 0 and bins / 2 - 1 - k for x < 0. inv_bin_width is a power of two, so that the
-  /// product is exact, or underflows to the same k = 0. `counts` has room for bins + kHistogramSpare numbers,
-  /// of which those behind the bins are left undefined. Exact.
+  /// product is exact, or underflows to the same k = 0. `counts` has room for histogram_room(bins)
+  /// numbers, of which those behind the bins are left undefined. Exact.
   uint64_t (*histogram_f32)(const float* x, size_t n, float inv_bin_width, uint32_t* counts,
                             size_t bins) noexcept = nullptr;
 

@@ -29,7 +29,7 @@ class MeanSum {
 
   TapStatistics of_sample(const TensorView& x) const {
     if (has_distinct_taps(graph_, layer_))
-      return summarize_taps(x, conv_window(layer_, x.shape, *graph_.value(layer_.inputs[1]).shape));
+      return summarize_taps(x, conv_window(layer_, x.shape, *graph_.value(layer_.inputs[1]).shape), kernels_);
     TapStatistics result;
     result.taps = 1;
     result.samples = 1;
@@ -173,7 +173,8 @@ InputMeans BiasCorrector::fit(size_t layer, PlannedWeights& weights) {
   });
   InputMeans means{static_cast<size_t>(layout.taps), {}};
   for (size_t i = 0; i < inputs; ++i)
-    means.mean.push_back(sum_of(&rows_.x[i * rows_.rows], rows_.rows) / static_cast<double>(rows_.rows));
+    means.mean.push_back(walk_.kernels().minmax_sum_f32(&rows_.x[i * rows_.rows], rows_.rows).sum /
+                         static_cast<double>(rows_.rows));
   weights.codes = fit_rounding(exact, weights.params, layout, rows_, walk_.kernels(), options_.threads);
   if (!bound_of_sums(weights, exact, layout, input).fits()) weights.codes.reset();
   return means;

@@ -20,6 +20,10 @@ size_t coarser(size_t k, int shift) {
 /// Adds count_at(k) for k in [0, used) to the bins that are 2^shift times as wide.
 template <typename CountAt>
 void add_side(std::vector<uint64_t>& side, size_t used, int shift, CountAt count_at) {
+  if (shift == 0 && !side.empty()) {  // bins of one width, the usual case: without branches
+    for (size_t k = 0; k < used; ++k) side[k] += count_at(k);
+    return;
+  }
   for (size_t k = 0; k < used; ++k) {
     const uint64_t count = count_at(k);
     if (count == 0) continue;

@@ -59,22 +59,22 @@ StatisticsCollector::~StatisticsCollector() = default;
 bool StatisticsCollector::add(uint64_t position, ValueId id, const TensorView& value) {
   Entry* entry = entries_[static_cast<size_t>(id)].get();
   if (entry == nullptr || value.dtype != DataType::kF32) return true;
-  return with_context([&] { return "value '" + graph_.value(id).name + "'"; },
-                      [&] {
-                        const SampleSummary summary =
-                            summarize(value, position, entry->channel_axis, kernels_);
-                        std::vector<TapStatistics> taps(entry->taps.size());
-                        if (summary.rest.samples != 0)
-                          for (size_t i = 0; i < taps.size(); ++i) {
-                            const Node& conv = entry->taps[i].conv;
-                            taps[i] = summarize_taps(
-                                value, conv_window(conv, value.shape, *graph_.value(conv.inputs[1]).shape));
-                          }
-                        const std::lock_guard lock(entry->mutex);
-                        entry->statistics.add(summary);
-                        for (size_t i = 0; i < taps.size(); ++i) entry->taps[i].statistics.add(taps[i]);
-                        return summary.rest.non_finite == 0;
-                      });
+  return with_context(
+      [&] { return "value '" + graph_.value(id).name + "'"; },
+      [&] {
+        const SampleSummary summary = summarize(value, position, entry->channel_axis, kernels_);
+        std::vector<TapStatistics> taps(entry->taps.size());
+        if (summary.rest.samples != 0)
+          for (size_t i = 0; i < taps.size(); ++i) {
+            const Node& conv = entry->taps[i].conv;
+            taps[i] = summarize_taps(
+                value, conv_window(conv, value.shape, *graph_.value(conv.inputs[1]).shape), kernels_);
+          }
+        const std::lock_guard lock(entry->mutex);
+        entry->statistics.add(summary);
+        for (size_t i = 0; i < taps.size(); ++i) entry->taps[i].statistics.add(taps[i]);
+        return summary.rest.non_finite == 0;
+      });
 }
 
 void StatisticsCollector::take(StatisticsTable& table) {

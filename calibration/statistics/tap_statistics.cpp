@@ -36,8 +36,9 @@ std::vector<Coverage> coverage_of(const WindowAxis& axis) {
 
 class TapSums {
  public:
-  explicit TapSums(const Window& window)
-      : height_(static_cast<size_t>(window.height().in)),
+  TapSums(const Window& window, const KernelTable& kernels)
+      : kernels_(kernels),
+        height_(static_cast<size_t>(window.height().in)),
         width_(static_cast<size_t>(window.width().in)),
         stride_h_(static_cast<size_t>(window.height().stride)),
         stride_w_(static_cast<size_t>(window.width().stride)),
@@ -50,11 +51,9 @@ class TapSums {
   /// Adds the sum of every tap over one plane to sums[0, taps).
   void add_plane(const float* x, double* sums) {
     std::fill(row_phases_.begin(), row_phases_.end(), 0.0);
-    for (size_t y = 0; y < height_; ++y) {
-      double* phase = &row_phases_[y % stride_h_ * width_];
-      const float* row = x + y * width_;
-      for (size_t i = 0; i < width_; ++i) phase[i] += double{row[i]};
-    }
+    for (size_t phase = 0; phase < std::min(stride_h_, height_); ++phase)
+      kernels_.column_sums_f32(x + phase * width_, (height_ - phase + stride_h_ - 1) / stride_h_,
+                               stride_h_ * width_, width_, &row_phases_[phase * width_]);
     for (const Coverage& tap : rows_) {
       gather_rows(x, tap);
       add_line(sums);
@@ -87,6 +86,7 @@ class TapSums {
     }
   }
 
+  const KernelTable& kernels_;
   size_t height_, width_, stride_h_, stride_w_;
   std::vector<Coverage> rows_, columns_;
   std::vector<double> row_phases_;     // [phase][width]: sums over the rows of a phase
@@ -104,7 +104,7 @@ void TapStatistics::add(const TapStatistics& other) {
   for (size_t i = 0; i < mean_sums.size(); ++i) mean_sums[i].add(other.mean_sums[i]);
 }
 
-TapStatistics summarize_taps(const TensorView& x, const Window& window) {
+TapStatistics summarize_taps(const TensorView& x, const Window& window, const KernelTable& kernels) {
   const auto batch = static_cast<size_t>(x.shape[0]), channels = static_cast<size_t>(x.shape[1]);
   const auto plane = static_cast<size_t>(window.in_size());
   TapStatistics result;
@@ -112,7 +112,7 @@ TapStatistics summarize_taps(const TensorView& x, const Window& window) {
   result.samples = 1;
   result.mean_sums.resize(channels * result.taps);
   std::vector<double> sums(channels * result.taps);
-  TapSums tap_sums(window);
+  TapSums tap_sums(window, kernels);
   const auto* data = x.as<float>();
   for (size_t n = 0; n < batch; ++n)
     for (size_t c = 0; c < channels; ++c, data += plane) tap_sums.add_plane(data, &sums[c * result.taps]);

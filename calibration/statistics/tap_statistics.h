@@ -7,6 +7,7 @@
 
 #include "calibration/statistics/exact_sum.h"
 #include "core/tensor.h"
+#include "kernels/kernel_table.h"
 
 namespace quantize {
 
@@ -33,6 +34,6 @@ struct TapStatistics {
 /// Shapes:  x [N, C, H, W], averaged over N; `window` made for it, of rank 2.
 /// Types:   f32, finite, below ExactSum::kLimit in magnitude.
 /// Accuracy: double sums in an order that depends on the shapes alone.
-TapStatistics summarize_taps(const TensorView& x, const Window& window);
+TapStatistics summarize_taps(const TensorView& x, const Window& window, const KernelTable& kernels);
 
 }  // namespace quantize

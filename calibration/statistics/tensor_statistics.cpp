@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/fusion/channel_axes.h"
@@ -29,41 +30,55 @@ uint64_t count_non_finite(const float* x, size_t n) {
       std::count_if(x, x + n, [](float v) { return !(std::abs(v) < static_cast<float>(ExactSum::kLimit)); }));
 }
 
+constexpr MinMaxF32 kNothing = {std::numeric_limits<float>::infinity(),
+                                -std::numeric_limits<float>::infinity(), 0};
+
+MinMaxF32 wider(const MinMaxF32& a, const MinMaxF32& b) {
+  return {std::min(a.min, b.min), std::max(a.max, b.max), a.non_finite + b.non_finite};
+}
+
+/// Channels in the making.
+struct ChannelSums {
+  std::vector<MinMaxF32> ranges;
+  std::vector<double> sums;
+
+  explicit ChannelSums(size_t channels) : ranges(channels, kNothing), sums(channels) {}
+};
+
 /// Channels that are planes: each is read as a whole.
-void summarize_planes(const float* x, const ChannelLayout& layout, const KernelTable& kernels,
-                      std::vector<ChannelStatistics>& channels, std::vector<double>& sums) {
+ChannelSums sum_planes(const float* x, const ChannelLayout& layout, const KernelTable& kernels) {
+  ChannelSums result(layout.channels);
   for (size_t o = 0; o < layout.outer; ++o) {
     for (size_t c = 0; c < layout.channels; ++c, x += layout.inner) {
-      const MinMaxF32 found = kernels.minmax_f32(x, layout.inner);
-      channels[c].min = std::min(channels[c].min, found.min + 0.0f);  // -0 + 0 is 0
-      channels[c].max = std::max(channels[c].max, found.max + 0.0f);
-      sums[c] += sum_of(x, layout.inner);
+      const MinMaxSumF32 found = kernels.minmax_sum_f32(x, layout.inner);
+      result.ranges[c] = wider(result.ranges[c], found.range);
+      result.sums[c] += found.sum;
     }
   }
+  return result;
 }
 
-/// Channels that are single elements, side by side.
-void summarize_rows(const float* x, const ChannelLayout& layout, std::vector<ChannelStatistics>& channels,
-                    std::vector<double>& sums) {
+/// Channels that are single elements, side by side. Requires: finite.
+ChannelSums sum_rows(const float* x, const ChannelLayout& layout) {
+  ChannelSums result(layout.channels);
   for (size_t o = 0; o < layout.outer; ++o, x += layout.channels) {
     for (size_t c = 0; c < layout.channels; ++c) {
-      channels[c].min = std::min(channels[c].min, x[c] + 0.0f);
-      channels[c].max = std::max(channels[c].max, x[c] + 0.0f);
-      sums[c] += double{x[c]};
+      result.ranges[c].min = std::min(result.ranges[c].min, x[c] + 0.0f);  // -0 + 0 is 0
+      result.ranges[c].max = std::max(result.ranges[c].max, x[c] + 0.0f);
+      result.sums[c] += double{x[c]};
     }
   }
+  return result;
 }
 
-std::vector<ChannelStatistics> summarize_channels(const float* x, const ChannelLayout& layout,
-                                                  const KernelTable& kernels) {
+std::vector<ChannelStatistics> channels_of(const ChannelSums& found, const ChannelLayout& layout) {
   std::vector<ChannelStatistics> channels(layout.channels);
-  std::vector<double> sums(layout.channels);
-  if (layout.inner == 1)
-    summarize_rows(x, layout, channels, sums);
-  else
-    summarize_planes(x, layout, kernels, channels, sums);
   const auto elements = static_cast<double>(layout.outer * layout.inner);
-  for (size_t c = 0; c < layout.channels; ++c) channels[c].mean_sum.add(sums[c] / elements);
+  for (size_t c = 0; c < layout.channels; ++c) {
+    channels[c].min = found.ranges[c].min;
+    channels[c].max = found.ranges[c].max;
+    channels[c].mean_sum.add(found.sums[c] / elements);
+  }
   return channels;
 }
 
@@ -71,16 +86,9 @@ std::vector<ChannelStatistics> summarize_channels(const float* x, const ChannelL
 
 std::vector<ChannelStatistics> summarize_channels(const TensorView& value, size_t axis,
                                                   const KernelTable& kernels) {
-  return summarize_channels(value.as<float>(), layout_of(value.shape, axis), kernels);
-}
-
-double sum_of(const float* x, size_t n) {
-  double sums[8] = {};
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (size_t j = 0; j < 8; ++j) sums[j] += double{x[i + j]};
-  for (size_t j = 0; i + j < n; ++j) sums[j] += double{x[i + j]};
-  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+  const ChannelLayout layout = layout_of(value.shape, axis);
+  const auto* x = value.as<float>();
+  return channels_of(layout.inner == 1 ? sum_rows(x, layout) : sum_planes(x, layout, kernels), layout);
 }
 
 SampleSummary summarize(const TensorView& value, uint64_t position, std::optional<size_t> axis,
@@ -92,7 +100,15 @@ SampleSummary summarize(const TensorView& value, uint64_t position, std::optiona
     throw Error(ErrorKind::kUnsupported, "an activation of shape " + to_string(value.shape) +
                                              " has too many elements to calibrate; use smaller inputs");
   const auto* x = value.as<float>();
-  const MinMaxF32 found = kernels.minmax_f32(x, size);
+  const size_t rank = value.shape.size();
+  if (!axis || *axis >= rank) axis = default_channel_axis(rank);
+  const ChannelLayout layout = axis ? layout_of(value.shape, *axis) : ChannelLayout{};
+  const bool has_planes = axis && layout.inner > 1;
+  ChannelSums channels(0);
+  if (has_planes) channels = sum_planes(x, layout, kernels);
+  const MinMaxF32 found =
+      has_planes ? std::accumulate(channels.ranges.begin(), channels.ranges.end(), kNothing, wider)
+                 : kernels.minmax_f32(x, size);
   const float magnitude = std::max(-found.min, found.max);
   TensorStatistics& rest = summary.rest;
   if (found.non_finite != 0 || magnitude >= static_cast<float>(ExactSum::kLimit)) {
@@ -100,20 +116,19 @@ SampleSummary summarize(const TensorView& value, uint64_t position, std::optiona
     return summary;
   }
   rest.samples = 1;
-  rest.min = found.min + 0.0f;
-  rest.max = found.max + 0.0f;
+  rest.min = found.min;
+  rest.max = found.max;
   rest.min_sum.add(double{rest.min});
   rest.max_sum.add(double{rest.max});
   rest.recent.samples = {{position, rest.min, rest.max}};
-  const size_t rank = value.shape.size();
-  if (!axis || *axis >= rank) axis = default_channel_axis(rank);
   if (axis) {
     rest.channel_axis = static_cast<uint32_t>(*axis);
-    rest.channels = summarize_channels(value, *axis, kernels);
+    rest.channels = channels_of(has_planes ? channels : sum_rows(x, layout), layout);
   }
   summary.exponent = Histogram::exponent_for(magnitude);
   const float inv_bin_width = std::ldexp(1.0f, -summary.exponent);
   summary.used_bins = static_cast<size_t>(magnitude * inv_bin_width) + 1;
+  std::fill_n(summary.counts.begin(), 2 * Histogram::kBins, 0);
   summary.zeros = kernels.histogram_f32(x, size, inv_bin_width, summary.counts.data(), 2 * Histogram::kBins);
   return summary;
 }

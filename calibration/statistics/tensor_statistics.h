@@ -55,9 +55,9 @@ struct TensorStatistics {
 struct SampleSummary {
   TensorStatistics rest;  // everything but the histogram
   uint64_t zeros = 0;
-  int exponent = Histogram::kMinExponent;  // bins are 2^exponent wide
-  size_t used_bins = 0;                    // per sign
-  std::array<uint32_t, 2 * Histogram::kBins + kHistogramSpare> counts{};
+  int exponent = Histogram::kMinExponent;                             // bins are 2^exponent wide
+  size_t used_bins = 0;                                               // per sign
+  std::array<uint32_t, histogram_room(2 * Histogram::kBins)> counts;  // undefined while no bin is used
 };
 
 /// Summarizes one activation of the sample at `position` in the order of all samples; a batch counts as one sample.
@@ -72,8 +72,5 @@ SampleSummary summarize(const TensorView& value, uint64_t position, std::optiona
 /// TensorStatistics::channels of one sample, along `axis`. Requires: f32, finite; the value has that axis.
 std::vector<ChannelStatistics> summarize_channels(const TensorView& value, size_t axis,
                                                   const KernelTable& kernels);
-
-/// Sum of n floats in double: eight partial sums, element i in number i % 8, added pairwise at the end.
-double sum_of(const float* x, size_t n);
 
 }  // namespace quantize

@@ -6,6 +6,7 @@
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/statistics.h"
 #include "kernels/simd/table.h"
 
 namespace quantize {
@@ -24,8 +25,7 @@ void plug_avx2(KernelTable& table) {
   table.depthwise_f32 = simd::depthwise<F32x8>;
   table.exp_f32 = simd::map<F32x8, simd::exp<F32x8>>;
   table.sigmoid_f32 = simd::map<F32x8, simd::sigmoid<F32x8>>;
-  table.minmax_f32 = simd::minmax<F32x8>;
-  table.histogram_f32 = simd::histogram<F32x8>;
+  simd::plug_statistics<F32x8>(table);
   table.quantize_f32_u8 = simd::quantize<F32x8, uint8_t, 0, 255>;
   table.quantize_f32_s8 = simd::quantize<F32x8, int8_t, -128, 127>;
   simd::plug_codes<F32x8, U8x32>(table);

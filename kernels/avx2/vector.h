@@ -13,7 +13,23 @@
 namespace quantize {
 namespace {
 
+/// Eight sums in double.
+struct F64x4x2 {
+  __m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd();
+
+  QUANTIZE_INLINE F64x4x2 load(const double* p) { return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}; }
+  [[gnu::always_inline]] void store(double* p) const {
+    _mm256_storeu_pd(p, low);
+    _mm256_storeu_pd(p + 4, high);
+  }
+  [[gnu::always_inline]] void add(const float* x) {
+    low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm_loadu_ps(x)));
+    high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm_loadu_ps(x + 4)));
+  }
+};
+
 struct F32x8 {
+  using Sums = F64x4x2;
   using Reg = __m256;
   using Int = __m256i;
   using Mask = __m256i;
@@ -99,6 +115,11 @@ struct F32x8 {
   QUANTIZE_INLINE Int add_int(Int a, int32_t b) { return _mm256_add_epi32(a, _mm256_set1_epi32(b)); }
   QUANTIZE_INLINE void store_ints(int32_t* p, Int x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x);
+  }
+  /// Every lane as an integer, of `spare` where the mask has it not. Returns their number.
+  QUANTIZE_INLINE size_t store_selected(int32_t* p, Mask mask, Reg x, Reg spare) {
+    store_ints(p, to_int(select(mask, x, spare)));
+    return kLanes;
   }
   /// The low byte of every lane.
   QUANTIZE_INLINE void store_bytes(void* p, Int x) {

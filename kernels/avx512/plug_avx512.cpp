@@ -6,6 +6,7 @@
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/statistics.h"
 #include "kernels/simd/table.h"
 
 namespace quantize {
@@ -54,8 +55,7 @@ void plug_avx512(KernelTable& table) {
   table.depthwise_f32 = depthwise_f32;
   table.exp_f32 = simd::map<F32x16, simd::exp<F32x16>>;
   table.sigmoid_f32 = simd::map<F32x16, simd::sigmoid<F32x16>>;
-  table.minmax_f32 = simd::minmax<F32x16>;
-  table.histogram_f32 = simd::histogram<F32x16>;
+  simd::plug_statistics<F32x16>(table);
   table.quantize_f32_u8 = simd::quantize<F32x16, uint8_t, 0, 255>;
   table.quantize_f32_s8 = simd::quantize<F32x16, int8_t, -128, 127>;
   simd::plug_codes<F32x16, U8x64>(table);

@@ -13,7 +13,19 @@
 namespace quantize {
 namespace {
 
+/// Eight sums in double.
+struct F64x8 {
+  __m512d at = _mm512_setzero_pd();
+
+  QUANTIZE_INLINE F64x8 load(const double* p) { return {_mm512_loadu_pd(p)}; }
+  [[gnu::always_inline]] void store(double* p) const { _mm512_storeu_pd(p, at); }
+  [[gnu::always_inline]] void add(const float* x) {
+    at = _mm512_add_pd(at, _mm512_cvtps_pd(_mm256_loadu_ps(x)));
+  }
+};
+
 struct F32x16 {
+  using Sums = F64x8;
   using Reg = __m512;
   using Int = __m512i;
   using Mask = __mmask16;
@@ -76,6 +88,11 @@ struct F32x16 {
   QUANTIZE_INLINE Int to_int(Reg x) { return _mm512_cvtps_epi32(x); }
   QUANTIZE_INLINE Int add_int(Int a, int32_t b) { return _mm512_add_epi32(a, _mm512_set1_epi32(b)); }
   QUANTIZE_INLINE void store_ints(int32_t* p, Int x) { _mm512_storeu_si512(p, x); }
+  /// The lanes of the mask as integers, one behind the other. Returns their number; what is behind them is undefined.
+  QUANTIZE_INLINE size_t store_selected(int32_t* p, Mask mask, Reg x, Reg) {
+    store_ints(p, _mm512_maskz_compress_epi32(mask, to_int(x)));
+    return static_cast<size_t>(__builtin_popcount(mask));
+  }
   /// The low byte of every lane.
   QUANTIZE_INLINE void store_bytes(void* p, Int x) {
     _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));

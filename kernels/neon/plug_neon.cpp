@@ -10,6 +10,7 @@
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/statistics.h"
 
 namespace quantize {
 
@@ -26,8 +27,7 @@ void plug_neon(KernelTable& table) {
   table.depthwise_f32 = simd::depthwise<F32x4>;
   table.exp_f32 = simd::map<F32x4, simd::exp<F32x4>>;
   table.sigmoid_f32 = simd::map<F32x4, simd::sigmoid<F32x4>>;
-  table.minmax_f32 = simd::minmax<F32x4>;
-  table.histogram_f32 = simd::histogram<F32x4>;
+  simd::plug_statistics<F32x4>(table);
   table.quantize_f32_u8 = simd::quantize<F32x4, uint8_t, 0, 255>;
   table.quantize_f32_s8 = simd::quantize<F32x4, int8_t, -128, 127>;
   simd::plug_codes<F32x4, U8x16>(table);

@@ -45,7 +45,23 @@ struct U8x16 {
   }
 };
 
+/// Eight sums in double.
+struct F64x2x4 {
+  float64x2_t at[4] = {vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0), vdupq_n_f64(0)};
+
+  QUANTIZE_INLINE F64x2x4 load(const double* p) {
+    return {{vld1q_f64(p), vld1q_f64(p + 2), vld1q_f64(p + 4), vld1q_f64(p + 6)}};
+  }
+  [[gnu::always_inline]] void store(double* p) const {
+    for (int i = 0; i < 4; ++i) vst1q_f64(p + 2 * i, at[i]);
+  }
+  [[gnu::always_inline]] void add(const float* x) {
+    for (int i = 0; i < 4; ++i) at[i] = vaddq_f64(at[i], vcvt_f64_f32(vld1_f32(x + 2 * i)));
+  }
+};
+
 struct F32x4 {
+  using Sums = F64x2x4;
   using Reg = float32x4_t;
   using Int = int32x4_t;
   using Mask = uint32x4_t;
@@ -117,6 +133,11 @@ struct F32x4 {
   QUANTIZE_INLINE Int to_int(Reg x) { return vcvtnq_s32_f32(x); }
   QUANTIZE_INLINE Int add_int(Int a, int32_t b) { return vaddq_s32(a, vdupq_n_s32(b)); }
   QUANTIZE_INLINE void store_ints(int32_t* p, Int x) { vst1q_s32(p, x); }
+  /// Every lane as an integer, of `spare` where the mask has it not. Returns their number.
+  QUANTIZE_INLINE size_t store_selected(int32_t* p, Mask mask, Reg x, Reg spare) {
+    store_ints(p, to_int(select(mask, x, spare)));
+    return kLanes;
+  }
   /// The low byte of every lane.
   QUANTIZE_INLINE void store_bytes(void* p, Int x) {
     const uint16x4_t words = vmovn_u32(vreinterpretq_u32_s32(x));

@@ -74,6 +74,17 @@ MinMaxF32 minmax_f32(const float* x, size_t n) noexcept {
   return result;
 }
 
+MinMaxSumF32 minmax_sum_f32(const float* x, size_t n) noexcept {
+  double lanes[kSumLanes] = {};
+  for (size_t i = 0; i < n; ++i) lanes[i % kSumLanes] += static_cast<double>(x[i]);
+  return {minmax_f32(x, n), pairwise_sum(lanes)};
+}
+
+void column_sums_f32(const float* x, size_t rows, size_t row_stride, size_t width, double* sums) noexcept {
+  for (size_t y = 0; y < rows; ++y)
+    for (size_t i = 0; i < width; ++i) sums[i] += static_cast<double>(x[y * row_stride + i]);
+}
+
 uint64_t histogram_f32(const float* x, size_t n, float inv_bin_width, uint32_t* counts,
                        size_t bins) noexcept {
   uint64_t zeros = 0;
@@ -111,6 +122,8 @@ void plug_scalar(KernelTable& table) {
   table.sigmoid_f32 = sigmoid_f32;
   table.exp_f32 = exp_f32;
   table.minmax_f32 = minmax_f32;
+  table.minmax_sum_f32 = minmax_sum_f32;
+  table.column_sums_f32 = column_sums_f32;
   table.histogram_f32 = histogram_f32;
   table.quantize_f32_u8 = quantize_f32<uint8_t>;
   table.quantize_f32_s8 = quantize_f32<int8_t>;

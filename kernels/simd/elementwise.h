@@ -1,4 +1,4 @@
-// exp, sigmoid, minmax, histogram and quantize for any vector type V.
+// exp, sigmoid and quantize for any vector type V.
 #pragma once
 
 #include <cstddef>
@@ -47,62 +47,6 @@ template <typename V, typename Body>
   for (; i + V::kLanes <= n; i += V::kLanes) body(V::load(x + i), all, i);
   const auto rest = V::lanes(0, static_cast<ptrdiff_t>(n - i));
   if (i < n) body(V::load(x + i, rest), rest, i);
-}
-
-template <typename V>
-MinMaxF32 minmax(const float* x, size_t n) noexcept {
-  using Reg = typename V::Reg;
-  const Reg inf = V::set1(__builtin_inff()), minus_inf = V::set1(-__builtin_inff());
-  Reg low = inf, high = minus_inf;
-  uint64_t finite = 0;
-  each_vector<V>(x, n, [&](Reg value, typename V::Mask counts, size_t) {
-    const auto mask = V::both(V::finite(value), counts);
-    low = V::min(low, V::select(mask, value, inf));
-    high = V::max(high, V::select(mask, value, minus_inf));
-    finite += static_cast<uint64_t>(__builtin_popcount(V::bits(mask)));
-  });
-  float lows[V::kLanes], highs[V::kLanes];
-  V::store(lows, low);
-  V::store(highs, high);
-  for (size_t lane = 1; lane < V::kLanes; ++lane) {
-    if (lows[lane] < lows[0]) lows[0] = lows[lane];
-    if (highs[lane] > highs[0]) highs[0] = highs[lane];
-  }
-  return {lows[0] + 0.0f, highs[0] + 0.0f, n - finite};
-}
-
-/// Counting is a chain of scalar increments; to keep it free of branches, the bins of a block of elements are
-/// written down first, and elements that do not count go to the spare bins, each lane to its own.
-template <typename V>
-uint64_t histogram(const float* x, size_t n, float inv_bin_width, uint32_t* counts, size_t bins) noexcept {
-  using Reg = typename V::Reg;
-  constexpr float kLaneNumbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  static_assert(V::kLanes <= kHistogramSpare && kHistogramSpare == 16);
-  const size_t half_bins = bins / 2;
-  const auto half = static_cast<float>(half_bins);
-  const Reg zero = V::set1(0), last = V::set1(half - 1), width = V::set1(inv_bin_width);
-  const Reg above = V::set1(half), below = V::set1(half - 1);
-  const Reg spare = V::add(V::set1(static_cast<float>(bins)), V::load(kLaneNumbers));
-  constexpr size_t kBlock = 256;
-  int32_t block[kBlock];
-  size_t filled = 0;
-  const auto flush = [&] {
-    for (size_t i = 0; i < filled; ++i) ++counts[block[i]];
-    filled = 0;
-  };
-  uint64_t zeros = 0;
-  each_vector<V>(x, n, [&](Reg value, typename V::Mask present, size_t) {
-    const Reg magnitude = V::abs(value);
-    const Reg k = V::trunc(V::min(V::mul(magnitude, width), last));
-    const Reg bin = V::select(V::less(zero, value), V::add(above, k), V::sub(below, k));
-    const auto counted = V::both(V::both(V::less(zero, magnitude), V::finite(value)), present);
-    V::store_ints(block + filled, V::to_int(V::select(counted, bin, spare)));
-    zeros += static_cast<uint64_t>(__builtin_popcount(V::bits(V::both(V::equal(value, zero), present))));
-    filled += V::kLanes;
-    if (filled == kBlock) flush();
-  });
-  flush();
-  return zeros;
 }
 
 template <typename V, typename T, int32_t kMin, int32_t kMax>

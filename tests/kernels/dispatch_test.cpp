@@ -14,6 +14,8 @@ TEST_CASE("every level has a complete table") {
     CHECK(kernels.sigmoid_f32 != nullptr);
     CHECK(kernels.exp_f32 != nullptr);
     CHECK(kernels.minmax_f32 != nullptr);
+    CHECK(kernels.minmax_sum_f32 != nullptr);
+    CHECK(kernels.column_sums_f32 != nullptr);
     CHECK(kernels.histogram_f32 != nullptr);
     CHECK(kernels.quantize_f32_u8 != nullptr);
     CHECK(kernels.quantize_f32_s8 != nullptr);

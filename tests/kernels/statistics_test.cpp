@@ -1,4 +1,4 @@
-// minmax_f32, histogram_f32 and quantize_f32_*: the same bytes on every level, and right on the scalar one.
+// minmax_f32, sums, histogram_f32 and quantize_f32_*: the same bytes on every level, and right on the scalar one.
 #include "tests/kernels/kernel_test.h"
 
 using namespace quantize;
@@ -13,7 +13,7 @@ struct Counts {
 
 Counts count(const KernelTable& kernels, const std::vector<float>& x, float inv_bin_width, size_t bins) {
   Counts result;
-  result.bins.assign(bins + kHistogramSpare, 0);
+  result.bins.assign(histogram_room(bins), 0);
   result.zeros = kernels.histogram_f32(x.data(), x.size(), inv_bin_width, result.bins.data(), bins);
   result.bins.resize(bins);
   return result;
@@ -53,6 +53,46 @@ TEST_CASE("minmax_f32 is the same on every level") {
       const MinMaxF32 a = kernels.minmax_f32(x.data(), n), b = scalar_kernels().minmax_f32(x.data(), n);
       CHECK((a.min == b.min && a.max == b.max && a.non_finite == b.non_finite));
     }
+  });
+}
+
+TEST_CASE("minmax_sum_f32 adds as eight partial sums do") {
+  for_each_isa([](const KernelTable& kernels) {
+    const std::vector<float> exact{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, -3};
+    CHECK(kernels.minmax_sum_f32(exact.data(), exact.size()).sum == 1020);
+    for (size_t n = 0; n <= 200; ++n) {
+      const std::vector<float> x = all_kinds_of_floats(n, static_cast<uint32_t>(n), true);
+      const MinMaxSumF32 a = kernels.minmax_sum_f32(x.data(), n),
+                         b = scalar_kernels().minmax_sum_f32(x.data(), n);
+      CHECK((a.range.min == b.range.min && a.range.max == b.range.max &&
+             a.range.non_finite == b.range.non_finite));
+      CHECK((a.sum == b.sum || (std::isnan(a.sum) && std::isnan(b.sum))));
+    }
+  });
+}
+
+TEST_CASE("column_sums_f32 adds every row to what is there") {
+  for_each_isa([](const KernelTable& kernels) {
+    for (const size_t width : {1, 7, 8, 9, 16, 31})
+      for (const size_t rows : {0, 1, 5}) {
+        const size_t stride = width + 3;
+        const std::vector<float> x = random_floats(5 * stride, static_cast<uint32_t>(width));
+        std::vector<double> sums(width + 1, 0.5), expected(width + 1, 0.5);
+        for (size_t y = 0; y < rows; ++y)
+          for (size_t i = 0; i < width; ++i) expected[i] += double{x[y * stride + i]};
+        kernels.column_sums_f32(x.data(), rows, stride, width, sums.data());
+        CHECK(sums == expected);
+      }
+  });
+}
+
+TEST_CASE("histogram_f32 counts more elements than it has bins") {
+  for_each_isa([](const KernelTable& kernels) {
+    std::vector<float> x = random_floats(5000, 9);
+    for (size_t i = 0; i < x.size(); i += 1 + i % 3) x[i] = 0;
+    std::fill(x.begin() + 1000, x.begin() + 2000, 0.75f);  // one bin, element after element
+    const Counts a = count(kernels, x, 64, 256), b = count(scalar_kernels(), x, 64, 256);
+    CHECK((a.zeros == b.zeros && a.bins == b.bins));
   });
 }
 

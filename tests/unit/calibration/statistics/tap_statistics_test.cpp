@@ -64,7 +64,7 @@ TEST_CASE("Tap means are those of the definition") {
     const Tensor x = test::random_tensor(c.x, 5);
     const Window window = conv_window(node, c.x, Shape{4, c.x[1], c.kernel[0], c.kernel[1]});
     const std::vector<double> expected = reference(x, window);
-    const TapStatistics actual = summarize_taps(x.view(), window);
+    const TapStatistics actual = summarize_taps(x.view(), window, best_kernels());
     REQUIRE(actual.mean_sums.size() == expected.size());
     CHECK(actual.taps == static_cast<size_t>(c.kernel[0] * c.kernel[1]));
     for (size_t i = 0; i < expected.size(); ++i)
@@ -77,13 +77,13 @@ TEST_CASE("A tap that reads nothing but padding has the mean 0") {
   node.op_type = "Conv";
   node.attributes = {{"pads", List{3, 3, 3, 3}}};
   const Shape shape{1, 1, 1, 1};
-  const TapStatistics taps =
-      summarize_taps(test::random_tensor(shape, 1).view(), conv_window(node, shape, Shape{1, 1, 7, 7}));
+  const TapStatistics taps = summarize_taps(test::random_tensor(shape, 1).view(),
+                                            conv_window(node, shape, Shape{1, 1, 7, 7}), best_kernels());
   for (size_t t = 0; t < 49; ++t)
     CHECK((taps.mean_sums[t].value() != 0) == (taps.mean_sums[t] != ExactSum()));
   node.attributes = {{"pads", List{2, 2, 0, 0}}, {"strides", List{3, 3}}};
-  const TapStatistics corner =
-      summarize_taps(test::random_tensor(shape, 1).view(), conv_window(node, shape, Shape{1, 1, 3, 3}));
+  const TapStatistics corner = summarize_taps(test::random_tensor(shape, 1).view(),
+                                              conv_window(node, shape, Shape{1, 1, 3, 3}), best_kernels());
   for (size_t t = 0; t < 9; ++t) CHECK((corner.mean_sums[t] == ExactSum()) == (t != 8));
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("Tap statistics add up in any order") {
   const Window window = conv_window(node, shape, Shape{1, 2, 3, 3});
   std::vector<TapStatistics> samples;
   for (uint32_t seed = 1; seed <= 3; ++seed)
-    samples.push_back(summarize_taps(test::random_tensor(shape, seed).view(), window));
+    samples.push_back(summarize_taps(test::random_tensor(shape, seed).view(), window, best_kernels()));
   TapStatistics forwards, backwards;
   for (size_t i = 0; i < 3; ++i) {
     forwards.add(samples[i]);
