@@ -217,20 +217,28 @@ def noise_floors(plan, model, samples, exact):
     return {name: min(decibel(values, simulated[name]), 36) - 10 - 25 / np.sqrt(values.size) for name, values in exact.items()}
 
 
+def gaps_between_choices(node, seen):
+    """The differences between elements of which the node may choose one, as arrays. `seen` has the samples along axis 0."""
+    if node.op_type != "MaxPool":
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 0 if node.op_type.startswith("Arg") else -1)
+        axis += axis >= 0
+        return [np.diff(np.sort(seen, axis), axis=axis)]
+    lines = [np.moveaxis(seen, axis, -1) for axis in range(3, seen.ndim)]
+    return [np.abs(np.diff(x))[x[..., 1:] != 0] for x in lines]  # neighbours in a window; zeros are zeros in every engine
+
+
 def chooses_between_equals(model, folder, samples):
     """True if an operator that picks the greatest elements has two that are the same but for the order of the sums behind them."""
-    picks = [n for n in model.graph.node if n.op_type in ("ArgMax", "ArgMin", "Hardmax", "TopK")]
+    picks = [n for n in model.graph.node
+             if n.op_type in ("ArgMax", "ArgMin", "Hardmax", "TopK") or n.op_type == "MaxPool" and len(n.output) > 1]
     values = ort_run(with_all_values(folder / "model.onnx", folder)[1], samples, optimized=False) if picks else {}
     for node in picks:
-        axis = next((a.i for a in node.attribute if a.name == "axis"), 0 if node.op_type.startswith("Arg") else -1)
-        axis += axis >= 0  # of the samples
         seen = values.get(node.input[0])
-        if seen is not None and seen.dtype.kind == "f" and np.any(np.diff(np.sort(seen, axis), axis=axis) < 1e-6 * np.abs(seen).max()):
+        if seen is not None and seen.dtype.kind == "f" and any(
+                np.any(gaps < 1e-6 * np.abs(seen).max()) for gaps in gaps_between_choices(node, seen)):
             return True
     return False
 
-
-# ---------------------------------------------------------------- one network
 
 def sample_kind(random, shape, bytes_only):
     """Draws samples of one kind: bytes, normal, of the unit range, with a constant channel, with channels of all sizes."""
