@@ -81,6 +81,7 @@ struct MinMaxSumF32 {
 
 constexpr size_t kSumLanes = 8;
 
+/// The sum of the partial sums, in one order on every ISA.
 inline double pairwise_sum(const double (&lanes)[kSumLanes]) {
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
@@ -88,7 +89,7 @@ inline double pairwise_sum(const double (&lanes)[kSumLanes]) {
 /// Numbers behind the bins that histogram_f32 may write to.
 constexpr size_t kHistogramSpare = 16;
 
-/// The numbers that `counts` of histogram_f32 has room for.
+/// How many numbers `counts` of histogram_f32 has room for.
 constexpr size_t histogram_room(size_t bins) {
   return 2 * (bins + kHistogramSpare);
 }
