@@ -10,25 +10,31 @@ namespace quantize {
 
 namespace {
 
+/// Codes as s8, those of u8 less 128.
+std::vector<int8_t> signed_codes(const Tensor& w) {
+  const auto* codes = static_cast<const uint8_t*>(w.bytes());
+  std::vector<int8_t> result(static_cast<size_t>(w.size()));
+  const uint8_t shift = w.dtype() == DataType::kU8 ? 0x80 : 0;  // a flipped sign is 128 less
+  for (size_t i = 0; i < result.size(); ++i) result[i] = static_cast<int8_t>(codes[i] ^ shift);
+  return result;
+}
+
 /// The weights as s8, output channels first.
 std::vector<int8_t> weights_of(const Tensor& w, const ConvOperands& operands) {
-  const auto size = static_cast<size_t>(w.size());
-  const size_t inner = size / operands.channels;
-  const bool is_unsigned = w.dtype() == DataType::kU8;
-  std::vector<int8_t> result(size);
-  for (size_t i = 0; i < size; ++i) {
-    const int code = is_unsigned ? w.data<uint8_t>()[i] - 128 : w.data<int8_t>()[i];
-    const size_t at = operands.channels_last ? i % operands.channels * inner + i / operands.channels : i;
-    result[at] = static_cast<int8_t>(code);
-  }
+  std::vector<int8_t> codes = signed_codes(w);
+  if (!operands.channels_last) return codes;
+  const size_t inner = codes.size() / operands.channels;
+  std::vector<int8_t> result(codes.size());
+  for (size_t c = 0; c < operands.channels; ++c)
+    for (size_t i = 0; i < inner; ++i) result[c * inner + i] = codes[i * operands.channels + c];
   return result;
 }
 
 /// bias - x_zero_point * (sum of the channel's weights), which wraps.
 int32_t folded_bias(const int8_t* weights, size_t count, int32_t bias, int32_t x_zero_point) {
-  auto sum = static_cast<uint32_t>(bias);
-  for (size_t i = 0; i < count; ++i) sum -= static_cast<uint32_t>(x_zero_point * weights[i]);
-  return static_cast<int32_t>(sum);
+  uint32_t sum = 0;
+  for (size_t i = 0; i < count; ++i) sum += static_cast<uint32_t>(weights[i]);
+  return static_cast<int32_t>(static_cast<uint32_t>(bias) - static_cast<uint32_t>(x_zero_point) * sum);
 }
 
 bool is_bias(const Tensor* bias, size_t channels) {

@@ -246,8 +246,8 @@ std::vector<int8_t> DenseConv::group_weights(const ConvConstants& all, size_t gr
   std::vector<int8_t> result(group_outputs * kernel * group_channels);
   const int8_t* from = all.weights.data() + group * result.size();
   for (size_t o = 0; o < group_outputs; ++o)
-    for (size_t c = 0; c < group_channels; ++c)
-      for (size_t t = 0; t < kernel; ++t)
+    for (size_t t = 0; t < kernel; ++t)
+      for (size_t c = 0; c < group_channels; ++c)
         result[(o * kernel + t) * group_channels + c] = from[(o * group_channels + c) * kernel + t];
   return result;
 }
