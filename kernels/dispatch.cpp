@@ -115,22 +115,29 @@ std::vector<Isa> supported_isas() {
   return result;
 }
 
-const KernelTable& kernels_for(Isa isa) {
-  static const auto tables = [] {
-    std::vector<KernelTable> list;
-    for (const Level& level : kLevels) {
-      KernelTable table;
-      for (const KernelTable& earlier : list)
-        if (earlier.isa == level.base) table = earlier;
-      level.plug(table);
-      table.isa = level.isa;
-      list.push_back(table);
-    }
-    return list;
-  }();
-  for (const KernelTable& table : tables)
+namespace {
+
+std::vector<KernelTable> make_tables(bool fp32_exact) {
+  std::vector<KernelTable> list;
+  for (const Level& level : kLevels) {
+    KernelTable table;
+    for (const KernelTable& earlier : list)
+      if (earlier.isa == level.base) table = earlier;
+    level.plug(table);
+    table.isa = level.isa;
+    table.fp32_exact = fp32_exact;
+    list.push_back(table);
+  }
+  return list;
+}
+
+}  // namespace
+
+const KernelTable& kernels_for(Isa isa, bool fp32_exact) {
+  static const auto fast = make_tables(false), exact = make_tables(true);
+  for (const KernelTable& table : fp32_exact ? exact : fast)
     if (table.isa == isa) return table;
-  return tables.front();
+  return fast.front();
 }
 
 const KernelTable& best_kernels() {

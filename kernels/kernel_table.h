@@ -7,12 +7,13 @@
 
 #include "kernels/integer.h"
 #include "kernels/isa.h"
+#include "kernels/winograd.h"
 
 namespace quantize {
 
-/// C = clamp(A * B + row_bias + column_bias, low, high), all f32.
+/// C = clamp(A * B + row_bias + column_bias + addend, low, high), all f32.
 ///
-/// A is packed by pack_gemm_a_f32. B is read where it lies: element (k, n) stands at
+/// A is packed by pack_panels_f32, in panels of the width that the kernel names. B is read where it lies: element (k, n) stands at
 ///   b[b_rows[k] + n / segment * segment_stride + n % segment]
 /// A row-major B has b_rows[k] = k * ldb and segment = n. A B packed in panels of gemm_nr columns has
 /// b_rows[k] = k * gemm_nr, segment = gemm_nr, segment_stride = k * gemm_nr. A convolution multiplies with a
@@ -30,6 +31,7 @@ struct GemmF32 {
   size_t ldc = 0;
   const float* row_bias = nullptr;     // [m] or null
   const float* column_bias = nullptr;  // [n] or null
+  const float* addend = nullptr;       // laid out as C, added last; may be C itself; or null
   float low = 0, high = 0;             // -inf and +inf for no clamp
 };
 
@@ -97,10 +99,22 @@ constexpr size_t histogram_room(size_t bins) {
 /// The kernels of one ISA level. No pointer is null once kernels_for() hands it out; no function throws.
 struct KernelTable {
   Isa isa = Isa::kScalar;
+  /// Convolutions of f32 are to be summed directly, tap by tap; else by Winograd's way where that is faster.
+  bool fp32_exact = false;
 
   /// Rows of a packed A panel, and how many columns make a whole tile: the best width of a packed B panel.
   size_t gemm_mr = 1, gemm_nr = 1;
   void (*gemm_f32)(const GemmF32&) noexcept = nullptr;
+  /// Numbers in a vector.
+  size_t gemm_lanes = 1;
+  /// The same product, byte for byte, with vectors over the rows of A: for a B whose columns would leave vectors half
+  /// empty. gemm_tall_mr is the width of a panel of A.
+  size_t gemm_tall_mr = 1;
+  void (*gemm_tall_f32)(const GemmF32&) noexcept = nullptr;
+
+  /// See kernels/winograd.h.
+  void (*winograd_input_f32)(const WinogradInputF32&) noexcept = nullptr;
+  void (*winograd_output_f32)(const WinogradOutputF32&) noexcept = nullptr;
 
   void (*depthwise_f32)(const DepthwiseF32&) noexcept = nullptr;
 
@@ -193,8 +207,9 @@ struct KernelTable {
 /// The reference of function_u8 before its product and rounding: f(x).
 float function_value(Function function, float alpha, float x) noexcept;
 
-/// The table of a level. Requires: cpu_supports(isa). The reference lives as long as the program.
-const KernelTable& kernels_for(Isa isa);
+/// The table of a level, with fp32_exact set or not. Requires: cpu_supports(isa). The reference lives as long as the
+/// program.
+const KernelTable& kernels_for(Isa isa, bool fp32_exact = false);
 
 /// The table of the best level this CPU has.
 const KernelTable& best_kernels();
@@ -206,8 +221,21 @@ struct MatrixF32 {
   size_t row_stride, column_stride = 1;
 };
 
-/// Bytes of a packed A of m x k, and the packing: panels of gemm_mr rows, [m / mr][k][mr], the last one
+/// One of the two kernels of a product, and the width of the panels of A that it takes.
+struct GemmForm {
+  size_t panel = 1;
+  void (*run)(const GemmF32&) noexcept = nullptr;
+};
+
+/// The faster one for products m x k by k x n, of which each segment of the columns stands together.
+GemmForm gemm_form(const KernelTable& kernels, size_t m, size_t n, size_t k, size_t segment) noexcept;
+
+/// Bytes of a packed A of m x k, and the packing: panels of `panel` rows, [m / panel][k][panel], the last one
 /// filled with 0.
+size_t packed_panels_bytes(size_t panel, size_t m, size_t k);
+void pack_panels_f32(size_t panel, const MatrixF32& a, float* packed) noexcept;
+
+/// The same for gemm_f32.
 size_t packed_gemm_a_bytes(const KernelTable& kernels, size_t m, size_t k);
 void pack_gemm_a_f32(const KernelTable& kernels, const MatrixF32& a, float* packed) noexcept;
 

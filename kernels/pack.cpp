@@ -22,13 +22,30 @@ using Constant = std::integral_constant<size_t, kValue>;
 
 }  // namespace
 
+GemmForm gemm_form(const KernelTable& kernels, size_t m, size_t n, size_t k, size_t segment) noexcept {
+  // In units of one product of vectors: what is multiplied, and about four for each vector that is stored; a vector of
+  // rows is stored number by number.
+  const auto vectors = [&](size_t count) { return (count + kernels.gemm_lanes - 1) / kernels.gemm_lanes; };
+  const size_t rest = n % std::max<size_t>(segment, 1);
+  const size_t columns = segment == 0 ? 0 : n / segment * vectors(segment) + vectors(rest);
+  const size_t wide = m * columns * (k + 4), tall = n * vectors(m) * (k + kernels.gemm_lanes);
+  if (tall < wide) return {kernels.gemm_tall_mr, kernels.gemm_tall_f32};
+  return {kernels.gemm_mr, kernels.gemm_f32};
+}
+
+size_t packed_panels_bytes(size_t panel, size_t m, size_t k) {
+  return (m + panel - 1) / panel * panel * k * sizeof(float);
+}
+
 size_t packed_gemm_a_bytes(const KernelTable& kernels, size_t m, size_t k) {
-  const size_t panels = (m + kernels.gemm_mr - 1) / kernels.gemm_mr;
-  return panels * kernels.gemm_mr * k * sizeof(float);
+  return packed_panels_bytes(kernels.gemm_mr, m, k);
 }
 
 void pack_gemm_a_f32(const KernelTable& kernels, const MatrixF32& a, float* packed) noexcept {
-  const size_t mr = kernels.gemm_mr;
+  pack_panels_f32(kernels.gemm_mr, a, packed);
+}
+
+void pack_panels_f32(size_t mr, const MatrixF32& a, float* packed) noexcept {
   for (size_t first = 0; first < a.rows; first += mr) {
     const size_t count = std::min(mr, a.rows - first);
     const MatrixF32 rows{a.data + first * a.row_stride, count, a.columns, a.row_stride, a.column_stride};

@@ -15,6 +15,7 @@ void plug_scalar(KernelTable& table);
 // Parts of a level with a file of their own.
 void plug_scalar_conv(KernelTable& table);
 void plug_scalar_elementwise(KernelTable& table);
+void plug_scalar_winograd(KernelTable& table);
 void plug_avx2_conv(KernelTable& table);
 
 }  // namespace quantize

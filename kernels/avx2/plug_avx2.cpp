@@ -6,14 +6,17 @@
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/gemm_tall.h"
 #include "kernels/simd/statistics.h"
 #include "kernels/simd/table.h"
+#include "kernels/simd/winograd.h"
 
 namespace quantize {
 
 namespace {
 
-constexpr int kMr = 4, kVectors = 3;  // 12 of the 16 registers hold sums
+constexpr int kTallVectors = 2, kTallColumns = 6;  // 12 more sums
+constexpr int kMr = 4, kVectors = 3;               // 12 of the 16 registers hold sums
 
 }  // namespace
 
@@ -21,7 +24,12 @@ void plug_avx2(KernelTable& table) {
   plug_avx2_conv(table);
   table.gemm_mr = kMr;
   table.gemm_nr = F32x8::kLanes * kVectors;
+  table.gemm_lanes = F32x8::kLanes;
+  table.gemm_tall_mr = F32x8::kLanes * kTallVectors;
+  table.gemm_tall_f32 = simd::gemm_tall<F32x8, kTallVectors, kTallColumns>;
   table.gemm_f32 = simd::gemm<F32x8, kMr, kVectors>;
+  table.winograd_input_f32 = simd::winograd_input<F32x8>;
+  table.winograd_output_f32 = simd::winograd_output<F32x8>;
   table.depthwise_f32 = simd::depthwise<F32x8>;
   table.exp_f32 = simd::map<F32x8, simd::exp<F32x8>>;
   table.sigmoid_f32 = simd::map<F32x8, simd::sigmoid<F32x8>>;

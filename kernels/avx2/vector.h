@@ -80,6 +80,17 @@ struct F32x8 {
   QUANTIZE_INLINE Reg odd(Reg low, Reg high) {
     return in_order(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1)));
   }
+  /// The element of the next lane, and that of the first in the last lane.
+  QUANTIZE_INLINE Reg next_lanes(Reg x) {
+    return _mm256_permutevar8x32_ps(x, _mm256_set_epi32(0, 7, 6, 5, 4, 3, 2, 1));
+  }
+  /// The elements of both in turns: of their first halves, and of their second.
+  QUANTIZE_INLINE Reg zip_low(Reg a, Reg b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+  }
+  QUANTIZE_INLINE Reg zip_high(Reg a, Reg b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+  }
 
   QUANTIZE_INLINE Reg set1(float x) { return _mm256_set1_ps(x); }
   QUANTIZE_INLINE Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }

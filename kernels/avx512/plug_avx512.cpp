@@ -6,14 +6,17 @@
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/gemm_tall.h"
 #include "kernels/simd/statistics.h"
 #include "kernels/simd/table.h"
+#include "kernels/simd/winograd.h"
 
 namespace quantize {
 
 namespace {
 
-constexpr int kMr = 8, kVectors = 3;  // 24 of the 32 registers hold sums
+constexpr int kTallVectors = 4, kTallColumns = 6;  // 24 more sums
+constexpr int kMr = 8, kVectors = 3;               // 24 of the 32 registers hold sums
 
 // Eight lanes for rows of an image that would leave half of sixteen empty.
 void gemm_f32(const GemmF32& g) noexcept {
@@ -51,7 +54,12 @@ uint64_t probe_u8s8(uint64_t rounds) noexcept {
 void plug_avx512(KernelTable& table) {
   table.gemm_mr = kMr;
   table.gemm_nr = F32x16::kLanes * kVectors;
+  table.gemm_lanes = F32x16::kLanes;
+  table.gemm_tall_mr = F32x16::kLanes * kTallVectors;
+  table.gemm_tall_f32 = simd::gemm_tall<F32x16, kTallVectors, kTallColumns>;
   table.gemm_f32 = gemm_f32;
+  table.winograd_input_f32 = simd::winograd_input<F32x16>;
+  table.winograd_output_f32 = simd::winograd_output<F32x16>;
   table.depthwise_f32 = depthwise_f32;
   table.exp_f32 = simd::map<F32x16, simd::exp<F32x16>>;
   table.sigmoid_f32 = simd::map<F32x16, simd::sigmoid<F32x16>>;

@@ -61,6 +61,20 @@ struct F32x16 {
     const Int index = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
     return _mm512_permutex2var_ps(low, index, high);
   }
+  /// The element of the next lane, and that of the first in the last lane.
+  QUANTIZE_INLINE Reg next_lanes(Reg x) {
+    const Int ints = _mm512_castps_si512(x);
+    return _mm512_castsi512_ps(_mm512_alignr_epi32(ints, ints, 1));
+  }
+  /// The elements of both in turns: of their first halves, and of their second.
+  QUANTIZE_INLINE Reg zip_low(Reg a, Reg b) {
+    const Int index = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutex2var_ps(a, index, b);
+  }
+  QUANTIZE_INLINE Reg zip_high(Reg a, Reg b) {
+    const Int index = _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
+    return _mm512_permutex2var_ps(a, index, b);
+  }
 
   QUANTIZE_INLINE Reg set1(float x) { return _mm512_set1_ps(x); }
   QUANTIZE_INLINE Reg add(Reg a, Reg b) { return _mm512_add_ps(a, b); }

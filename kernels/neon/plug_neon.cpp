@@ -10,20 +10,28 @@
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/gemm_tall.h"
 #include "kernels/simd/statistics.h"
+#include "kernels/simd/winograd.h"
 
 namespace quantize {
 
 namespace {
 
-constexpr int kMr = 8, kVectors = 3;  // 24 of the 32 registers hold sums
+constexpr int kTallVectors = 4, kTallColumns = 6;  // 24 more sums
+constexpr int kMr = 8, kVectors = 3;               // 24 of the 32 registers hold sums
 
 }  // namespace
 
 void plug_neon(KernelTable& table) {
   table.gemm_mr = kMr;
   table.gemm_nr = F32x4::kLanes * kVectors;
+  table.gemm_lanes = F32x4::kLanes;
+  table.gemm_tall_mr = F32x4::kLanes * kTallVectors;
+  table.gemm_tall_f32 = simd::gemm_tall<F32x4, kTallVectors, kTallColumns>;
   table.gemm_f32 = simd::gemm<F32x4, kMr, kVectors>;
+  table.winograd_input_f32 = simd::winograd_input<F32x4>;
+  table.winograd_output_f32 = simd::winograd_output<F32x4>;
   table.depthwise_f32 = simd::depthwise<F32x4>;
   table.exp_f32 = simd::map<F32x4, simd::exp<F32x4>>;
   table.sigmoid_f32 = simd::map<F32x4, simd::sigmoid<F32x4>>;

@@ -104,6 +104,11 @@ struct F32x4 {
   /// Elements 0, 2, 4, ... and 1, 3, 5, ... of the two registers behind each other.
   QUANTIZE_INLINE Reg even(Reg low, Reg high) { return vuzp1q_f32(low, high); }
   QUANTIZE_INLINE Reg odd(Reg low, Reg high) { return vuzp2q_f32(low, high); }
+  /// The element of the next lane, and that of the first in the last lane.
+  QUANTIZE_INLINE Reg next_lanes(Reg x) { return vextq_f32(x, x, 1); }
+  /// The elements of both in turns: of their first halves, and of their second.
+  QUANTIZE_INLINE Reg zip_low(Reg a, Reg b) { return vzip1q_f32(a, b); }
+  QUANTIZE_INLINE Reg zip_high(Reg a, Reg b) { return vzip2q_f32(a, b); }
 
   QUANTIZE_INLINE Reg set1(float x) { return vdupq_n_f32(x); }
   QUANTIZE_INLINE Reg add(Reg a, Reg b) { return vaddq_f32(a, b); }

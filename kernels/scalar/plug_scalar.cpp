@@ -13,22 +13,25 @@ namespace quantize {
 
 namespace {
 
-constexpr size_t kMr = 4, kNr = 8;
+constexpr size_t kMr = 4, kTallMr = 8, kNr = 8;
 
 float clamp(float x, float low, float high) {
   return std::min(std::max(x, low), high);
 }
 
+template <size_t kPanel>
 void gemm_f32(const GemmF32& g) noexcept {
   for (size_t i = 0; i < g.m; ++i) {
-    const float* a = g.a + i / kMr * kMr * g.k + i % kMr;
+    const float* a = g.a + i / kPanel * kPanel * g.k + i % kPanel;
     for (size_t j = 0; j < g.n; ++j) {
       const float* b = g.b + j / g.segment * g.segment_stride + j % g.segment;
       const float bias = (g.row_bias != nullptr ? g.row_bias[i] : 0.0f) +
                          (g.column_bias != nullptr ? g.column_bias[j] : 0.0f);
       float sum = 0;
-      for (size_t k = 0; k < g.k; ++k) sum = std::fma(a[k * kMr], b[g.b_rows[k]], sum);
-      g.c[i * g.ldc + j] = clamp(sum + bias, g.low, g.high);
+      for (size_t k = 0; k < g.k; ++k) sum = std::fma(a[k * kPanel], b[g.b_rows[k]], sum);
+      sum += bias;
+      if (g.addend != nullptr) sum += g.addend[i * g.ldc + j];
+      g.c[i * g.ldc + j] = clamp(sum, g.low, g.high);
     }
   }
 }
@@ -115,9 +118,13 @@ void quantize_f32(const float* x, size_t n, float scale, int32_t zero_point, T* 
 void plug_scalar(KernelTable& table) {
   plug_scalar_conv(table);
   plug_scalar_elementwise(table);
+  plug_scalar_winograd(table);
   table.gemm_mr = kMr;
   table.gemm_nr = kNr;
-  table.gemm_f32 = gemm_f32;
+  table.gemm_f32 = gemm_f32<kMr>;
+  table.gemm_lanes = 1;
+  table.gemm_tall_mr = kTallMr;
+  table.gemm_tall_f32 = gemm_f32<kTallMr>;
   table.depthwise_f32 = depthwise_f32;
   table.sigmoid_f32 = sigmoid_f32;
   table.exp_f32 = exp_f32;

@@ -52,8 +52,12 @@ template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial
     for (int r = 0; r < kRows; ++r) {
       const size_t i = row + static_cast<size_t>(r);
       const Reg bias = g.row_bias != nullptr ? V::add(V::set1(g.row_bias[i]), column_bias) : column_bias;
-      const Reg result = V::min(high, V::max(low, V::add(sum[r][v], bias)));
-      float* c = g.c + i * g.ldc + columns.c[v];
+      const size_t at = i * g.ldc + columns.c[v];
+      Reg value = V::add(sum[r][v], bias);
+      if (g.addend != nullptr)
+        value = V::add(value, kPartial ? V::load(g.addend + at, columns.mask[v]) : V::load(g.addend + at));
+      const Reg result = V::min(high, V::max(low, value));
+      float* c = g.c + at;
       kPartial ? V::store_first(c, columns.width[v], result) : V::store(c, result);
     }
   }
