@@ -68,7 +68,7 @@ std::string remaining_names(const CLI::App& app, const Command& command) {
     const std::string name = " --" + option->get_lnames().front();
     if (line.size() + name.size() > kTextWidth) {
       text += line + "\n";
-      line = " ";
+      line.clear();
     }
     line += name;
   }

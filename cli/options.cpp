@@ -91,7 +91,7 @@ int EngineOptions::thread_count() const {
 
 const KernelTable& EngineOptions::kernels() const {
   Isa level;
-  return parse_isa(isa.c_str(), level) ? kernels_for(level) : best_kernels();
+  return kernels_for(parse_isa(isa.c_str(), level) ? level : best_kernels().isa, fp32_exact);
 }
 
 void add_engine_options(CLI::App& app, EngineOptions& options) {
@@ -104,6 +104,9 @@ void add_engine_options(CLI::App& app, EngineOptions& options) {
                  "instructions to use: " + join(names, ", ") + " (default " + names.back() + ")")
       ->type_name("NAME")
       ->check(one_of(names))
+      ->group("Engine");
+  app.add_flag("--fp32-exact", options.fp32_exact,
+               "sum FP32 convolutions tap by tap, not by Winograd's faster way")
       ->group("Engine");
   add_max_memory(app, options.max_memory);
 }

@@ -18,10 +18,11 @@ class Option;
 
 namespace quantize {
 
-/// --threads, --isa and --max-memory.
+/// --threads, --isa, --fp32-exact and --max-memory.
 struct EngineOptions {
-  int threads = 0;         // 0: all CPUs
-  std::string isa;         // "": the best
+  int threads = 0;  // 0: all CPUs
+  std::string isa;  // "": the best
+  bool fp32_exact = false;
   std::string max_memory;  // as it is written; "": three quarters of the machine's
 
   int thread_count() const;

@@ -15,23 +15,38 @@ namespace quantize {
 
 namespace {
 
-Step make_step(const Graph& graph, const Node& node, const Node* clamp, const KernelTable& kernels,
+/// A node and what is fused behind it.
+struct Anchor {
+  const Node& node;
+  const Chain& chain;
+};
+
+Step make_step(const Graph& graph, const Anchor& anchor, const KernelTable& kernels,
                std::span<const Storage> storage, int threads) {
+  const Node& node = anchor.node;
+  const Chain& chain = anchor.chain;
+  const auto node_of = [&](NodeId n) -> const Node& { return graph.nodes[static_cast<size_t>(n)]; };
   const OpDef& def = find_op(graph, node);
   Step step;
   step.node = node;
   step.opset = graph.opset_of(node);
   step.inputs = node.inputs;
-  step.outputs = clamp == nullptr ? node.outputs : clamp->outputs;
+  step.outputs = chain.links().empty() ? node.outputs : node_of(chain.links().back()).outputs;
   CompileContext context{.graph = graph,
                          .node = node,
                          .opset = step.opset,
                          .kernels = kernels,
                          .threads = threads,
                          .storage = storage};
-  if (const auto bounds = clamp == nullptr ? std::nullopt : constant_clamp(graph, *clamp)) {
+  if (const auto bounds =
+          chain.clamp == kNoNode ? std::nullopt : constant_clamp(graph, node_of(chain.clamp))) {
     context.low = bounds->low;
     context.high = bounds->high;
+  }
+  if (chain.addition) {
+    context.adds = true;
+    step.inputs.resize(def.max_inputs, kNoValue);
+    step.inputs.push_back(chain.addition->other);
   }
   if (const EngineForm& form = engine_form_of(node); form.compile != nullptr)
     step.function = form.compile(context);
@@ -52,32 +67,46 @@ bool is_empty(const Graph& graph, const Node& node) {
 
 /// Frees the constants that `step` alone could have read but does not: its weights, packed.
 void release_packed(Graph& graph, const GraphIndex& index, const Step& step) {
-  for (size_t i = 0; i < step.inputs.size(); ++i) {
+  for (size_t i = 0; i < step.node.inputs.size(); ++i) {
     const ValueId id = step.node.inputs[i];
     if (step.inputs[i] == kNoValue && id != kNoValue && index.single_use(id))
       graph.value(id).initializer = Tensor();
   }
 }
 
+/// What the step of a node can compute behind it.
+ChainRules rules_of(const Graph& graph, const Node& node, const std::vector<bool>* keep) {
+  const EngineForm& form = engine_form_of(node);
+  if (node.outputs.size() != 1) return {};
+  return {.clamp = form.fuses_clamp,
+          .addition = form.fuses_addition != nullptr && form.fuses_addition(graph, node),
+          .keep = keep};
+}
+
+/// A step stands where the last node of its chain was: there a residual is computed.
 std::vector<Step> make_steps(Graph& graph, const std::vector<bool>& keep, const KernelTable& kernels,
                              std::span<const Storage> storage, int threads) {
   const GraphIndex index(graph);
-  std::vector<bool> fused(graph.nodes.size(), false);
+  const Chains chains(graph, index, [&](NodeId n) {
+    const Node& node = graph.nodes[static_cast<size_t>(n)];
+    return with_context([&] { return describe(graph, node); }, [&] { return rules_of(graph, node, &keep); });
+  });
+  std::vector<bool> continued(graph.nodes.size(), false);  // another node of the chain stands behind it
+  for (size_t n = 0; n < graph.nodes.size(); ++n)
+    if (const NodeId before = chains.before(static_cast<NodeId>(n)); before != kNoNode)
+      continued[static_cast<size_t>(before)] = true;
   std::vector<Step> steps;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (fused[n]) continue;
-    const Node& node = graph.nodes[n];
+    if (continued[n]) continue;
+    auto first = static_cast<NodeId>(n);
+    while (chains.before(first) != kNoNode) first = chains.before(first);
+    const Node& node = graph.nodes[static_cast<size_t>(first)];
     if (is_empty(graph, node)) continue;
-    with_context(
-        [&] { return describe(graph, node); },
-        [&] {
-          const NodeId id = clamp_behind(graph, index, node);
-          const bool fuses = id != kNoNode && !keep[static_cast<size_t>(node.outputs[0])];
-          if (fuses) fused[static_cast<size_t>(id)] = true;
-          steps.push_back(make_step(graph, node, fuses ? &graph.nodes[static_cast<size_t>(id)] : nullptr,
-                                    kernels, storage, threads));
-          release_packed(graph, index, steps.back());
-        });
+    with_context([&] { return describe(graph, node); },
+                 [&] {
+                   steps.push_back(make_step(graph, {node, chains.of(first)}, kernels, storage, threads));
+                   release_packed(graph, index, steps.back());
+                 });
   }
   return steps;
 }

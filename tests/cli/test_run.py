@@ -2,7 +2,9 @@
 """quantize run: tensors and images in, outputs and hashes out."""
 import onnx_bytes as onnx
 import pictures
-from program import MODEL, Case, main
+from program import DATA, MODEL, Case, main
+
+MOBILENET = DATA / "mobilenet_fashion.onnx"
 
 
 class Run(Case):
@@ -19,6 +21,18 @@ class Run(Case):
         self.assertNotIn("hashes", self.run_json("run", MODEL, "images", "--preprocess", "unit"))
         text = self.run_program("run", MODEL, "images", "--preprocess", "unit", "--hash").stdout
         self.assertIn(first, text)
+
+    def test_fp32_exact_is_near_and_the_same_everywhere(self):
+        self.images(2)
+        self.run_program("run", MOBILENET, "images", "--preprocess", "unit", "-o", "fast")
+        for folder, isa in (("exact", ()), ("scalar", ("--isa", "scalar", "--threads", "2"))):
+            self.run_program("run", MOBILENET, "images", "--preprocess", "unit", "-o", folder, "--fp32-exact", *isa)
+        files = {f: sorted((self.folder / f).glob("*.npy")) for f in ("fast", "exact", "scalar")}
+        self.assertTrue(files["fast"])
+        for fast, exact, scalar in zip(*files.values()):
+            self.assertEqual(exact.read_bytes(), scalar.read_bytes())
+            for a, b in zip(pictures.read_npy(fast)[1], pictures.read_npy(exact)[1]):
+                self.assertAlmostEqual(a, b, delta=1e-4)
 
     def test_a_tensor_by_its_input(self):
         self.write("x.npy", pictures.npy((2, 1, 28, 28), [i % 256 / 255 for i in range(2 * 784)]))

@@ -4,43 +4,30 @@
 
 #include "core/engine/steps/matrix_product.h"
 #include "core/engine/steps/padded_image.h"
+#include "core/engine/steps/winograd_conv.h"
 #include "core/ops/support/window.h"
 
 namespace quantize {
 
 namespace {
 
-/// The facts of a convolution that both forms use.
-struct ConvShape {
-  explicit ConvShape(const CompileContext& context)
-      : window(conv_window(context.node, context.shape(0), context.shape(1))),
-        images(context.shape(0)[0]),
-        group(context.node.int_attribute("group", 1)),
-        channels(context.shape(1)[1]),
-        outputs(context.shape(1)[0] / group),
-        in_size(window.in_size()),
-        out_size(window.out_size()),
-        low(context.low),
-        high(context.high) {}
-
-  Window window;
-  int64_t images, group;
-  int64_t channels, outputs;  // of one group
-  int64_t in_size, out_size;
-  float low, high;
-};
-
 /// Products: rows are output channels, k the taps of all input channels, columns the pixels.
 struct DenseConv {
   explicit DenseConv(CompileContext& context);
   void split(CompileContext& context);
-  void pack_weights(const KernelTable& kernels, const float* weights, float* packed) const;
+  /// Neighbouring columns that stand together, of a product of n: all, or a row.
+  size_t segment_of(size_t n) const {
+    const auto width = static_cast<size_t>(shape.window.width().out);
+    return image.pitch == width ? n : width;
+  }
+  void pack_weights(const float* weights, float* packed) const;
   void run(const StepContext& context) const;
   void run_blocks(const StepContext& context, GemmF32 product, int64_t part, int64_t first,
                   int64_t last) const;
 
-  ConvShape shape;
+  FloatConvShape shape;
   PaddedImage image;
+  GemmForm form;
   GemmF32 gemm;                // all that is the same for every group
   std::vector<size_t> b_rows;  // of every channel's taps
   size_t group_weights = 0;    // floats of one group's packed weights
@@ -68,7 +55,8 @@ DenseConv::DenseConv(CompileContext& context) : shape(context), image(shape.wind
   gemm.low = shape.low;
   gemm.high = shape.high;
 
-  group_weights = packed_gemm_a_bytes(context.kernels, gemm.m, gemm.k) / sizeof(float);
+  form = gemm_form(context.kernels, gemm.m, gemm.n, gemm.k, segment_of(gemm.n));
+  group_weights = packed_panels_bytes(form.panel, gemm.m, gemm.k) / sizeof(float);
   const Shape packed_shape{shape.group, static_cast<int64_t>(group_weights)};
   if (!image.in_place)
     image_floats =
@@ -76,7 +64,8 @@ DenseConv::DenseConv(CompileContext& context) : shape(context), image(shape.wind
   context.scratch_bytes = image_floats * sizeof(float);
   if (const Tensor* weights = context.constant(1)) {
     packed = Tensor(DataType::kF32, packed_shape);
-    pack_weights(context.kernels, weights->data<float>(), packed.mutable_data<float>());
+    pack_weights(weights->data<float>(), packed.mutable_data<float>());
+    context.weights_packed = true;
   } else {
     context.scratch_bytes += static_cast<size_t>(element_count(packed_shape)) * sizeof(float);
   }
@@ -87,10 +76,13 @@ DenseConv::DenseConv(CompileContext& context) : shape(context), image(shape.wind
 /// is read; else panels, for each of which the whole image is padded.
 void DenseConv::split(CompileContext& context) {
   const int64_t parts = shape.images * shape.group, rows = shape.window.height().out;
-  const auto panels = static_cast<int64_t>((gemm.m + context.kernels.gemm_mr - 1) / context.kernels.gemm_mr);
-  const auto tiles = static_cast<int64_t>(gemm.n / context.kernels.gemm_nr);
-  cut_rows = tiles >= 8 * context.threads || panels < 2 * context.threads;
-  const int64_t units = std::max<int64_t>(cut_rows ? std::min(rows, tiles) : panels, 1);
+  const auto panels = static_cast<int64_t>((gemm.m + form.panel - 1) / form.panel);
+  // A tall product has less than eight columns in a tile.
+  const bool tall = form.run == context.kernels.gemm_tall_f32;
+  const auto tiles = static_cast<int64_t>(gemm.n / (tall ? 8 : context.kernels.gemm_nr));
+  const int64_t row_units = std::max<int64_t>(std::min(rows, tiles), 1);
+  cut_rows = tiles >= 8 * context.threads || (panels < 2 * context.threads && row_units > panels);
+  const int64_t units = cut_rows ? row_units : panels;
   const double macs = static_cast<double>(gemm.m) * static_cast<double>(gemm.k) *
                       static_cast<double>(shape.out_size) * static_cast<double>(parts);
   const auto wanted = static_cast<int64_t>(context.cut(kCoarseChunks, macs / 50, parts * units));
@@ -98,9 +90,9 @@ void DenseConv::split(CompileContext& context) {
   chunks = context.chunks = wanted == 1 ? 1 : static_cast<size_t>(parts * blocks);
 }
 
-void DenseConv::pack_weights(const KernelTable& kernels, const float* weights, float* target) const {
+void DenseConv::pack_weights(const float* weights, float* target) const {
   for (int64_t g = 0; g < shape.group; ++g, weights += gemm.m * gemm.k, target += group_weights)
-    pack_gemm_a_f32(kernels, {weights, gemm.m, gemm.k, gemm.k}, target);
+    pack_panels_f32(form.panel, {weights, gemm.m, gemm.k, gemm.k}, target);
 }
 
 void DenseConv::run(const StepContext& context) const {
@@ -110,7 +102,7 @@ void DenseConv::run(const StepContext& context) const {
     weights = packed.data<float>();
   } else {
     float* target = padded + image_floats;
-    pack_weights(context.kernels, context.inputs[1].as<float>(), target);
+    pack_weights(context.inputs[1].as<float>(), target);
     weights = target;
   }
   GemmF32 product = gemm;
@@ -130,7 +122,7 @@ void DenseConv::run_blocks(const StepContext& context, GemmF32 product, int64_t 
   };
   const int64_t rows = shape.window.height().out, width = shape.window.width().out;
   const int64_t first_row = cut(cut_rows, rows, first), last_row = cut(cut_rows, rows, last);
-  const auto mr = static_cast<int64_t>(context.kernels.gemm_mr);
+  const auto mr = static_cast<int64_t>(form.panel);
   const int64_t panels = (shape.outputs + mr - 1) / mr;
   const int64_t first_output = mr * cut(!cut_rows, panels, first);
   const int64_t last_output = std::min(shape.outputs, mr * cut(!cut_rows, panels, last));
@@ -141,9 +133,12 @@ void DenseConv::run_blocks(const StepContext& context, GemmF32 product, int64_t 
     product.row_bias = bias.as<float>() + g * shape.outputs + first_output;
   product.m = static_cast<size_t>(last_output - first_output);
   product.n = static_cast<size_t>((last_row - first_row) * width);
-  product.segment = image.pitch == static_cast<size_t>(width) ? product.n : static_cast<size_t>(width);
+  product.segment = segment_of(product.n);
+  const float* addend = nullptr;
+  if (shape.adds) addend = context.inputs[kConvAddend].as<float>();
   const float* x = context.inputs[0].as<float>() + part * shape.channels * shape.in_size;
-  float* y = context.outputs[0].as<float>() + (part * shape.outputs + first_output) * shape.out_size;
+  const int64_t first_y = (part * shape.outputs + first_output) * shape.out_size;
+  float* y = context.outputs[0].as<float>() + first_y;
   if (!image.in_place) {
     auto* padded = reinterpret_cast<float*>(context.scratch.data());
     for (int64_t c = 0; c < shape.channels; ++c)
@@ -154,12 +149,13 @@ void DenseConv::run_blocks(const StepContext& context, GemmF32 product, int64_t 
     product.b =
         x + (static_cast<size_t>(d) * image.plane_rows + static_cast<size_t>(first_row)) * image.pitch;
     product.c = y + (d * rows + first_row) * width;
-    context.kernels.gemm_f32(product);
+    if (addend != nullptr) product.addend = addend + first_y + (d * rows + first_row) * width;
+    form.run(product);
   }
 }
 
 /// One channel at a time, with the kernel made for it.
-void run_depthwise(const ConvShape& shape, size_t chunks, const StepContext& context) {
+void run_depthwise(const FloatConvShape& shape, size_t chunks, const StepContext& context) {
   const WindowAxis &h = shape.window.height(), &w = shape.window.width();
   const TensorView bias = context.input(2);
   DepthwiseF32 call;
@@ -190,7 +186,7 @@ void run_depthwise(const ConvShape& shape, size_t chunks, const StepContext& con
   }
 }
 
-StepFunction compile_depthwise(const ConvShape& shape, CompileContext& context) {
+StepFunction compile_depthwise(const FloatConvShape& shape, CompileContext& context) {
   const int64_t channels = shape.images * shape.group * shape.outputs;
   const double macs = static_cast<double>(channels) * static_cast<double>(shape.out_size) *
                       static_cast<double>(shape.window.kernel_size());
@@ -199,7 +195,7 @@ StepFunction compile_depthwise(const ConvShape& shape, CompileContext& context) 
 }
 
 /// A kernel as large as its image makes one output per channel: a row times a matrix.
-StepFunction compile_vector_conv(const ConvShape& shape, CompileContext& context) {
+StepFunction compile_vector_conv(const FloatConvShape& shape, CompileContext& context) {
   const int64_t k = element_count(Shape{shape.channels, shape.in_size});
   const auto product =
       std::make_shared<MatrixProduct>(context.kernels, MatrixLayout::row_major(shape.images, k),
@@ -217,21 +213,53 @@ StepFunction compile_vector_conv(const ConvShape& shape, CompileContext& context
   };
 }
 
+/// The ways to compute a convolution.
+enum class ConvForm { kVector, kDepthwise, kImage };
+
+ConvForm conv_form(const Window& window, int64_t channels, int64_t group, bool constant_weights) {
+  const bool whole = window.out_size() == 1 && window.in_size() == window.kernel_size() && group == 1 &&
+                     PaddedImage(window).in_place;
+  if (whole && constant_weights) return ConvForm::kVector;
+  const bool flat = window.depth().in == 1 && window.depth().kernel == 1 && window.depth().out == 1;
+  return channels == 1 && group > 1 && flat ? ConvForm::kDepthwise : ConvForm::kImage;
+}
+
+bool fuses_addition(const Graph& graph, const Node& node) {
+  const Shape &x = *graph.value(node.inputs[0]).shape, &w = *graph.value(node.inputs[1]).shape;
+  return conv_form(conv_window(node, x, w), w[1], node.int_attribute("group", 1),
+                   graph.constant(node.inputs[1]) != nullptr) == ConvForm::kImage;
+}
+
 StepFunction compile_conv(CompileContext& context) {
-  const ConvShape shape(context);
-  const bool whole = shape.out_size == 1 && shape.in_size == shape.window.kernel_size() && shape.group == 1 &&
-                     PaddedImage(shape.window).in_place;
-  if (whole && context.constant(1) != nullptr) return compile_vector_conv(shape, context);
-  const bool flat =
-      shape.window.depth().in == 1 && shape.window.depth().kernel == 1 && shape.window.depth().out == 1;
-  if (shape.channels == 1 && shape.group > 1 && flat) return compile_depthwise(shape, context);
+  const FloatConvShape shape(context);
+  const ConvForm form = conv_form(shape.window, shape.channels, shape.group, context.constant(1) != nullptr);
+  if (form == ConvForm::kVector) return compile_vector_conv(shape, context);
+  if (form == ConvForm::kDepthwise) return compile_depthwise(shape, context);
+  if (context.constant(1) != nullptr && !context.kernels.fp32_exact)
+    if (const int tile = winograd_tile(shape); tile > 0) return compile_winograd(shape, tile, context);
   const auto conv = std::make_shared<const DenseConv>(context);
   return [conv](const StepContext& run) { conv->run(run); };
 }
 
 }  // namespace
 
+FloatConvShape::FloatConvShape(const CompileContext& context)
+    : window(conv_window(context.node, context.shape(0), context.shape(1))),
+      images(context.shape(0)[0]),
+      group(context.node.int_attribute("group", 1)),
+      channels(context.shape(1)[1]),
+      outputs(context.shape(1)[0] / group),
+      in_size(window.in_size()),
+      out_size(window.out_size()),
+      low(context.low),
+      high(context.high),
+      adds(context.adds) {}
+
 void add_conv_steps(std::vector<EngineForm>& forms) {
-  forms.push_back({.op_type = "Conv", .domain = "", .compile = compile_conv, .fuses_clamp = true});
+  forms.push_back({.op_type = "Conv",
+                   .domain = "",
+                   .compile = compile_conv,
+                   .fuses_clamp = true,
+                   .fuses_addition = fuses_addition});
 }
 }  // namespace quantize

@@ -29,6 +29,9 @@ struct CompileContext {
   const KernelTable& kernels;
   float low = -std::numeric_limits<float>::infinity();  // clamp of the output: a fused Relu or Clip
   float high = std::numeric_limits<float>::infinity();
+  /// An addition was fused in front of the clamp: its other operand is the step's last input, behind all that the
+  /// operator can have.
+  bool adds = false;
   int threads = 1;           // that will share each step
   size_t scratch_bytes = 0;  // set by compile: bytes of scratch memory each call needs
   /// Set by compile: into how many independent chunks the step can be split. The step function is then called
@@ -94,6 +97,8 @@ struct EngineForm {
 
   /// True if `compile` applies CompileContext::low and high.
   bool fuses_clamp = false;
+  /// True if `compile` also adds an image of the output's shape before it clamps (CompileContext::adds); nullptr: never.
+  bool (*fuses_addition)(const Graph& graph, const Node& node) = nullptr;
 
   PixelSupport pixels = {.takes = nullptr};
 };
