@@ -1,5 +1,7 @@
 // MatMulNBits of ONNX Runtime: a product by weights of 2, 4 or 8 bits with a scale per block of a column.
 // Source: onnxruntime ContribOperators, com.microsoft.MatMulNBits.
+#include "core/ops/matmul_nbits.h"
+
 #include <vector>
 
 #include "core/ops/support/element_types.h"
@@ -12,25 +14,10 @@ namespace {
 
 enum : size_t { kA = 0, kB = 1, kScales = 2, kZeroPoints = 3, kGroups = 4, kBias = 5 };
 
-/// The weights as they are stored: N columns of blocks of codes, packed from the lowest bits on.
-struct Packing {
-  int64_t k, n, bits, block, blocks;
-
-  int64_t bytes_of_block() const { return block * bits / 8; }
-  int64_t bytes_of_zero_points() const { return (blocks * bits + 7) / 8; }
-};
-
-Packing packing_of(const Node& node) {
-  Packing p{node.int_attribute("K", 0), node.int_attribute("N", 0), node.int_attribute("bits", 4),
-            node.int_attribute("block_size", 0), 0};
-  constexpr int64_t kMost = int64_t{1} << 31;
-  require(p.k > 0 && p.n > 0 && p.k < kMost && p.n < kMost,
-          "attributes K and N do not say the weights' shape");
-  require(p.bits == 2 || p.bits == 4 || p.bits == 8, "weights of " + std::to_string(p.bits) + " bits");
-  require(p.block >= 16 && p.block <= kMost && (p.block & (p.block - 1)) == 0,
-          "attribute 'block_size' is " + std::to_string(p.block) + ", but must be a power of two from 16 on");
-  p.blocks = (p.k + p.block - 1) / p.block;
-  return p;
+/// Code i of packed codes.
+int64_t code_at(const uint8_t* packed, int64_t i, int64_t bits) {
+  const int64_t bit = i * bits;
+  return (packed[bit / 8] >> (bit % 8)) & ((1 << bits) - 1);
 }
 
 void infer(InferContext& context) {
@@ -42,7 +29,7 @@ void infer(InferContext& context) {
   if (context.has_input(kGroups))
     throw Error(ErrorKind::kUnsupported,
                 "MatMulNBits with input 'g_idx' is not supported; quantize the weights in order");
-  const Packing p = packing_of(context.node);
+  const NBitsPacking p = nbits_packing(context.node);
   const auto holds = [&](size_t i, int64_t count) {
     const auto shape = context.shape(i);
     require(!shape || !is_static(*shape) || element_count(*shape) == count,
@@ -61,38 +48,13 @@ void infer(InferContext& context) {
   context.set_output(0, DataType::kF32, std::move(y));
 }
 
-/// Code i of packed codes.
-int64_t code_at(const uint8_t* packed, int64_t i, int64_t bits) {
-  const int64_t bit = i * bits;
-  return (packed[bit / 8] >> (bit % 8)) & ((1 << bits) - 1);
-}
-
-/// The weights of one column in reals.
-void unpack(const EvaluateContext& context, const Packing& p, int64_t column, std::vector<float>& weights) {
-  const TensorView zero_points = context.input(kZeroPoints);
-  const uint8_t* packed = context.inputs[kB].as<uint8_t>() + column * p.blocks * p.bytes_of_block();
-  const float* scales = context.inputs[kScales].as<float>() + column * p.blocks;
-  for (int64_t b = 0; b < p.blocks; ++b) {
-    auto zero_point = static_cast<float>(int64_t{1} << (p.bits - 1));
-    if (zero_points && zero_points.dtype == DataType::kF32)
-      zero_point = zero_points.as<float>()[column * p.blocks + b];
-    else if (zero_points)
-      zero_point = static_cast<float>(
-          code_at(zero_points.as<uint8_t>() + column * p.bytes_of_zero_points(), b, p.bits));
-    for (int64_t i = b * p.block; i < std::min(p.k, (b + 1) * p.block); ++i)
-      weights[static_cast<size_t>(i)] =
-          (static_cast<float>(code_at(packed + b * p.bytes_of_block(), i - b * p.block, p.bits)) -
-           zero_point) *
-          scales[b];
-  }
-}
-
 void evaluate(const EvaluateContext& context) {
-  const Packing p = packing_of(context.node);
+  const NBitsPacking p = nbits_packing(context.node);
   const TensorView &a = context.inputs[kA], bias = context.input(kBias);
   std::vector<float> weights(static_cast<size_t>(p.k));
   for (int64_t column = 0; column < p.n; ++column) {
-    unpack(context, p, column, weights);
+    unpack_nbits_column(p, context.inputs[kB], context.inputs[kScales], context.input(kZeroPoints), column,
+                        weights.data());
     for (int64_t row = 0; row < a.size() / p.k; ++row) {
       const float* x = a.as<float>() + row * p.k;
       float sum = 0;
@@ -103,6 +65,37 @@ void evaluate(const EvaluateContext& context) {
 }
 
 }  // namespace
+
+NBitsPacking nbits_packing(const Node& node) {
+  NBitsPacking p{node.int_attribute("K", 0), node.int_attribute("N", 0), node.int_attribute("bits", 4),
+                 node.int_attribute("block_size", 0), 0};
+  constexpr int64_t kMost = int64_t{1} << 31;
+  require(p.k > 0 && p.n > 0 && p.k < kMost && p.n < kMost,
+          "attributes K and N do not say the weights' shape");
+  require(p.bits == 2 || p.bits == 4 || p.bits == 8, "weights of " + std::to_string(p.bits) + " bits");
+  require(p.block >= 16 && p.block <= kMost && (p.block & (p.block - 1)) == 0,
+          "attribute 'block_size' is " + std::to_string(p.block) + ", but must be a power of two from 16 on");
+  p.blocks = (p.k + p.block - 1) / p.block;
+  return p;
+}
+
+void unpack_nbits_column(const NBitsPacking& p, const TensorView& packed, const TensorView& scales,
+                         const TensorView& zero_points, int64_t column, float* weights) {
+  const uint8_t* codes = packed.as<uint8_t>() + column * p.blocks * p.bytes_of_block();
+  for (int64_t b = 0; b < p.blocks; ++b) {
+    auto zero_point = static_cast<float>(int64_t{1} << (p.bits - 1));
+    if (zero_points && zero_points.dtype == DataType::kF32)
+      zero_point = zero_points.as<float>()[column * p.blocks + b];
+    else if (zero_points)
+      zero_point = static_cast<float>(
+          code_at(zero_points.as<uint8_t>() + column * p.bytes_of_zero_points(), b, p.bits));
+    const float scale = scales.as<float>()[column * p.blocks + b];
+    for (int64_t i = b * p.block; i < std::min(p.k, (b + 1) * p.block); ++i)
+      weights[i] = (static_cast<float>(code_at(codes + b * p.bytes_of_block(), i - b * p.block, p.bits)) -
+                    zero_point) *
+                   scale;
+  }
+}
 
 void add_matmul_nbits(std::vector<OpDef>& ops) {
   ops.push_back({.op_type = "MatMulNBits",

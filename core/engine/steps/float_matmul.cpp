@@ -1,4 +1,4 @@
-// The fast forms of Gemm and MatMul, on MatrixProduct.
+// The fast forms of Gemm, MatMul and MatMulNBits, on MatrixProduct.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -6,6 +6,7 @@
 #include "core/engine/steps/matrix_product.h"
 #include "core/ops/gemm.h"
 #include "core/ops/matmul.h"
+#include "core/ops/matmul_nbits.h"
 
 namespace quantize {
 
@@ -110,11 +111,47 @@ StepFunction compile_matmul(CompileContext& context) {
   };
 }
 
+/// Weights of few bits are kept packed as reals, while that takes no more memory than any model may.
+StepFunction compile_nbits(CompileContext& context) {
+  enum : size_t { kB = 1, kScales = 2, kZeroPoints = 3, kBias = 5 };
+  const Node& node = context.node;
+  const Tensor *b = context.constant(kB), *scales = context.constant(kScales),
+               *zero_points = context.constant(kZeroPoints);
+  const NBitsPacking packing = nbits_packing(node);
+  const uint64_t bytes = static_cast<uint64_t>(packing.k) * static_cast<uint64_t>(packing.n) * sizeof(float);
+  if (b == nullptr || scales == nullptr || bytes > kMostPacked || !keeps_packed(context.graph) ||
+      (node.input(kZeroPoints) != kNoValue && zero_points == nullptr))
+    return nullptr;
+  Tensor weights(DataType::kF32, {packing.n, packing.k});
+  for (int64_t column = 0; column < packing.n; ++column)
+    unpack_nbits_column(packing, b->view(), scales->view(),
+                        zero_points == nullptr ? TensorView{} : zero_points->view(), column,
+                        weights.mutable_data<float>() + column * packing.k);
+  const int64_t rows = element_count(context.shape(0)) / packing.k;
+  const auto product =
+      std::make_shared<MatrixProduct>(context.kernels, MatrixLayout::row_major(rows, packing.k),
+                                      MatrixLayout::row_major(packing.n, packing.k).transposed());
+  product->pack_b(weights.data<float>(), 1, 1.0f);
+  product->split(context);
+  context.weights_packed = true;
+  return [product](const StepContext& run) {
+    constexpr float kInf = std::numeric_limits<float>::infinity();
+    const TensorView bias = run.input(kBias);
+    product->run({.a = run.inputs[0].as<float>(),
+                  .c = run.outputs[0].as<float>(),
+                  .column_bias = bias ? bias.as<float>() : nullptr,
+                  .low = -kInf,
+                  .high = kInf},
+                 run);
+  };
+}
+
 }  // namespace
 
 void add_float_matmul_steps(std::vector<EngineForm>& forms) {
   forms.push_back({.op_type = "Gemm", .domain = "", .compile = compile_gemm, .fuses_clamp = true});
   forms.push_back({.op_type = "MatMul", .domain = "", .compile = compile_matmul, .fuses_clamp = true});
+  forms.push_back({.op_type = "MatMulNBits", .domain = "com.microsoft", .compile = compile_nbits});
 }
 
 }  // namespace quantize
