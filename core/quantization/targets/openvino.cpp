@@ -2,6 +2,8 @@
 // are u8 and its weights s8; it rounds what stands in front of a layer, and applies what stands behind one on reals.
 // It reads Q and DQ of 16 bits, and computes other numbers than they say (version 2026.4), so that it has none here.
 // Read back from models that version 2026.4 compiled (tests/conformance/layers_in_openvino.py).
+#include <algorithm>
+
 #include "core/fusion/patterns.h"
 #include "core/quantization/targets/onnx_runtime.h"
 
@@ -9,8 +11,32 @@ namespace quantize {
 
 namespace {
 
+/// True for a convolution of one tap that leaves pixels out.
+bool leaves_out(const Graph& graph, const Node& conv) {
+  const auto& w = graph.value(conv.input(1)).shape;
+  const auto strides = conv.ints_attribute("strides", {});
+  return w && w->size() > 2 &&
+         std::all_of(w->begin() + 2, w->end(), [](int64_t taps) { return taps == 1; }) &&
+         std::any_of(strides.begin(), strides.end(), [](int64_t stride) { return stride > 1; });
+}
+
+/// False where all that read the input leave out the same pixels: OpenVINO then leaves them out in front of the
+/// DequantizeLinear, which it knows no more.
+bool keeps_strides(const Graph& graph, const Node& conv) {
+  if (!leaves_out(graph, conv)) return true;
+  const ValueId x = conv.inputs[0];
+  return std::find(graph.outputs.begin(), graph.outputs.end(), x) != graph.outputs.end() ||
+         std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& reader) {
+           const bool is_like = reader.op_type == conv.op_type && leaves_out(graph, reader) &&
+                                reader.ints_attribute("strides", {}) == conv.ints_attribute("strides", {});
+           return std::find(reader.inputs.begin(), reader.inputs.end(), x) != reader.inputs.end() && !is_like;
+         });
+}
+
 constexpr IntegerOperator kOperators[] = {
-    {.op_type = "Conv", .output = OutputForm::kCodesOrReals},
+    {.op_type = "Conv",
+     .output = OutputForm::kCodesOrReals,
+     .fits = {keeps_strides, "unless all that read its input are of one tap with the same strides"}},
     {.op_type = "ConvTranspose", .output = OutputForm::kCodesOrReals},
     {.op_type = "Gemm", .output = OutputForm::kCodesOrReals},
     {.op_type = "MatMul", .output = OutputForm::kCodesOrReals},
