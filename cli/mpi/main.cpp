@@ -1,6 +1,7 @@
 // quantize_mpi: the default command, its calibration shared by the ranks of an MPI job. Rank 0 speaks for all.
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -61,11 +62,19 @@ const Command kMpiCommand = {
 int run(MpiTeam& members, Console& console, const std::vector<std::string>& arguments) {
   team = &members;
   try {
+    members.require_threads();
     const int exit_code = run_command({&kMpiCommand, 1}, arguments, console);
     members.meet("end", "");
     return members.leads() ? exit_code : 0;
   } catch (const std::exception&) {
-    return console.fail(members.fail(current_error()));
+    const Error own = current_error();
+    end_by_itself();
+    if (!members.leads()) return console.fail(members.fail(own));
+    const int exit_code =
+        console.fail(own);  // first: whoever is gone does not answer, and mpirun ends who waits for that
+    std::fflush(stdout);
+    members.fail(own);
+    return exit_code;
   }
 }
 

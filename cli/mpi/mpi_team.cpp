@@ -45,8 +45,7 @@ int share_of_cpus() {
 
 void silence() {
   for (std::FILE* stream : {stdout, stderr})
-    if (std::freopen("/dev/null", "w", stream) == nullptr)
-      throw Error(ErrorKind::kIo, "cannot write to '/dev/null'");
+    if (std::freopen("/dev/null", "w", stream) == nullptr) std::fclose(stream);
 }
 
 }  // namespace
@@ -75,14 +74,16 @@ MpiTeam::Outcome MpiTeam::decode(const std::string& bytes) {
 }
 
 MpiTeam::MpiTeam(int& argc, char**& argv) {
-  int level = 0;
-  MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &level);
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &thread_level_);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
   outcomes_.resize(size());
   threads_ = share_of_cpus();
   if (rank_ != 0) silence();
-  if (level < MPI_THREAD_SERIALIZED)
+}
+
+void MpiTeam::require_threads() const {
+  if (thread_level_ < MPI_THREAD_SERIALIZED)
     throw Error(ErrorKind::kUnsupported, "this MPI allows no threads; use one with MPI_THREAD_SERIALIZED");
 }
 
@@ -137,7 +138,6 @@ void MpiTeam::check() {
 }
 
 Error MpiTeam::fail(const Error& error) {
-  end_by_itself();
   if (rank_ == 0) return stop(error);
   if (!told_) send_bytes(0, MessageTag::kOutcome, encode({"", "", error}), {});
   if (!verdict_) verdict_ = decode(receive_bytes(0, MessageTag::kVerdict, {})).error;

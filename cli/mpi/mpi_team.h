@@ -30,6 +30,9 @@ class MpiTeam : public Team {
   std::string share(std::string of_leader) override;
   void check() override;
 
+  /// Errors: Error(kUnsupported) unless MPI may be called by one thread after the other.
+  void require_threads() const;
+
   /// This rank's work ended with an error. Returns, on every rank, the error that the job ends with, once all know it.
   Error fail(const Error& error);
 
@@ -51,7 +54,7 @@ class MpiTeam : public Team {
   void collect_outcomes();
   Error differing(int rank, const Outcome& own) const;
 
-  int rank_ = 0, size_ = 1, threads_ = 1;
+  int rank_ = 0, size_ = 1, threads_ = 1, thread_level_ = 0;
   bool in_transfer_ = false;                      // statistics are on the way
   bool told_ = false;                             // this rank's outcome of this stage
   std::vector<std::optional<Outcome>> outcomes_;  // rank 0: of this stage, by rank
