@@ -117,9 +117,11 @@ std::vector<Isa> supported_isas() {
 
 namespace {
 
+/// Of the levels that this CPU has: a compiler may use a level's instructions in its plug function, too.
 std::vector<KernelTable> make_tables(bool fp32_exact) {
   std::vector<KernelTable> list;
   for (const Level& level : kLevels) {
+    if (!cpu_supports(level.isa)) continue;
     KernelTable table;
     for (const KernelTable& earlier : list)
       if (earlier.isa == level.base) table = earlier;
