@@ -125,7 +125,7 @@ foreach(script ${cli_tests})
   set_tests_properties("cli: ${script}" PROPERTIES LABELS cli TIMEOUT 600
                        ENVIRONMENT "QUANTIZE=$<TARGET_FILE:quantize>;QUANTIZE_SANITIZE=${QUANTIZE_SANITIZE};${mpi_environment}")
 endforeach()
-set_tests_properties("cli: test_mpi.py" PROPERTIES SKIP_RETURN_CODE 77)
+set_tests_properties("cli: test_mpi.py" "cli: test_processors.py" PROPERTIES SKIP_RETURN_CODE 77)
 
 # The rules of the tree, and what the script that checks them reports.
 add_test(NAME "lint: tree" COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/check_layers.py)
