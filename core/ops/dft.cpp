@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <complex>
+#include <span>
 
 #include "core/ops/support/element_types.h"
 #include "core/ops/support/operands.h"
@@ -19,54 +20,55 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr int64_t kLongest = int64_t{1} << 20;
 constexpr size_t kShort = 32;  // odd lengths that the formula itself transforms
 
-Line transformed(const Line& x, double sign);
+void transform(const Complex* x, size_t stride, std::span<Complex> y, double sign);
 
 /// Of any length, as a convolution with e^(pi i k^2 / N), whose length is a power of two. Source: Bluestein (1970).
-Line transformed_by_chirp(const Line& x, double sign) {
-  const size_t n = x.size(), length = std::bit_ceil(2 * n - 1);
-  Line chirp(n), a(length), b(length);
-  for (size_t k = 0; k < n; ++k) {
-    chirp[k] = std::polar(1.0, sign * kPi * static_cast<double>(k * k % (2 * n)) / static_cast<double>(n));
-    a[k] = x[k] * chirp[k];
-    b[k] = std::conj(chirp[k]);
-    if (k != 0) b[length - k] = b[k];
-  }
-  a = transformed(a, -1);
-  b = transformed(b, -1);
+void transform_by_chirp(const Complex* x, size_t stride, std::span<Complex> y, double sign) {
+  const size_t n = y.size(), length = std::bit_ceil(2 * n - 1);
+  const auto chirp = [&](size_t k) {
+    return std::polar(1.0, sign * kPi * static_cast<double>(k * k % (2 * n)) / static_cast<double>(n));
+  };
+  Line terms(length), a(length), b(length);
+  for (size_t k = 0; k < n; ++k) terms[k] = x[k * stride] * chirp(k);
+  transform(terms.data(), 1, a, -1);
+  std::fill(terms.begin(), terms.end(), Complex());
+  for (size_t k = 0; k < n; ++k) terms[k] = terms[(length - k) % length] = std::conj(chirp(k));
+  transform(terms.data(), 1, b, -1);
   for (size_t k = 0; k < length; ++k) a[k] *= b[k];
-  a = transformed(a, 1);
-  Line y(n);
-  for (size_t k = 0; k < n; ++k) y[k] = a[k] * chirp[k] / static_cast<double>(length);
-  return y;
+  transform(a.data(), 1, b, 1);
+  for (size_t k = 0; k < n; ++k) y[k] = b[k] * chirp(k) / static_cast<double>(length);
 }
 
-/// y[k] = sum of x[n] * e^(sign * 2 pi i k n / N): halves as long as N is even.
-Line transformed(const Line& x, double sign) {
-  const size_t n = x.size();
-  if (n % 2 != 0 && n > kShort) return transformed_by_chirp(x, sign);
-  Line y(n);
-  if (n % 2 != 0) {
+/// y[k] = sum of x[stride n] * e^(sign * 2 pi i k n / N), N the length of y: halves as long as N is even.
+/// N is at least 1; x and y do not overlap.
+void transform(const Complex* x, size_t stride, std::span<Complex> y, double sign) {
+  const size_t n = y.size();
+  const auto turn = [&](size_t k) {
+    return std::polar(1.0, sign * 2 * kPi * static_cast<double>(k) / static_cast<double>(n));
+  };
+  if (n == 1) {
+    y[0] = x[0];
+  } else if (n % 2 == 0) {
+    const std::span<Complex> even = y.first(n / 2), odd = y.last(n / 2);
+    transform(x, 2 * stride, even, sign);
+    transform(x + stride, 2 * stride, odd, sign);
+    for (size_t k = 0; k < n / 2; ++k) {
+      const Complex turned = odd[k] * turn(k);
+      odd[k] = even[k] - turned;
+      even[k] += turned;
+    }
+  } else if (n > kShort) {
+    transform_by_chirp(x, stride, y, sign);
+  } else {
+    std::fill(y.begin(), y.end(), Complex());
     for (size_t k = 0; k < n; ++k)
-      for (size_t i = 0; i < n; ++i)
-        y[k] +=
-            x[i] * std::polar(1.0, sign * 2 * kPi * static_cast<double>(k * i % n) / static_cast<double>(n));
-    return y;
+      for (size_t i = 0; i < n; ++i) y[k] += x[i * stride] * turn(k * i % n);
   }
-  Line even(n / 2), odd(n / 2);
-  for (size_t i = 0; i < n / 2; ++i) {
-    even[i] = x[2 * i];
-    odd[i] = x[2 * i + 1];
-  }
-  if (n > 2) {
-    even = transformed(even, sign);
-    odd = transformed(odd, sign);
-  }
-  for (size_t k = 0; k < n / 2; ++k) {
-    const Complex turned =
-        odd[k] * std::polar(1.0, sign * 2 * kPi * static_cast<double>(k) / static_cast<double>(n));
-    y[k] = even[k] + turned;
-    y[k + n / 2] = even[k] - turned;
-  }
+}
+
+Line transformed(const Line& x, double sign) {
+  Line y(x.size());
+  transform(x.data(), 1, y, sign);
   return y;
 }
 
@@ -137,7 +139,7 @@ Line completed(Line line, const Options& options, size_t length) {
 }
 
 template <typename T>
-void transform(const EvaluateContext& context) {
+void transform_lines(const EvaluateContext& context) {
   const TensorView& x = context.inputs[0];
   const MutableTensorView& y = context.outputs[0];
   const Options options = options_of(context.node);
@@ -146,7 +148,8 @@ void transform(const EvaluateContext& context) {
                                            : -2;
   const size_t axis = signal_axis(given, x.shape.size());
   const int64_t in = x.shape[axis], out = y.shape[axis], parts = x.shape.back(), made = y.shape.back();
-  const int64_t length = context.input(1) ? only_integer(context.inputs[1]) : options.default_length(in);
+  const int64_t length =
+      checked_length(context.input(1) ? only_integer(context.inputs[1]) : options.default_length(in));
   const int64_t inner = extent_product(x.shape, axis + 1, x.shape.size() - 1),
                 outer = extent_product(x.shape, 0, axis);
   for (int64_t column = 0; column < outer * inner; ++column) {
@@ -170,7 +173,7 @@ void transform(const EvaluateContext& context) {
 }
 
 void evaluate(const EvaluateContext& context) {
-  visit_float(context.inputs[0].dtype, [&]<typename T>() { transform<T>(context); });
+  visit_float(context.inputs[0].dtype, [&]<typename T>() { transform_lines<T>(context); });
 }
 
 /// Inputs of STFT by position. signal [batch, length, 1 or 2].
