@@ -104,6 +104,7 @@ class Forecaster {
   ValueId rounded_value(ValueId id) const;
   bool is_moved_over(const Node& node);
   bool hands_dequantize_on(const Node& node);
+  bool compares_codes(const Node& node);
   ValueId dequantized_at(ValueId id);
   /// The codes that a value is said to hold.
   std::optional<Codes> codes_of(ValueId id) { return islands_.dequantized(dequantized_at(id)); }
@@ -154,6 +155,7 @@ MaybeFound Forecaster::flaw_of(NodeId n) {
   if (is_integer_operator(each)) return codes_flaw();
   if (first != kNoValue && is_code(graph_.value(first).dtype) && hands_codes_on(graph_, each))
     return codes_flaw();
+  if (compares_codes(each)) return std::nullopt;
   for (ValueId id : each.outputs)
     if (id != kNoValue && graph_.value(id).dtype != DataType::kF32 &&
         graph_.value(id).dtype != DataType::kUndefined)
@@ -234,6 +236,13 @@ bool Forecaster::hands_dequantize_on(const Node& each) {
   const auto codes = codes_of(each.inputs[0]);
   return codes && graph_.constant(codes->codes) == nullptr && codes->params.per_tensor() &&
          (!is_16_bit(type_of(*codes)) || target_.sixteen_bits->runs_on_codes(each));
+}
+
+/// True if the DQ in front of a node falls away because the node gives the same of codes.
+bool Forecaster::compares_codes(const Node& each) {
+  if (!target_.compares_codes_in(each)) return false;
+  const auto codes = codes_of(each.inputs[0]);
+  return codes && codes->params.per_tensor() && is_8_bit(type_of(*codes));
 }
 
 /// What the DQ makes that stands in front of operators which hand it on to this value; the value itself without them.

@@ -62,6 +62,10 @@ bool TargetProfile::moves_over_node(const Node& node) const {
   return node.domain.empty() && is_one_of(moves_over, node);
 }
 
+bool TargetProfile::compares_codes_in(const Node& node) const {
+  return node.domain.empty() && is_one_of(compares_codes, node);
+}
+
 bool TargetProfile::has_channel_weights() const {
   return std::any_of(operators.begin(), operators.end(),
                      [](const IntegerOperator& each) { return each.has_weights() && each.channel_weights; });

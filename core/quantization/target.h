@@ -174,6 +174,8 @@ struct TargetProfile {
   bool takes_codes = false;    // QLinearConv and other operators of codes, beside Q and DQ
   /// Operators that move elements, in front of which it puts a QuantizeLinear that stands behind them.
   std::span<const char* const> moves_over = {};
+  /// Operators whose result is the same of 8-bit codes as of reals: it takes the DequantizeLinear in front away.
+  std::span<const char* const> compares_codes = {};
   /// Such a node stays float, behind a barrier (insert_qdq).
   std::span<const MislaidForm> mislaid = {};
   std::span<const DataType> rest_types = {};  // of 16 bits, in which it computes what is not integer
@@ -199,6 +201,8 @@ struct TargetProfile {
   bool has_channel_weights() const;
   /// True for an operator of `moves_over`.
   bool moves_over_node(const Node& node) const;
+  /// True for an operator of `compares_codes`.
+  bool compares_codes_in(const Node& node) const;
   /// True for a form of `mislaid`.
   bool mislays(const Graph& graph, const Node& node) const;
   /// The entry for a part behind this integer node, or nullptr: the runtime rounds before it.

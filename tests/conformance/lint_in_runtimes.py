@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import helper
+from onnx import TensorProto, helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -42,7 +42,8 @@ def computed_on_codes(graph):
                 codes.update(node.output)  # of others reals
         elif node.op_type != "DequantizeLinear" and node.input and node.input[0] in codes:
             names.add(node.name)
-            codes.update(node.output)
+            if node.op_type != "ArgMax":
+                codes.update(node.output)
     return names
 
 
@@ -162,7 +163,8 @@ def handed_on(path, mover, behind, scale):
     elif behind == "Add":
         nodes += [helper.make_node("Add", ["v", "v"], ["w"], name="sum"), code("QuantizeLinear", "w", "qw", "s", "z"), code("DequantizeLinear", "qw", "y", "s", "z")]
     else:
-        nodes += [helper.make_node(behind, ["v"], ["y"], name="behind"), helper.make_node("Exp", ["d"], ["other"], name="other")]
+        nodes += [helper.make_node(behind, ["v"], ["r"], name="behind"), helper.make_node("Cast", ["r"], ["y"], name="reals", to=TensorProto.FLOAT),
+                  helper.make_node("Exp", ["d"], ["other"], name="other")]
     constants = {"s": np.float32(0.1), "t": np.float32(scale or 0.1), "z": np.uint8(0), "first": np.zeros(1, np.int64), "last": np.full(1, 9, np.int64),
                  "axis": np.full(1, 3, np.int64), "rows": np.array([1, 4, 64], np.int64)}
     used = {name for node in nodes for name in node.input}
@@ -172,7 +174,7 @@ def handed_on(path, mover, behind, scale):
 def moved_codes(folder):
     """(what, path) of files in which ONNX Runtime moves a DequantizeLinear, or must not."""
     for mover in MOVERS:
-        for behind, scale in (("Sqrt", None), ("Add", None), ("", 0.1), ("", 0.2)):
+        for behind, scale in (("Sqrt", None), ("ArgMax", None), ("ArgMin", None), ("Add", None), ("", 0.1), ("", 0.2)):
             path = Path(folder) / f"{mover}_{behind}_{scale}.onnx"
             handed_on(path, mover, behind, scale)
             yield f"{mover} before {behind or f'a scale of {scale}'}", path

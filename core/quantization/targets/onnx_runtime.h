@@ -62,6 +62,9 @@ inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
 inline constexpr const char* kOnnxRuntimeMoves[] = {"MaxPool", "Reshape",   "Slice",
                                                     "Squeeze", "Transpose", "Unsqueeze"};
 
+/// The operator that it computes on codes although no QuantizeLinear stands behind it. (It does not so with ArgMin.)
+inline constexpr const char* kOnnxRuntimeCompares[] = {"ArgMax"};
+
 /// It has no QuantizeLinear of opset 28.
 inline constexpr OpsetRange kOnnxRuntimeOpsets = {13, 27};
 
@@ -110,6 +113,7 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .fuses_unasked = true,
           .takes_codes = true,
           .moves_over = kOnnxRuntimeMoves,
+          .compares_codes = kOnnxRuntimeCompares,
           .mislaid = kOnnxRuntimeMislaid,
           .rest_types = kOnnxRuntimeRest,
           .dynamic_operators = kOnnxRuntimeDynamic,

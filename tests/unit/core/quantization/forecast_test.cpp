@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstring>
 
 #include "core/quantization/check_scheme.h"
 #include "core/quantization/insert_qdq.h"
@@ -140,6 +141,26 @@ TEST_CASE("forecast: DQ of computed codes moves over what hands codes on, whoeve
   CHECK(flaws(file(false), openvino, "Transpose")[0] == Flaw::kNoQuantize);
   CHECK_FALSE(flaws(file(true), ort, "Transpose")[0]);
   CHECK(flaws(file(true), ort, "Transpose")[1].has_value());  // a Q of another scale stands behind it
+}
+
+TEST_CASE("forecast: ArgMax of 8-bit codes of one scale needs no QuantizeLinear") {
+  const auto file = [](const std::string& op_type, DataType type, const Shape& scales) {
+    GraphBuilder b;
+    Tensor zeros(type, scales);
+    std::memset(zeros.mutable_bytes(), 0, zeros.byte_size());
+    const ValueId s = b.random("s", scales), z = b.constant("z", std::move(zeros));
+    const ValueId codes = b.node("QuantizeLinear", {b.input("x", {1, 4, 8, 8}), s, z});
+    Graph graph =
+        b.build({b.node(op_type, {b.node("DequantizeLinear", {codes, s, z})}, {{"axis", int64_t{1}}})});
+    infer_shapes(graph);
+    return graph;
+  };
+  const TargetProfile &ort = find_target("ort-x86"), &openvino = find_target("openvino");
+  CHECK_FALSE(flaws(file("ArgMax", DataType::kU8, {}), ort, "ArgMax")[0]);
+  CHECK(flaws(file("ArgMax", DataType::kU8, {}), openvino, "ArgMax")[0] == Flaw::kNoReals);
+  CHECK(flaws(file("ArgMin", DataType::kU8, {}), ort, "ArgMin")[0] == Flaw::kNoReals);
+  CHECK(flaws(file("ArgMax", DataType::kU16, {}), ort, "ArgMax")[0] == Flaw::kNoReals);
+  CHECK(flaws(file("ArgMax", DataType::kU8, {4}), ort, "ArgMax")[0] == Flaw::kNoReals);
 }
 
 TEST_CASE("forecast: a Relu that cuts codes keeps the layer in front of it in float") {
