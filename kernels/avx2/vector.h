@@ -35,7 +35,7 @@ struct F32x8 {
   using Mask = __m256i;
   using Bytes = U8x16;
   static constexpr size_t kLanes = 8;
-  static constexpr int kTileRows = 2;  // of depthwise: what the registers hold beside a kernel
+  static constexpr int kTileRows = 4;  // of depthwise: what the registers hold beside a kernel
 
   /// The lanes [first, last); those outside [0, kLanes) do not exist.
   QUANTIZE_INLINE Mask lanes(ptrdiff_t first, ptrdiff_t last) {
@@ -74,11 +74,18 @@ struct F32x8 {
     return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), p, index, _mm256_castsi256_ps(mask), 4);
   }
   /// Elements 0, 2, 4, ... and 1, 3, 5, ... of the two registers behind each other.
-  QUANTIZE_INLINE Reg even(Reg low, Reg high) {
-    return in_order(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
+  QUANTIZE_INLINE Reg even(Reg low, Reg high) { return in_order(evens(low, high)); }
+  QUANTIZE_INLINE Reg odd(Reg low, Reg high) { return in_order(odds(low, high)); }
+  /// The same in an order of their own, which is that of in_order().
+  QUANTIZE_INLINE Reg evens(Reg low, Reg high) {
+    return _mm256_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0));
   }
-  QUANTIZE_INLINE Reg odd(Reg low, Reg high) {
-    return in_order(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1)));
+  QUANTIZE_INLINE Reg odds(Reg low, Reg high) {
+    return _mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1));
+  }
+  /// Undoes that a shuffle works on the halves of two registers by themselves.
+  QUANTIZE_INLINE Reg in_order(Reg x) {
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(x), _MM_SHUFFLE(3, 1, 2, 0)));
   }
   /// The element of the next lane, and that of the first in the last lane.
   QUANTIZE_INLINE Reg next_lanes(Reg x) {
@@ -164,10 +171,6 @@ struct F32x8 {
   }
 
  private:
-  /// Undoes that a shuffle works on the halves of two registers by themselves.
-  QUANTIZE_INLINE Reg in_order(Reg x) {
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(x), _MM_SHUFFLE(3, 1, 2, 0)));
-  }
   QUANTIZE_INLINE Reg power(Int n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
   }

@@ -61,6 +61,10 @@ struct F32x16 {
     const Int index = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
     return _mm512_permutex2var_ps(low, index, high);
   }
+  /// The same in an order of their own, which is that of in_order().
+  QUANTIZE_INLINE Reg evens(Reg low, Reg high) { return even(low, high); }
+  QUANTIZE_INLINE Reg odds(Reg low, Reg high) { return odd(low, high); }
+  QUANTIZE_INLINE Reg in_order(Reg x) { return x; }
   /// The element of the next lane, and that of the first in the last lane.
   QUANTIZE_INLINE Reg next_lanes(Reg x) {
     const Int ints = _mm512_castps_si512(x);
@@ -182,6 +186,9 @@ struct F32x8 {
   QUANTIZE_INLINE Reg odd(Reg low, Reg high) {
     return _mm256_permutex2var_ps(low, _mm256_set_epi32(15, 13, 11, 9, 7, 5, 3, 1), high);
   }
+  QUANTIZE_INLINE Reg evens(Reg low, Reg high) { return even(low, high); }
+  QUANTIZE_INLINE Reg odds(Reg low, Reg high) { return odd(low, high); }
+  QUANTIZE_INLINE Reg in_order(Reg x) { return x; }
   QUANTIZE_INLINE Reg set1(float x) { return _mm256_set1_ps(x); }
   QUANTIZE_INLINE Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
   QUANTIZE_INLINE Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }

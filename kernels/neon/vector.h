@@ -104,6 +104,10 @@ struct F32x4 {
   /// Elements 0, 2, 4, ... and 1, 3, 5, ... of the two registers behind each other.
   QUANTIZE_INLINE Reg even(Reg low, Reg high) { return vuzp1q_f32(low, high); }
   QUANTIZE_INLINE Reg odd(Reg low, Reg high) { return vuzp2q_f32(low, high); }
+  /// The same in an order of their own, which is that of in_order().
+  QUANTIZE_INLINE Reg evens(Reg low, Reg high) { return even(low, high); }
+  QUANTIZE_INLINE Reg odds(Reg low, Reg high) { return odd(low, high); }
+  QUANTIZE_INLINE Reg in_order(Reg x) { return x; }
   /// The element of the next lane, and that of the first in the last lane.
   QUANTIZE_INLINE Reg next_lanes(Reg x) { return vextq_f32(x, x, 1); }
   /// The elements of both in turns: of their first halves, and of their second.

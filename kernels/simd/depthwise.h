@@ -8,60 +8,107 @@
 
 namespace quantize::simd {
 
-/// Fills x with the inputs of the kSize taps of a row, for every lane. Neighbouring taps of stride 2 share
-/// their loads. If not kInside, what lies outside [0, width) is read as 0.
+/// The columns that a vector of outputs reads: where the first tap stands, and which lanes of each load are inside the
+/// image. The same for all rows.
+template <typename V, int kSize, int kStride>
+struct TapColumns {
+  TapColumns(ptrdiff_t first_column, ptrdiff_t width) : first(first_column) {
+    for (int load = 0; load < kLoads; ++load)
+      for (int half = 0; half < kStride; ++half) {
+        const ptrdiff_t at = first + load * kStride + half * static_cast<ptrdiff_t>(V::kLanes);
+        mask[load][half] = V::lanes(-at, width - at);
+      }
+    inside = first >= 0 && first + kReach <= width;
+  }
+
+  // Neighbouring taps of stride 2 share their loads, of two vectors each.
+  static constexpr int kLoads = (kSize + kStride - 1) / kStride;
+  static constexpr ptrdiff_t kReach = kStride * static_cast<ptrdiff_t>(V::kLanes) + (kLoads - 1) * kStride;
+  ptrdiff_t first;
+  typename V::Mask mask[kLoads][kStride];
+  bool inside;
+};
+
+/// Fills x with the inputs of the kSize taps of a row, for every lane. If not kInside, what lies outside the image is
+/// read as 0. With stride 2 the lanes are in the order of V::evens().
 template <typename V, int kSize, int kStride, bool kInside>
-[[gnu::always_inline]] inline void load_taps(const float* row, ptrdiff_t column, ptrdiff_t width,
+[[gnu::always_inline]] inline void load_taps(const float* row, const TapColumns<V, kSize, kStride>& columns,
                                              typename V::Reg (&x)[kSize]) {
-  const auto load = [&](ptrdiff_t at) {
-    if constexpr (kInside) return V::load(row + at);
-    return V::load(row + at, V::lanes(-at, width - at));
+  const auto load = [&](int tap, int half) __attribute__((always_inline)) {
+    const float* from = row + columns.first + tap + half * static_cast<ptrdiff_t>(V::kLanes);
+    if constexpr (kInside) return V::load(from);
+    return V::load(from, columns.mask[tap / kStride][half]);
   };
 #pragma GCC unroll 8
   for (int tap = 0; tap < kSize; tap += kStride) {
     if constexpr (kStride == 1) {
-      x[tap] = load(column + tap);
+      x[tap] = load(tap, 0);
     } else {
-      const auto low = load(column + tap), high = load(column + tap + static_cast<ptrdiff_t>(V::kLanes));
-      x[tap] = V::even(low, high);
-      if (tap + 1 < kSize) x[tap + 1] = V::odd(low, high);
+      const auto low = load(tap, 0), high = load(tap, 1);
+      x[tap] = V::evens(low, high);
+      if (tap + 1 < kSize) x[tap + 1] = V::odds(low, high);
     }
   }
 }
 
-/// V::kTileRows rows by one vector of outputs from (i, j) on: every input row is loaded once.
-template <typename V, int kSize, int kStrideH, int kStrideW, bool kInside>
+/// kRows rows by one vector of outputs from (i, j) on: every input row is loaded once. If not kAllRows, some of the rows
+/// are outside the image.
+template <typename V, int kSize, int kStrideH, int kStrideW, int kRows, bool kInside, bool kAllRows>
 [[gnu::always_inline]] inline void depthwise_tile(const DepthwiseF32& d, ptrdiff_t i, ptrdiff_t j,
-                                                  const typename V::Reg (&w)[kSize][kSize]) {
-  constexpr int kTileRows = V::kTileRows, kInputRows = (kTileRows - 1) * kStrideH + kSize;
+                                                  const typename V::Reg (&w)[kSize][kSize],
+                                                  const TapColumns<V, kSize, kStrideW>& columns) {
+  constexpr int kInputRows = (kRows - 1) * kStrideH + kSize;
   const auto height = static_cast<ptrdiff_t>(d.height), width = static_cast<ptrdiff_t>(d.width);
   const ptrdiff_t top = i * kStrideH - static_cast<ptrdiff_t>(d.pad_top);
-  const ptrdiff_t column = j * kStrideW - static_cast<ptrdiff_t>(d.pad_left);
-  typename V::Reg sum[kTileRows];
-#pragma GCC unroll 4
-  for (int t = 0; t < kTileRows; ++t) sum[t] = V::set1(0.0f);
+  typename V::Reg sum[kRows];
+#pragma GCC unroll 8
+  for (int t = 0; t < kRows; ++t) sum[t] = V::set1(0.0f);
 #pragma GCC unroll 16
   for (int r = 0; r < kInputRows; ++r) {
-    if (!kInside && (top + r < 0 || top + r >= height)) continue;
+    if (!kAllRows && (top + r < 0 || top + r >= height)) continue;
     typename V::Reg x[kSize];
-    load_taps<V, kSize, kStrideW, kInside>(d.x + (top + r) * width, column, width, x);
-#pragma GCC unroll 4
-    for (int t = 0; t < kTileRows; ++t) {
+    load_taps<V, kSize, kStrideW, kInside>(d.x + (top + r) * width, columns, x);
+#pragma GCC unroll 8
+    for (int t = 0; t < kRows; ++t) {
       const int ky = r - t * kStrideH;
       if (ky < 0 || ky >= kSize) continue;
 #pragma GCC unroll 8
       for (int kx = 0; kx < kSize; ++kx) sum[t] = V::fma(x[kx], w[ky][kx], sum[t]);
     }
   }
+  // Lanes beyond the end of a row are written, too, where the next row is still to be written.
   const auto out_width = static_cast<ptrdiff_t>(d.out_width);
-  const auto rows = static_cast<ptrdiff_t>(d.out_height) - i;
-#pragma GCC unroll 4
-  for (int t = 0; t < kTileRows; ++t)
-    if (t < rows)
-      V::store_first(d.y + (i + t) * out_width + j, out_width - j,
-                     V::min(V::set1(d.high), V::max(V::set1(d.low), V::add(sum[t], V::set1(d.bias)))));
+  ptrdiff_t room = (static_cast<ptrdiff_t>(d.out_height) - i) * out_width - j;
+  float* y = d.y + i * out_width + j;
+#pragma GCC unroll 8
+  for (int t = 0; t < kRows; ++t, y += out_width, room -= out_width) {
+    if (!kAllRows && room <= 0) break;
+    const auto ordered = kStrideW == 1 ? sum[t] : V::in_order(sum[t]);
+    const auto result = V::min(V::set1(d.high), V::max(V::set1(d.low), V::add(ordered, V::set1(d.bias))));
+    if (room >= static_cast<ptrdiff_t>(V::kLanes))
+      V::store(y, result);
+    else
+      V::store_first(y, out_width - j, result);
+  }
 }
 
+/// All rows of one vector of columns, from j on.
+template <typename V, int kSize, int kStrideH, int kStrideW, bool kInside>
+void depthwise_column(const DepthwiseF32& d, ptrdiff_t j, const typename V::Reg (&w)[kSize][kSize],
+                      const TapColumns<V, kSize, kStrideW>& columns) {
+  constexpr int kRows = V::kTileRows;
+  constexpr ptrdiff_t kInputRows = (kRows - 1) * kStrideH + kSize;
+  const auto height = static_cast<ptrdiff_t>(d.height), rows = static_cast<ptrdiff_t>(d.out_height);
+  for (ptrdiff_t i = 0; i < rows; i += kRows) {
+    const ptrdiff_t top = i * kStrideH - static_cast<ptrdiff_t>(d.pad_top);
+    if (i + kRows <= rows && top >= 0 && top + kInputRows <= height)
+      depthwise_tile<V, kSize, kStrideH, kStrideW, kRows, kInside, true>(d, i, j, w, columns);
+    else
+      depthwise_tile<V, kSize, kStrideH, kStrideW, kRows, kInside, false>(d, i, j, w, columns);
+  }
+}
+
+/// Vector by vector of columns; the last one ends where the rows end, and computes some columns again.
 template <typename V, int kSize, int kStrideH, int kStrideW>
 void depthwise_tiles(const DepthwiseF32& d) {
   typename V::Reg w[kSize][kSize];
@@ -69,21 +116,16 @@ void depthwise_tiles(const DepthwiseF32& d) {
   for (int ky = 0; ky < kSize; ++ky)
 #pragma GCC unroll 8
     for (int kx = 0; kx < kSize; ++kx) w[ky][kx] = V::set1(d.w[ky * kSize + kx]);
-  // How much of the image a tile reads.
-  constexpr ptrdiff_t kTileRows = V::kTileRows, kLanes = V::kLanes,
-                      kRows = (kTileRows - 1) * kStrideH + kSize;
-  constexpr ptrdiff_t kColumns = kStrideW * kLanes + (kSize - 1) / kStrideW * kStrideW;
-  const auto rows = static_cast<ptrdiff_t>(d.out_height), columns = static_cast<ptrdiff_t>(d.out_width);
-  for (ptrdiff_t i = 0; i < rows; i += kTileRows) {
-    const ptrdiff_t top = i * kStrideH - static_cast<ptrdiff_t>(d.pad_top);
-    const bool inside = top >= 0 && top + kRows <= static_cast<ptrdiff_t>(d.height);
-    for (ptrdiff_t j = 0; j < columns; j += kLanes) {
-      const ptrdiff_t left = j * kStrideW - static_cast<ptrdiff_t>(d.pad_left);
-      if (inside && left >= 0 && left + kColumns <= static_cast<ptrdiff_t>(d.width))
-        depthwise_tile<V, kSize, kStrideH, kStrideW, true>(d, i, j, w);
-      else
-        depthwise_tile<V, kSize, kStrideH, kStrideW, false>(d, i, j, w);
-    }
+  constexpr auto kLanes = static_cast<ptrdiff_t>(V::kLanes);
+  const auto width = static_cast<ptrdiff_t>(d.out_width), last = width < kLanes ? 0 : width - kLanes;
+  for (ptrdiff_t next = 0; next < width; next += kLanes) {
+    const ptrdiff_t j = next < last ? next : last;
+    const TapColumns<V, kSize, kStrideW> columns(j * kStrideW - static_cast<ptrdiff_t>(d.pad_left),
+                                                 static_cast<ptrdiff_t>(d.width));
+    if (columns.inside)
+      depthwise_column<V, kSize, kStrideH, kStrideW, true>(d, j, w, columns);
+    else
+      depthwise_column<V, kSize, kStrideH, kStrideW, false>(d, j, w, columns);
   }
 }
 

@@ -1,4 +1,6 @@
 // depthwise_f32 of every level against sums in double.
+#include <algorithm>
+
 #include "tests/kernels/kernel_test.h"
 
 using namespace quantize;
@@ -41,11 +43,11 @@ struct Case {
 
 void check_depthwise(const KernelTable& kernels, const Case& c) {
   const auto& [image, kernel, pad_top, pad_left, out_height, out_width] = c;
-  // The image and the result stand alone in vectors of their size, so that a sanitizer sees every step
-  // outside.
+  // The image stands alone in a vector of its size, so that a sanitizer sees every step outside.
   const std::vector<float> x = random_floats(image.height * image.width, 5);
   const std::vector<float> w = random_floats(kernel.height * kernel.width, 6);
-  std::vector<float> y(out_height * out_width, 77);
+  constexpr size_t kBehind = 16;  // numbers that are to stay as they are
+  std::vector<float> y(out_height * out_width + kBehind, 77);
   DepthwiseF32 d;
   d.x = x.data();
   d.height = image.height;
@@ -78,6 +80,7 @@ void check_depthwise(const KernelTable& kernels, const Case& c) {
                 << " strides " << kernel.stride_h << "," << kernel.stride_w << " dilations "
                 << kernel.dilation_h << "," << kernel.dilation_w << " pads " << pad_top << "," << pad_left);
   CHECK(wrong == 0);
+  CHECK(std::all_of(y.end() - kBehind, y.end(), [](float value) { return value == 77; }));
 }
 
 size_t output_extent(size_t in, size_t pads, size_t kernel, size_t stride, size_t dilation) {
