@@ -16,7 +16,9 @@ namespace quantize {
 namespace {
 
 constexpr int kTallVectors = 2, kTallColumns = 6;  // 12 more sums
-constexpr int kMr = 4, kVectors = 3;               // 12 of the 16 registers hold sums
+// Products that are summed at a time: in the first-level cache are 12 KiB of B, or 8 KiB of a tall A and as much of B.
+constexpr size_t kDepth = 128;
+constexpr int kMr = 4, kVectors = 3;  // 12 of the 16 registers hold sums
 
 }  // namespace
 
@@ -26,8 +28,8 @@ void plug_avx2(KernelTable& table) {
   table.gemm_nr = F32x8::kLanes * kVectors;
   table.gemm_lanes = F32x8::kLanes;
   table.gemm_tall_mr = F32x8::kLanes * kTallVectors;
-  table.gemm_tall_f32 = simd::gemm_tall<F32x8, kTallVectors, kTallColumns>;
-  table.gemm_f32 = simd::gemm<F32x8, kMr, kVectors>;
+  table.gemm_tall_f32 = simd::gemm_tall<F32x8, kTallVectors, kTallColumns, kDepth>;
+  table.gemm_f32 = simd::gemm_by_depth<F32x8, kMr, kVectors, kDepth>;
   table.winograd_input_f32 = simd::winograd_input<F32x8>;
   table.winograd_output_f32 = simd::winograd_output<F32x8>;
   table.depthwise_f32 = simd::depthwise<F32x8>;

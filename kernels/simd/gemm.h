@@ -8,7 +8,8 @@
 
 namespace quantize::simd {
 
-/// Vectors of columns, up to kVectors: where each reads B, what it writes of C, how much of it counts.
+/// Vectors of columns, up to kVectors: where each reads B, what it writes of C, how much of it counts. And the part of k
+/// that is to be summed now: what was summed before it, and will be added behind it, is in `sums`.
 template <typename V, int kVectors>
 struct Columns {
   const float* b[kVectors];
@@ -17,9 +18,11 @@ struct Columns {
   typename V::Mask mask[kVectors];
   int count = 0;
   bool partial = false;
+  size_t k_begin = 0, k_end = 0;
+  float* sums = nullptr;  // of a panel of rows
 };
 
-/// Rows x Vectors of C, held in registers over the whole of k.
+/// Rows x Vectors of C, held in registers over a part of k.
 template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial>
 [[gnu::noinline]] void gemm_tile(const GemmF32& g, size_t row, const Columns<V, kVectors>& columns) {
   using Reg = typename V::Reg;
@@ -27,9 +30,10 @@ template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < kUsed; ++v) sum[r][v] = V::set1(0);
-  const float* a = g.a + row * g.k;
-  for (size_t k = 0; k < g.k; ++k, a += kMr) {
+    for (int v = 0; v < kUsed; ++v)
+      sum[r][v] = columns.k_begin == 0 ? V::set1(0) : V::load(columns.sums + (r * kUsed + v) * V::kLanes);
+  const float* a = g.a + row * g.k + columns.k_begin * kMr;
+  for (size_t k = columns.k_begin; k < columns.k_end; ++k, a += kMr) {
     Reg b[kUsed];
 #pragma GCC unroll 8
     for (int v = 0; v < kUsed; ++v) {
@@ -42,6 +46,13 @@ template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial
 #pragma GCC unroll 8
       for (int v = 0; v < kUsed; ++v) sum[r][v] = V::fma(factor, b[v], sum[r][v]);
     }
+  }
+  if (columns.k_end < g.k) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+      for (int v = 0; v < kUsed; ++v) V::store(columns.sums + (r * kUsed + v) * V::kLanes, sum[r][v]);
+    return;
   }
   const Reg low = V::set1(g.low), high = V::set1(g.high);
 #pragma GCC unroll 8
@@ -108,25 +119,52 @@ struct Cursor {
   }
 };
 
-/// As many tiles of columns as keep their part of B in half of a small second-level cache; over them all
-/// rows.
-template <typename V, int kMr, int kVectors>
+/// As many tiles of columns as keep their part of B in a cache, half of a small second-level one; over them all rows.
+template <typename V, int kMr, int kVectors, size_t kCacheFloats = 64 * 1024>
 void gemm(const GemmF32& g) noexcept {
   if (g.m == 0) return;
-  constexpr size_t kCacheFloats = 64 * 1024;
   const size_t tile_floats = g.k * V::kLanes * kVectors;
   const size_t tiles = tile_floats == 0 ? 1 : 1 + kCacheFloats / tile_floats;
   for (Cursor<V, kVectors> start; !start.at_end(g);) {
     Cursor<V, kVectors> cursor = start;
+    Columns<V, kVectors> columns;
+    columns.k_end = g.k;
     for (size_t row = 0; row < g.m; row += kMr) {
       cursor = start;
-      Columns<V, kVectors> columns;
       for (size_t tile = 0; tile < tiles && !cursor.at_end(g); ++tile) {
         cursor.next(g, columns);
         choose_rows<V, kMr, kVectors>(g, row, columns);
       }
     }
     start = cursor;
+  }
+}
+
+/// The same for registers that hold less, so that loads from the second-level cache would take longer than the products:
+/// a part of B, of kDepth rows and one tile of columns, stays in the first-level cache while rows of A pass. A B packed
+/// in panels comes from the second level without waiting.
+template <typename V, int kMr, int kVectors, size_t kDepth>
+void gemm_by_depth(const GemmF32& g) noexcept {
+  constexpr size_t kCacheFloats = 4096;
+  const bool in_panels = g.k > 1 && g.b_rows[1] - g.b_rows[0] == kVectors * V::kLanes;
+  if (in_panels) return gemm<V, kMr, kVectors>(g);
+  if (g.k < kDepth) return gemm<V, kMr, kVectors, kCacheFloats>(g);
+  constexpr size_t kPanelSums = kMr * kVectors * V::kLanes, kBlock = 16 * kMr;  // rows whose sums wait
+  alignas(64) float sums[kBlock / kMr * kPanelSums];
+  Columns<V, kVectors> columns;
+  for (Cursor<V, kVectors> cursor; !cursor.at_end(g);) {
+    cursor.next(g, columns);
+    for (size_t block = 0; block < g.m; block += kBlock) {
+      const size_t end = g.m - block < kBlock ? g.m : block + kBlock;
+      columns.k_end = 0;
+      do {
+        columns.k_begin = columns.k_end;
+        columns.k_end = g.k - columns.k_begin < kDepth + kDepth / 2 ? g.k : columns.k_begin + kDepth;
+        columns.sums = sums;
+        for (size_t row = block; row < end; row += kMr, columns.sums += kPanelSums)
+          choose_rows<V, kMr, kVectors>(g, row, columns);
+      } while (columns.k_end < g.k);
+    }
   }
 }
 

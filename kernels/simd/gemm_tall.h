@@ -7,29 +7,33 @@
 
 namespace quantize::simd {
 
-/// Some columns of C, up to kColumns: where each reads B.
+/// Some columns of C, up to kColumns: where each reads B. And the part of k that is to be summed now: what was summed
+/// before it, and will be added behind it, is in `sums`.
 template <int kColumns>
 struct TallColumns {
   const float* b[kColumns];
   size_t first = 0;  // the first of them in C
+  size_t k_begin = 0, k_end = 0;
+  float* sums = nullptr;  // of the first column, a panel each
 };
 
-/// kUsed vectors of rows x kColumns of C, held in registers over the whole of k. `count` rows of them exist.
+/// kUsed vectors of rows x kColumns of C, held in registers over a part of k. `count` rows of them exist.
 template <typename V, int kVectors, int kColumns, int kUsed, int kMost>
 [[gnu::noinline]] void tall_tile(const GemmF32& g, size_t row, size_t count,
                                  const TallColumns<kMost>& columns) {
   using Reg = typename V::Reg;
-  constexpr size_t kRows = V::kLanes * kUsed;
+  constexpr size_t kRows = V::kLanes * kUsed, kPanel = V::kLanes * kVectors;
   Reg sum[kColumns][kUsed];
 #pragma GCC unroll 8
   for (int c = 0; c < kColumns; ++c)
 #pragma GCC unroll 8
-    for (int v = 0; v < kUsed; ++v) sum[c][v] = V::set1(0);
+    for (int v = 0; v < kUsed; ++v)
+      sum[c][v] = columns.k_begin == 0 ? V::set1(0) : V::load(columns.sums + c * kPanel + v * V::kLanes);
   const float* b[kColumns];
 #pragma GCC unroll 8
   for (int c = 0; c < kColumns; ++c) b[c] = columns.b[c];
-  const float* a = g.a + row * g.k;
-  for (size_t k = 0; k < g.k; ++k, a += V::kLanes * kVectors) {
+  const float* a = g.a + row * g.k + columns.k_begin * kPanel;
+  for (size_t k = columns.k_begin; k < columns.k_end; ++k, a += kPanel) {
     const size_t at = g.b_rows[k];
     Reg w[kUsed];
 #pragma GCC unroll 8
@@ -40,6 +44,13 @@ template <typename V, int kVectors, int kColumns, int kUsed, int kMost>
 #pragma GCC unroll 8
       for (int v = 0; v < kUsed; ++v) sum[c][v] = V::fma(w[v], factor, sum[c][v]);
     }
+  }
+  if (columns.k_end < g.k) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kColumns; ++c)
+#pragma GCC unroll 8
+      for (int v = 0; v < kUsed; ++v) V::store(columns.sums + c * kPanel + v * V::kLanes, sum[c][v]);
+    return;
   }
   alignas(64) float tile[kColumns][kRows];
 #pragma GCC unroll 8
@@ -92,25 +103,51 @@ void choose_tall_columns(const GemmF32& g, size_t row, size_t count, size_t used
   choose_tall_rows<V, kVectors, kColumns, kMost>(g, row, count, columns);
 }
 
-/// Panel by panel of A, which stays in the second-level cache while all columns of B pass.
-template <typename V, int kVectors, int kColumns>
+/// Where the columns of a product stand in B, one after the other.
+struct TallCursor {
+  size_t n = 0, column = 0;
+  const float* segment;
+
+  template <int kColumns>
+  size_t next(const GemmF32& g, size_t end, TallColumns<kColumns>& columns) {
+    columns.first = n;
+    size_t used = 0;
+    for (; used < kColumns && n < end; ++used, ++n) {
+      columns.b[used] = segment + column;
+      if (++column == g.segment) {
+        column = 0;
+        segment += g.segment_stride;
+      }
+    }
+    return used;
+  }
+};
+
+/// Panel by panel of A, which stays in a cache while columns of B pass: in the first-level one if kDepth products are
+/// summed at a time, in the second-level one if all are (0).
+template <typename V, int kVectors, int kColumns, size_t kDepth = 0>
 void gemm_tall(const GemmF32& g) noexcept {
   constexpr size_t kPanel = V::kLanes * kVectors;
+  constexpr size_t kBlock =
+      kDepth == 0 ? kColumns : 10 * kColumns;  // columns whose sums wait for more products
+  const size_t depth = kDepth == 0 || g.k < kDepth + kDepth / 2 ? g.k : kDepth;
+  alignas(64) float sums[kDepth == 0 ? 1 : kBlock * kPanel];
   for (size_t row = 0; row < g.m; row += kPanel) {
     const size_t count = g.m - row < kPanel ? g.m - row : kPanel;
-    const float* segment = g.b;
-    for (size_t n = 0, column = 0; n < g.n;) {
+    for (TallCursor block{.segment = g.b}; block.n < g.n;) {
+      TallCursor cursor = block;
       TallColumns<kColumns> columns;
-      columns.first = n;
-      size_t used = 0;
-      for (; used < kColumns && n < g.n; ++used, ++n) {
-        columns.b[used] = segment + column;
-        if (++column == g.segment) {
-          column = 0;
-          segment += g.segment_stride;
+      const size_t end = g.n - block.n < kBlock ? g.n : block.n + kBlock;
+      do {
+        columns.k_begin = columns.k_end;
+        columns.k_end = g.k - columns.k_begin < depth + depth / 2 ? g.k : columns.k_begin + depth;
+        columns.sums = sums;
+        for (cursor = block; cursor.n < end; columns.sums += kColumns * kPanel) {
+          const size_t used = cursor.next(g, end, columns);
+          choose_tall_columns<V, kVectors, kColumns>(g, row, count, used, columns);
         }
-      }
-      choose_tall_columns<V, kVectors, kColumns>(g, row, count, used, columns);
+      } while (columns.k_end < g.k);
+      block = cursor;
     }
   }
 }

@@ -109,6 +109,22 @@ TEST_CASE("gemm_f32 of a B too large for one block of columns") {
   });
 }
 
+TEST_CASE("gemm_f32 of depths that are summed in parts, with an addend that is C itself") {
+  for_each_form([](const GemmForm& form) {
+    for (size_t k : {127, 128, 191, 192, 193, 320, 321})
+      for (size_t segment : {14, 61}) {
+        Product p = make_product(form, 5 * form.panel + 3, 3 * 14 + 61, k, segment);
+        const std::vector<float> addend = random_floats(p.c.size(), 5);
+        p.c = addend;
+        p.gemm.addend = p.c.data();
+        p.gemm.high = 1;
+        form.run(p.gemm);
+        p.gemm.addend = addend.data();
+        check_product(form, p);
+      }
+  });
+}
+
 TEST_CASE("gemm_f32 clamps, and does without either bias") {
   for_each_form([](const GemmForm& form) {
     for (bool rows : {false, true})
@@ -180,12 +196,13 @@ TEST_CASE("gemm_f32 adds an addend last, which may be C itself") {
 TEST_CASE("gemm_f32 and gemm_tall_f32 of all levels give the same bytes") {
   std::vector<std::vector<float>> results;
   for_each_form([&](const GemmForm& form) {
-    for (size_t n : {5, 49}) {
-      Product p = make_product(form, 70, n, 33, n);
-      form.run(p.gemm);
-      results.push_back(p.c);
-      CHECK(same_bytes(results.back(), results[results.size() % 2 == 0 ? 1 : 0]));
-    }
+    for (size_t n : {5, 49})
+      for (size_t k : {33, 300}) {
+        Product p = make_product(form, 70, n, k, n);
+        form.run(p.gemm);
+        results.push_back(p.c);
+        CHECK(same_bytes(results.back(), results[(results.size() - 1) % 4]));
+      }
   });
 }
 
