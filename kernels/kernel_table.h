@@ -129,6 +129,8 @@ struct KernelTable {
   void (*tanh_f32)(const float* x, float* y, size_t n) noexcept = nullptr;
   /// y[i] = f(x[i]), of the accuracy that FunctionU8 states. The same bytes on every ISA.
   void (*function_f32)(Function, float alpha, const float* x, float* y, size_t n) noexcept = nullptr;
+  /// The same of that accuracy, faster, with other last bits: for layers of reals. What becomes codes keeps function_f32.
+  void (*activation_f32)(Function, float alpha, const float* x, float* y, size_t n) noexcept = nullptr;
 
   /// y[i] = exp(x[i] - max) / sum over k of exp(x[k] - max), of one row. y may be x. The same bytes on every
   /// ISA. Accuracy: (1 + |x[i] - max| / 20) * 1e-6 relative where the result is normal.

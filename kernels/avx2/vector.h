@@ -118,6 +118,11 @@ struct F32x8 {
     const Int all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1);
     return _mm256_mul_ps(_mm256_mul_ps(x, power(half)), power(_mm256_sub_epi32(all, half)));
   }
+  /// The same where x, 2^n and the result are normal, or NaN.
+  QUANTIZE_INLINE Reg scale_normal(Reg x, Reg n) {
+    const Int exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent));
+  }
 
   QUANTIZE_INLINE Mask finite(Reg x) {
     return _mm256_castps_si256(_mm256_cmp_ps(abs(x), _mm256_set1_ps(__builtin_inff()), _CMP_LT_OQ));

@@ -96,6 +96,8 @@ struct F32x16 {
   QUANTIZE_INLINE Reg trunc(Reg x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
   /// x * 2^n for an integral n.
   QUANTIZE_INLINE Reg scale(Reg x, Reg n) { return _mm512_scalef_ps(x, n); }
+  /// The same where x, 2^n and the result are normal, or NaN.
+  QUANTIZE_INLINE Reg scale_normal(Reg x, Reg n) { return scale(x, n); }
 
   QUANTIZE_INLINE Mask finite(Reg x) { return static_cast<Mask>(~_mm512_fpclass_ps_mask(x, 0x99)); }
   QUANTIZE_INLINE Mask less(Reg a, Reg b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }

@@ -131,6 +131,11 @@ struct F32x4 {
     const Int all = vcvtnq_s32_f32(n), half = vshrq_n_s32(all, 1);
     return vmulq_f32(vmulq_f32(x, power(half)), power(vsubq_s32(all, half)));
   }
+  /// The same where x, 2^n and the result are normal, or NaN.
+  QUANTIZE_INLINE Reg scale_normal(Reg x, Reg n) {
+    const Int exponent = vshlq_n_s32(vcvtnq_s32_f32(n), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(x), exponent));
+  }
 
   QUANTIZE_INLINE Mask finite(Reg x) { return less(abs(x), set1(__builtin_inff())); }
   QUANTIZE_INLINE Mask less(Reg a, Reg b) { return vcltq_f32(a, b); }

@@ -140,6 +140,7 @@ void plug_scalar_elementwise(KernelTable& table) {
   table.mul_u8 = mul_u8;
   table.function_u8 = function_u8;
   table.function_f32 = function_f32;
+  table.activation_f32 = simd::map_function<F32x1, true>;
   table.erf_f32 = erf_f32;
   table.tanh_f32 = tanh_f32;
   table.softmax_u8 = softmax_u8;

@@ -34,6 +34,7 @@ struct F32x1 {
   static Reg round(Reg x) { return std::nearbyint(x); }
   /// x * 2^n for an integral n, or NaN.
   static Reg scale(Reg x, Reg n) { return std::isnan(n) ? n : std::ldexp(x, static_cast<int>(n)); }
+  static Reg scale_normal(Reg x, Reg n) { return scale(x, n); }
 };
 
 }  // namespace

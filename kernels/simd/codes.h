@@ -118,19 +118,6 @@ void function_u8(const FunctionU8& call) noexcept {
   });
 }
 
-template <typename V>
-void function_f32(Function function, float alpha, const float* x, float* y, size_t n) noexcept {
-  with_function(function, [&]<Function kFunction>() {
-    const auto parameter = V::set1(alpha);
-    size_t i = 0;
-    for (; i + V::kLanes <= n; i += V::kLanes)
-      V::store(y + i, apply<V, kFunction>(V::load(x + i), parameter));
-    const auto count = static_cast<ptrdiff_t>(n - i);
-    if (i < n)
-      V::store_first(y + i, count, apply<V, kFunction>(V::load(x + i, V::lanes(0, count)), parameter));
-  });
-}
-
 [[gnu::always_inline]] inline uint8_t largest_code(const uint8_t* x, size_t n) {
   uint8_t largest = 0;
   for (size_t i = 0; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
@@ -332,7 +319,8 @@ void plug_codes(KernelTable& table) {
   table.add_u8 = add_u8<V>;
   table.mul_u8 = mul_u8<V>;
   table.function_u8 = function_u8<V>;
-  table.function_f32 = function_f32<V>;
+  table.function_f32 = map_function<V, false>;
+  table.activation_f32 = map_function<V, true>;
   table.softmax_u8 = softmax_u8<V>;
   table.softmax_columns_u8 = softmax_columns_u8<V>;
   table.erf_f32 = map<V, erf<V>>;

@@ -24,6 +24,30 @@ template <typename V>
   return V::scale(p, n);
 }
 
+/// exp(x), and exp(-x) if kNegative, by half as many operations: x is first brought into [-86.5, 86.5], where all results
+/// are normal, and r is one step. Accuracy: 5e-7 relative. NaN stays. The polynomial has the least largest error of its
+/// degree with p(0) = 1: 9.3e-8.
+template <typename V, bool kNegative = false>
+[[gnu::always_inline]] inline typename V::Reg short_exp(typename V::Reg x) {
+  using Reg = typename V::Reg;
+  constexpr float kSign = kNegative ? -1.0f : 1.0f, kLn2 = 0x1.62e430p-1f;
+  x = V::min(V::set1(86.5f), V::max(V::set1(-86.5f), x));
+  const Reg n = V::round(V::mul(x, V::set1(kSign * 1.44269504088896341f)));
+  const Reg r = V::fma(n, V::set1(-kSign * kLn2), x);  // of the sign of x
+  Reg p = V::set1(kSign * 0x1.0fa7d8p-7f);
+  for (float coefficient :
+       {0x1.573ad0p-5f, kSign * 0x1.555a6ep-3f, 0x1.fffdc4p-2f, kSign * 0x1.fffff6p-1f, 1.0f})
+    p = V::fma(p, r, V::set1(coefficient));
+  return V::scale_normal(p, n);
+}
+
+/// Either of the two.
+template <typename V, bool kShort>
+[[gnu::always_inline]] inline typename V::Reg some_exp(typename V::Reg x) {
+  if constexpr (kShort) return short_exp<V>(x);
+  return exp<V>(x);
+}
+
 template <typename V>
 [[gnu::always_inline]] inline typename V::Reg sigmoid(typename V::Reg x) {
   const typename V::Reg one = V::set1(1.0f);

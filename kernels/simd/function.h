@@ -11,7 +11,7 @@ namespace quantize::simd {
 
 /// x * (share of the normal distribution below x). Source of the polynomial: Abramowitz and Stegun 7.1.26,
 /// whose error is 1.5e-7.
-template <typename V>
+template <typename V, bool kShort>
 [[gnu::always_inline]] inline typename V::Reg gelu(typename V::Reg x) {
   using Reg = typename V::Reg;
   const Reg zero = V::set1(0.0f), magnitude = V::max(x, V::sub(zero, x));
@@ -20,7 +20,7 @@ template <typename V>
   for (float coefficient :
        {0.5f * -1.453152027f, 0.5f * 1.421413741f, 0.5f * -0.284496736f, 0.5f * 0.254829592f})
     tail = V::fma(tail, t, V::set1(coefficient));
-  tail = V::mul(V::mul(tail, t), exp<V>(V::mul(V::mul(x, x), V::set1(-0.5f))));
+  tail = V::mul(V::mul(tail, t), some_exp<V, kShort>(V::mul(V::mul(x, x), V::set1(-0.5f))));
   return V::sub(V::max(x, zero), V::mul(magnitude, tail));
 }
 
@@ -61,32 +61,39 @@ template <typename V>
 }
 
 /// tanh(ln(1 + e)) = n / (n + 2) with n = e * (e + 2), e = exp(x). Above 20 it is 1 in f32.
-template <typename V>
+template <typename V, bool kShort>
 [[gnu::always_inline]] inline typename V::Reg mish(typename V::Reg x) {
-  const typename V::Reg e = exp<V>(V::min(x, V::set1(20.0f))), two = V::set1(2.0f);
+  const typename V::Reg e = some_exp<V, kShort>(V::min(x, V::set1(20.0f))), two = V::set1(2.0f);
   const typename V::Reg n = V::mul(e, V::add(e, two));
   return V::div(V::mul(x, n), V::add(n, two));
 }
 
-template <typename V, Function kFunction>
+/// By short_exp() if kShort.
+template <typename V, Function kFunction, bool kShort = false>
 [[gnu::always_inline]] inline typename V::Reg apply(typename V::Reg x,
                                                     [[maybe_unused]] typename V::Reg alpha) {
   using Reg = typename V::Reg;
   const Reg zero = V::set1(0.0f), one = V::set1(1.0f);
-  const auto times_sigmoid = [&](Reg argument) __attribute__((always_inline)) {
-    return V::div(x, V::add(one, exp<V>(V::sub(zero, argument))));
+  const auto over_sigmoid = [&](Reg argument) __attribute__((always_inline)) {
+    if constexpr (kShort) return V::add(one, short_exp<V, true>(argument));
+    return V::add(one, exp<V>(V::sub(zero, argument)));
   };
-  if constexpr (kFunction == Function::kSigmoid) return sigmoid<V>(x);
+  const auto times_sigmoid = [&](Reg argument) __attribute__((always_inline)) {
+    return V::div(x, over_sigmoid(argument));
+  };
+  if constexpr (kFunction == Function::kSigmoid) return V::div(one, over_sigmoid(x));
   if constexpr (kFunction == Function::kSilu) return times_sigmoid(x);
   if constexpr (kFunction == Function::kHardSwish)
     return V::mul(x, V::min(one, V::max(zero, V::fma(x, V::set1(1.0f / 6), V::set1(0.5f)))));
-  if constexpr (kFunction == Function::kGelu) return gelu<V>(x);
+  if constexpr (kFunction == Function::kGelu) return gelu<V, kShort>(x);
   if constexpr (kFunction == Function::kGeluTanh) {
     constexpr float kFactor = 1.5957691216057308f;  // 2 * sqrt(2 / pi)
     const Reg slope = V::fma(V::mul(x, x), V::set1(kFactor * 0.044715f), V::set1(kFactor));
     return times_sigmoid(V::mul(x, slope));
   }
-  if constexpr (kFunction == Function::kMish) return mish<V>(x);
+  if constexpr (kFunction == Function::kMish) return mish<V, kShort>(x);
+  if constexpr (kFunction == Function::kLeakyRelu && kShort)  // NaN stays
+    return V::fma(alpha, V::min(zero, x), V::max(zero, x));
   if constexpr (kFunction == Function::kLeakyRelu) return V::fma(alpha, V::min(x, zero), V::max(x, zero));
 }
 
@@ -110,6 +117,21 @@ template <typename Body>
       return body.template operator()<Function::kLeakyRelu>();
   }
   return body.template operator()<Function::kSilu>();
+}
+
+/// y[i] = f(x[i]) for i < n.
+template <typename V, bool kShort>
+void map_function(Function function, float alpha, const float* x, float* y, size_t n) noexcept {
+  with_function(function, [&]<Function kFunction>() {
+    const auto parameter = V::set1(alpha);
+    size_t i = 0;
+    for (; i + V::kLanes <= n; i += V::kLanes)
+      V::store(y + i, apply<V, kFunction, kShort>(V::load(x + i), parameter));
+    const auto count = static_cast<ptrdiff_t>(n - i);
+    if (i < n)
+      V::store_first(y + i, count,
+                     apply<V, kFunction, kShort>(V::load(x + i, V::lanes(0, count)), parameter));
+  });
 }
 
 }  // namespace quantize::simd

@@ -1,4 +1,4 @@
-// function_u8: the functions against their definitions in double, every level against the scalar reference.
+// function_u8 and activation_f32: the functions against their definitions in double, every level against the scalar reference.
 #include "tests/kernels/kernel_test.h"
 
 using namespace quantize;
@@ -51,6 +51,34 @@ TEST_CASE("function_value: within its stated accuracy") {
       worst = std::max(worst, error / std::max(1.0, std::abs(static_cast<double>(each))));
     }
     CHECK(worst <= 4e-7);
+  }
+}
+
+TEST_CASE("activation_f32: within its stated accuracy, the bytes of the reference, and NaN stays") {
+  for (Function function : kFunctions) {
+    INFO("function " << static_cast<int>(function));
+    std::vector<float> x = random_floats(20001, 3, -12, 12);
+    const std::vector<float> far = random_floats(2000, 4, -150, 150);
+    x.insert(x.end(), far.begin(), far.end());
+    for (float each : {-1e30f, -1e4f, -300.0f, -86.5f, -0.0f, 0.0f, 1e-30f, 86.5f, 87.0f, 300.0f, 1e4f})
+      x.push_back(each);
+    std::vector<float> expected(x.size());
+    scalar_kernels().activation_f32(function, kAlpha, x.data(), expected.data(), x.size());
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double exact = definition(function, static_cast<double>(x[i]));
+      const double error = std::abs(static_cast<double>(expected[i]) - exact);
+      worst = std::max(worst, error / std::max(1.0, std::abs(static_cast<double>(x[i]))));
+    }
+    CHECK(worst <= 4e-7);
+    for_each_isa([&](const KernelTable& kernels) {
+      std::vector<float> y = x;
+      kernels.activation_f32(function, kAlpha, y.data(), y.data(), y.size());
+      CHECK(same_bytes(y, expected));
+      y[3] = kNan;
+      kernels.activation_f32(function, kAlpha, y.data(), y.data(), 5);
+      CHECK(std::isnan(y[3]));
+    });
   }
 }
 
