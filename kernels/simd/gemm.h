@@ -123,20 +123,18 @@ struct Cursor {
 template <typename V, int kMr, int kVectors, size_t kCacheFloats = 64 * 1024>
 void gemm(const GemmF32& g) noexcept {
   if (g.m == 0) return;
+  constexpr size_t kMostTiles = 16;
   const size_t tile_floats = g.k * V::kLanes * kVectors;
-  const size_t tiles = tile_floats == 0 ? 1 : 1 + kCacheFloats / tile_floats;
-  for (Cursor<V, kVectors> start; !start.at_end(g);) {
-    Cursor<V, kVectors> cursor = start;
-    Columns<V, kVectors> columns;
-    columns.k_end = g.k;
-    for (size_t row = 0; row < g.m; row += kMr) {
-      cursor = start;
-      for (size_t tile = 0; tile < tiles && !cursor.at_end(g); ++tile) {
-        cursor.next(g, columns);
-        choose_rows<V, kMr, kVectors>(g, row, columns);
-      }
+  const size_t fitting = tile_floats == 0 ? 1 : 1 + kCacheFloats / tile_floats;
+  Columns<V, kVectors> tiles[kMostTiles];
+  for (Cursor<V, kVectors> cursor; !cursor.at_end(g);) {
+    size_t count = 0;
+    for (; count < fitting && count < kMostTiles && !cursor.at_end(g); ++count) {
+      cursor.next(g, tiles[count]);
+      tiles[count].k_end = g.k;
     }
-    start = cursor;
+    for (size_t row = 0; row < g.m; row += kMr)
+      for (size_t tile = 0; tile < count; ++tile) choose_rows<V, kMr, kVectors>(g, row, tiles[tile]);
   }
 }
 
