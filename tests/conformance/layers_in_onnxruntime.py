@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
+
+from models import session
 
 SAMPLES = 8
 MOST_LOST = 1.0  # dB by the correction: chance
@@ -114,8 +115,8 @@ def decibel(reference, candidate):
 
 
 def in_runtime(model, samples):
-    session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(None, {"x": x})[0] for x in samples])
+    runtime = session(model)
+    return np.concatenate([runtime.run(None, {"x": x})[0] for x in samples])
 
 
 def quantized(program, folder, samples, form, correction):

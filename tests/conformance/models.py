@@ -9,11 +9,13 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
+from exact_products import cuts_sums, exact
+
 LEVELS = ort.GraphOptimizationLevel
 
 
 def session(path, level=LEVELS.ORT_ENABLE_ALL, optimized=None):
-    """A session on one thread; `optimized` is a path for the graph that is run."""
+    """A session on one thread, of products as exact_products makes them; `optimized` is a path for the graph of the file as it stands."""
     options = ort.SessionOptions()
     options.graph_optimization_level, options.intra_op_num_threads, options.log_severity_level = level, 1, 4
     # s8 stays s8, as on the processors that such files are for. Else ONNX Runtime 1.32 makes u8 of it on x86, and at opset 21
@@ -21,7 +23,8 @@ def session(path, level=LEVELS.ORT_ENABLE_ALL, optimized=None):
     options.add_session_config_entry("session.qdqisint8allowed", "1")
     if optimized:
         options.optimized_model_filepath = str(optimized)
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    model = str(path) if optimized or not cuts_sums() else exact(onnx.load(path)).SerializeToString()
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def save(path, nodes, inputs, outputs, constants, opset):

@@ -34,6 +34,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from drawn_pieces import SECOND_DRAWING, draw_genes, grow
+from exact_products import exact
 from graph_facts import all_nodes, casts_to, crops_by_auto_pad, is_unsteady
 from models import targets
 from own_process import apart
@@ -88,7 +89,8 @@ def ort_session(model, optimized=True):
     options.add_session_config_entry("session.qdqisint8allowed", "1")  # see models.session
     if not optimized:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"])
+    proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+    return ort.InferenceSession(exact(proto).SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def fed(sample, batch):
