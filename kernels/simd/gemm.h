@@ -22,6 +22,35 @@ struct Columns {
   float* sums = nullptr;  // of a panel of rows
 };
 
+/// What stands behind the sums: biases, addend, clamp. If kPlain, at most a bias per row and the clamp.
+template <typename V, int kVectors, int kRows, int kUsed, bool kPartial, bool kPlain>
+[[gnu::always_inline]] inline void finish_tile(const GemmF32& g, size_t row,
+                                               const Columns<V, kVectors>& columns,
+                                               const typename V::Reg (&sum)[kRows][kUsed]) {
+  using Reg = typename V::Reg;
+  const Reg low = V::set1(g.low), high = V::set1(g.high);
+  float* c = g.c + row * g.ldc;
+  const float* addend = g.addend + (kPlain || g.addend == nullptr ? 0 : row * g.ldc);
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r, c += g.ldc) {
+    const Reg row_bias =
+        g.row_bias == nullptr ? V::set1(0) : V::set1(g.row_bias[row + static_cast<size_t>(r)]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kUsed; ++v) {
+      const size_t at = columns.c[v];
+      Reg bias = row_bias;
+      if (!kPlain && g.column_bias != nullptr)
+        bias = V::add(bias, V::load(g.column_bias + at, columns.mask[v]));
+      Reg value = V::add(sum[r][v], bias);
+      if (!kPlain && g.addend != nullptr)
+        value = V::add(value, kPartial ? V::load(addend + at, columns.mask[v]) : V::load(addend + at));
+      const Reg result = V::min(high, V::max(low, value));
+      kPartial ? V::store_first(c + at, columns.width[v], result) : V::store(c + at, result);
+    }
+    if (!kPlain && g.addend != nullptr) addend += g.ldc;
+  }
+}
+
 /// Rows x Vectors of C, held in registers over a part of k.
 template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial>
 [[gnu::noinline]] void gemm_tile(const GemmF32& g, size_t row, const Columns<V, kVectors>& columns) {
@@ -54,24 +83,10 @@ template <typename V, int kMr, int kVectors, int kRows, int kUsed, bool kPartial
       for (int v = 0; v < kUsed; ++v) V::store(columns.sums + (r * kUsed + v) * V::kLanes, sum[r][v]);
     return;
   }
-  const Reg low = V::set1(g.low), high = V::set1(g.high);
-#pragma GCC unroll 8
-  for (int v = 0; v < kUsed; ++v) {
-    Reg column_bias = V::set1(0);
-    if (g.column_bias != nullptr) column_bias = V::load(g.column_bias + columns.c[v], columns.mask[v]);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const size_t i = row + static_cast<size_t>(r);
-      const Reg bias = g.row_bias != nullptr ? V::add(V::set1(g.row_bias[i]), column_bias) : column_bias;
-      const size_t at = i * g.ldc + columns.c[v];
-      Reg value = V::add(sum[r][v], bias);
-      if (g.addend != nullptr)
-        value = V::add(value, kPartial ? V::load(g.addend + at, columns.mask[v]) : V::load(g.addend + at));
-      const Reg result = V::min(high, V::max(low, value));
-      float* c = g.c + at;
-      kPartial ? V::store_first(c, columns.width[v], result) : V::store(c, result);
-    }
-  }
+  if (g.column_bias == nullptr && g.addend == nullptr)
+    finish_tile<V, kVectors, kRows, kUsed, kPartial, true>(g, row, columns, sum);
+  else
+    finish_tile<V, kVectors, kRows, kUsed, kPartial, false>(g, row, columns, sum);
 }
 
 template <typename V, int kMr, int kVectors, int kRows, int kUsed>
