@@ -142,8 +142,13 @@ void gemm_tall(const GemmF32& g) noexcept {
         columns.k_begin = columns.k_end;
         columns.k_end = g.k - columns.k_begin < depth + depth / 2 ? g.k : columns.k_begin + depth;
         columns.sums = sums;
+        const float* ahead = g.a + row * g.k + columns.k_end * kPanel;
         for (cursor = block; cursor.n < end; columns.sums += kColumns * kPanel) {
           const size_t used = cursor.next(g, end, columns);
+          if constexpr (kDepth > 0) {
+            constexpr size_t kLine = 64 / sizeof(float), kLines = kDepth * kPanel / kLine / 8;
+            for (size_t line = 0; line < kLines; ++line, ahead += kLine) __builtin_prefetch(ahead, 0, 3);
+          }
           choose_tall_columns<V, kVectors, kColumns>(g, row, count, used, columns);
         }
       } while (columns.k_end < g.k);
