@@ -46,9 +46,10 @@ void evaluate(const EvaluateContext& context) {
   const auto function = static_cast<Function>(context.node.int_attribute("function", 0));
   const float alpha = context.node.float_attribute("alpha", 0);
   if (makes_codes(context.node)) return evaluate_codes(context, function, alpha);
-  context.kernels.activation_f32(function, alpha, context.inputs[kX].as<float>(),
-                                 context.outputs[0].as<float>(),
-                                 static_cast<size_t>(context.inputs[kX].size()));
+  const auto kernel = context.node.int_attribute("short", 0) != 0 ? context.kernels.activation_f32
+                                                                  : context.kernels.function_f32;
+  kernel(function, alpha, context.inputs[kX].as<float>(), context.outputs[0].as<float>(),
+         static_cast<size_t>(context.inputs[kX].size()));
 }
 
 }  // namespace

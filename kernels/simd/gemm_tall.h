@@ -17,12 +17,51 @@ struct TallColumns {
   float* sums = nullptr;  // of the first column, a panel each
 };
 
+/// What stands behind the sums: biases, clamp, addend. Row by row of C, number by number.
+template <typename V, int kColumns, int kUsed>
+[[gnu::always_inline]] inline void finish_tall(const GemmF32& g, size_t row, size_t count, size_t first,
+                                               const typename V::Reg (&sum)[kColumns][kUsed]) {
+  using Reg = typename V::Reg;
+  alignas(64) float tile[kColumns][V::kLanes * kUsed];
+#pragma GCC unroll 8
+  for (int v = 0; v < kUsed; ++v) {
+    const auto left = static_cast<ptrdiff_t>(count) - static_cast<ptrdiff_t>(v * V::kLanes);
+    const Reg row_bias =
+        g.row_bias == nullptr ? V::set1(0) : V::load(g.row_bias + row + v * V::kLanes, V::lanes(0, left));
+#pragma GCC unroll 8
+    for (int c = 0; c < kColumns; ++c) {
+      const Reg bias = g.column_bias == nullptr
+                           ? row_bias
+                           : V::add(row_bias, V::set1(g.column_bias[first + static_cast<size_t>(c)]));
+      const Reg value = V::add(sum[c][v], bias);
+      V::store(tile[c] + v * V::kLanes,
+               g.addend != nullptr ? value : V::min(V::set1(g.high), V::max(V::set1(g.low), value)));
+    }
+  }
+  const size_t at = row * g.ldc + first;
+  for (size_t i = 0; i < count; ++i) {
+    float* c = g.c + at + i * g.ldc;
+    if (g.addend == nullptr) {
+#pragma GCC unroll 8
+      for (int j = 0; j < kColumns; ++j) c[j] = tile[j][i];
+    } else {
+      const float* addend = g.addend + at + i * g.ldc;
+#pragma GCC unroll 8
+      for (int j = 0; j < kColumns; ++j) {
+        const float value = tile[j][i] + addend[j];
+        const float above = g.low > value ? g.low : value;  // NaN stays
+        c[j] = g.high < above ? g.high : above;
+      }
+    }
+  }
+}
+
 /// kUsed vectors of rows x kColumns of C, held in registers over a part of k. `count` rows of them exist.
 template <typename V, int kVectors, int kColumns, int kUsed, int kMost>
 [[gnu::noinline]] void tall_tile(const GemmF32& g, size_t row, size_t count,
                                  const TallColumns<kMost>& columns) {
   using Reg = typename V::Reg;
-  constexpr size_t kRows = V::kLanes * kUsed, kPanel = V::kLanes * kVectors;
+  constexpr size_t kPanel = V::kLanes * kVectors;
   Reg sum[kColumns][kUsed];
 #pragma GCC unroll 8
   for (int c = 0; c < kColumns; ++c)
@@ -52,38 +91,7 @@ template <typename V, int kVectors, int kColumns, int kUsed, int kMost>
       for (int v = 0; v < kUsed; ++v) V::store(columns.sums + c * kPanel + v * V::kLanes, sum[c][v]);
     return;
   }
-  alignas(64) float tile[kColumns][kRows];
-#pragma GCC unroll 8
-  for (int v = 0; v < kUsed; ++v) {
-    const auto left = static_cast<ptrdiff_t>(count) - static_cast<ptrdiff_t>(v * V::kLanes);
-    const Reg row_bias =
-        g.row_bias == nullptr ? V::set1(0) : V::load(g.row_bias + row + v * V::kLanes, V::lanes(0, left));
-#pragma GCC unroll 8
-    for (int c = 0; c < kColumns; ++c) {
-      const Reg bias = g.column_bias == nullptr
-                           ? row_bias
-                           : V::add(row_bias, V::set1(g.column_bias[columns.first + static_cast<size_t>(c)]));
-      const Reg value = V::add(sum[c][v], bias);
-      V::store(tile[c] + v * V::kLanes,
-               g.addend != nullptr ? value : V::min(V::set1(g.high), V::max(V::set1(g.low), value)));
-    }
-  }
-  const size_t at = row * g.ldc + columns.first;
-  for (size_t i = 0; i < count; ++i) {
-    float* c = g.c + at + i * g.ldc;
-    if (g.addend == nullptr) {
-#pragma GCC unroll 8
-      for (int j = 0; j < kColumns; ++j) c[j] = tile[j][i];
-    } else {
-      const float* addend = g.addend + at + i * g.ldc;
-#pragma GCC unroll 8
-      for (int j = 0; j < kColumns; ++j) {
-        const float value = tile[j][i] + addend[j];
-        const float above = g.low > value ? g.low : value;  // NaN stays
-        c[j] = g.high < above ? g.high : above;
-      }
-    }
-  }
+  finish_tall<V, kColumns, kUsed>(g, row, count, columns.first, sum);
 }
 
 template <typename V, int kVectors, int kColumns, int kMost, int kUsed = kVectors>
@@ -142,7 +150,8 @@ void gemm_tall(const GemmF32& g) noexcept {
         columns.k_begin = columns.k_end;
         columns.k_end = g.k - columns.k_begin < depth + depth / 2 ? g.k : columns.k_begin + depth;
         columns.sums = sums;
-        const float* ahead = g.a + row * g.k + columns.k_end * kPanel;
+        const float* ahead =  // the next part of A, fetched into the first-level cache
+            g.a + row * g.k + columns.k_end * kPanel;
         for (cursor = block; cursor.n < end; columns.sums += kColumns * kPanel) {
           const size_t used = cursor.next(g, end, columns);
           if constexpr (kDepth > 0) {

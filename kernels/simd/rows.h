@@ -63,15 +63,9 @@ template <typename V, typename Term>
   return sum;
 }
 
-template <typename V, bool kShort>
-[[gnu::always_inline]] inline typename V::Reg row_exp(typename V::Reg x) {
-  if constexpr (kShort) return V::select(V::less(x, V::set1(-86.5f)), V::set1(0), short_exp<V>(x));
-  return exp<V>(x);
-}
-
 /// y[i] = exp(argument(i, count)) for i < n, where argument makes a register of `count` lanes from the i-th
-/// on. Returns the sum, taken as sum_row does. If kShort, by short_exp(), and what is below its range becomes 0.
-template <typename V, bool kShort = false, typename Argument>
+/// on. Returns the sum, taken as sum_row does.
+template <typename V, typename Argument>
 [[gnu::always_inline]] inline float exponentials(float* y, size_t n, Argument argument) {
   double sum = 0;
   for (size_t i = 0; i < n;) {
@@ -80,7 +74,7 @@ template <typename V, bool kShort = false, typename Argument>
     for (; i + kRowLanes <= end; i += kRowLanes)
 #pragma GCC unroll 16
       for (size_t r = 0; r < RowLanes<V>::kRegs; ++r) {
-        const auto e = row_exp<V, kShort>(argument(i + r * V::kLanes, V::kLanes));
+        const auto e = exp<V>(argument(i + r * V::kLanes, V::kLanes));
         V::store(y + i + r * V::kLanes, e);
         lanes.at[r] = V::add(lanes.at[r], e);
       }
@@ -89,7 +83,7 @@ template <typename V, bool kShort = false, typename Argument>
       for (size_t r = 0; r < RowLanes<V>::kRegs; ++r) {
         if (i >= end) break;
         const size_t count = end - i < V::kLanes ? end - i : V::kLanes;
-        const auto e = row_exp<V, kShort>(argument(i, count));
+        const auto e = exp<V>(argument(i, count));
         const auto mask = V::lanes(0, static_cast<ptrdiff_t>(count));
         V::store_first(y + i, static_cast<ptrdiff_t>(count), e);
         lanes.at[r] = V::add(lanes.at[r], count == V::kLanes ? e : V::select(mask, e, V::set1(0)));
@@ -114,7 +108,7 @@ void softmax(const float* x, float* y, size_t n) noexcept {
   lanes.take(
       x, n, kLowest, [](Reg a, Reg b) __attribute__((always_inline)) { return V::max(a, b); });
   const Reg shift = V::set1(lanes.combined([](float a, float b) { return a > b ? a : b; }));
-  const float factor = 1 / exponentials<V, true>(
+  const float factor = 1 / exponentials<V>(
                                y, n, [&](size_t i, size_t count) __attribute__((always_inline)) {
                                  return V::sub(load_reals<V>(x + i, count), shift);
                                });

@@ -15,7 +15,12 @@ namespace {
 class FunctionFuser {
  public:
   FunctionFuser(Graph& graph, const std::vector<bool>& keep)
-      : graph_(graph), keep_(keep), index_(graph), dropped_(graph.nodes.size(), false) {}
+      : graph_(graph), keep_(keep), index_(graph), dropped_(graph.nodes.size(), false) {
+    constexpr DataType kNoCodes[] = {DataType::kUndefined, DataType::kF32, DataType::kS64, DataType::kBool};
+    reals_alone_ = std::all_of(graph.values.begin(), graph.values.end(), [&](const Value& value) {
+      return std::find(std::begin(kNoCodes), std::end(kNoCodes), value.dtype) != std::end(kNoCodes);
+    });
+  }
 
   void fuse() {
     const size_t values = graph_.values.size();
@@ -41,6 +46,7 @@ class FunctionFuser {
     const NodeId end = nodes.back();
     if (graph_.value(node(end).outputs[0]).shape != graph_.value(x).shape) return;
     Node fused = fused_function(x, pattern->function, pattern->alpha);
+    if (reals_alone_) fused.attributes["short"] = int64_t{1};
     fused.name = node(end).name;
     fused.outputs = node(end).outputs;
     for (NodeId n : nodes) dropped_[static_cast<size_t>(n)] = true;
@@ -69,6 +75,7 @@ class FunctionFuser {
   const std::vector<bool>& keep_;
   const GraphIndex index_;
   std::vector<bool> dropped_;
+  bool reals_alone_;  // what is computed here never becomes codes
 };
 
 }  // namespace

@@ -30,6 +30,13 @@ Graph fused(Graph graph, const std::vector<bool>& keep = {}) {
   return graph;
 }
 
+/// True if functions are computed by activation_f32.
+bool is_short(const Graph& graph) {
+  for (const Node& node : graph.nodes)
+    if (node.op_type == "FusedFunction") return node.int_attribute("short", 0) != 0;
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("Functions: GELU and SiLU become one operator each") {
@@ -41,6 +48,7 @@ TEST_CASE("Functions: GELU and SiLU become one operator each") {
   const Graph graph = fused(source);
   CHECK(test::count_nodes(graph, "FusedFunction") == 2);
   CHECK(graph.nodes.size() == 3);
+  CHECK(is_short(graph));
   const std::vector<Tensor> inputs = test::random_inputs(source);
   const Tensor expected = test::reference_outputs(source, inputs)[0];
   for (Isa isa : supported_isas())
@@ -64,6 +72,7 @@ TEST_CASE("Functions: with the rounding behind them") {
   const Graph graph = fused(source);
   CHECK(test::count_nodes(graph, "FusedFunction") == 1);
   CHECK(test::count_nodes(graph, "QuantizeLinear") == 0);
+  CHECK(!is_short(graph));
   const std::vector<Tensor> inputs = test::random_inputs(source);
   const Tensor expected = test::reference_outputs(source, inputs)[0];
   const uint64_t hash = Engine(source, {.kernels = &kernels_for(Isa::kScalar)}).hash(inputs);
@@ -80,6 +89,17 @@ TEST_CASE("Functions: with the rounding behind them") {
       }
       CHECK(different <= 3);
     }
+}
+
+TEST_CASE("Functions: reals in a graph with codes elsewhere keep the bytes that they would have as codes") {
+  GraphBuilder b(17);
+  const ValueId scale = b.constant("s", Tensor::scalar(0.02f)),
+                zero = b.constant("z", Tensor::scalar(uint8_t{20}));
+  const ValueId codes =
+      b.node("QuantizeLinear", {b.node("Neg", {gelu(b, b.input("x", {3, 50}))}), scale, zero});
+  const Graph graph = fused(b.build({b.node("DequantizeLinear", {codes, scale, zero})}));
+  CHECK(test::count_nodes(graph, "FusedFunction") == 1);
+  CHECK(!is_short(graph));
 }
 
 TEST_CASE("Functions: what others see, or what changes the shape, stays") {
