@@ -16,7 +16,8 @@ class FunctionFuser {
  public:
   FunctionFuser(Graph& graph, const std::vector<bool>& keep)
       : graph_(graph), keep_(keep), index_(graph), dropped_(graph.nodes.size(), false) {
-    constexpr DataType kNoCodes[] = {DataType::kUndefined, DataType::kF32, DataType::kS64, DataType::kBool};
+    constexpr DataType kNoCodes[] = {DataType::kUndefined, DataType::kF32, DataType::kF64, DataType::kF16,
+                                     DataType::kBF16,      DataType::kS64, DataType::kBool};
     reals_alone_ = std::all_of(graph.values.begin(), graph.values.end(), [&](const Value& value) {
       return std::find(std::begin(kNoCodes), std::end(kNoCodes), value.dtype) != std::end(kNoCodes);
     });
