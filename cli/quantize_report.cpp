@@ -189,6 +189,7 @@ Json counts_json(const PlanSummary::Count& count) {
 }
 
 Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
+  const std::string without_vnni = advice_without_vnni(facts, summary);
   Json json = {{"model", facts.model},
                {"output", facts.bytes_after ? Json(facts.output) : Json()},
                {"format", facts.format},
@@ -218,6 +219,7 @@ Json json_of(const QuantizeFacts& facts, const PlanSummary& summary) {
                {"put_back", facts.chosen.put_back},
                {"put_to_16_bits", facts.chosen.put_to_16_bits},
                {"time_ratio", facts.time_ratio ? Json(*facts.time_ratio) : Json()},
+               {"without_vnni", without_vnni.empty() ? Json() : Json(without_vnni)},
                {"passed", facts.chosen.bound_met},
                {"nodes", Json::object()},
                {"adjustments", Json::array()}};
@@ -255,6 +257,15 @@ bool tells_bits(const QuantizeFacts& facts) {
 
 std::optional<double> gain_of(const PlanStep& step) {
   return step.before ? step.after.gain_over(*step.before) : std::nullopt;
+}
+
+std::string advice_without_vnni(const QuantizeFacts& facts, const PlanSummary& summary) {
+  const char* advice = find_target(facts.chosen.planned.plan.target).without_vnni;
+  const QuantizationScheme& scheme = facts.scheme;
+  const bool cuts = advice != nullptr && summary.integer_macs != 0 &&
+                    scheme.activations.dtype == DataType::kU8 && scheme.weights.dtype == DataType::kS8 &&
+                    scheme.weights.num_bits == 8;
+  return cuts ? advice : "";
 }
 
 double percent_of_macs(const PlanSummary& summary) {

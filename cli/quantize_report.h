@@ -52,6 +52,10 @@ Report quantize_report(const QuantizeFacts& facts, Console& console);
 /// not known.
 std::optional<double> gain_of(const PlanStep& step);
 
+/// What keeps the model's sums whole on x86-64 processors without VNNI (TargetProfile::without_vnni); empty: they are,
+/// or no layer is on integers.
+std::string advice_without_vnni(const QuantizeFacts& facts, const PlanSummary& summary);
+
 /// Share of the multiply-accumulates that are on activations of 8 bits, in percent.
 double percent_of_macs(const PlanSummary& summary);
 

@@ -249,6 +249,11 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
     text +=
         line("speed", format_figure(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",
              style);
+  if (const std::string advice = advice_without_vnni(facts, summary); !advice.empty())
+    text +=
+        line("no VNNI",
+             "x86-64 processors without it cut sums of two products to 16 bits, at a loss: there " + advice,
+             style);
   if (!facts.chosen.put_to_16_bits.empty())
     text += line("16 bits", put_back(facts.chosen.put_to_16_bits, " of 16 bits"), style);
   if (!facts.chosen.put_back.empty())

@@ -129,6 +129,7 @@ Json profile_json(const TargetProfile& target) {
                {"scale_grid", target.grid == ScaleGrid::kAny ? "any" : "powers of two"},
                {"bias", words_of(target.bias)},
                {"operators_of_codes", target.takes_codes},
+               {"without_vnni", target.without_vnni == nullptr ? Json() : Json(target.without_vnni)},
                {"unpacks_codes", target.unpacks_codes},
                {"results", target.rounds_results ? "codes" : "codes of layers alone"}};
   for (const char* list : {"operators", "fusions", "shielded", "behind_barrier", "dynamic", "stored_weights"})
@@ -247,6 +248,10 @@ std::string profile_text(const TargetProfile& target, const Style& style) {
   line("biases", words_of(target.bias));
   line("4-bit weights", name_of(code_form(target, false)));
   line("operators", target.takes_codes ? "of codes, too, as QLinearConv" : "between Q and DQ alone");
+  if (target.without_vnni != nullptr)
+    line("no VNNI",
+         std::string("x86-64 processors without it cut sums of two products of u8 by s8 to 16 bits: ") +
+             target.without_vnni);
   line("before rounding", fusions_text(target));
   line("results",
        target.rounds_results ? "codes behind every operator of the list" : "rounded behind layers alone");

@@ -172,6 +172,9 @@ struct TargetProfile {
   std::span<const UnaskedFusion> unasked_fusions = {};
   bool fuses_unasked = false;  // these are its own; else those of ONNX Runtime, which may read the file, too
   bool takes_codes = false;    // QLinearConv and other operators of codes, beside Q and DQ
+  /// The ways to keep sums whole on x86-64 processors without VNNI, where it cuts those of two products of u8 by s8 to
+  /// 16 bits; nullptr: it cuts none.
+  const char* without_vnni = nullptr;
   /// Operators that move elements, in front of which it puts a QuantizeLinear that stands behind them.
   std::span<const char* const> moves_over = {};
   /// Operators whose result is the same of 8-bit codes as of reals: it takes the DequantizeLinear in front away.

@@ -49,6 +49,14 @@ class Targets(Case):
             verified = self.run_json("verify", MODEL, f"{name}.onnx", "--images", images)
             self.assertGreater(min(o["sqnr_db"] for o in verified["outputs"].values()), 15, name)
 
+    def test_says_what_processors_without_vnni_need(self):
+        base = (MODEL, "--calib", self.images(), "--preprocess", "unit", "--method", "max", "-o", "q.onnx")
+        self.assertIn("x64quantprecision", self.run_json(*base)["without_vnni"])
+        self.assertRegex(self.run_program(*base).stdout, "(?m)^no VNNI ")
+        for exact in (("--weight-type", "u8"), ("--reduce-range",), ("--target", "tensorrt"), ("--format", "int8")):
+            self.assertIsNone(self.run_json(*base, *exact)["without_vnni"], exact)
+        self.assertEqual(self.run_json("targets", "openvino")["target"]["without_vnni"], "quantize with --reduce-range")
+
     def test_refuses_what_a_target_does_not_take(self):
         images = self.images()
         for options, says in ((("--target", "tensorrt", "--activations", "u8"), "s8 activations by s8 weights"),

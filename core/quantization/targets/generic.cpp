@@ -39,6 +39,7 @@ const TargetProfile kGeneric{.name = "generic",
                              .opsets = kOnnxRuntimeOpsets,
                              .sixteen_bits = &kSixteenBitsInFloat,
                              .unasked_fusions = kOnnxRuntimeFusions,
+                             .without_vnni = "quantize with --reduce-range",
                              .mislaid = kOnnxRuntimeMislaid,
                              .rest_types = kOnnxRuntimeRest,
                              .dynamic_operators = kPortableDynamic};

@@ -100,9 +100,10 @@ bool resizes_axes_or_cubic(const Graph& graph, const Node& resize);
 inline constexpr MislaidForm kOnnxRuntimeMislaid[] = {
     {"Pad", {pads_axes, "with axes"}}, {"Resize", {resizes_axes_or_cubic, "with axes, or cubic"}}};
 
-/// Its profile on one kind of processor: these share all but the types that are fast.
+/// Its profile on one kind of processor: these share all but the types that are fast, and how x86-64 adds products.
 constexpr TargetProfile onnx_runtime_on(const char* name, const char* description,
-                                        std::span<const TypePair> type_pairs) {
+                                        std::span<const TypePair> type_pairs,
+                                        const char* without_vnni = nullptr) {
   return {.name = name,
           .description = description,
           .operators = kOnnxRuntimeOperators,
@@ -112,6 +113,7 @@ constexpr TargetProfile onnx_runtime_on(const char* name, const char* descriptio
           .unasked_fusions = kOnnxRuntimeFusions,
           .fuses_unasked = true,
           .takes_codes = true,
+          .without_vnni = without_vnni,
           .moves_over = kOnnxRuntimeMoves,
           .compares_codes = kOnnxRuntimeCompares,
           .mislaid = kOnnxRuntimeMislaid,

@@ -79,6 +79,7 @@ const TargetProfile kOpenVino{.name = "openvino",
                               .bias = BiasForm::kRealsOrCodes,
                               .fusions = kFusions,
                               .unasked_fusions = kOnnxRuntimeFusions,
+                              .without_vnni = "quantize with --reduce-range",
                               .mislaid = kOnnxRuntimeMislaid,
                               .rest_types = kOnnxRuntimeRest,
                               .instead_of_dynamic =

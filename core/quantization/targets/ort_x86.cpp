@@ -12,6 +12,8 @@ constexpr TypePair kTypePairs[] = {
 }  // namespace
 
 extern const TargetProfile kOrtX86;
-const TargetProfile kOrtX86 = onnx_runtime_on("ort-x86", "ONNX Runtime, CPU provider, x86-64", kTypePairs);
+const TargetProfile kOrtX86 = onnx_runtime_on(
+    "ort-x86", "ONNX Runtime, CPU provider, x86-64", kTypePairs,
+    "set its session option session.x64quantprecision to 1, or quantize with --weight-type u8");
 
 }  // namespace quantize
