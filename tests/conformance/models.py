@@ -14,8 +14,9 @@ from exact_products import cuts_sums, exact
 LEVELS = ort.GraphOptimizationLevel
 
 
-def session(path, level=LEVELS.ORT_ENABLE_ALL, optimized=None):
-    """A session on one thread, of products as exact_products makes them; `optimized` is a path for the graph of the file as it stands."""
+def session(model, level=LEVELS.ORT_ENABLE_ALL, optimized=None):
+    """A session of a file or of its bytes, on one thread and with whole sums (exact_products); `optimized` is a path for the graph of the file as
+    it stands."""
     options = ort.SessionOptions()
     options.graph_optimization_level, options.intra_op_num_threads, options.log_severity_level = level, 1, 4
     # s8 stays s8, as on the processors that such files are for. Else ONNX Runtime 1.32 makes u8 of it on x86, and at opset 21
@@ -23,8 +24,10 @@ def session(path, level=LEVELS.ORT_ENABLE_ALL, optimized=None):
     options.add_session_config_entry("session.qdqisint8allowed", "1")
     if optimized:
         options.optimized_model_filepath = str(optimized)
-    model = str(path) if optimized or not cuts_sums() else exact(onnx.load(path)).SerializeToString()
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    given = model if isinstance(model, bytes) else str(model)
+    if cuts_sums() and not optimized:
+        given = exact(onnx.load_from_string(given) if isinstance(given, bytes) else onnx.load(given)).SerializeToString()
+    return ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
 def save(path, nodes, inputs, outputs, constants, opset):

@@ -34,9 +34,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from drawn_pieces import SECOND_DRAWING, draw_genes, grow
-from exact_products import exact
 from graph_facts import all_nodes, casts_to, crops_by_auto_pad, is_unsteady
-from models import targets
+from models import LEVELS, session, targets
 from own_process import apart
 from planned_noise import rounded_as_planned
 
@@ -83,14 +82,7 @@ class Failure(Exception):
 # ---------------------------------------------------------------- running
 
 def ort_session(model, optimized=True):
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.qdqisint8allowed", "1")  # see models.session
-    if not optimized:
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
-    return ort.InferenceSession(exact(proto).SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session(model, LEVELS.ORT_ENABLE_ALL if optimized else LEVELS.ORT_DISABLE_ALL)
 
 
 def fed(sample, batch):
