@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx.parser
-import onnxruntime
+
+from models import session
 
 HEAD = """<ir_version: 8, opset_import: ["" : 16]>
 net (float[1, 3, 8, 8] x) => (float[] result)
@@ -148,10 +149,7 @@ def our_run(program, model, sample, folder):
 
 
 def ort_run(model, sample):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": np.load(sample)})[0]
+    return session(model).run(None, {"x": np.load(sample)})[0]
 
 
 def check(program, nodes, folder):
