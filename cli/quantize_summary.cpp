@@ -21,11 +21,13 @@ std::string line(const std::string& label, const std::string& text, const Style&
   return style.bold(padded) + wrapped(printable(text), kTextWidth - kLabelWidth, kLabelWidth) + "\n";
 }
 
-std::string wrote(const QuantizeFacts& facts) {
+std::string wrote(const QuantizeFacts& facts, const PlanSummary& summary) {
   if (!facts.bytes_after) return "nothing: with no choice of layers left in float is the bound kept";
+  const std::string advice = advice_without_vnni(facts, summary);
   return facts.output + ", " + format_bytes(*facts.bytes_after) +
          (facts.bytes_before ? " (was " + format_bytes(*facts.bytes_before) + ")" : "") + ", for " +
-         find_target(facts.chosen.planned.plan.target).description;
+         find_target(facts.chosen.planned.plan.target).description +
+         (advice.empty() ? "" : "; without VNNI it cuts sums of two products to 16 bits: there " + advice);
 }
 
 std::string accuracy(const ChosenPlan& chosen) {
@@ -240,7 +242,8 @@ std::string explanation(const QuantizeFacts& facts, const PlanSummary& summary, 
 
 std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console) {
   const Style style = console.style();
-  std::string text = line("wrote", wrote(facts), style) + line("accuracy", accuracy(facts.chosen), style);
+  std::string text =
+      line("wrote", wrote(facts, summary), style) + line("accuracy", accuracy(facts.chosen), style);
   if (asks_for_integers(facts.scheme)) text += line("in int8", in_int8(summary, facts.cut), style);
   if (facts.scheme.rest != DataType::kF32) text += line("rest", rest(facts.chosen.planned, summary), style);
   if (tells_bits(facts)) text += line("size", size(facts), style);
@@ -248,11 +251,6 @@ std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary,
   if (facts.time_ratio)
     text +=
         line("speed", format_figure(*facts.time_ratio, 2) + " of FP32's time, both in this program's engine",
-             style);
-  if (const std::string advice = advice_without_vnni(facts, summary); !advice.empty())
-    text +=
-        line("no VNNI",
-             "x86-64 processors without it cut sums of two products to 16 bits, at a loss: there " + advice,
              style);
   if (!facts.chosen.put_to_16_bits.empty())
     text += line("16 bits", put_back(facts.chosen.put_to_16_bits, " of 16 bits"), style);

@@ -8,7 +8,7 @@
 
 namespace quantize {
 
-/// A line each: wrote, accuracy, in int8, images, recipe, next; where there is something to say, also speed, no VNNI,
+/// A line each: wrote, accuracy, in int8, images, recipe, next; where there is something to say, also speed,
 /// put back, selected and the checks that were asked for. At most 100 columns; facts.explain adds the tables
 /// of what was tried and of the operators.
 std::string summary_text(const QuantizeFacts& facts, const PlanSummary& summary, const Console& console);

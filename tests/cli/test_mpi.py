@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +27,10 @@ class Ranks(Case):
         return [MPIRUN, "--oversubscribe", "-n", str(ranks), LAUNCHER, *map(str, arguments)]
 
     def run_ranks(self, ranks, *arguments, code=0):
-        done = subprocess.run(self.words(ranks, arguments), cwd=self.folder, capture_output=True, text=True, timeout=300,
-                              env=ENVIRONMENT, stdin=subprocess.DEVNULL)
+        # Jobs that start at once would make one folder of Open MPI's together, and one of them fails.
+        with tempfile.TemporaryDirectory() as own:
+            done = subprocess.run(self.words(ranks, arguments), cwd=self.folder, capture_output=True, text=True, timeout=300,
+                                  env=ENVIRONMENT | {"TMPDIR": own}, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, code, f"{arguments}\nstdout: {done.stdout}\nstderr: {done.stderr}")
         return done
 

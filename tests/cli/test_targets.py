@@ -52,7 +52,7 @@ class Targets(Case):
     def test_says_what_processors_without_vnni_need(self):
         base = (MODEL, "--calib", self.images(), "--preprocess", "unit", "--method", "max", "-o", "q.onnx")
         self.assertIn("x64quantprecision", self.run_json(*base)["without_vnni"])
-        self.assertRegex(self.run_program(*base).stdout, "(?m)^no VNNI ")
+        self.assertIn("without VNNI", self.run_program(*base).stdout)
         for exact in (("--weight-type", "u8"), ("--reduce-range",), ("--target", "tensorrt"), ("--format", "int8")):
             self.assertIsNone(self.run_json(*base, *exact)["without_vnni"], exact)
         self.assertEqual(self.run_json("targets", "openvino")["target"]["without_vnni"], "quantize with --reduce-range")
