@@ -52,8 +52,8 @@ Report quantize_report(const QuantizeFacts& facts, Console& console);
 /// not known.
 std::optional<double> gain_of(const PlanStep& step);
 
-/// What keeps the model's sums whole on x86-64 processors without VNNI (TargetProfile::without_vnni); empty: they are,
-/// or no layer is on integers.
+/// The advice for x86-64 processors without VNNI, where sums of this model would be cut (TargetProfile::without_vnni).
+/// Empty: none would be.
 std::string advice_without_vnni(const QuantizeFacts& facts, const PlanSummary& summary);
 
 /// Share of the multiply-accumulates that are on activations of 8 bits, in percent.

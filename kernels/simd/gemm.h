@@ -22,7 +22,7 @@ struct Columns {
   float* sums = nullptr;  // of a panel of rows
 };
 
-/// What stands behind the sums: biases, addend, clamp. If kPlain, at most a bias per row and the clamp.
+/// The end of a tile, behind its sums: biases, addend, clamp. If kPlain, at most a bias per row and the clamp.
 template <typename V, int kVectors, int kRows, int kUsed, bool kPartial, bool kPlain>
 [[gnu::always_inline]] inline void finish_tile(const GemmF32& g, size_t row,
                                                const Columns<V, kVectors>& columns,

@@ -17,7 +17,7 @@ struct TallColumns {
   float* sums = nullptr;  // of the first column, a panel each
 };
 
-/// What stands behind the sums: biases, clamp, addend. Row by row of C, number by number.
+/// The end of a tile, behind its sums: biases, clamp, addend. Row by row of C, number by number.
 template <typename V, int kColumns, int kUsed>
 [[gnu::always_inline]] inline void finish_tall(const GemmF32& g, size_t row, size_t count, size_t first,
                                                const typename V::Reg (&sum)[kColumns][kUsed]) {
