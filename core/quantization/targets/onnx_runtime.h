@@ -62,7 +62,7 @@ inline constexpr UnaskedFusion kOnnxRuntimeFusions[] = {
 inline constexpr const char* kOnnxRuntimeMoves[] = {"MaxPool", "Reshape",   "Slice",
                                                     "Squeeze", "Transpose", "Unsqueeze"};
 
-/// The operator that it computes on codes although no QuantizeLinear stands behind it. (It does not so with ArgMin.)
+/// The operator that it computes on codes although no QuantizeLinear stands behind it. ArgMin it computes on reals.
 inline constexpr const char* kOnnxRuntimeCompares[] = {"ArgMax"};
 
 /// It has no QuantizeLinear of opset 28.
